@@ -1,0 +1,9 @@
+import type { AddNoiseParams } from "./kernel.js";
+
+export function addNoiseReference(
+  { elements }: AddNoiseParams,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const { x, z, level } = inputs;
+  return { y: Float64Array.from({ length: elements }, (_, i) => x![i]! + level![3]! * z![i]!) };
+}

@@ -1,0 +1,112 @@
+import { grid1d, type Kernel } from "../../src/gpu/contract.js";
+import { addressable, inRange, positiveInteger } from "../lib/check.js";
+import source from "./kernel.wgsl.js";
+import loadScalar from "./load-scalar.wgsl.js";
+import loadVec4 from "./load-vec4.wgsl.js";
+import { attentionReference } from "./reference.js";
+
+export interface AttentionParams {
+  readonly batch: number;
+  readonly heads: number;
+  /** Channels of one head, at most 4096. */
+  readonly headDim: number;
+  /** Height times width. */
+  readonly pixels: number;
+}
+
+/** Queries of a workgroup, and keys of a tile. */
+const TILE = 32;
+
+/** Channels an invocation sums up: a workgroup covers eight times as many. */
+function channelsPerInvocation(headDim: number): number {
+  return [2, 4, 8].find((channels) => 8 * channels >= headDim) ?? 16;
+}
+
+function tiles({ batch, heads, headDim, pixels }: AttentionParams) {
+  const queryTiles = Math.ceil(pixels / TILE);
+  const channelTiles = Math.ceil(headDim / (8 * channelsPerInvocation(headDim)));
+  return { queryTiles, channelTiles, tiles: batch * heads * queryTiles * channelTiles };
+}
+
+/** Cosine attention of EDM2: qkv [N, heads * d * 3, P], channel (head * d + c) * 3 + (q, k, v), to y [N, heads * d, P]. */
+export const attention: Kernel<AttentionParams> = {
+  name: "attention",
+  source: [{ file: "kernels/attention/kernel.wgsl", text: source }],
+  check(params) {
+    const { batch, heads, headDim, pixels } = params;
+    for (const name of ["batch", "heads", "headDim", "pixels"] as const) {
+      positiveInteger("attention", name, params[name]);
+    }
+    inRange("attention", "headDim", headDim, 1, 4096);
+    addressable("attention", "qkv", batch, heads, headDim, 3, pixels);
+  },
+  buffers({ batch, heads, headDim, pixels }) {
+    const length = batch * heads * headDim * pixels;
+    return [
+      { name: "qkv", access: "read", type: "act", length: 3 * length },
+      { name: "y", access: "write", type: "act", length },
+    ];
+  },
+  variant({ headDim, pixels }) {
+    const channels = channelsPerInvocation(headDim);
+    const vec4 = pixels % 4 === 0;
+    return {
+      key: `c${channels}${vec4 ? " vec4" : ""}`,
+      prelude: `const CHANNELS: u32 = ${channels}u;\n${vec4 ? loadVec4 : loadScalar}`,
+    };
+  },
+  uniforms(params) {
+    const { heads, headDim, pixels } = params;
+    return {
+      heads,
+      headDim,
+      pixels,
+      quads: Math.ceil(pixels / 4),
+      ...tiles(params),
+      scale: 1 / Math.sqrt(headDim),
+      invDim: 1 / headDim,
+    };
+  },
+  grid: (params, _variant, caps) => grid1d(tiles(params).tiles, 1, caps),
+  cost: ({ batch, heads, headDim, pixels }, bytesPerAct) => ({
+    flops: batch * heads * pixels * (pixels * (4 * headDim + 4) + 6 * headDim),
+    bytes: 4 * bytesPerAct * batch * heads * headDim * pixels,
+  }),
+  reference: attentionReference,
+  cases: [
+    { name: "one of everything", params: { batch: 1, heads: 1, headDim: 1, pixels: 1 } },
+    { name: "odd sizes", params: { batch: 2, heads: 3, headDim: 5, pixels: 15 } },
+    { name: "several tiles, the last not full", params: { batch: 1, heads: 2, headDim: 20, pixels: 71 } },
+    { name: "several tiles of whole quads", params: { batch: 3, heads: 1, headDim: 33, pixels: 84 } },
+    { name: "a wide head", params: { batch: 1, heads: 1, headDim: 131, pixels: 36 } },
+    {
+      name: "aligned q and k of a wide head",
+      params: { batch: 1, heads: 1, headDim: 1024, pixels: 33 },
+      inputs: aligned,
+    },
+    { name: "tiny and zero values", params: { batch: 1, heads: 2, headDim: 7, pixels: 40 }, inputs: tiny },
+    { name: "8 x 8 pixels", params: { batch: 1, heads: 2, headDim: 64, pixels: 64 } },
+  ],
+  tolerance: { f32: 2e-6, f16: 1e-3 },
+};
+
+/** Every query is (nearly) plus or minus some keys: logits as large as they can be. */
+function aligned(_name: string, length: number, random: () => number): Float32Array {
+  const pixels = 33;
+  const qkv = new Float32Array(length);
+  for (let c = 0; c < length / (3 * pixels); c++) {
+    const direction = random();
+    for (let i = 0; i < pixels; i++) {
+      const sign = i % 3 === 0 ? -1 : 1;
+      qkv[3 * c * pixels + i] = sign * direction;
+      qkv[(3 * c + 1) * pixels + i] = (i % 2 === 0 ? direction : -direction) * (1 + i / 33);
+      qkv[(3 * c + 2) * pixels + i] = random();
+    }
+  }
+  return qkv;
+}
+
+/** Where the 1e-4 of the norms shows, and where the norm is zero. */
+function tiny(_name: string, length: number, random: () => number): Float32Array {
+  return Float32Array.from({ length }, (_, i) => (i % 40 < 10 ? 0 : 2e-4 * random()));
+}

@@ -1,0 +1,53 @@
+import type { ConvParams } from "./kernel.js";
+
+/** Float64 convolution and epilogue by plain loops; `w` in the kernel's packed layout. */
+export function convReference(p: ConvParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
+  const { x, w, c, r } = inputs as Record<"x" | "w" | "c" | "r", ArrayLike<number>>;
+  const { batch, inChannels, outChannels, height, width, kernel } = p;
+  const y = new Float64Array(batch * outChannels * height * width);
+  const half = kernel >> 1;
+  const taps = kernel * kernel;
+  for (let n = 0; n < batch; n++) {
+    for (let o = 0; o < outChannels; o++) {
+      for (let row = 0; row < height; row++) {
+        for (let col = 0; col < width; col++) {
+          let sum = 0;
+          for (let i = 0; i < inChannels; i++) {
+            for (let ky = 0; ky < kernel; ky++) {
+              for (let kx = 0; kx < kernel; kx++) {
+                const sy = row + ky - half;
+                const sx = col + kx - half;
+                if (sy < 0 || sy >= height || sx < 0 || sx >= width) continue;
+                const k = i * taps + ky * kernel + kx;
+                sum +=
+                  w[((o >> 3) * inChannels * taps + k) * 8 + (o & 7)]! * x[((n * inChannels + i) * height + sy) * width + sx]!;
+              }
+            }
+          }
+          const index = ((n * outChannels + o) * height + row) * width + col;
+          y[index] = epilogue(p, sum, n, o, index, c, r);
+        }
+      }
+    }
+  }
+  return { y };
+}
+
+function epilogue(
+  p: ConvParams,
+  acc: number,
+  n: number,
+  channel: number,
+  index: number,
+  c: ArrayLike<number>,
+  r: ArrayLike<number>,
+): number {
+  if (p.epilogue.kind === "none") return acc;
+  if (p.epilogue.kind === "scale_silu") {
+    const v = acc * c[n * p.epilogue.stride + p.epilogue.offset + channel]!;
+    return v / (1 + Math.exp(-v)) / 0.596;
+  }
+  const v = p.epilogue.residual * r[index]! + acc;
+  const clip = p.epilogue.clip ?? Number.POSITIVE_INFINITY;
+  return Math.min(clip, Math.max(-clip, v));
+}

@@ -1,0 +1,17 @@
+import type { EulerStepParams } from "./kernel.js";
+
+export function eulerStepReference(
+  { batch, elements, guided }: EulerStepParams,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const { xHat, dMain, dRef } = inputs;
+  const [t, next, guidance] = Array.from(inputs.level!) as [number, number, number];
+  const x = new Float64Array(batch * elements);
+  const d = new Float64Array(batch * elements);
+  for (let i = 0; i < x.length; i++) {
+    const denoised = guided ? dRef![i]! + guidance * (dMain![i]! - dRef![i]!) : dMain![i]!;
+    d[i] = (xHat![i]! - denoised) / t;
+    x[i] = xHat![i]! + (next - t) * d[i]!;
+  }
+  return { x, d };
+}

@@ -1,0 +1,14 @@
+import type { FiniteParams } from "./kernel.js";
+
+export function reference(
+  { batch, elements }: FiniteParams,
+  { x, step, first }: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const result = Float64Array.from(first!);
+  for (let n = 0; n < batch; n++) {
+    for (let i = n * elements; i < (n + 1) * elements; i++) {
+      if (!Number.isFinite(x![i])) result[n] = Math.min(result[n]!, step![0]!);
+    }
+  }
+  return { first: result };
+}

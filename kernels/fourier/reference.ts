@@ -1,0 +1,15 @@
+import type { FourierParams } from "./kernel.js";
+
+export function fourierReference(
+  { batch, channels }: FourierParams,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const y = new Float64Array(batch * channels);
+  for (let n = 0; n < batch; n++) {
+    const v = Math.log(inputs.sigma![n]!) / 4;
+    for (let c = 0; c < channels; c++) {
+      y[n * channels + c] = Math.SQRT2 * Math.cos(v * inputs.freqs![c]! + inputs.phases![c]!);
+    }
+  }
+  return { y };
+}

@@ -1,0 +1,16 @@
+import type { HeunStepParams } from "./kernel.js";
+
+export function heunStepReference(
+  { batch, elements, guided }: HeunStepParams,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const { xHat, x, d, dMain, dRef } = inputs;
+  const [t, next, guidance] = Array.from(inputs.level!) as [number, number, number];
+  const out = new Float64Array(batch * elements);
+  for (let i = 0; i < out.length; i++) {
+    const denoised = guided ? dRef![i]! + guidance * (dMain![i]! - dRef![i]!) : dMain![i]!;
+    const slope = (x![i]! - denoised) / next;
+    out[i] = xHat![i]! + ((next - t) * (d![i]! + slope)) / 2;
+  }
+  return { out };
+}

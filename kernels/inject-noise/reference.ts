@@ -1,0 +1,16 @@
+import type { InjectNoiseParams } from "./kernel.js";
+
+export function injectNoiseReference(
+  { batch, elements, gamma }: InjectNoiseParams,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const { y, sigma, z } = inputs;
+  const yHat = new Float64Array(batch * elements);
+  const sigmaHat = new Float64Array(batch);
+  for (let n = 0; n < batch; n++) {
+    sigmaHat[n] = (1 + gamma) * sigma![n]!;
+    const spread = sigma![n]! * Math.sqrt(gamma * (2 + gamma));
+    for (let i = n * elements; i < (n + 1) * elements; i++) yHat[i] = y![i]! + spread * z![i]!;
+  }
+  return { yHat, sigmaHat };
+}

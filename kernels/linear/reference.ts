@@ -1,0 +1,17 @@
+import type { LinearParams } from "./kernel.js";
+
+export function linearReference(
+  { batch, inFeatures, outFeatures, addOne }: LinearParams,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const { x, w } = inputs;
+  const y = new Float64Array(batch * outFeatures);
+  for (let n = 0; n < batch; n++) {
+    for (let m = 0; m < outFeatures; m++) {
+      let sum = addOne ? 1 : 0;
+      for (let k = 0; k < inFeatures; k++) sum += x![n * inFeatures + k]! * w![m * inFeatures + k]!;
+      y[n * outFeatures + m] = sum;
+    }
+  }
+  return { y };
+}

@@ -1,0 +1,24 @@
+// Magnitude-preserving SiLU, elementwise (EDM2, eq. 81): y = x sigmoid(x) / 0.596.
+// One thread computes 1 or 4 neighbouring elements (an F); `count` counts in units of F.
+// Prelude: V, F (kernels/lib/lanes.ts).
+
+struct Params {
+  count: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<V>;
+@group(0) @binding(2) var<storage, read_write> y: array<V>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) nwg: vec3u,
+  @builtin(local_invocation_index) lid: u32,
+) {
+  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
+  if (i >= p.count) {
+    return;
+  }
+  y[i] = V(mp_silu(F(x[i])));
+}

@@ -1,0 +1,36 @@
+// Standard normal noise z [N, E], counter-based: the value of (seed, draw, element) depends on nothing else.
+//
+//   key = (seed of the image, 0), counter = (element / 4, draw, 0, 0): Philox 4x32-10 gives four words; words 0 and 1
+//   make elements 4b and 4b + 1, words 2 and 3 make 4b + 2 and 4b + 3 (Box-Muller: radius and angle, cos and sin).
+//
+// One invocation: four elements. Needs kernels/lib/math.wgsl and kernels/lib/philox.wgsl.
+struct Params {
+  batch: u32,
+  elements: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> seeds: array<u32>;
+@group(0) @binding(2) var<storage, read> draw: array<u32>;
+@group(0) @binding(3) var<storage, read_write> z: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) nwg: vec3u,
+  @builtin(local_invocation_index) lid: u32,
+) {
+  let quads = (p.elements + 3u) / 4u;
+  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
+  if (i >= p.batch * quads) {
+    return;
+  }
+  let n = i / quads;
+  let quad = i % quads;
+  let values = normal4(seeds[n], draw[0], quad);
+  let first = 4u * quad;
+  let count = min(4u, p.elements - first);
+  for (var j = 0u; j < count; j++) {
+    z[n * p.elements + first + j] = values[j];
+  }
+}

@@ -1,0 +1,23 @@
+import type { PixelNormParams } from "./kernel.js";
+
+export function reference(
+  { batch, channels, pixels, silu }: PixelNormParams,
+  { x }: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const y = new Float64Array(batch * channels * pixels);
+  const s = new Float64Array(silu ? y.length : 0);
+  for (let n = 0; n < batch; n++) {
+    for (let q = 0; q < pixels; q++) {
+      let sum = 0;
+      for (let c = 0; c < channels; c++) sum += x![(n * channels + c) * pixels + q]! ** 2;
+      const magnitude = 1e-4 + Math.sqrt(sum / channels);
+      for (let c = 0; c < channels; c++) {
+        const i = (n * channels + c) * pixels + q;
+        const v = x![i]! / magnitude;
+        y[i] = v;
+        if (silu) s[i] = v / (1 + Math.exp(-v)) / 0.596;
+      }
+    }
+  }
+  return { y, s };
+}

@@ -1,0 +1,15 @@
+import type { PrecondInParams } from "./kernel.js";
+
+export function reference(
+  { batch, channels, pixels, sigmaData }: PrecondInParams,
+  { x, sigma }: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const y = new Float64Array(batch * (channels + 1) * pixels).fill(1);
+  for (let n = 0; n < batch; n++) {
+    const cIn = 1 / Math.sqrt(sigma![n]! ** 2 + sigmaData ** 2);
+    for (let k = 0; k < channels * pixels; k++) {
+      y[n * (channels + 1) * pixels + k] = cIn * x![n * channels * pixels + k]!;
+    }
+  }
+  return { y };
+}

@@ -1,0 +1,16 @@
+import type { PrecondOutParams } from "./kernel.js";
+
+export function reference(
+  { batch, channels, pixels, sigmaData }: PrecondOutParams,
+  { x, f, sigma }: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const size = channels * pixels;
+  const d = new Float64Array(batch * size);
+  for (let n = 0; n < batch; n++) {
+    const q = sigma![n]! ** 2 + sigmaData ** 2;
+    const cSkip = sigmaData ** 2 / q;
+    const cOut = (sigma![n]! * sigmaData) / Math.sqrt(q);
+    for (let i = n * size; i < (n + 1) * size; i++) d[i] = cSkip * x![i]! + cOut * f![i]!;
+  }
+  return { d };
+}

@@ -1,0 +1,9 @@
+import type { ScaleParams } from "./kernel.js";
+
+export function scaleReference(
+  { elements }: ScaleParams,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const { x, factor } = inputs;
+  return { y: Float64Array.from({ length: elements }, (_, i) => factor![0]! * x![i]!) };
+}

@@ -1,0 +1,20 @@
+import type { SigmaCombineParams } from "./kernel.js";
+
+export function sigmaCombineReference(
+  { batch, elements }: SigmaCombineParams,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const { y, sigma, x, level } = inputs;
+  const yEff = new Float64Array(batch * elements);
+  const sigmaEff = new Float64Array(batch);
+  const precisionX = level![0]! ** -2;
+  for (let n = 0; n < batch; n++) {
+    const precisionY = sigma![n]! ** -2;
+    const variance = 1 / (precisionY + precisionX);
+    sigmaEff[n] = Math.sqrt(variance);
+    for (let i = n * elements; i < (n + 1) * elements; i++) {
+      yEff[i] = variance * (precisionY * y![i]! + precisionX * x![i]!);
+    }
+  }
+  return { yEff, sigmaEff };
+}

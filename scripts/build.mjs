@@ -1,0 +1,43 @@
+// Compiles TypeScript into dist/ and writes every kernel.wgsl beside it as a module that exports its text,
+// so that kernels load the same way in Node, in browsers and through bundlers.
+// dist/ changes in one step, at the end: a build that fails leaves the one before.
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { BUILT_FROM, root, sourceHash } from "./lib.mjs";
+
+const hash = sourceHash();
+const dist = join(root, "dist");
+const fresh = join(root, `.cache/dist-${process.pid}`);
+process.on("exit", () => rmSync(fresh, { recursive: true, force: true }));
+
+const compiler = join(root, "node_modules/typescript/bin/tsc");
+const tsc = spawnSync(process.execPath, [compiler, "-p", "tsconfig.build.json", "--outDir", fresh], {
+  cwd: root,
+  stdio: "inherit",
+});
+if (tsc.status !== 0) process.exit(tsc.status ?? 1);
+
+for (const entry of readdirSync(join(root, "kernels"), { recursive: true })) {
+  if (!entry.endsWith(".wgsl")) continue;
+  const target = join(fresh, "kernels", `${entry}.js`);
+  mkdirSync(dirname(target), { recursive: true });
+  writeFileSync(target, `export default ${JSON.stringify(readFileSync(join(root, "kernels", entry), "utf8"))};\n`);
+}
+chmodSync(join(fresh, "src/cli/main.js"), 0o755);
+
+rmSync(join(root, BUILT_FROM), { force: true });
+const old = `${fresh}-old`;
+if (existsSync(dist)) renameSync(dist, old);
+renameSync(fresh, dist);
+writeFileSync(join(root, BUILT_FROM), hash);
+rmSync(old, { recursive: true, force: true });

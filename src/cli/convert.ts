@@ -1,0 +1,266 @@
+import { existsSync, rmSync } from "node:fs";
+import { type FileHandle, open, rename, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import type { Command } from "commander";
+import { FLOAT_DTYPES, openSource, type TensorInfo } from "../checkpoint/index.js";
+import { readSnapshot, type Snapshot, type SnapshotTensor } from "../checkpoint/unpickle/snapshot.js";
+import {
+  byteLengthOf,
+  castElements,
+  type OutputDtype,
+  type PlannedTensor,
+  planSafetensors,
+} from "../checkpoint/unpickle/writer.js";
+import { NcvsdError } from "../errors.js";
+import { type NetworkConfig, parseConfig } from "../model/config.js";
+import { validateTensors } from "../model/names.js";
+import { onInterrupt } from "./interrupt.js";
+import { withProgress } from "./progress.js";
+
+export interface ConvertOptions {
+  /** Type of every tensor in OUT; absent: as in IN (float64, which networks of the reference never have, becomes F32). */
+  dtype?: OutputDtype | undefined;
+  /** Constructor arguments that IN does not tell, under the reference's names. */
+  config?: Readonly<Record<string, unknown>> | undefined;
+  /** Overwrite OUT. */
+  force?: boolean | undefined;
+  /** No progress on stderr. */
+  quiet?: boolean | undefined;
+}
+
+/** What was found and written. */
+export interface ConvertResult {
+  input: string;
+  output: string;
+  architecture: "edm2" | "ncvsd";
+  /** Class of the network in the pickle, or "state_dict". */
+  className: string;
+  config: NetworkConfig;
+  tensors: number;
+  parameters: number;
+  /** Parameters by type in the output. */
+  dtypes: Record<string, number>;
+  /** Size of the output. */
+  bytes: number;
+}
+
+/**
+ * Converts a pickled snapshot of the reference to safetensors, tensor by tensor: memory stays at the largest tensor and some
+ * buffers. The output appears under its name when it is complete, and not before.
+ * @throws NcvsdError BAD_CHECKPOINT if the input is not a network, or not a safe file; BAD_ARGUMENT if the output exists or
+ *   cannot be written, or if a value does not fit the wanted type.
+ */
+export async function convertFile(input: string, output: string, options: ConvertOptions = {}): Promise<ConvertResult> {
+  await checkOutput(input, output, options.force ?? false);
+  const source = await openSource(input);
+  try {
+    const snapshot = await readSnapshot(source);
+    const { metadata, config } = describe(source.name, snapshot, options.config);
+    const tensors = [...snapshot.tensors.values()].map((tensor) => plan(tensor, options.dtype));
+    const { head, order, byteLength } = planSafetensors(tensors, metadata);
+    await writeFileAtomically(output, options.force ?? false, (file) =>
+      withProgress(
+        { total: order.length, label: "converting", unit: "tensor", silent: options.quiet ?? false },
+        async (progress) => {
+          await writeAll(file, head);
+          for (const [i, tensor] of order.entries()) {
+            await writeTensor(file, tensor);
+            progress.update(i + 1);
+          }
+        },
+      ),
+    );
+    const dtypes: Record<string, number> = {};
+    for (const { dtype, elements } of order) dtypes[dtype] = (dtypes[dtype] ?? 0) + elements;
+    return {
+      input,
+      output,
+      architecture: snapshot.architecture,
+      className: snapshot.className,
+      config,
+      tensors: order.length,
+      parameters: order.reduce((sum, tensor) => sum + tensor.elements, 0),
+      dtypes,
+      bytes: byteLength,
+    };
+  } finally {
+    await source.close();
+  }
+}
+
+/** The metadata of the contract, from a config that has been checked against the tensors. */
+function describe(name: string, snapshot: Snapshot, extra: ConvertOptions["config"]) {
+  const tensors = new Map<string, TensorInfo>();
+  for (const [key, { dtype, shape, byteLength }] of snapshot.tensors) {
+    tensors.set(key, { name: key, dtype, shape, byteLength, file: name });
+  }
+  const { architecture } = snapshot;
+  // What --config says wins: whoever gives it has a reason.
+  const known = snapshot.arguments || extra ? { ...snapshot.arguments, ...extra } : undefined;
+  const metadata: Record<string, string> = { format: "pt", architecture };
+  if (known) metadata.config = JSON.stringify(known);
+  let config: NetworkConfig;
+  try {
+    ({ config } = parseConfig({ name, metadata, tensors }));
+  } catch (error) {
+    if (known || !(error instanceof NcvsdError)) throw error;
+    throw new NcvsdError(
+      "BAD_CHECKPOINT",
+      `'${name}' holds tensors without the constructor arguments of their network: give them with --config, as JSON (--config '{}' means the reference's defaults)`,
+      { cause: error },
+    );
+  }
+  validateTensors({ name, tensors }, architecture, config);
+  metadata.config = JSON.stringify(config);
+  if (snapshot.encoder) metadata.encoder = JSON.stringify(snapshot.encoder);
+  return { metadata, config };
+}
+
+interface ConvertedTensor extends PlannedTensor {
+  readonly stored: SnapshotTensor;
+  readonly elements: number;
+}
+
+function plan(stored: SnapshotTensor, wanted: OutputDtype | undefined): ConvertedTensor {
+  const { name, shape } = stored;
+  if (!FLOAT_DTYPES.includes(stored.dtype))
+    throw new NcvsdError("BAD_CHECKPOINT", `tensor '${name}' is ${stored.dtype}`);
+  const dtype = wanted ?? (stored.dtype === "F64" ? "F32" : (stored.dtype as OutputDtype));
+  const elements = shape.reduce((product, extent) => product * extent, 1);
+  return { name, dtype, shape, byteLength: byteLengthOf(dtype, shape), stored, elements };
+}
+
+async function writeTensor(file: FileHandle, { name, dtype, stored, byteLength }: ConvertedTensor): Promise<void> {
+  let written = 0;
+  for await (const chunk of stored.chunks()) {
+    const cast = castElements(chunk, stored.dtype, dtype);
+    if (!cast) {
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        `tensor '${name}' (${stored.dtype}) holds values that are too large for ${dtype}: choose another --dtype`,
+      );
+    }
+    await writeAll(file, cast);
+    written += cast.length;
+  }
+  if (written !== byteLength) throw new Error(`tensor '${name}': ${written} bytes written instead of ${byteLength}`);
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  // One call may write less than it was given.
+  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
+}
+
+async function checkOutput(input: string, output: string, force: boolean): Promise<void> {
+  const bad = (message: string) => new NcvsdError("BAD_ARGUMENT", message);
+  const info = await stat(output).catch(() => undefined);
+  if (info?.isDirectory()) throw bad(`${output} is a folder: give the name of the .safetensors file to write`);
+  if (info && !info.isFile()) throw bad(`${output} is not a regular file`);
+  const from = await stat(input).catch(() => undefined);
+  const same = resolve(input) === resolve(output) || (info && from && info.dev === from.dev && info.ino === from.ino);
+  if (same) throw bad(`${input} is both input and output: give the output another name`);
+  if (info && !force) throw bad(`${output} exists: give another name, or --force to overwrite it`);
+  if (!existsSync(dirname(resolve(output)))) throw bad(`the folder of ${output} does not exist: make it first`);
+}
+
+/** Writes into a hidden file beside `path` and renames it when it is complete; whatever goes wrong, nothing is left. */
+async function writeFileAtomically(
+  path: string,
+  force: boolean,
+  write: (file: FileHandle) => Promise<void>,
+): Promise<void> {
+  // Named as output.ts names half-written files.
+  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-convert.ncvsd-tmp`);
+  const discard = () => rmSync(temporary, { force: true });
+  const forget = onInterrupt(discard);
+  let file: FileHandle | undefined;
+  try {
+    file = await open(temporary, "w");
+    await write(file);
+    await file.sync();
+    await file.close();
+    file = undefined;
+    if (!force && existsSync(path)) throw new NcvsdError("BAD_ARGUMENT", `${path} has appeared meanwhile`);
+    await rename(temporary, path);
+  } catch (error) {
+    await file?.close().catch(() => {});
+    discard();
+    if (error instanceof NcvsdError || typeof (error as NodeJS.ErrnoException).code !== "string") throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    const reason = code === "ENOSPC" ? "the disk is full" : code === "EACCES" ? "permission denied" : code;
+    throw new NcvsdError("BAD_ARGUMENT", `${path} cannot be written: ${reason}`, { cause: error });
+  } finally {
+    forget();
+  }
+}
+
+const DTYPES: Record<string, OutputDtype> = { f32: "F32", f16: "F16", bf16: "BF16" };
+
+function parseDtype(text: string): OutputDtype {
+  const dtype = DTYPES[text.toLowerCase()];
+  if (!dtype) throw new NcvsdError("BAD_ARGUMENT", `--dtype ${text} is not one of f32, f16, bf16`);
+  return dtype;
+}
+
+function parseConfigOption(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new NcvsdError("BAD_ARGUMENT", `--config is not JSON: ${(cause as Error).message}`, { cause });
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new NcvsdError("BAD_ARGUMENT", "--config is not a JSON object of constructor arguments");
+  }
+  return value as Record<string, unknown>;
+}
+
+function report(result: ConvertResult): string {
+  const { config } = result;
+  const dtypes = Object.entries(result.dtypes).map(([dtype, n]) => `${n.toLocaleString("en")} ${dtype}`);
+  return [
+    `architecture  ${result.architecture} (${result.className})`,
+    `images        ${config.img_channels} x ${config.img_resolution} x ${config.img_resolution}, ${config.label_dim || "no"} classes`,
+    `parameters    ${dtypes.join(", ")} in ${result.tensors} tensors`,
+    `written       ${result.output} (${result.bytes.toLocaleString("en")} bytes)`,
+  ].join("\n");
+}
+
+/** Adds the command `convert` to the program. */
+export function registerConvert(program: Command): void {
+  program
+    .command("convert")
+    .summary("turn a reference .pkl snapshot into .safetensors without executing anything in it")
+    .description(
+      "Turns a pickled snapshot of the reference (EDM2 Precond, NCVSD GenerativeDenoiser) into .safetensors with the network's " +
+        "arguments in its metadata. The pickle is read as data: nothing in it is imported, called or executed. PyTorch files " +
+        "(.pt, .pth) of such a network or of its state_dict are read in the same way.",
+    )
+    .argument("<in.pkl>", "the snapshot")
+    .argument("<out.safetensors>", "the file to write; one that exists is only overwritten with --force")
+    .option(
+      "--dtype <type>",
+      "store every tensor as f32, f16 or bf16 (default: each as it is in the snapshot)",
+      parseDtype,
+    )
+    .option(
+      "--config <json>",
+      "constructor arguments that the file does not tell, for a bare state_dict",
+      parseConfigOption,
+    )
+    .option("--force", "overwrite the output file")
+    .option("--json", "print one JSON object instead of text")
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  ncvsd-gpu convert edm2-img64-s-1073741-0.075.pkl edm2-img64-s.safetensors",
+        "  ncvsd-gpu convert snapshot.pkl model.safetensors --dtype f16 --force",
+      ].join("\n"),
+    )
+    .action(async (input: string, output: string, options: ConvertOptions & { json?: boolean }) => {
+      const result = await convertFile(input, output, { ...options, quiet: options.json });
+      process.stdout.write(`${options.json ? JSON.stringify(result) : report(result)}\n`);
+    });
+}

@@ -1,0 +1,279 @@
+import { createHash } from "node:crypto";
+import {
+  createReadStream,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { NcvsdError } from "../errors.js";
+import { decodePng, peekPngText } from "../image/png.js";
+
+/** Raised when a release changes the image that a seed gives: images of before are then made anew, not kept. */
+const IMAGE_SCHEME = 1;
+
+/** What may stand in a run's options. */
+export type OptionValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly OptionValue[]
+  | { readonly [key: string]: OptionValue };
+export type Options = Readonly<Record<string, OptionValue | undefined>>;
+
+/**
+ * Options that cannot change a seed's image. Everything else is taken to: an option forgotten here costs a needless redo, one
+ * wrongly listed would keep wrong images. The adapter is listed because adapters agree to rounding.
+ */
+const NOT_DECIDING = new Set(
+  "adapter batch force grid json outdir quiet saveRaw save-raw seeds subdirs verbose".split(" "),
+);
+
+const reason = (error: unknown) => {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const known: Record<string, string> = {
+    EACCES: "permission denied",
+    EPERM: "permission denied",
+    EROFS: "the file system is read-only",
+    ENOSPC: "the disk is full",
+    EDQUOT: "the disk quota is used up",
+    ENOTDIR: "a part of the path is a file",
+    EEXIST: "a part of the path is a file",
+    EISDIR: "it is a folder",
+    ENOENT: "the folder is not there",
+    ENAMETOOLONG: "the name is too long",
+  };
+  return (code && known[code]) ?? code ?? message;
+};
+
+const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT", message, { cause });
+
+/** Name of a file half-written: hidden, with the process that writes it. */
+const temporaryName = (path: string) => join(dirname(path), `.${basename(path)}.${process.pid}-${counter++}.ncvsd-tmp`);
+const TEMPORARY = /^\..*\.(\d+)-\d+\.ncvsd-tmp$/;
+let counter = 0;
+
+/** An output folder that is there and can be written to. */
+export interface Outdir {
+  dir: string;
+  /** Takes back the folders that were made for this run while nothing is in them (call it when the run fails). */
+  discardIfEmpty(): void;
+}
+
+/**
+ * Makes the output folder (with its parents), tries that it can be written to, and sweeps up what a killed run left half-written.
+ * @throws NcvsdError BAD_ARGUMENT when it is a file, or cannot be made or written to.
+ */
+export function prepareOutdir(dir: string): Outdir {
+  if (dir === "") throw bad("the output folder has an empty name");
+  if (existsSync(dir) && !statSync(dir).isDirectory()) throw bad(`the output folder ${dir} is a file: name a folder`);
+  let made: string | undefined;
+  const discardIfEmpty = () => {
+    if (made === undefined) return;
+    const top = resolve(made);
+    try {
+      for (let at = resolve(dir); ; at = dirname(at)) {
+        rmdirSync(at);
+        if (at === top) return;
+      }
+    } catch {
+      // Something is in it: it stays.
+    }
+  };
+  try {
+    made = mkdirSync(dir, { recursive: true });
+    const probe = temporaryName(join(dir, "probe"));
+    writeFileSync(probe, "");
+    rmSync(probe);
+  } catch (cause) {
+    discardIfEmpty();
+    throw bad(`the output folder ${dir} cannot be ${existsSync(dir) ? "written to" : "made"}: ${reason(cause)}`, cause);
+  }
+  sweep(dir);
+  return { dir, discardIfEmpty };
+}
+
+/** Removes half-written files whose writer is gone; a young one may belong to another machine's run. */
+function sweep(dir: string): void {
+  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory() && /^\d{6,}$/.test(entry.name)) sweep(path);
+    const writer = TEMPORARY.exec(entry.name)?.[1];
+    if (!writer || !entry.isFile()) continue;
+    try {
+      if (!isRunning(Number(writer)) && Date.now() - lstatSync(path).mtimeMs > 10_000) rmSync(path);
+    } catch {
+      // Another run swept it first, or it is not ours to remove: it disturbs nobody.
+    }
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/**
+ * Writes a file so that only nothing or all of it is ever there under its name: beside it first, then renamed over it. It is
+ * synchronous on purpose: no signal handler of this process runs in between. Folders on the way are made.
+ * @throws NcvsdError BAD_ARGUMENT when it cannot be written.
+ */
+export function writeAtomic(path: string, bytes: Uint8Array | string): void {
+  const temporary = temporaryName(path);
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(temporary, bytes);
+    renameSync(temporary, path);
+  } catch (cause) {
+    try {
+      rmSync(temporary, { force: true });
+    } catch {
+      // The first failure is the one to tell.
+    }
+    throw bad(`${path} cannot be written: ${reason(cause)}`, cause);
+  }
+}
+
+const sixDigits = (n: number) => String(n).padStart(6, "0");
+
+/** `000012.png`; with subfolders of a thousand seeds `000000/000012.png`, as the reference names them. Relative to the folder. */
+export function imageName(seed: number, subdirs = false): string {
+  const name = `${sixDigits(seed)}.png`;
+  return subdirs ? join(sixDigits(Math.floor(seed / 1000) * 1000), name) : name;
+}
+
+/** What JSON can hold, one text for one meaning: keys sorted, absent ones dropped, infinities and NaN as text, no -0. */
+export function canonical(value: OptionValue | undefined): OptionValue {
+  if (typeof value === "number") return Number.isFinite(value) ? value + 0 : String(value);
+  if (Array.isArray(value)) return value.map((item: OptionValue) => canonical(item));
+  if (typeof value === "object" && value !== null) {
+    const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+    entries.sort(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(entries.map(([key, item]) => [key, canonical(item)]));
+  }
+  return value ?? null;
+}
+
+/** The canonical options that can change an image: what its file and its fingerprint hold, whatever else the run was told. */
+export function decidingOptions(options: Options): OptionValue {
+  return canonical(
+    Object.fromEntries(Object.entries(options).filter(([key]) => !NOT_DECIDING.has(key))) as OptionValue,
+  );
+}
+
+/**
+ * The fingerprint of everything that decides an image besides its seed: SHA-256, in hex, of the canonical JSON of the options
+ * (without those that decide nothing: batch, outdir, other seeds, ...) and the checkpoint's hash. The class belongs to it
+ * (null where it is drawn per seed), and so does a second network: give its hash, not its name.
+ */
+export function runKey(options: Options, checkpointSha256: string): string {
+  const content = canonical({ scheme: IMAGE_SCHEME, checkpoint: checkpointSha256, options: decidingOptions(options) });
+  return createHash("sha256").update(JSON.stringify(content)).digest("hex");
+}
+
+/** SHA-256 of a file, in hex, read piece by piece; of several (shards), that of the lines "hash  name" in order of name. */
+export async function checkpointSha256(paths: readonly string[]): Promise<string> {
+  const lines: string[] = [];
+  for (const path of [...paths].sort()) {
+    const hash = createHash("sha256");
+    for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(piece as Uint8Array);
+    const digest = hash.digest("hex");
+    if (paths.length === 1) return digest;
+    lines.push(`${digest}  ${basename(path)}\n`);
+  }
+  return createHash("sha256").update(lines.join("")).digest("hex");
+}
+
+/** What a PNG file says about itself. */
+export interface ImageOrigin {
+  seed: number;
+  /** Absent for an unconditional network. */
+  classIndex?: number | undefined;
+  className?: string | undefined;
+  checkpoint: { name: string; sha256: string };
+  options: Options;
+  adapter: string;
+  version: string;
+}
+
+/** The text chunks of an image, for `encodePng`: enough to make it again. */
+export function imageText(origin: ImageOrigin): Record<string, string> {
+  const { seed, classIndex, className, checkpoint, options, adapter, version } = origin;
+  const text: Record<string, string> = {
+    Software: `ncvsd-gpu ${version}`,
+    "ncvsd-gpu:version": version,
+    "ncvsd-gpu:seed": String(seed),
+    "ncvsd-gpu:checkpoint": checkpoint.name,
+    "ncvsd-gpu:checkpoint-sha256": checkpoint.sha256,
+    "ncvsd-gpu:options": JSON.stringify(decidingOptions(options)),
+    "ncvsd-gpu:adapter": adapter,
+    "ncvsd-gpu:run-key": runKey(options, checkpoint.sha256),
+  };
+  if (classIndex !== undefined) text["ncvsd-gpu:class"] = String(classIndex);
+  if (className !== undefined) text["ncvsd-gpu:class-name"] = className;
+  return text;
+}
+
+/** Which seeds need not be made again. */
+export interface Done {
+  kept: number[];
+  /** In the order of `seeds`. */
+  redo: number[];
+}
+
+/**
+ * Looks which images are there, whole (every checksum right, the pixels unpack) and made with the same options from the same
+ * checkpoint. Others of this tool, of other options or damaged, are to be overwritten.
+ * @param force make all anew and overwrite whatever file has an image's name
+ * @throws NcvsdError BAD_ARGUMENT when a file of such a name is not this tool's (unless `force`), or is a folder.
+ */
+export function alreadyDone(
+  dir: string,
+  seeds: readonly number[],
+  key: string,
+  { subdirs = false, force = false } = {},
+): Done {
+  const done: Done = { kept: [], redo: [] };
+  for (const seed of seeds) {
+    const path = join(dir, imageName(seed, subdirs));
+    const bytes = readIfThere(path);
+    if (!bytes || force) done.redo.push(seed);
+    else if (peekPngText(bytes)["ncvsd-gpu:run-key"] === undefined) {
+      throw bad(
+        `${path} is there and was not made by ncvsd-gpu: move it away, choose another folder, or overwrite it with --force`,
+      );
+    } else if (isWhole(bytes, seed, key)) done.kept.push(seed);
+    else done.redo.push(seed);
+  }
+  return done;
+}
+
+function readIfThere(path: string): Uint8Array | undefined {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw bad(`${path} is there but cannot be read: ${reason(cause)}`, cause);
+  }
+}
+
+function isWhole(bytes: Uint8Array, seed: number, key: string): boolean {
+  try {
+    const { text } = decodePng(bytes);
+    return text["ncvsd-gpu:run-key"] === key && text["ncvsd-gpu:seed"] === String(seed);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,21 @@
+/** What went wrong, for programs; the message says it for people. */
+export type ErrorCode =
+  | "NO_ADAPTER"
+  | "DEVICE_LOST"
+  | "OUT_OF_MEMORY"
+  | "BAD_CHECKPOINT"
+  | "BAD_ARGUMENT"
+  | "NOT_FINITE";
+
+/**
+ * Every error that a user can meet. The message is one sentence: what was wrong, where, and what to do.
+ */
+export class NcvsdError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "NcvsdError";
+    this.code = code;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * The contract of a hand-written kernel: one list from which layouts, checks, tests, benchmarks and the
+ * plan's figures are derived. A kernel folder exports one `Kernel`; nothing else knows its WGSL.
+ */
+
+/** Storage type of activations and weights. Accumulation is always f32. */
+export type Precision = "f32" | "f16";
+
+/**
+ * Element type of a buffer. `act` is the storage type of the network's activations and weights: f32, or f16 when the
+ * plan's precision says so (WGSL sees it as the alias `S`). Sampler state, sigmas and labels are always f32.
+ */
+export type ElementType = "f32" | "u32" | "act";
+
+/** What a kernel may ask of the adapter when it picks a variant. Never the batch: a seed's bits must not depend on it. */
+export interface Caps {
+  readonly precision: Precision;
+  /** The `subgroups` feature is there; sizes are the adapter's bounds, 0 where unknown. */
+  readonly subgroups: boolean;
+  readonly subgroupMinSize: number;
+  readonly subgroupMaxSize: number;
+  /** A CPU adapter (lavapipe, SwiftShader): barriers and workgroup memory cost there what they save on a GPU. */
+  readonly software: boolean;
+  readonly maxWorkgroupSize: number;
+  readonly maxWorkgroupsPerDimension: number;
+}
+
+export interface BufferUse {
+  /** The WGSL variable's name; buffers are listed in binding order from @binding(1) (0 is the uniform `p`). */
+  readonly name: string;
+  readonly access: "read" | "write" | "update";
+  readonly type: ElementType;
+  /** Number of elements; 0: not used by these parameters (a dummy is bound). */
+  readonly length: number;
+}
+
+export interface Variant {
+  /** Distinguishes pipelines of one kernel. */
+  readonly key: string;
+  /** `const`, `alias` lines in front of the WGSL; `enable` lines are made by the engine (see `needs`). */
+  readonly prelude: string;
+  readonly needs?: readonly ("subgroups" | "f16")[];
+}
+
+export interface SourcePart {
+  /** Path in this repository, for messages: `kernels/conv/kernel.wgsl`. */
+  readonly file: string;
+  readonly text: string;
+}
+
+export interface Cost {
+  /** Floating point operations, a multiply-add counted as two. */
+  readonly flops: number;
+  /** Bytes read and written, each element once. */
+  readonly bytes: number;
+}
+
+export interface Case<P> {
+  readonly name: string;
+  readonly params: P;
+  /** Replaces the default input (standard normal values) of a buffer. */
+  readonly inputs?: (name: string, length: number, random: () => number) => Float32Array | Uint32Array | undefined;
+}
+
+export interface Kernel<P = never> {
+  readonly name: string;
+  /** WGSL without the generated prelude: shared parts from kernels/lib first, kernel.wgsl last. */
+  readonly source: readonly SourcePart[];
+  /** Throws `NcvsdError("BAD_ARGUMENT")` naming the kernel, the parameter and the rule. Runs before every planning. */
+  check(params: P): void;
+  buffers(params: P): readonly BufferUse[];
+  variant(params: P, caps: Caps): Variant;
+  /** Values of the members of the uniform struct `Params`, by name. Arrays and vectors as lists. */
+  uniforms(params: P): Readonly<Record<string, number | readonly number[]>>;
+  /** Workgroups in x, y, z. */
+  grid(params: P, variant: Variant, caps: Caps): readonly [number, number, number];
+  cost(params: P, bytesPerAct: 2 | 4): Cost;
+  /** Plain loops in float64, from the same inputs; returns every written buffer. */
+  reference(params: P, inputs: Readonly<Record<string, ArrayLike<number>>>): Record<string, Float64Array>;
+  readonly cases: readonly Case<P>[];
+  /** Largest allowed ||out - ref|| / ||ref|| of any written buffer. u32 buffers must be equal. */
+  readonly tolerance: { readonly f32: number; readonly f16: number };
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a list of kernels with different parameters
+export type AnyKernel = Kernel<any>;
+
+/** Workgroups for `threads` invocations in workgroups of `size`, folded into two dimensions past the device limit. */
+export function grid1d(threads: number, size: number, caps: Pick<Caps, "maxWorkgroupsPerDimension">) {
+  const groups = Math.max(1, Math.ceil(threads / size));
+  const x = Math.min(groups, caps.maxWorkgroupsPerDimension);
+  return [x, Math.ceil(groups / x), 1] as const;
+}

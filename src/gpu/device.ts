@@ -1,0 +1,289 @@
+import { NcvsdError } from "../errors.js";
+import type { Caps, Precision } from "./contract.js";
+import { PipelineCache } from "./pipeline.js";
+import { settle } from "./wait.js";
+
+export interface OpenGpuOptions {
+  /** Part of an adapter's name (`lavapipe`, `SwiftShader`, `NVIDIA`); default: the platform's first choice. Node only. */
+  readonly adapter?: string;
+  readonly powerPreference?: "low-power" | "high-performance";
+  /** Storage type of weights and activations; `f16` needs the adapter's `shader-f16`. Default `f32`. */
+  readonly precision?: Precision;
+  /** Refuse to allocate more GPU memory than this many bytes; default: what the adapter and the host allow. */
+  readonly memoryLimit?: number;
+}
+
+export interface AdapterInfo {
+  readonly name: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly driver: string;
+  readonly software: boolean;
+}
+
+/**
+ * Opens an adapter with its own limits and every feature that the engine can use.
+ * @throws NcvsdError NO_ADAPTER when none is found; BAD_ARGUMENT when f16 is asked of an adapter without it.
+ */
+export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
+  const gpu = await nativeOrBrowserGpu(options.adapter);
+  const adapter = await gpu.requestAdapter(
+    options.powerPreference ? { powerPreference: options.powerPreference } : undefined,
+  );
+  if (!adapter) {
+    const wanted = options.adapter ? ` whose name contains "${options.adapter}"` : "";
+    throw new NcvsdError("NO_ADAPTER", `No WebGPU adapter${wanted} was found: run \`ncvsd-gpu doctor\` to see what to install.`);
+  }
+  const precision = options.precision ?? "f32";
+  if (precision === "f16" && !adapter.features.has("shader-f16")) {
+    throw new NcvsdError("BAD_ARGUMENT", `The adapter ${adapterName(adapter)} has no shader-f16: use precision f32.`);
+  }
+  const wanted = ["shader-f16", "subgroups", "timestamp-query"].filter((f) => adapter.features.has(f));
+  const device = await adapter.requestDevice({
+    label: "ncvsd-gpu",
+    requiredFeatures: wanted as GPUFeatureName[],
+    requiredLimits: ownLimits(adapter),
+  });
+  return new Gpu(adapter, device, precision, options.memoryLimit ?? (await hostMemory(adapter)));
+}
+
+async function nativeOrBrowserGpu(adapter: string | undefined): Promise<GPU> {
+  const browser = (globalThis.navigator as Navigator | undefined)?.gpu;
+  if (browser) return browser;
+  const { loadNativeGpu } = await import("./native.js");
+  return loadNativeGpu(adapter ? { adapter } : {});
+}
+
+/** Everything the adapter has: the largest EDM2 tensors exceed the default 128 MiB per binding. */
+function ownLimits(adapter: GPUAdapter): Record<string, number> {
+  const names = [
+    "maxBufferSize",
+    "maxStorageBufferBindingSize",
+    "maxStorageBuffersPerShaderStage",
+    "maxComputeInvocationsPerWorkgroup",
+    "maxComputeWorkgroupSizeX",
+    "maxComputeWorkgroupSizeY",
+    "maxComputeWorkgroupStorageSize",
+    "maxComputeWorkgroupsPerDimension",
+  ] as const;
+  return Object.fromEntries(names.map((n) => [n, adapter.limits[n]]));
+}
+
+function adapterName(adapter: GPUAdapter): string {
+  return adapter.info.device || adapter.info.description || adapter.info.vendor || "unknown adapter";
+}
+
+function isSoftware(adapter: GPUAdapter): boolean {
+  const { info } = adapter;
+  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`.toLowerCase();
+  return info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software|basic render/.test(text);
+}
+
+/** A software adapter's memory is the host's: leave a tenth of what is free now. Undefined: unknown. */
+async function hostMemory(adapter: GPUAdapter): Promise<number | undefined> {
+  if (!isSoftware(adapter) || typeof process === "undefined" || !process.versions?.node) return undefined;
+  const { freemem } = await import("node:os");
+  return Math.floor(freemem() * 0.9);
+}
+
+/** An open device: buffers, pipelines, waiting. Close it to let the process end. */
+export class Gpu {
+  readonly device: GPUDevice;
+  readonly info: AdapterInfo;
+  readonly features: readonly string[];
+  readonly caps: Caps;
+  readonly precision: Precision;
+  readonly pipelines: PipelineCache;
+  /** Bytes that may be allocated in all; undefined: the adapter does not say. */
+  readonly memoryLimit: number | undefined;
+  /** GPU memory held by buffers of this device now, in bytes. */
+  allocatedBytes = 0;
+  /** Buffers created since the device was opened. */
+  allocations = 0;
+
+  readonly #dummies: GPUBuffer[] = [];
+  readonly #staging = new Map<number, GPUBuffer>();
+  #failure: NcvsdError | undefined;
+  #closed = false;
+  readonly #onClose: (() => void)[] = [];
+  readonly #lost: Promise<never>;
+
+  constructor(adapter: GPUAdapter, device: GPUDevice, precision: Precision, memoryLimit: number | undefined) {
+    this.device = device;
+    this.precision = precision;
+    this.memoryLimit = memoryLimit;
+    this.pipelines = new PipelineCache(device);
+    this.features = [...adapter.features].sort();
+    const info = adapter.info;
+    this.info = {
+      name: adapterName(adapter),
+      vendor: info.vendor,
+      architecture: info.architecture,
+      driver: info.description,
+      software: isSoftware(adapter),
+    };
+    this.caps = {
+      precision,
+      subgroups: device.features.has("subgroups"),
+      subgroupMinSize: info.subgroupMinSize ?? 0,
+      subgroupMaxSize: info.subgroupMaxSize ?? 0,
+      software: this.info.software,
+      maxWorkgroupSize: device.limits.maxComputeInvocationsPerWorkgroup,
+      maxWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
+    };
+    this.#lost = device.lost.then((lost) => {
+      const error = new NcvsdError(
+        "DEVICE_LOST",
+        `The GPU device was lost (${lost.message || lost.reason}): nothing more can run on it; open it again and repeat.`,
+      );
+      if (!this.#closed) this.#failure ??= error;
+      throw error;
+    });
+    this.#lost.catch(() => {});
+    device.addEventListener("uncapturederror", (event) => {
+      const error = (event as GPUUncapturedErrorEvent).error;
+      this.#failure ??= new NcvsdError("BAD_ARGUMENT", `The GPU refused an operation: ${error.message}`);
+    });
+  }
+
+  /** @throws the first error that the device reported outside of any scope, DEVICE_LOST included. */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+    if (this.#closed) throw new NcvsdError("DEVICE_LOST", "The GPU device is closed: open it again with openGpu().");
+  }
+
+  /** Creates a buffer; inside `scoped` an allocation that fails becomes OUT_OF_MEMORY. */
+  createBuffer(label: string, bytes: number, usage: GPUBufferUsageFlags): GPUBuffer {
+    this.check();
+    const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+    const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
+    const limit = usage & GPUBufferUsage.STORAGE ? Math.min(maxBufferSize, maxStorageBufferBindingSize) : maxBufferSize;
+    if (size > limit) {
+      throw new NcvsdError("OUT_OF_MEMORY", `${label} needs ${mib(size)}, but a buffer on ${this.info.name} holds at most ${mib(limit)}.`);
+    }
+    if (this.memoryLimit !== undefined && this.allocatedBytes + size > this.memoryLimit) {
+      throw new NcvsdError("OUT_OF_MEMORY", `${label} needs ${mib(size)}, but only ${mib(Math.max(0, this.memoryLimit - this.allocatedBytes))} of GPU memory are left.`);
+    }
+    const buffer = this.device.createBuffer({ label, size, usage });
+    this.allocatedBytes += size;
+    this.allocations += 1;
+    return buffer;
+  }
+
+  /** A storage buffer that can be written, read and copied. */
+  storage(label: string, bytes: number): GPUBuffer {
+    return this.createBuffer(label, bytes, GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC);
+  }
+
+  destroyBuffer(buffer: GPUBuffer): void {
+    this.allocatedBytes -= buffer.size;
+    buffer.destroy();
+  }
+
+  /** Dawn frees destroyed buffers at a later submit only. */
+  flushDestroyed(): void {
+    if (!this.#closed) this.device.queue.submit([]);
+  }
+
+  /** A small buffer for a binding that a variant does not use; one per binding, since writable buffers may not alias. */
+  dummy(binding: number): GPUBuffer {
+    this.#dummies[binding] ??= this.storage(`unused binding ${binding}`, 256);
+    return this.#dummies[binding];
+  }
+
+  write(buffer: GPUBuffer, data: ArrayBufferView, byteOffset = 0): void {
+    this.check();
+    this.device.queue.writeBuffer(buffer, byteOffset, data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+  }
+
+  /** Runs `action` under error scopes for validation, memory and internal errors and waits for their verdict. */
+  async scoped<T>(what: string, action: () => T): Promise<T> {
+    this.check();
+    const filters = ["validation", "out-of-memory", "internal"] as const;
+    for (const filter of filters) this.device.pushErrorScope(filter);
+    let result: T | undefined;
+    let thrown: unknown;
+    try {
+      result = action();
+    } catch (error) {
+      thrown = error;
+    }
+    const verdicts = filters.map(() => this.device.popErrorScope());
+    const [internal, memory, validation] = await this.wait(Promise.all(verdicts));
+    if (thrown !== undefined) throw thrown;
+    if (memory) throw new NcvsdError("OUT_OF_MEMORY", `${what}: the adapter ${this.info.name} has not enough memory.`);
+    const error = validation ?? internal;
+    if (error) throw new NcvsdError("BAD_ARGUMENT", `${what}: ${error.message}`);
+    return result as T;
+  }
+
+  /** Awaits a GPU promise without taking a core from a software adapter; rejects with DEVICE_LOST when the device goes. */
+  async wait<T>(promise: Promise<T>): Promise<T> {
+    const result = await settle(Promise.race([promise, this.#lost])).catch(async (error) => {
+      // A rejected map often precedes the lost promise by a tick.
+      await Promise.race([this.#lost, new Promise((resolve) => setTimeout(resolve, 0))]);
+      throw error;
+    });
+    if (this.#failure) throw this.#failure;
+    return result;
+  }
+
+  /** Waits until all submitted work is done. */
+  async idle(): Promise<void> {
+    this.check();
+    await this.wait(this.device.queue.onSubmittedWorkDone());
+  }
+
+  /** Copies `bytes` (a multiple of 4) of a buffer to the host. */
+  async read(buffer: GPUBuffer, bytes: number, byteOffset = 0): Promise<ArrayBuffer> {
+    this.check();
+    const staging = this.#takeStaging(bytes);
+    try {
+      const encoder = this.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(buffer, byteOffset, staging, 0, bytes);
+      this.device.queue.submit([encoder.finish()]);
+      await this.wait(staging.mapAsync(GPUMapMode.READ, 0, bytes));
+      const copy = staging.getMappedRange(0, bytes).slice(0);
+      staging.unmap();
+      this.#returnStaging(staging);
+      return copy;
+    } catch (error) {
+      if (this.#failure && error !== this.#failure) throw this.#failure;
+      throw error;
+    }
+  }
+
+  async readF32(buffer: GPUBuffer, length: number, offset = 0): Promise<Float32Array> {
+    return new Float32Array(await this.read(buffer, 4 * length, 4 * offset));
+  }
+
+  #takeStaging(bytes: number): GPUBuffer {
+    const size = Math.max(16, Math.ceil(bytes / 16) * 16);
+    const idle = this.#staging.get(size);
+    this.#staging.delete(size);
+    return idle ?? this.createBuffer("readback", size, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ);
+  }
+
+  #returnStaging(buffer: GPUBuffer): void {
+    if (this.#staging.has(buffer.size)) this.destroyBuffer(buffer);
+    else this.#staging.set(buffer.size, buffer);
+  }
+
+  /** Runs `action` when the device is closed. */
+  onClose(action: () => void): void {
+    this.#onClose.push(action);
+  }
+
+  /** Releases everything on the device; the process can then end by itself. */
+  close(): void {
+    if (this.#closed) return;
+    for (const action of this.#onClose) action();
+    this.#closed = true;
+    this.device.destroy();
+    this.allocatedBytes = 0;
+  }
+}
+
+export function mib(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(bytes < 100 * 2 ** 20 ? 1 : 0)} MiB`;
+}

@@ -1,0 +1,263 @@
+/**
+ * Dawn in Node: loads the `webgpu` package, finds the driver that set-up may have placed in the cache folder,
+ * and picks an adapter by name. Nothing here installs anything: src/setup does.
+ *
+ * A driver in the cache has to work without the user exporting anything, and on a machine that has no Vulkan loader
+ * at all. Two facts make that possible without writing into node_modules or starting the process again:
+ * - glibc answers `dlopen("libvulkan.so.1")` with a library of that soname which is already in the process. So the
+ *   cached loader, and the libraries that the cached driver links to, are opened beforehand with RTLD_NODELETE:
+ *   `process.dlopen` then complains that they are no addon and closes them, but they stay loaded.
+ * - the Vulkan loader reads its environment when Dawn discovers adapters, which is inside the first
+ *   `requestAdapter()` call: variables set around that call are enough, and the user's are left as they were.
+ */
+import { closeSync, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { NcvsdError } from "../errors.js";
+
+/** One driver in the cache folder. Paths are relative to that folder. */
+export interface CachedDriver {
+  /** The Vulkan ICD manifest. */
+  readonly icd: string;
+  /** Shared libraries to open first, in this order; the Vulkan loader is among them. */
+  readonly preload: readonly string[];
+  /** The adapter's name as Dawn tells it. */
+  readonly adapter: string;
+  /** Where it came from, for people. */
+  readonly source: string;
+}
+
+/** `driver.json` in the cache folder: what set-up has placed there. */
+export interface DriverMarker {
+  readonly format: 1;
+  /** Key of the driver to use because the system has no working adapter; null: the system's own is used. */
+  readonly default: string | null;
+  /** Hide the system's drivers, because one of them breaks the process. */
+  readonly exclusive: boolean;
+  readonly drivers: Readonly<Record<string, CachedDriver>>;
+}
+
+/** What makes a cached driver visible: libraries to open and environment variables for the discovery. */
+export interface DriverAccess {
+  readonly preload: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export const MARKER_FILE = "driver.json";
+
+/** RTLD_NOW | RTLD_NODELETE of glibc; Node names no constant for the second. */
+export const DLOPEN_AND_KEEP = 0x1002;
+
+/** Dawn switches: f16 on NVIDIA under Vulkan is off by default; timestamps are rounded to 65 us by default. */
+export const DAWN_FLAGS: readonly string[] = [
+  "enable-dawn-features=vulkan_enable_f16_on_nvidia",
+  "disable-dawn-features=timestamp_quantization",
+];
+
+/** `$XDG_CACHE_HOME/ncvsd-gpu/driver`, by default `~/.cache/ncvsd-gpu/driver`. */
+export function driverFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "ncvsd-gpu", "driver");
+}
+
+/** Reads `driver.json`; drivers whose manifest is gone are left out. Null when there is none or it is not readable. */
+export function readDriverMarker(folder: string = driverFolder()): DriverMarker | null {
+  try {
+    const marker = JSON.parse(readFileSync(join(folder, MARKER_FILE), "utf8")) as DriverMarker;
+    if (marker.format !== 1 || typeof marker.drivers !== "object" || marker.drivers === null) return null;
+    const present = Object.entries(marker.drivers).filter(
+      ([, d]) => typeof d?.icd === "string" && Array.isArray(d.preload) && existsSync(join(folder, d.icd)),
+    );
+    const drivers = Object.fromEntries(present);
+    const chosen = marker.default !== null && marker.default in drivers ? marker.default : null;
+    return { format: 1, default: chosen, exclusive: marker.exclusive === true, drivers };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * How to reach `driver`. Alone: no other driver is seen. Otherwise it is added to the system's, so that a hardware
+ * adapter that appears later is still preferred (Dawn sorts by kind of adapter), unless the user names drivers.
+ */
+export function driverAccess(folder: string, driver: CachedDriver, alone: boolean, env = process.env): DriverAccess {
+  const preload = driver.preload.map((file) => join(folder, file));
+  const icd = join(folder, driver.icd);
+  if (alone) return { preload, env: { VK_DRIVER_FILES: icd, VK_ICD_FILENAMES: icd } };
+  if (userNamesDrivers(env)) return { preload, env: {} };
+  return { preload, env: { VK_ADD_DRIVER_FILES: [icd, env.VK_ADD_DRIVER_FILES].filter(Boolean).join(":") } };
+}
+
+/** How to reach the driver that set-up chose; undefined when the system's own adapters are to be used. */
+export function defaultAccess(
+  folder: string,
+  marker: DriverMarker | null,
+  env = process.env,
+): DriverAccess | undefined {
+  const driver = marker?.default ? marker.drivers[marker.default] : undefined;
+  return driver && driverAccess(folder, driver, marker?.exclusive === true && !userNamesDrivers(env), env);
+}
+
+/** True when the user has told the Vulkan loader which drivers to use. */
+export function userNamesDrivers(env: NodeJS.ProcessEnv = process.env): boolean {
+  return Boolean(env.VK_DRIVER_FILES || env.VK_ICD_FILENAMES);
+}
+
+/** Names are compared without case and punctuation; `lavapipe` is what Mesa itself calls llvmpipe under Vulkan. */
+export function sameAdapter(name: string, wanted: string): boolean {
+  const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
+  return plain(name).includes(plain(wanted).replace("lavapipe", "llvmpipe"));
+}
+
+/** The sentence for a machine without an adapter. */
+export function noAdapterSentence(platform: NodeJS.Platform = process.platform): string {
+  const remedy =
+    platform === "linux"
+      ? "run `npx ncvsd-gpu doctor --setup` to set up a software one, or install a Vulkan driver (Debian, Ubuntu: " +
+        "packages mesa-vulkan-drivers and libvulkan1, Mesa newer than 22.3)"
+      : "install or update the graphics driver of this machine";
+  return `No GPU adapter was found: ${remedy}.`;
+}
+
+// Each GPU object that Dawn gives out stays referenced for good: collecting one that has a live device aborts the process.
+const kept: GPU[] = [];
+const opened = new Map<string, Promise<GPU>>();
+let quiet = false;
+
+/**
+ * From now on, keep Dawn's own warnings about a driver's limits off the terminal while adapters are discovered.
+ * For command lines only: file descriptor 2 is away for a moment, which other threads of a server might notice.
+ */
+export function silenceDriverWarnings(): void {
+  quiet = true;
+}
+
+/**
+ * Dawn's GPU object in this process, with WebGPU's globals (GPUBufferUsage, ...) installed on `globalThis`.
+ * @param options.adapter part of an adapter's name, e.g. `lavapipe`, `SwiftShader`, `NVIDIA`
+ * @throws NcvsdError NO_ADAPTER when there is no adapter, or none of that name
+ */
+export function loadNativeGpu(options: { adapter?: string } = {}): Promise<GPU> {
+  const key = options.adapter ?? "";
+  const known = opened.get(key);
+  if (known) return known;
+  const opening = options.adapter === undefined ? openDefault() : openNamed(options.adapter);
+  opened.set(key, opening);
+  opening.catch(() => opened.delete(key));
+  return opening;
+}
+
+async function openDefault(): Promise<GPU> {
+  const { folder, marker } = cache();
+  const { gpu, adapters } = await discover("", defaultAccess(folder, marker));
+  if (!gpu || adapters.length === 0) throw new NcvsdError("NO_ADAPTER", noAdapterSentence());
+  return gpu;
+}
+
+/** The system's adapters first, then those of the cache, each cached driver alone. */
+async function openNamed(wanted: string): Promise<GPU> {
+  const { folder, marker } = cache();
+  const cached = Object.entries(marker?.drivers ?? {});
+  const seen = new Set<string>();
+  const places: (DriverAccess | undefined)[] = marker?.default && marker.exclusive ? [] : [undefined];
+  for (const [name, driver] of cached) {
+    seen.add(driver.adapter);
+    if (sameAdapter(driver.adapter, wanted) || sameAdapter(name, wanted))
+      places.push(driverAccess(folder, driver, true));
+  }
+  for (const access of places) {
+    const listed = (await discover("adapter=?", access)).adapters;
+    for (const name of listed) seen.add(name);
+    const match = listed.find((name) => sameAdapter(name, wanted));
+    const gpu = match && (await discover(`adapter=${match}`, access)).gpu;
+    if (gpu) return gpu;
+  }
+  if (seen.size === 0) throw new NcvsdError("NO_ADAPTER", noAdapterSentence());
+  const names = [...seen].map((name) => `"${name}"`).join(", ");
+  throw new NcvsdError("NO_ADAPTER", `No adapter's name contains "${wanted}": there is ${names}.`);
+}
+
+function cache(): { folder: string; marker: DriverMarker | null } {
+  const folder = driverFolder();
+  return { folder, marker: process.platform === "linux" ? readDriverMarker(folder) : null };
+}
+
+/**
+ * Creates a GPU object and has it discover its adapters.
+ * @param flag a Dawn flag besides DAWN_FLAGS, e.g. `adapter=NAME`; with a name that no adapter has, Dawn lists them all
+ */
+async function discover(flag: string, access?: DriverAccess): Promise<{ gpu: GPU | null; adapters: string[] }> {
+  for (const file of access?.preload ?? []) openLibrary(file);
+  // Without a loader, Dawn would print a C++ warning on stderr and find nothing.
+  if (process.platform === "linux" && !openLibrary("libvulkan.so.1")) return { gpu: null, adapters: [] };
+  const { create, globals } = await loadDawn();
+  Object.assign(globalThis, globals);
+  const gpu = create(flag ? [...DAWN_FLAGS, flag] : [...DAWN_FLAGS]);
+  kept.push(gpu);
+  const request = withEnvironment(access?.env ?? {}, () => withoutStderr(() => gpu.requestAdapter()));
+  try {
+    const adapter = await request;
+    return { gpu, adapters: adapter ? [adapter.info.device || adapter.info.description] : [] };
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return { gpu, adapters: [...text.matchAll(/name: '(.*)'$/gm)].map((m) => m[1] ?? "") };
+  }
+}
+
+async function loadDawn(): Promise<typeof import("webgpu")> {
+  try {
+    return await import("webgpu");
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
+    const where = `${process.platform}-${process.arch}`;
+    const message = `Dawn's native library cannot be loaded on ${where} (${reason}): it needs Windows, macOS or a Linux with glibc 2.34 or newer.`;
+    throw new NcvsdError("NO_ADAPTER", message, { cause });
+  }
+}
+
+/** True when the library is in the process afterwards. */
+function openLibrary(file: string): boolean {
+  try {
+    process.dlopen({ exports: {} }, file, DLOPEN_AND_KEEP);
+  } catch (error) {
+    return error instanceof Error && error.message.startsWith("Module did not self-register");
+  }
+  return true;
+}
+
+function withEnvironment<T>(env: Readonly<Record<string, string>>, run: () => T): T {
+  const before = Object.keys(env).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, env);
+  try {
+    return run();
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  }
+}
+
+/**
+ * Runs `run` with file descriptor 2 on /dev/null. Only where descriptor 2 can be opened a second time without a file
+ * position of its own: a terminal or a pipe. Opening takes the lowest free number, so close-then-open replaces it.
+ */
+function withoutStderr<T>(run: () => T): T {
+  if (!quiet || process.platform !== "linux") return run();
+  let saved: number;
+  try {
+    const kind = fstatSync(2);
+    if (!kind.isCharacterDevice() && !kind.isFIFO()) return run();
+    saved = openSync("/proc/self/fd/2", "a");
+  } catch {
+    return run();
+  }
+  closeSync(2);
+  openSync("/dev/null", "a");
+  try {
+    return run();
+  } finally {
+    closeSync(2);
+    openSync(`/proc/self/fd/${saved}`, "a");
+    closeSync(saved);
+  }
+}

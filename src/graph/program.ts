@@ -1,0 +1,252 @@
+import { widenF16 } from "../checkpoint/half.js";
+import { NcvsdError } from "../errors.js";
+import type { Variant } from "../gpu/contract.js";
+import { type Gpu, mib } from "../gpu/device.js";
+import { packUniforms } from "../gpu/reflect.js";
+import { elementBytes, type Graph, type Node, type Tensor, tensorBytes } from "./graph.js";
+import { type MemoryPlan, planMemory, verifyPlan } from "./plan.js";
+
+interface Dispatch {
+  readonly node: Node;
+  readonly variant: Variant;
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly grid: readonly [number, number, number];
+}
+
+export interface NodeTime {
+  readonly node: string;
+  readonly kernel: string;
+  readonly variant: string;
+  readonly ms: number;
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+export interface ProgramOptions {
+  /** What it is, for messages. */
+  readonly label: string;
+  readonly graph: Graph;
+  /** Buffers of the constant tensors, by name. */
+  readonly constants?: ReadonlyMap<string, GPUBuffer>;
+  /** Buffers of external tensors that someone else owns, by name; the others are allocated here. */
+  readonly externals?: ReadonlyMap<string, GPUBuffer>;
+  readonly plan?: MemoryPlan;
+}
+
+/**
+ * A graph made ready for one device: memory planned and allocated, pipelines compiled, bind groups made, all once.
+ * Replaying it allocates nothing.
+ */
+export class Program {
+  readonly gpu: Gpu;
+  readonly label: string;
+  readonly graph: Graph;
+  readonly plan: MemoryPlan;
+  readonly #dispatches: readonly Dispatch[];
+  readonly #buffers: ReadonlyMap<number, GPUBuffer>;
+  readonly #owned: readonly GPUBuffer[];
+  #checked = false;
+  #destroyed = false;
+
+  private constructor(
+    gpu: Gpu,
+    options: ProgramOptions,
+    plan: MemoryPlan,
+    dispatches: Dispatch[],
+    buffers: Map<number, GPUBuffer>,
+    owned: GPUBuffer[],
+  ) {
+    this.gpu = gpu;
+    this.label = options.label;
+    this.graph = options.graph;
+    this.plan = plan;
+    this.#dispatches = dispatches;
+    this.#buffers = buffers;
+    this.#owned = owned;
+  }
+
+  /** @throws OUT_OF_MEMORY when the plan does not fit, BAD_ARGUMENT when a kernel does not compile. */
+  static async create(gpu: Gpu, options: ProgramOptions): Promise<Program> {
+    const { graph, label } = options;
+    const plan = options.plan ?? planMemory(graph, gpu.precision);
+    verifyPlan(graph, plan);
+    checkLimits(gpu, label, graph);
+    const compiled = await Promise.all(
+      graph.nodes.map((node) => {
+        const variant = node.kernel.variant(node.params as never, gpu.caps);
+        return gpu.pipelines.get(node.kernel, variant, gpu.precision).then((entry) => ({ node, variant, ...entry }));
+      }),
+    );
+    const owned: GPUBuffer[] = [];
+    const own = (name: string, bytes: number) => {
+      const buffer = gpu.storage(name, bytes);
+      owned.push(buffer);
+      return buffer;
+    };
+    try {
+      return await gpu.scoped(`Preparing ${label}`, () => {
+        const slots = plan.slots.map((bytes, i) => own(`${label} slot ${i}`, bytes));
+        const buffers = new Map<number, GPUBuffer>();
+        for (const tensor of graph.tensors) buffers.set(tensor.id, bufferOf(tensor, slots, plan, options, own));
+        const alignment = gpu.device.limits.minUniformBufferOffsetAlignment;
+        const strides = compiled.map((c) => Math.ceil(c.reflection.uniformSize / alignment) * alignment);
+        const uniforms = gpu.createBuffer(
+          `${label} parameters`,
+          strides.reduce((a, b) => a + b, 0),
+          GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+        );
+        owned.push(uniforms);
+        let offset = 0;
+        const dispatches = compiled.map(({ node, variant, pipeline, layout, reflection }, i): Dispatch => {
+          const params = node.params as never;
+          const values = packUniforms(node.kernel.name, reflection, node.kernel.uniforms(params));
+          gpu.write(uniforms, new Uint8Array(values), offset);
+          const entries: GPUBindGroupEntry[] = [
+            { binding: 0, resource: { buffer: uniforms, offset, size: reflection.uniformSize } },
+            ...reflection.storage.map((b) => {
+              const tensor = node.reads[b.name] ?? node.writes[b.name];
+              return { binding: b.binding, resource: { buffer: tensor ? buffers.get(tensor.id)! : gpu.dummy(b.binding) } };
+            }),
+          ];
+          offset += strides[i]!;
+          const bindGroup = gpu.device.createBindGroup({ label: node.name, layout, entries });
+          return { node, variant, pipeline, bindGroup, grid: node.kernel.grid(params, variant, gpu.caps) };
+        });
+        return new Program(gpu, options, plan, dispatches, buffers, owned);
+      });
+    } catch (error) {
+      for (const buffer of owned) gpu.destroyBuffer(buffer);
+      gpu.flushDestroyed();
+      throw error;
+    }
+  }
+
+  /** The buffer behind a tensor of the graph. */
+  buffer(tensor: Tensor): GPUBuffer {
+    return this.#buffers.get(tensor.id)!;
+  }
+
+  /** Records all dispatches into a pass. */
+  encode(pass: GPUComputePassEncoder): void {
+    for (const { pipeline, bindGroup, grid } of this.#dispatches) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, bindGroup);
+      pass.dispatchWorkgroups(...grid);
+    }
+  }
+
+  /** Submits one replay. The first is watched by error scopes. */
+  async run(): Promise<void> {
+    if (this.#checked) {
+      this.submit();
+      return;
+    }
+    await this.gpu.scoped(`First run of ${this.label}`, () => this.submit());
+    this.#checked = true;
+  }
+
+  /** Submits one replay without waiting for anything. */
+  submit(): void {
+    this.gpu.check();
+    const encoder = this.gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    this.encode(pass);
+    pass.end();
+    this.gpu.device.queue.submit([encoder.finish()]);
+  }
+
+  /** Runs node by node and calls `visit` after each until it says false: for finding the node where something went wrong. */
+  async trace(visit: (node: Node, read: (tensor: Tensor) => Promise<Float32Array>) => Promise<boolean>): Promise<void> {
+    for (const { node, pipeline, bindGroup, grid } of this.#dispatches) {
+      const encoder = this.gpu.device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, bindGroup);
+      pass.dispatchWorkgroups(...grid);
+      pass.end();
+      this.gpu.device.queue.submit([encoder.finish()]);
+      if (!(await visit(node, (tensor) => this.readTensor(tensor)))) return;
+    }
+  }
+
+  /** Values of an f32 or act tensor, as they stand now. */
+  async readTensor(tensor: Tensor): Promise<Float32Array> {
+    const bytes = await this.gpu.read(this.buffer(tensor), tensorBytes(tensor, this.plan.precision));
+    const half = elementBytes(tensor.type, this.plan.precision) === 2;
+    return (half ? widenF16(new Uint16Array(bytes)) : new Float32Array(bytes)).subarray(0, tensor.length);
+  }
+
+  /** Time of every node on the GPU, from timestamps around a pass of its own. @throws BAD_ARGUMENT without `timestamp-query`. */
+  async profile(): Promise<NodeTime[]> {
+    const { gpu } = this;
+    if (!gpu.device.features.has("timestamp-query")) {
+      throw new NcvsdError("BAD_ARGUMENT", `The adapter ${gpu.info.name} has no timestamp queries: nothing can be profiled.`);
+    }
+    const count = 2 * this.#dispatches.length;
+    const querySet = gpu.device.createQuerySet({ type: "timestamp", count });
+    const resolved = gpu.createBuffer("timestamps", 8 * count, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC);
+    try {
+      const encoder = gpu.device.createCommandEncoder();
+      this.#dispatches.forEach(({ pipeline, bindGroup, grid }, i) => {
+        const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
+        const pass = encoder.beginComputePass({ timestampWrites });
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, bindGroup);
+        pass.dispatchWorkgroups(...grid);
+        pass.end();
+      });
+      encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
+      gpu.device.queue.submit([encoder.finish()]);
+      const times = new BigUint64Array(await gpu.read(resolved, 8 * count));
+      const bytesPerAct = this.plan.precision === "f16" ? 2 : 4;
+      return this.#dispatches.map(({ node, variant }, i) => ({
+        node: node.name,
+        kernel: node.kernel.name,
+        variant: variant.key,
+        ms: Number(times[2 * i + 1]! - times[2 * i]!) / 1e6,
+        ...node.kernel.cost(node.params as never, bytesPerAct),
+      }));
+    } finally {
+      querySet.destroy();
+      gpu.destroyBuffer(resolved);
+    }
+  }
+
+  /** Releases activations, parameters and externals that it allocated; weights and shared externals stay. */
+  destroy(): void {
+    if (this.#destroyed) return;
+    this.#destroyed = true;
+    for (const buffer of this.#owned) this.gpu.destroyBuffer(buffer);
+    this.gpu.flushDestroyed();
+  }
+}
+
+function bufferOf(
+  tensor: Tensor,
+  slots: readonly GPUBuffer[],
+  plan: MemoryPlan,
+  options: ProgramOptions,
+  own: (name: string, bytes: number) => GPUBuffer,
+): GPUBuffer {
+  if (tensor.kind === "activation") return slots[plan.slotOf.get(tensor.id)!]!;
+  if (tensor.kind === "constant") {
+    const buffer = options.constants?.get(tensor.name);
+    if (!buffer) throw new Error(`${options.label}: no buffer for the weight ${tensor.name}`);
+    return buffer;
+  }
+  return options.externals?.get(tensor.name) ?? own(tensor.name, tensorBytes(tensor, plan.precision));
+}
+
+/** Names the tensor that exceeds what one binding can hold, before anything is allocated. */
+function checkLimits(gpu: Gpu, label: string, graph: Graph): void {
+  const limit = Math.min(gpu.device.limits.maxStorageBufferBindingSize, gpu.device.limits.maxBufferSize);
+  for (const tensor of graph.tensors) {
+    const bytes = tensorBytes(tensor, gpu.precision);
+    if (bytes <= limit) continue;
+    throw new NcvsdError(
+      "OUT_OF_MEMORY",
+      `${label}: the tensor ${tensor.name} [${tensor.shape}] needs ${mib(bytes)}, but a binding on ${gpu.info.name} holds at most ${mib(limit)}.`,
+    );
+  }
+}

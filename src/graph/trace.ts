@@ -1,0 +1,18 @@
+import type { Program } from "./program.js";
+
+/** Name of the first node of a program that writes a non-finite value with the present inputs; undefined: none does. */
+export async function nonFiniteNode(program: Program): Promise<string | undefined> {
+  let found: string | undefined;
+  await program.trace(async (node, read) => {
+    for (const tensor of Object.values(node.writes)) {
+      if (tensor.type === "u32") continue;
+      const values = await read(tensor);
+      if (values.some((v) => !Number.isFinite(v))) {
+        found = node.name;
+        return false;
+      }
+    }
+    return true;
+  });
+  return found;
+}

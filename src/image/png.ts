@@ -1,0 +1,173 @@
+import { decode, encode } from "fast-png";
+import { NcvsdError } from "../errors.js";
+import type { RawImage } from "./pixels.js";
+import { type PngChunk, readChunks, readTextChunk, textChunk, writeChunks } from "./png-chunks.js";
+
+/** Pixels that a picture may have (a small file can claim any size). */
+const MAX_PIXELS = 1 << 27;
+
+/** What a PNG file holds, brought to 8 bits. */
+export interface DecodedPng extends RawImage {
+  /** The tEXt and uncompressed iTXt chunks, by keyword; the last one wins. */
+  text: Record<string, string>;
+}
+
+const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT", message, { cause });
+
+/**
+ * A picture as a PNG file of 8 bits a channel.
+ * @param text keyword (1 to 79 ASCII characters) to text of any characters; written before the pixels, so that even a
+ *   cut-off file still says where it came from.
+ * @throws NcvsdError BAD_ARGUMENT when the data do not fill the size or a keyword is not allowed.
+ */
+export function encodePng(image: RawImage, text: Record<string, string> = {}): Uint8Array {
+  const { width, height, channels, data } = image;
+  const whole = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;
+  if (!whole || ![1, 3, 4].includes(channels) || data.length !== width * height * channels) {
+    throw bad(`a picture of ${width}x${height} with ${channels} channels cannot be made of ${data.length} bytes`);
+  }
+  const plain = readChunks(encode({ width, height, channels, data, depth: 8 }, { zlib: { level: 6 } }), "the picture");
+  const texts = Object.entries(text).map(([keyword, value]) => textChunk(keyword, value));
+  return writeChunks([...plain.slice(0, 1), ...texts, ...plain.slice(1)]);
+}
+
+/**
+ * Reads a PNG file: grey, RGB, palette and alpha, 1 to 16 bits, interlaced or not. The result has 8 bits: 16 are rounded,
+ * fewer are spread over 0..255; a palette becomes RGB; transparency (alpha or a transparent colour) makes it RGBA.
+ * Colour profiles and gamma are not applied.
+ * @param name what to call the file in a message
+ * @throws NcvsdError BAD_ARGUMENT when it is no PNG, cut off, damaged, too large, or of a kind that is not read.
+ */
+export function decodePng(bytes: Uint8Array, name = "the image"): DecodedPng {
+  const chunks = readChunks(bytes, name);
+  const header = readHeader(chunks, name);
+  const text = pngText(chunks);
+  // Only what decides the pixels is passed on: a malformed colour profile or comment is no reason to refuse a picture.
+  const pixelChunks = chunks.filter(({ type }) => ["IHDR", "PLTE", "IDAT", "IEND"].includes(type));
+  const tRNS = chunks.find(({ type }) => type === "tRNS")?.data;
+  let decoded: ReturnType<typeof decode>;
+  try {
+    decoded = decode(writeChunks(pixelChunks));
+  } catch (cause) {
+    throw bad(`${name} is damaged: its pixels cannot be unpacked`, cause);
+  }
+  const samples = unpackSamples(decoded.data, header);
+  return { ...toEightBits(samples, header, decoded.palette, tRNS, name), text };
+}
+
+/** The text chunks of a PNG file of which only the beginning may be there; empty when there is none or it is no PNG. */
+export function peekPngText(bytes: Uint8Array): Record<string, string> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  for (let offset = 8; offset + 12 <= bytes.length; ) {
+    const end = offset + 12 + view.getUint32(offset);
+    const last = String.fromCharCode(...bytes.subarray(offset + 4, offset + 8)) === "IDAT" || end > bytes.length;
+    if (last) {
+      try {
+        const iend = writeChunks([{ type: "IEND", data: new Uint8Array(0) }]).subarray(8);
+        const head = new Uint8Array(offset + iend.length);
+        head.set(bytes.subarray(0, offset));
+        head.set(iend, offset);
+        return pngText(readChunks(head, ""));
+      } catch {
+        return {};
+      }
+    }
+    offset = end;
+  }
+  return {};
+}
+
+interface Header {
+  width: number;
+  height: number;
+  depth: number;
+  /** 0 grey, 2 RGB, 3 palette, 4 grey + alpha, 6 RGBA */
+  colourType: number;
+  samplesPerPixel: number;
+}
+
+const SAMPLES: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+
+function readHeader(chunks: readonly PngChunk[], name: string): Header {
+  const first = chunks[0]!;
+  if (first.type !== "IHDR" || first.data.length !== 13)
+    throw bad(`${name} is damaged: it does not begin with a header`);
+  const view = new DataView(first.data.buffer, first.data.byteOffset, 13);
+  const [width, height] = [view.getUint32(0), view.getUint32(4)];
+  const [depth, colourType, interlace] = [view.getUint8(8), view.getUint8(9), view.getUint8(12)];
+  const samplesPerPixel = SAMPLES[colourType];
+  if (!samplesPerPixel || ![1, 2, 4, 8, 16].includes(depth)) {
+    throw bad(`${name} is damaged: its header asks for colour type ${colourType} with ${depth} bits`);
+  }
+  if (width === 0 || height === 0) throw bad(`${name} is damaged: its header says ${width}x${height} pixels`);
+  if (width * height > MAX_PIXELS)
+    throw bad(`${name} has ${width}x${height} pixels: more than ${MAX_PIXELS} are not read`);
+  if (interlace !== 0 && depth < 8) {
+    throw bad(`${name} is interlaced with fewer than 8 bits, which is not read: save it without interlacing`);
+  }
+  const foreign = chunks.find(({ type }) => /^[A-Z]/.test(type) && !["IHDR", "PLTE", "IDAT", "IEND"].includes(type));
+  if (foreign) throw bad(`${name} needs the unknown PNG chunk ${foreign.type}: save it as a standard PNG`);
+  if (!chunks.some(({ type }) => type === "IDAT")) throw bad(`${name} is damaged: it has no pixels`);
+  return { width, height, depth, colourType, samplesPerPixel };
+}
+
+function pngText(chunks: readonly PngChunk[]): Record<string, string> {
+  return Object.fromEntries(chunks.map(readTextChunk).filter((entry) => entry !== undefined));
+}
+
+/** One number a sample: packed rows (1, 2, 4 bits, each row begins on a byte) are taken apart. */
+function unpackSamples(data: ArrayLike<number>, { width, height, depth, samplesPerPixel }: Header): ArrayLike<number> {
+  if (depth >= 8) return data;
+  const perRow = width * samplesPerPixel;
+  const bytesPerRow = Math.ceil((perRow * depth) / 8);
+  const out = new Uint8Array(perRow * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < perRow; x++) {
+      const byte = data[y * bytesPerRow + ((x * depth) >> 3)]!;
+      out[y * perRow + x] = (byte >> (8 - depth - ((x * depth) & 7))) & ((1 << depth) - 1);
+    }
+  }
+  return out;
+}
+
+function toEightBits(
+  samples: ArrayLike<number>,
+  header: Header,
+  palette: readonly (readonly number[])[] | undefined,
+  tRNS: Uint8Array | undefined,
+  name: string,
+): RawImage {
+  const { width, height, depth, colourType, samplesPerPixel } = header;
+  const pixels = width * height;
+  const max = (1 << depth) - 1;
+  const eight = (v: number) => (depth === 8 ? v : Math.round((v * 255) / max));
+  if (colourType === 3 && !palette) throw bad(`${name} is damaged: its palette is missing`);
+  // The one colour that is transparent in a grey or RGB picture (16-bit numbers, whatever the depth).
+  const key =
+    tRNS && colourType !== 3
+      ? Array.from({ length: tRNS.length >> 1 }, (_, i) => (tRNS[2 * i]! << 8) | tRNS[2 * i + 1]!)
+      : undefined;
+  const hasAlpha = colourType === 4 || colourType === 6 || tRNS !== undefined;
+  const channels = hasAlpha ? 4 : colourType === 0 ? 1 : 3;
+  const data = new Uint8Array(pixels * channels);
+  for (let p = 0; p < pixels; p++) {
+    const at = p * samplesPerPixel;
+    const to = p * channels;
+    let alpha = 255;
+    if (colourType === 3) {
+      const index = samples[at]!;
+      const colour = palette![index];
+      if (!colour) throw bad(`${name} is damaged: pixel ${p} uses colour ${index}, which its palette does not have`);
+      data.set(colour.slice(0, 3), to);
+      alpha = tRNS?.[index] ?? 255;
+    } else {
+      const colours = samplesPerPixel >= 3 ? 3 : 1;
+      for (let ch = 0; ch < Math.min(channels, 3); ch++)
+        data[to + ch] = eight(samples[at + Math.min(ch, colours - 1)]!);
+      if (samplesPerPixel > colours) alpha = eight(samples[at + colours]!);
+      else if (key?.length === colours && key.every((v, ch) => v === samples[at + ch])) alpha = 0;
+    }
+    if (hasAlpha) data[to + 3] = alpha;
+  }
+  return { width, height, channels, data };
+}

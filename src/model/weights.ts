@@ -1,0 +1,92 @@
+import type { Checkpoint } from "../checkpoint/index.js";
+import { narrowF16 } from "../checkpoint/index.js";
+import { NcvsdError } from "../errors.js";
+import type { Gpu } from "../gpu/device.js";
+import { elementBytes, type Graph, type Recipe } from "../graph/graph.js";
+
+/** eps of EDM2's `normalize`; it is added to the RMS, unscaled. */
+const EPS = 1e-4;
+
+/**
+ * Effective weight of an MPConv: every output row normalised to unit RMS, times gain / sqrt(fan-in) (EDM2, eq. 66 and
+ * its forced weight normalisation). Weights do not change at inference, so this is done once, in float64.
+ * @param raw `[rows, fanIn]` row-major
+ */
+export function foldWeight(raw: Float32Array, rows: number, gain: number): Float32Array<ArrayBuffer> {
+  const fanIn = raw.length / rows;
+  const out = new Float32Array(raw.length);
+  for (let row = 0; row < rows; row++) {
+    let sum = 0;
+    for (let i = row * fanIn; i < (row + 1) * fanIn; i++) sum += raw[i]! * raw[i]!;
+    const factor = gain / Math.sqrt(fanIn) / (EPS + Math.sqrt(sum / fanIn));
+    for (let i = row * fanIn; i < (row + 1) * fanIn; i++) out[i] = raw[i]! * factor;
+  }
+  return out;
+}
+
+/** Recipe of a folded and packed MPConv weight: `factor` multiplies the gain tensor, where there is one. */
+export function foldRecipe(
+  weight: string,
+  rows: number,
+  options: { gain?: string | undefined; factor?: number; pack?: (folded: Float32Array) => Float32Array },
+): Recipe {
+  const { gain, factor = 1, pack } = options;
+  return {
+    sources: gain === undefined ? [weight] : [weight, gain],
+    make([raw, gainValue]) {
+      const folded = foldWeight(raw!, rows, factor * (gainValue?.[0] ?? 1));
+      return pack ? pack(folded) : folded;
+    },
+  };
+}
+
+/** Recipe of a tensor used as stored. */
+export function plainRecipe(name: string): Recipe {
+  return { sources: [name], make: ([values]) => values! };
+}
+
+/** Where raw weights come from: a checkpoint, or tensors in memory. */
+export type WeightSource = Pick<Checkpoint, "readF32">;
+
+/** The packed weights of one model on one device, shared by all its plans and held once. */
+export class WeightStore {
+  readonly buffers = new Map<string, GPUBuffer>();
+  readonly #gpu: Gpu;
+  readonly #source: WeightSource;
+
+  constructor(gpu: Gpu, source: WeightSource) {
+    this.#gpu = gpu;
+    this.#source = source;
+  }
+
+  /** Reads, folds, packs and uploads every constant of `graph` that is not there yet, one at a time. */
+  async load(graph: Graph, onProgress?: (done: number, total: number) => void): Promise<void> {
+    const wanted = graph.tensors.filter((t) => t.kind === "constant" && !this.buffers.has(t.name));
+    for (const [done, tensor] of wanted.entries()) {
+      onProgress?.(done, wanted.length);
+      const recipe = graph.recipes.get(tensor.name)!;
+      const sources: Float32Array[] = [];
+      for (const name of recipe.sources) sources.push(await this.#source.readF32(name));
+      const values = recipe.make(sources);
+      if (values.length !== tensor.length) {
+        throw new NcvsdError(
+          "BAD_CHECKPOINT",
+          `The tensor ${recipe.sources[0]} gives ${values.length} values where the network needs ${tensor.length}.`,
+        );
+      }
+      const stored = elementBytes(tensor.type, this.#gpu.precision) === 2 ? narrowF16(values) : values;
+      const padded = new Uint8Array(Math.ceil(stored.byteLength / 16) * 16);
+      padded.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
+      const buffer = await this.#gpu.scoped(`Loading ${tensor.name}`, () => this.#gpu.storage(tensor.name, padded.length));
+      this.#gpu.write(buffer, padded);
+      this.buffers.set(tensor.name, buffer);
+    }
+    onProgress?.(wanted.length, wanted.length);
+  }
+
+  destroy(): void {
+    for (const buffer of this.buffers.values()) this.#gpu.destroyBuffer(buffer);
+    this.buffers.clear();
+    this.#gpu.flushDestroyed();
+  }
+}

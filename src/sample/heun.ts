@@ -1,0 +1,145 @@
+import { addNoise } from "../../kernels/add-noise/kernel.js";
+import { eulerStep } from "../../kernels/euler-step/kernel.js";
+import { heunStep } from "../../kernels/heun-step/kernel.js";
+import { scale } from "../../kernels/scale/kernel.js";
+import { NcvsdError } from "../errors.js";
+import { NoiseSource } from "../model/noise.js";
+import type { Denoiser, DenoiserSession } from "../model/session.js";
+import { runBatch, type SampleOptions, type SampleResult } from "./multi-step.js";
+import { noiseLevels } from "./schedule.js";
+import { RunResources, Submitter } from "./stage.js";
+import { FiniteWatch } from "./watch.js";
+
+export interface HeunOptions extends SampleOptions {
+  /** Number of noise levels N; 2N - 1 evaluations. Default 32. */
+  readonly steps?: number;
+  /** Default 0.002. */
+  readonly sigmaMin?: number;
+  /** Default 80. */
+  readonly sigmaMax?: number;
+  /** Default 7. */
+  readonly rho?: number;
+  /** D = D_gnet + guidance (D - D_gnet); 1: no guidance. */
+  readonly guidance?: number;
+  /** The reference network of guidance; evaluated without labels. */
+  readonly gnet?: Denoiser;
+  /** Total amount of churn, default 0: deterministic. */
+  readonly S_churn?: number;
+  /** Churn only at levels from S_min to S_max. Default 0 to infinity. */
+  readonly S_min?: number;
+  readonly S_max?: number;
+  /** Scale of the churn's noise, default 1. */
+  readonly S_noise?: number;
+}
+
+/**
+ * Heun's second-order sampler of the EDM2 teacher (Karras et al. 2022, Algorithm 2) with churn and guidance by a second
+ * network. With recorded `noise` a run of the reference is replayed: the initial noise, then one draw per churned step.
+ * @throws NcvsdError BAD_ARGUMENT, NOT_FINITE (naming the step), OUT_OF_MEMORY, DEVICE_LOST
+ */
+export async function sampleHeun(model: Denoiser, options: HeunOptions = {}): Promise<SampleResult> {
+  const { steps = 32, sigmaMin = 0.002, sigmaMax = 80, rho = 7, guidance = 1, gnet, labels, debug = false } = options;
+  const { S_churn = 0, S_min = 0, S_max = Number.POSITIVE_INFINITY, S_noise = 1 } = options;
+  checkOptions(model, options);
+  const levels = [...noiseLevels({ steps, sigmaMin, sigmaMax, rho }).map(Math.fround), 0];
+  const { gpu } = model;
+  const batch = runBatch(model, options);
+  const elements = model.shape[0] * model.shape[1] * model.shape[2];
+  const total = batch * elements;
+
+  const run = new RunResources(gpu);
+  try {
+    const net = await model.openDenoiser(batch, labels);
+    run.defer(() => net.release());
+    const guide = guidance !== 1 && gnet ? await gnet.openDenoiser(batch, undefined) : undefined;
+    if (guide) run.defer(() => guide.release());
+    const noise = new NoiseSource(gpu, batch, elements, options.seeds, options.noise);
+    run.defer(() => noise.destroy());
+    const submitter = new Submitter(gpu, "Heun sampling");
+
+    const x = run.buffer("x", total);
+    const xHat = run.buffer("x_hat", total);
+    const next = run.buffer("x_next", total);
+    const slope = run.buffer("d", total);
+    const draw = run.buffer("noise", total);
+    const level = run.buffer("level", 4);
+    const guided = guide !== undefined;
+    const outputs = { dMain: net.denoised, ...(guide ? { dRef: guide.denoised } : {}), level };
+    const churn = await run.stage("add_noise", addNoise, { elements: total }, { x, z: draw, level, y: xHat });
+    const euler = await run.stage("euler_step", eulerStep, { batch, elements, guided }, { xHat, ...outputs, x: next, d: slope });
+    const heun = await run.stage("heun_step", heunStep, { batch, elements, guided }, { xHat, x: next, d: slope, ...outputs, out: x });
+    const watch = await FiniteWatch.create(gpu, run, batch, elements, x);
+    const watchLast = await FiniteWatch.create(gpu, run, batch, elements, next);
+    const nets = guide ? [net, guide] : [net];
+
+    const evaluate = async (input: GPUBuffer, sigma: number) => {
+      await submitter.submit([], nets.map((n) => [input, n.x] as const));
+      for (const n of nets) gpu.write(n.sigma, new Float32Array(batch).fill(sigma));
+      await submitter.submit(nets);
+    };
+
+    // x_0 = sigma_0 * noise
+    await noise.fill(draw);
+    gpu.write(level, Float32Array.of(levels[0]!));
+    await submitter.submit([await run.stage("scale", scale, { elements: total }, { x: draw, factor: level, y: x })]);
+
+    for (let i = 0; i < steps; i++) {
+      const current = levels[i]!;
+      const target = levels[i + 1]!;
+      const last = i === steps - 1;
+      const churned = S_churn > 0 && current >= S_min && current <= S_max;
+      const t = churned ? Math.fround(current * (1 + Math.min(S_churn / steps, Math.SQRT2 - 1))) : current;
+      const churnScale = Math.sqrt(Math.max(0, t * t - current * current)) * S_noise;
+      gpu.write(level, Float32Array.of(t, target, guidance, churnScale));
+
+      // Temporarily raise the noise level.
+      if (churned) {
+        await noise.fill(draw);
+        await submitter.submit([churn]);
+      } else {
+        await submitter.submit([], [[x, xHat]]);
+      }
+
+      // Euler step, then the second-order correction unless it would evaluate at sigma 0.
+      await evaluate(xHat, t);
+      const watching = last ? watchLast : watch;
+      watching.begin(i + 1);
+      if (last) {
+        await submitter.submit([euler, watchLast.stage]);
+      } else {
+        await submitter.submit([euler]);
+        await evaluate(next, target);
+        await submitter.submit([heun, watch.stage]);
+      }
+      if (debug) await watching.verify("Sampling", steps, () => locate(nets));
+      const state = last ? next : x;
+      await options.onStep?.({ step: i + 1, steps, sigma: current, preview: () => gpu.readF32(state, total) });
+    }
+    await watch.verify("Sampling", steps);
+    await watchLast.verify("Sampling", steps);
+    return { images: await gpu.readF32(next, total), shape: [batch, ...model.shape] };
+  } finally {
+    run.release();
+  }
+}
+
+async function locate(nets: readonly DenoiserSession[]): Promise<string | undefined> {
+  for (const net of nets) {
+    const node = await net.locateNonFinite();
+    if (node) return node;
+  }
+  return undefined;
+}
+
+function checkOptions(model: Denoiser, options: HeunOptions): void {
+  const { guidance = 1, gnet, S_churn = 0, S_min = 0, S_noise = 1, S_max = Number.POSITIVE_INFINITY } = options;
+  if (!Number.isFinite(guidance)) throw new NcvsdError("BAD_ARGUMENT", `guidance must be finite, got ${guidance}.`);
+  if (guidance !== 1 && !gnet) throw new NcvsdError("BAD_ARGUMENT", `guidance ${guidance} needs a second network: give gnet.`);
+  for (const [name, value] of Object.entries({ S_churn, S_min, S_noise, S_max })) {
+    if (!(value >= 0)) throw new NcvsdError("BAD_ARGUMENT", `${name} must not be negative, got ${value}.`);
+  }
+  if (gnet && gnet.gpu !== model.gpu) throw new NcvsdError("BAD_ARGUMENT", "gnet is on another device: load it with the same gpu.");
+  if (gnet && gnet.shape.join() !== model.shape.join()) {
+    throw new NcvsdError("BAD_ARGUMENT", `gnet makes images ${gnet.shape.join("x")}, the network ${model.shape.join("x")}: they must agree.`);
+  }
+}

@@ -1,0 +1,160 @@
+import { renoise } from "../../kernels/renoise/kernel.js";
+import { scale } from "../../kernels/scale/kernel.js";
+import { sigmaCombine } from "../../kernels/sigma-combine/kernel.js";
+import { NcvsdError } from "../errors.js";
+import { batchOf, sigmaRow } from "../model/inputs.js";
+import { type NoiseCallback, NoiseSource } from "../model/noise.js";
+import type { GenerativeDenoiser, Labels } from "../model/session.js";
+import { evaluatedSteps, MULTI_STEP_LEVELS, multiStepLevel } from "./schedule.js";
+import { RunResources, Submitter } from "./stage.js";
+import { FiniteWatch } from "./watch.js";
+
+/** What a sampler tells after each step. */
+export interface StepEvent {
+  /** 1-based. */
+  readonly step: number;
+  readonly steps: number;
+  /** Noise level of the step: sigma_i of the schedule. */
+  readonly sigma: number;
+  /** The present estimate x0, N*C*H*W values. Reads back: call it only when needed. */
+  preview(): Promise<Float32Array>;
+}
+
+export interface SampleResult {
+  /** N*C*H*W, in the network's value range. */
+  readonly images: Float32Array;
+  readonly shape: readonly [n: number, c: number, h: number, w: number];
+}
+
+export interface SampleOptions {
+  /** One per image, integers 0 to 2^32-1; default 0, 1, 2, … An image depends on its own seed only. */
+  readonly seeds?: ArrayLike<number>;
+  readonly labels?: Labels;
+  /** Replaces the generator: called once per draw of the whole batch, in the order of the reference. */
+  readonly noise?: NoiseCallback;
+  /** Number of images where neither seeds, y nor labels tell it; default 1. */
+  readonly batch?: number;
+  readonly onStep?: (event: StepEvent) => void | Promise<void>;
+  /** Read back after every step to name the node where values stop being finite. */
+  readonly debug?: boolean;
+}
+
+export interface MultiStepOptions extends SampleOptions {
+  /** Indices into the 40-level grid, increasing, 0..38 (a trailing 39 is dropped); absent: one evaluation at the observation's level. */
+  readonly ts?: readonly number[] | null;
+  /** Share of fresh noise when re-noising, 0 to 1; default 1 (the reference). */
+  readonly zeta?: number;
+  /** Denoise this noisy image (N*C*H*W) of noise level `sigma` instead of generating from pure noise at init_sigma. */
+  readonly y?: Float32Array;
+  readonly sigma?: number | ArrayLike<number>;
+}
+
+/** Number of images of a run, from whatever tells it. */
+export function runBatch(model: { readonly shape: GenerativeDenoiser["shape"]; readonly labelDim?: number }, options: SampleOptions & { y?: Float32Array }): number {
+  const { y, seeds, labels, batch } = options;
+  const found = [
+    y && batchOf("y", y, model.shape),
+    seeds?.length,
+    labels && !(labels instanceof Float32Array) && labels.length > 1 ? labels.length : undefined,
+    batch,
+  ].filter((n): n is number => n !== undefined);
+  if (found.length === 0 && labels instanceof Float32Array && model.labelDim) found.push(labels.length / model.labelDim);
+  const n = found[0] ?? 1;
+  if (!Number.isInteger(n) || n < 1) throw new NcvsdError("BAD_ARGUMENT", "There is nothing to sample: give at least one seed.");
+  const other = found.find((m) => m !== n);
+  if (other !== undefined) throw new NcvsdError("BAD_ARGUMENT", `seeds, labels, y and batch speak of ${n} and of ${other} images: they must agree.`);
+  return n;
+}
+
+/**
+ * Multi-step generative denoising (NCVSD, Algorithm 2 and Proposition 2). With no `y` it generates from pure noise at the
+ * network's init_sigma. With recorded `noise` a run of the reference is replayed: draws in its order are the initial noise
+ * (without y only), x_N, then per step z and the re-noising (the last of which is drawn and thrown away).
+ *
+ *     x_N ~ N(0, sigma_N^2)
+ *     for i = N … 1:  sigma_eff = (sigma^-2 + sigma_i^-2)^(-1/2),  y_eff = sigma_eff^2 (sigma^-2 y + sigma_i^-2 x_i)
+ *                     x_0 = G(y_eff, sigma_eff)
+ *                     x_{i-1} = x_0 + sigma_{i-1} (sqrt(zeta) eps + sqrt(1 - zeta) (x_i - x_0) / sigma_i)
+ *
+ * @throws NcvsdError BAD_ARGUMENT, NOT_FINITE (naming the step), OUT_OF_MEMORY, DEVICE_LOST
+ */
+export async function sampleMultiStep(model: GenerativeDenoiser, options: MultiStepOptions = {}): Promise<SampleResult> {
+  const { zeta = 1, y, labels, seeds, noise: callback, onStep, debug = false } = options;
+  if (!(zeta >= 0 && zeta <= 1)) throw new NcvsdError("BAD_ARGUMENT", `zeta must be from 0 to 1, got ${zeta}.`);
+  if (!y && options.sigma !== undefined) throw new NcvsdError("BAD_ARGUMENT", "sigma is the noise level of y: give both, or neither.");
+  const ts = options.ts ? evaluatedSteps(options.ts) : undefined;
+  const { gpu } = model;
+  const batch = runBatch(model, options);
+  const elements = model.shape[0] * model.shape[1] * model.shape[2];
+  const total = batch * elements;
+  const sigma = sigmaRow("sigma", y ? options.sigma : model.initSigma, batch);
+
+  const run = new RunResources(gpu);
+  try {
+    const g = await model.openGenerator(batch, labels);
+    run.defer(() => g.release());
+    const noise = new NoiseSource(gpu, batch, elements, seeds, callback);
+    run.defer(() => noise.destroy());
+    const submitter = new Submitter(gpu, "multi-step sampling");
+    const watch = await FiniteWatch.create(gpu, run, batch, elements, g.x0);
+    const result = async () => gpu.readF32(g.x0, total);
+    const finish = async (step: number, steps: number, level: number) => {
+      if (debug) await watch.verify("Sampling", steps, () => g.locateNonFinite());
+      await onStep?.({ step, steps, sigma: level, preview: result });
+    };
+
+    // The observation: given, or pure noise at init_sigma. In the one-step case it is the denoiser's own input.
+    const observed = ts ? run.buffer("y", total) : g.y;
+    const observedSigma = ts ? run.buffer("sigma", batch) : g.sigma;
+    const factor = run.buffer("factor", 1);
+    const scaled = async (draw: GPUBuffer, by: number, to: GPUBuffer) => {
+      await noise.fill(draw);
+      gpu.write(factor, Float32Array.of(by));
+      await submitter.submit([await run.stage("scale", scale, { elements: total }, { x: draw, factor, y: to })]);
+    };
+    const draw = run.buffer("noise", total);
+    gpu.write(observedSigma, sigma);
+    if (y) gpu.write(observed, y);
+    else await scaled(draw, model.initSigma, observed);
+
+    if (!ts) {
+      await noise.fill(g.z);
+      watch.begin(1);
+      await submitter.submit([g, watch.stage]);
+      await finish(1, 1, sigma[0]!);
+      await watch.verify("Sampling", 1, () => g.locateNonFinite());
+      return { images: await result(), shape: [batch, ...model.shape] };
+    }
+
+    const levels = [...ts, MULTI_STEP_LEVELS - 1].map(multiStepLevel);
+    const x = run.buffer("x_i", total);
+    const xNext = run.buffer("x_{i-1}", total);
+    const level = run.buffer("level", 3);
+    const combine = await run.stage(
+      "sigma_combine",
+      sigmaCombine,
+      { batch, elements },
+      { y: observed, sigma: observedSigma, x, level, yEff: g.y, sigmaEff: g.sigma },
+    );
+    const again = await run.stage("renoise", renoise, { batch, elements }, { x0: g.x0, xi: x, eps: draw, level, xNext });
+    await noise.prepare(g.z);
+    await scaled(draw, levels[0]!, x);
+    for (let i = 0; i < ts.length; i++) {
+      gpu.write(level, Float32Array.of(levels[i]!, levels[i + 1]!, zeta));
+      await noise.fill(g.z);
+      watch.begin(i + 1);
+      await submitter.submit([combine, g, watch.stage]);
+      if (i + 1 < ts.length) {
+        await noise.fill(draw);
+        await submitter.submit([again], [[xNext, x]]);
+      } else {
+        noise.skip();
+      }
+      await finish(i + 1, ts.length, levels[i]!);
+    }
+    await watch.verify("Sampling", ts.length);
+    return { images: await result(), shape: [batch, ...model.shape] };
+  } finally {
+    run.release();
+  }
+}
