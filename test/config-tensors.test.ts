@@ -182,6 +182,12 @@ describe("the block plan", () => {
     ]);
   });
 
+  it("the innermost block asks for attention though attn_resolutions does not", async () => {
+    const config = { ...(await load(EDM2)).config, attn_resolutions: [] };
+    const attending = [...expectedTensors("edm2", config).keys()].filter((name) => name.includes("attn_"));
+    expect(attending).toEqual(["unet.dec.4x4_in0.attn_qkv.weight", "unet.dec.4x4_in0.attn_proj.weight"]);
+  });
+
   it("attention that the channels are too few for is none", async () => {
     const config = { ...(await load(EDM2)).config, channels_per_head: 33 };
     expect(blockPlan(config).encoder.map(({ heads }) => heads)).toEqual([0, 0, 0, 0, 0, 1]);

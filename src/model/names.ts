@@ -112,7 +112,7 @@ export function blockPlan(config: NetworkConfig): BlockPlan {
     const attention = config.attn_resolutions.includes(resolution);
     if (resolution === last.resolution) {
       // The innermost block asks for attention whatever attn_resolutions says.
-      decoder.push({ ...base(`${size}_in0`, resolution, channels, channels, attention), ...noSkip });
+      decoder.push({ ...base(`${size}_in0`, resolution, channels, channels, true), ...noSkip });
       decoder.push({ ...base(`${size}_in1`, resolution, channels, channels, false), ...noSkip });
     } else {
       decoder.push({ ...base(`${size}_up`, resolution, channels, channels, false), ...noSkip, mode: "up" });

@@ -45,13 +45,13 @@ const loaded = (file) => {
 };
 for (const file of preload) loaded(file);
 const loader = process.platform === "linux" ? loaded("libvulkan.so.1") : true;
-if (loader !== true) say({ ok: false, reason: "no Vulkan loader (" + loader + ")" });
+if (loader !== true) say({ ok: false, reason: "there is no Vulkan loader" });
 else {
   const { create, globals } = await import(url);
   Object.assign(globalThis, globals);
   const gpu = (globalThis.ncvsdGpu = create(flags));
   const adapter = await gpu.requestAdapter();
-  if (!adapter) say({ ok: false, reason: "no Vulkan driver that Dawn accepts" });
+  if (!adapter) say({ ok: false, reason: "there is no Vulkan driver that Dawn accepts" });
   else {
     const { vendor, architecture, device: name, description: driver } = adapter.info;
     const device = await adapter.requestDevice();
