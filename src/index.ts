@@ -11,7 +11,14 @@ export {
   type Model,
 } from "./model/model.js";
 export type { NoiseCallback } from "./model/noise.js";
-export type { Denoiser, DenoiserSession, GenerativeDenoiser, GenerativeSession, ImageShape, Labels } from "./model/session.js";
+export type {
+  Denoiser,
+  DenoiserSession,
+  GenerativeDenoiser,
+  GenerativeSession,
+  ImageShape,
+  Labels,
+} from "./model/session.js";
 export { type HeunOptions, sampleHeun } from "./sample/heun.js";
 export {
   type MultiStepOptions,

@@ -20,7 +20,10 @@ describe("contracts (no GPU)", () => {
   for (const kernel of kernels) {
     it(`${kernel.name}: buffers and uniforms match the WGSL in every case`, () => {
       expect(kernel.cases.length).toBeGreaterThan(1);
-      for (const caps of [anyGpu, { ...anyGpu, software: true, subgroups: true, subgroupMinSize: 8, subgroupMaxSize: 8 }]) {
+      for (const caps of [
+        anyGpu,
+        { ...anyGpu, software: true, subgroups: true, subgroupMinSize: 8, subgroupMaxSize: 8 },
+      ]) {
         for (const test of kernel.cases) {
           kernel.check(test.params);
           const variant = kernel.variant(test.params, caps);
@@ -72,7 +75,9 @@ for (const precision of ["f32", "f16"] as const satisfies readonly Precision[]) 
           await run.program.run();
           const second = await run.outputs();
           for (const name of Object.keys(first)) {
-            expect(Buffer.from(second[name]!.buffer).equals(Buffer.from(first[name]!.buffer)), `${name} repeats`).toBe(true);
+            expect(Buffer.from(second[name]!.buffer).equals(Buffer.from(first[name]!.buffer)), `${name} repeats`).toBe(
+              true,
+            );
           }
           run.program.destroy();
         });

@@ -58,11 +58,15 @@ describe("networks against recordings of the reference", () => {
       for (const name of acts) {
         const { shape, values } = captured.get(name)!;
         const size = values.length / shape[0]!;
-        const chosen = (rows ?? [...Array(shape[0]).keys()]).flatMap((row) => [...values.subarray(row * size, (row + 1) * size)]);
+        const chosen = (rows ?? [...Array(shape[0]).keys()]).flatMap((row) => [
+          ...values.subarray(row * size, (row + 1) * size),
+        ]);
         errors[name] = relativeError(chosen, await recording.truth(`act.${name}`));
       }
       const worst = Object.entries(errors).sort((a, b) => b[1] - a[1])[0]!;
-      console.info(`${file}: D_x ${errors.D_x!.toExponential(1)}, F_x ${errors.F_x!.toExponential(1)}, worst ${worst[0]} ${worst[1].toExponential(1)}`);
+      console.info(
+        `${file}: D_x ${errors.D_x!.toExponential(1)}, F_x ${errors.F_x!.toExponential(1)}, worst ${worst[0]} ${worst[1].toExponential(1)}`,
+      );
       for (const [name, error] of Object.entries(errors)) expect(error, name).toBeLessThanOrEqual(TOLERANCE);
     });
   }

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { fourier } from "../kernels/fourier/kernel.js";
+import { linear } from "../kernels/linear/kernel.js";
+import { resample } from "../kernels/resample/kernel.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { Graph, type Tensor } from "../src/graph/graph.js";
 import { Program } from "../src/graph/program.js";
-import { linear } from "../kernels/linear/kernel.js";
-import { fourier } from "../kernels/fourier/kernel.js";
-import { resample } from "../kernels/resample/kernel.js";
 import { addBlock, type BlockSpec } from "../src/model/block.js";
 import { type Build, mpConv } from "../src/model/layers.js";
 import { foldRecipe, WeightStore } from "../src/model/weights.js";
@@ -37,7 +37,9 @@ async function evaluate(
       graph.kept.add(tensor);
     },
   };
-  const tensors = Object.fromEntries(Object.entries(inputs).map(([name, i]) => [name, graph.external(name, i.shape, name === "x" ? "act" : "f32")]));
+  const tensors = Object.fromEntries(
+    Object.entries(inputs).map(([name, i]) => [name, graph.external(name, i.shape, name === "x" ? "act" : "f32")]),
+  );
   make(build, tensors);
   const store = new WeightStore(gpu, source as never);
   await store.load(graph);
@@ -68,17 +70,23 @@ for (const file of ["block", "attention"]) {
         const options = config[name]!;
         const option = <T>(key: string, otherwise: T) => (options[key] === undefined ? otherwise : (options[key] as T));
         const outChannels = option("out_channels", channels);
-        const emb = r.has(`${name}.emb`) ? await image(r, `${name}.emb`) : { values: new Float32Array(batch), shape: [batch, 1] };
+        const emb = r.has(`${name}.emb`)
+          ? await image(r, `${name}.emb`)
+          : { values: new Float32Array(batch), shape: [batch, 1] };
         const embLength = emb.shape[1]!;
         const hasEmb = r.has(`${name}.w.emb_linear.weight`);
         // The attention cases have no residual branch: its weights only have to exist.
         const source = {
           async readF32(tensor: string) {
             const key = `${name}.w.${tensor.slice("key.".length)}`;
-            return r.has(key) ? r.values(key) : new Float32Array(tensor.endsWith("gain") ? 1 : outChannels * outChannels * 9);
+            return r.has(key)
+              ? r.values(key)
+              : new Float32Array(tensor.endsWith("gain") ? 1 : outChannels * outChannels * 9);
           },
         };
-        const heads = r.has(`${name}.w.attn_qkv.weight`) ? Math.floor(outChannels / option("channels_per_head", 64)) : 0;
+        const heads = r.has(`${name}.w.attn_qkv.weight`)
+          ? Math.floor(outChannels / option("channels_per_head", 64))
+          : 0;
         const spec: BlockSpec = {
           flavour: option("flavor", "enc"),
           key: "key",
@@ -126,7 +134,16 @@ describe("primitives/mp_conv", async () => {
       const [outChannels, , kernel] = r.shape(`${name}.weight`) as [number, number, 1 | 3];
       const gain = r.has(`${name}.gain`) ? { gain: `${name}.gain` } : {};
       const taps = await evaluate({ readF32: (n) => r.values(n) }, { x }, batch, (build, t) => {
-        const spec = { inChannels, outChannels, height, width, kernel, weight: `${name}.weight`, ...gain, epilogue: { kind: "none" as const } };
+        const spec = {
+          inChannels,
+          outChannels,
+          height,
+          width,
+          kernel,
+          weight: `${name}.weight`,
+          ...gain,
+          epilogue: { kind: "none" as const },
+        };
         build.tap("y", mpConv(build, "conv", spec, t.x!));
       });
       expect(relativeError(taps.get("y")!, await r.truth(`${name}.out`))).toBeLessThanOrEqual(TOLERANCE);
@@ -139,7 +156,12 @@ describe("primitives/mp_conv", async () => {
       const gain = r.has(`${name}.gain`) ? `${name}.gain` : undefined;
       const emb = await image(r, `${name}.x`);
       const taps = await evaluate({ readF32: (n) => r.values(n) }, { emb }, batch, (build, t) => {
-        const w = build.graph.constant("w", [outFeatures, inFeatures], "f32", foldRecipe(`${name}.weight`, outFeatures, { gain }));
+        const w = build.graph.constant(
+          "w",
+          [outFeatures, inFeatures],
+          "f32",
+          foldRecipe(`${name}.weight`, outFeatures, { gain }),
+        );
         const params = { batch, inFeatures, outFeatures, addOne: false };
         build.tap("y", build.graph.run("linear", linear, params, { x: t.emb, w }, { y: [batch, outFeatures] }).y);
       });
@@ -177,7 +199,10 @@ describe("primitives/resample and mp_fourier", () => {
     const phases = await image(r, "phases");
     const taps = await evaluate({ readF32: (n) => r.values(n) }, { sigma, freqs, phases }, rows.length, (build, t) => {
       const inputs = { sigma: t.sigma, freqs: t.freqs, phases: t.phases };
-      build.tap("y", build.graph.run("fourier", fourier, { batch: rows.length, channels }, inputs, { y: [rows.length, channels] }).y);
+      build.tap(
+        "y",
+        build.graph.run("fourier", fourier, { batch: rows.length, channels }, inputs, { y: [rows.length, channels] }).y,
+      );
     });
     const out = await r.values("out");
     const wanted = rows.flatMap((i) => [...out.subarray(i * channels, (i + 1) * channels)]);

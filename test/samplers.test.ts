@@ -35,7 +35,14 @@ describe("generative denoiser", () => {
 });
 
 describe("multi-step sampling", () => {
-  for (const name of ["gen-ts-null", "gen-ts-12-39", "gen-ts-10-22-39", "gen-ts-0-10-20-30-39", "post-ts-12-39", "post-ts-8-20-31-39"]) {
+  for (const name of [
+    "gen-ts-null",
+    "gen-ts-12-39",
+    "gen-ts-10-22-39",
+    "gen-ts-0-10-20-30-39",
+    "post-ts-12-39",
+    "post-ts-8-20-31-39",
+  ]) {
     it(`replays ${name}, every step`, async () => {
       const r = await Recording.open(`ncvsd-tiny.${name}.case.safetensors`);
       const posterior = name.startsWith("post");
@@ -61,7 +68,9 @@ describe("multi-step sampling", () => {
       expect(shape).toEqual([2, 3, 16, 16]);
       expect(errors.length).toBe(r.names.filter((n) => /^step\d+\.x0$/.test(n)).length);
       const final = relativeError(images, await r.truth("x0"));
-      console.info(`${name}: steps ${errors.map((e) => e.toExponential(1)).join(" ")}, result ${final.toExponential(1)}`);
+      console.info(
+        `${name}: steps ${errors.map((e) => e.toExponential(1)).join(" ")}, result ${final.toExponential(1)}`,
+      );
       for (const error of [...errors, final]) expect(error).toBeLessThanOrEqual(TOLERANCE);
     });
   }
@@ -100,11 +109,16 @@ describe("Heun sampling", () => {
 describe("seeds", () => {
   it("give the same bits whatever the batch, the other seeds and their order", async () => {
     const options = { ts: [10, 22], zeta: 0.5 };
-    const together = await sampleMultiStep(ncvsd, { ...options, seeds: [3, 7, 11, 4294967295, 5], labels: [0, 1, 2, 3, 4] });
+    const together = await sampleMultiStep(ncvsd, {
+      ...options,
+      seeds: [3, 7, 11, 4294967295, 5],
+      labels: [0, 1, 2, 3, 4],
+    });
     const alone = await sampleMultiStep(ncvsd, { ...options, seeds: [11], labels: [2] });
     const pair = await sampleMultiStep(ncvsd, { ...options, seeds: [5, 11], labels: [4, 2] });
     const size = 3 * 16 * 16;
-    const bits = (images: Float32Array, i: number) => Buffer.from(images.slice(i * size, (i + 1) * size).buffer).toString("hex");
+    const bits = (images: Float32Array, i: number) =>
+      Buffer.from(images.slice(i * size, (i + 1) * size).buffer).toString("hex");
     expect(bits(alone.images, 0)).toBe(bits(together.images, 2));
     expect(bits(pair.images, 1)).toBe(bits(together.images, 2));
     expect(bits(pair.images, 0)).toBe(bits(together.images, 4));
@@ -139,7 +153,11 @@ describe("memory", () => {
     await sampleMultiStep(ncvsd, { seeds: [0, 1], ts: [0, 10, 20, 30] });
     const held = gpu.allocatedBytes;
     const counts: number[] = [];
-    await sampleMultiStep(ncvsd, { seeds: [0, 1], ts: [0, 10, 20, 30], onStep: () => void counts.push(gpu.allocations) });
+    await sampleMultiStep(ncvsd, {
+      seeds: [0, 1],
+      ts: [0, 10, 20, 30],
+      onStep: () => void counts.push(gpu.allocations),
+    });
     expect(new Set(counts).size).toBe(1);
     expect(gpu.allocatedBytes).toBe(held);
   });

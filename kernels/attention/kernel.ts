@@ -3,6 +3,8 @@ import { addressable, inRange, positiveInteger } from "../lib/check.js";
 import source from "./kernel.wgsl.js";
 import loadScalar from "./load-scalar.wgsl.js";
 import loadVec4 from "./load-vec4.wgsl.js";
+import load8 from "./load8.wgsl.js";
+import load8Subgroup from "./load8-subgroup.wgsl.js";
 import { attentionReference } from "./reference.js";
 
 export interface AttentionParams {
@@ -14,8 +16,8 @@ export interface AttentionParams {
   readonly pixels: number;
 }
 
-/** Queries of a workgroup, and keys of a tile. */
-const TILE = 32;
+/** Queries of a workgroup. */
+const QUERIES = 32;
 
 /** Channels an invocation sums up: a workgroup covers eight times as many. */
 function channelsPerInvocation(headDim: number): number {
@@ -23,7 +25,7 @@ function channelsPerInvocation(headDim: number): number {
 }
 
 function tiles({ batch, heads, headDim, pixels }: AttentionParams) {
-  const queryTiles = Math.ceil(pixels / TILE);
+  const queryTiles = Math.ceil(pixels / QUERIES);
   const channelTiles = Math.ceil(headDim / (8 * channelsPerInvocation(headDim)));
   return { queryTiles, channelTiles, tiles: batch * heads * queryTiles * channelTiles };
 }
@@ -47,18 +49,18 @@ export const attention: Kernel<AttentionParams> = {
       { name: "y", access: "write", type: "act", length },
     ];
   },
-  variant({ headDim, pixels }) {
+  variant({ headDim, pixels }, caps) {
     const channels = channelsPerInvocation(headDim);
-    const vec4 = pixels % 4 === 0;
-    return {
-      key: `c${channels}${vec4 ? " vec4" : ""}`,
-      prelude: `const CHANNELS: u32 = ${channels}u;\n${vec4 ? loadVec4 : loadScalar}`,
-    };
+    const prelude = `const CHANNELS: u32 = ${channels}u;\n`;
+    if (caps.software && caps.subgroups && caps.subgroupMinSize === 8 && caps.subgroupMaxSize === 8) {
+      return { key: `c${channels} subgroup8`, prelude: prelude + loadScalar + load8Subgroup, needs: ["subgroups"] };
+    }
+    if (pixels % 4 === 0) return { key: `c${channels} vec4`, prelude: prelude + loadVec4 + load8 };
+    return { key: `c${channels}`, prelude: prelude + loadScalar + load8 };
   },
   uniforms(params) {
-    const { heads, headDim, pixels } = params;
+    const { headDim, pixels } = params;
     return {
-      heads,
       headDim,
       pixels,
       quads: Math.ceil(pixels / 4),
@@ -90,20 +92,20 @@ export const attention: Kernel<AttentionParams> = {
   tolerance: { f32: 2e-6, f16: 1e-3 },
 };
 
-/** Every query is (nearly) plus or minus some keys: logits as large as they can be. */
-function aligned(_name: string, length: number, random: () => number): Float32Array {
-  const pixels = 33;
-  const qkv = new Float32Array(length);
-  for (let c = 0; c < length / (3 * pixels); c++) {
-    const direction = random();
-    for (let i = 0; i < pixels; i++) {
-      const sign = i % 3 === 0 ? -1 : 1;
-      qkv[3 * c * pixels + i] = sign * direction;
-      qkv[(3 * c + 1) * pixels + i] = (i % 2 === 0 ? direction : -direction) * (1 + i / 33);
-      qkv[(3 * c + 2) * pixels + i] = random();
+/** 33 pixels where every query is plus or minus some keys: logits as large as they can be. */
+function aligned(direction: (value: number) => number) {
+  return (_name: string, length: number, random: () => number): Float32Array => {
+    const qkv = new Float32Array(length);
+    for (let row = 0; row < length / 33; row += 3) {
+      const value = direction(random());
+      for (let i = 0; i < 33; i++) {
+        qkv[row * 33 + i] = i % 3 === 0 ? -value : value;
+        qkv[(row + 1) * 33 + i] = i % 2 === 0 ? value : -value;
+        qkv[(row + 2) * 33 + i] = random();
+      }
     }
-  }
-  return qkv;
+    return qkv;
+  };
 }
 
 /** Where the 1e-4 of the norms shows, and where the norm is zero. */

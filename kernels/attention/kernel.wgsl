@@ -9,15 +9,14 @@
 // |q . k| / sqrt(d) <= sqrt(d), since all are normalised: exp cannot overflow for d <= 4096, so that one pass over the
 // keys will do and nothing is rescaled.
 //
-// One workgroup: 32 queries of one head and up to 8 * CHANNELS of its channels (heads that are wider are split, at the
-// price of the logits being computed again). It walks over tiles of 32 keys: 4 x 4 logits an invocation in registers,
-// then 4 queries x CHANNELS channels of the sum. Norms are shared through workgroup memory: 1/32 of the work.
-// `Quad`, load4 and store4 come from load-vec4.wgsl or load-scalar.wgsl.
+// One workgroup: 32 queries of one head and up to 8 * CHANNELS of its channels (wider heads are split, at the price of
+// the logits being computed again). It walks over tiles of 64 keys: logits of 4 queries by 8 keys an invocation, kept
+// in registers, then 4 queries by CHANNELS channels of the weighted sum. Norms are computed once in 32 queries.
+// `Element`, rowLength, load1, load4, load8 and store4 come from load*.wgsl. Pixels are counted in quads of four.
 struct Params {
-  heads: u32,
   headDim: u32,
   pixels: u32,
-  // Groups of four pixels, the last one perhaps not full.
+  // Quads of a row of pixels, the last one perhaps not full.
   quads: u32,
   queryTiles: u32,
   channelTiles: u32,
@@ -28,17 +27,29 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> qkv: array<Quad>;
-@group(0) @binding(2) var<storage, read_write> y: array<Quad>;
+@group(0) @binding(1) var<storage, read> qkv: array<Element>;
+@group(0) @binding(2) var<storage, read_write> y: array<Element>;
 
-// Partial sums of 8 slices of channels (or keys) by 8 quads of pixels.
-var<workgroup> partialA: array<vec4f, 64>;
-var<workgroup> partialB: array<vec4f, 64>;
-// Weights of 32 keys by 8 quads of queries, times 1 / norm of v.
-var<workgroup> weights: array<vec4f, 256>;
+// Sums over parts of the channels (or of the keys), by quads of queries.
+var<workgroup> partial: array<vec4f, 64>;
+// 1 / norm of the tile's k and v.
+var<workgroup> invK: array<f32, 64>;
+var<workgroup> invV: array<f32, 64>;
+// Weights of 64 keys by 8 quads of queries, times 1 / norm of v.
+var<workgroup> weights: array<vec4f, 512>;
 
-fn invNorm(sumOfSquares: vec4f) -> vec4f {
-  return 1.0 / (1e-4 + sqrt(sumOfSquares * p.invDim));
+struct Eight {
+  low: vec4f,
+  high: vec4f,
+}
+
+fn invNorm(squares: f32) -> f32 {
+  return 1.0 / (1e-4 + sqrt(squares * p.invDim));
+}
+
+// Weights of key number `key`, the tile's `index`-th, for four queries; keys past the last pixel weigh nothing.
+fn weigh(products: vec4f, index: u32, key: u32) -> vec4f {
+  return select(vec4f(), exp(products * invK[index]), key < p.pixels);
 }
 
 @compute @workgroup_size(64)
@@ -51,113 +62,133 @@ fn main(
   if (tile >= p.tiles) {
     return;
   }
-  let queryQuad = (tile % p.queryTiles) * 8u;
+  // Read once: a compiler may load a uniform anew in every turn of a loop.
+  let headDim = p.headDim;
+  let quads = p.quads;
+  let pixels = p.pixels;
+  let width = rowLength();
   let firstChannel = ((tile / p.queryTiles) % p.channelTiles) * (8u * CHANNELS);
   let head = tile / (p.queryTiles * p.channelTiles);
-  // Rows of pixels in qkv: q, k, v of channel c of this head are row + 3 c + 0, 1, 2.
-  let row = head * p.headDim * 3u;
+  // q, k, v of channel c of this head begin at start + 3 width c + 0, width, 2 width.
+  let start = head * headDim * 3u * width;
+  let step = 3u * width;
   let lane = lid % 8u;
   let slice = lid / 8u;
-  let lastQuad = p.quads - 1u;
-  let q = min(queryQuad + lane, lastQuad);
+  let queryQuad = (tile % p.queryTiles) * 8u + lane;
 
   var squares = vec4f();
-  for (var c = slice; c < p.headDim; c += 8u) {
-    let v = load4(row + 3u * c, q);
-    squares += v * v;
+  for (var c = slice; c < headDim; c += 8u) {
+    let query = load4(start + step * c, queryQuad, pixels);
+    squares += query * query;
   }
-  partialA[lid] = squares;
+  partial[lid] = squares;
   workgroupBarrier();
   squares = vec4f();
   for (var s = 0u; s < 8u; s++) {
-    squares += partialA[8u * s + lane];
+    squares += partial[8u * s + lane];
   }
-  let queryScale = p.scale * invNorm(squares);
+  let queryScale = p.scale / (1e-4 + sqrt(squares * p.invDim));
   workgroupBarrier();
 
   var acc: array<vec4f, CHANNELS>;
   var total = vec4f();
-  for (var keyQuad = 0u; keyQuad < p.quads; keyQuad += 8u) {
-    // 1. Sums of squares of this tile's k and v, a slice of the channels each.
-    let keysOfLane = min(keyQuad + lane, lastQuad);
-    var kk = vec4f();
-    var vv = vec4f();
-    for (var c = slice; c < p.headDim; c += 8u) {
-      let key = load4(row + 3u * c + 1u, keysOfLane);
-      let value = load4(row + 3u * c + 2u, keysOfLane);
-      kk += key * key;
-      vv += value * value;
-    }
-    partialA[lid] = kk;
-    partialB[lid] = vv;
-
-    // 2. q . k of 4 queries (the components) by 4 keys.
-    let mine = min(keyQuad + slice, lastQuad);
+  for (var keyQuad = 0u; keyQuad < quads; keyQuad += 16u) {
+    // 1. q . k of 4 queries (the components) by 8 keys; norms of the one of these keys that has this lane's number.
+    var kk = 0.0;
+    var vv = 0.0;
     var s0 = vec4f();
     var s1 = vec4f();
     var s2 = vec4f();
     var s3 = vec4f();
-    var channelRow = row;
-    for (var c = 0u; c < p.headDim; c++) {
-      let query = load4(channelRow, q);
-      let key = load4(channelRow + 1u, mine);
-      s0 += key.x * query;
-      s1 += key.y * query;
-      s2 += key.z * query;
-      s3 += key.w * query;
-      channelRow += 3u;
+    var s4 = vec4f();
+    var s5 = vec4f();
+    var s6 = vec4f();
+    var s7 = vec4f();
+    let myQuad = keyQuad + 2u * slice;
+    for (var c = 0u; c < headDim; c++) {
+      let query = load4(start + step * c, queryQuad, pixels);
+      let key = load1(start + step * c + width, myQuad, lane, pixels);
+      let value = load1(start + step * c + 2u * width, myQuad, lane, pixels);
+      kk += key * key;
+      vv += value * value;
+      let keys = load8(start + step * c + width, myQuad, lane, pixels);
+      s0 += keys.low.x * query;
+      s1 += keys.low.y * query;
+      s2 += keys.low.z * query;
+      s3 += keys.low.w * query;
+      s4 += keys.high.x * query;
+      s5 += keys.high.y * query;
+      s6 += keys.high.z * query;
+      s7 += keys.high.w * query;
     }
+    invK[lid] = invNorm(kk);
+    invV[lid] = invNorm(vv);
     workgroupBarrier();
 
-    // 3. Unnormalised weights; keys past the last pixel weigh nothing.
-    kk = vec4f();
-    vv = vec4f();
-    for (var s = 0u; s < 8u; s++) {
-      kk += partialA[8u * s + slice];
-      vv += partialB[8u * s + slice];
-    }
-    let keyScale = invNorm(kk);
-    let valueScale = invNorm(vv);
-    let key = 4u * (keyQuad + slice);
-    let w0 = select(vec4f(), exp(s0 * queryScale * keyScale.x), key < p.pixels);
-    let w1 = select(vec4f(), exp(s1 * queryScale * keyScale.y), key + 1u < p.pixels);
-    let w2 = select(vec4f(), exp(s2 * queryScale * keyScale.z), key + 2u < p.pixels);
-    let w3 = select(vec4f(), exp(s3 * queryScale * keyScale.w), key + 3u < p.pixels);
-    total += (w0 + w1) + (w2 + w3);
-    let at = 32u * slice + lane;
-    weights[at] = w0 * valueScale.x;
-    weights[at + 8u] = w1 * valueScale.y;
-    weights[at + 16u] = w2 * valueScale.z;
-    weights[at + 24u] = w3 * valueScale.w;
+    // 2. Weights, not yet divided by their sum.
+    let key = 4u * myQuad;
+    let mine = 8u * slice;
+    s0 = weigh(s0 * queryScale, mine, key);
+    s1 = weigh(s1 * queryScale, mine + 1u, key + 1u);
+    s2 = weigh(s2 * queryScale, mine + 2u, key + 2u);
+    s3 = weigh(s3 * queryScale, mine + 3u, key + 3u);
+    s4 = weigh(s4 * queryScale, mine + 4u, key + 4u);
+    s5 = weigh(s5 * queryScale, mine + 5u, key + 5u);
+    s6 = weigh(s6 * queryScale, mine + 6u, key + 6u);
+    s7 = weigh(s7 * queryScale, mine + 7u, key + 7u);
+    total += ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7));
+    let at = 64u * slice + lane;
+    weights[at] = s0 * invV[mine];
+    weights[at + 8u] = s1 * invV[mine + 1u];
+    weights[at + 16u] = s2 * invV[mine + 2u];
+    weights[at + 24u] = s3 * invV[mine + 3u];
+    weights[at + 32u] = s4 * invV[mine + 4u];
+    weights[at + 40u] = s5 * invV[mine + 5u];
+    weights[at + 48u] = s6 * invV[mine + 6u];
+    weights[at + 56u] = s7 * invV[mine + 7u];
     workgroupBarrier();
 
-    // 4. Weighted sum of v: 4 queries by CHANNELS channels.
-    let count = min(8u, p.quads - keyQuad);
-    for (var k = 0u; k < count; k++) {
-      let a0 = weights[32u * k + lane];
-      let a1 = weights[32u * k + lane + 8u];
-      let a2 = weights[32u * k + lane + 16u];
-      let a3 = weights[32u * k + lane + 24u];
+    // 3. Weighted sum of v: 4 queries by CHANNELS channels, 8 keys at a time.
+    let last = min(quads - keyQuad, 16u);
+    for (var k = 0u; k < last; k += 2u) {
+      let first = 32u * k + lane;
+      let w0 = weights[first];
+      let w1 = weights[first + 8u];
+      let w2 = weights[first + 16u];
+      let w3 = weights[first + 24u];
+      let w4 = weights[first + 32u];
+      let w5 = weights[first + 40u];
+      let w6 = weights[first + 48u];
+      let w7 = weights[first + 56u];
       for (var i = 0u; i < CHANNELS; i++) {
-        let c = min(firstChannel + slice + 8u * i, p.headDim - 1u);
-        let value = load4(row + 3u * c + 2u, keyQuad + k);
-        acc[i] += value.x * a0 + value.y * a1 + value.z * a2 + value.w * a3;
+        let c = min(firstChannel + slice + 8u * i, headDim - 1u);
+        let v = load8(start + step * c + 2u * width, keyQuad + k, lane, pixels);
+        var sum = acc[i];
+        sum += v.low.x * w0;
+        sum += v.low.y * w1;
+        sum += v.low.z * w2;
+        sum += v.low.w * w3;
+        sum += v.high.x * w4;
+        sum += v.high.y * w5;
+        sum += v.high.z * w6;
+        sum += v.high.w * w7;
+        acc[i] = sum;
       }
     }
   }
 
-  // Sums of weights: every slice has those of its own keys. partialB was last read before the last barrier.
-  partialB[lid] = total;
+  // Every slice has the sums of weights of its own keys. `partial` was last read before the last barrier.
+  partial[lid] = total;
   workgroupBarrier();
   total = vec4f();
   for (var s = 0u; s < 8u; s++) {
-    total += partialB[8u * s + lane];
+    total += partial[8u * s + lane];
   }
-  if (queryQuad + lane < p.quads) {
+  if (queryQuad < quads) {
     for (var i = 0u; i < CHANNELS; i++) {
       let c = firstChannel + slice + 8u * i;
-      if (c < p.headDim) {
-        store4(head * p.headDim + c, queryQuad + lane, acc[i] / total);
+      if (c < headDim) {
+        store4((head * headDim + c) * width, queryQuad, acc[i] / total, pixels);
       }
     }
   }

@@ -1,14 +1,26 @@
-// Rows of any length: past the last pixel of a row, that pixel is read again and nothing is stored.
-alias Quad = S;
+// Rows of any length. Past the last pixel of a row, that pixel is read again and nothing is stored.
+alias Element = S;
 
-fn load4(row: u32, quad: u32) -> vec4f {
-  let first = row * p.pixels;
-  let at = vec4u(first) + min(4u * quad + vec4u(0u, 1u, 2u, 3u), vec4u(p.pixels - 1u));
-  return vec4f(f32(qkv[at.x]), f32(qkv[at.y]), f32(qkv[at.z]), f32(qkv[at.w]));
+fn rowLength() -> u32 {
+  return p.pixels;
 }
 
-fn store4(row: u32, quad: u32, v: vec4f) {
-  for (var j = 0u; j < min(4u, p.pixels - 4u * quad); j++) {
-    y[row * p.pixels + 4u * quad + j] = S(v[j]);
+// Pixel 4 * quad + lane, lane < 8.
+fn load1(row: u32, quad: u32, lane: u32, pixels: u32) -> f32 {
+  return f32(qkv[row + min(4u * quad + lane, pixels - 1u)]);
+}
+
+fn load4(row: u32, quad: u32, pixels: u32) -> vec4f {
+  let last = pixels - 1u;
+  let a = f32(qkv[row + min(4u * quad, last)]);
+  let b = f32(qkv[row + min(4u * quad + 1u, last)]);
+  let c = f32(qkv[row + min(4u * quad + 2u, last)]);
+  let d = f32(qkv[row + min(4u * quad + 3u, last)]);
+  return vec4f(a, b, c, d);
+}
+
+fn store4(row: u32, quad: u32, v: vec4f, pixels: u32) {
+  for (var j = 0u; j < min(4u, pixels - 4u * quad); j++) {
+    y[row + 4u * quad + j] = S(v[j]);
   }
 }

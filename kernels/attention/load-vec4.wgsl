@@ -1,10 +1,19 @@
-// Rows of a multiple of 4 pixels: four pixels are one element.
-alias Quad = vec4<S>;
+// Rows of a multiple of 4 pixels: a quad is one element. Past the last quad of a row, that quad is read again.
+alias Element = vec4<S>;
 
-fn load4(row: u32, quad: u32) -> vec4f {
-  return vec4f(qkv[row * p.quads + quad]);
+fn rowLength() -> u32 {
+  return p.quads;
 }
 
-fn store4(row: u32, quad: u32, v: vec4f) {
-  y[row * p.quads + quad] = vec4<S>(v);
+// Pixel 4 * quad + lane, lane < 8.
+fn load1(row: u32, quad: u32, lane: u32, pixels: u32) -> f32 {
+  return f32(qkv[row + min(quad + lane / 4u, pixels / 4u - 1u)][lane % 4u]);
+}
+
+fn load4(row: u32, quad: u32, pixels: u32) -> vec4f {
+  return vec4f(qkv[row + min(quad, pixels / 4u - 1u)]);
+}
+
+fn store4(row: u32, quad: u32, v: vec4f, pixels: u32) {
+  y[row + quad] = vec4<S>(v);
 }

@@ -58,7 +58,12 @@ export const conv: Kernel<ConvParams> = {
     return [
       { name: "x", access: "read", type: "act", length: pixels * p.inChannels },
       { name: "w", access: "read", type: "act", length: packedWeightLength(p.outChannels, p.inChannels, p.kernel) },
-      { name: "c", access: "read", type: "f32", length: p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0 },
+      {
+        name: "c",
+        access: "read",
+        type: "f32",
+        length: p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0,
+      },
       { name: "r", access: "read", type: "act", length: p.epilogue.kind === "sum_clip" ? pixels * p.outChannels : 0 },
       { name: "y", access: "write", type: "act", length: pixels * p.outChannels },
     ];
@@ -115,7 +120,13 @@ function cases(): Case<ConvParams>[] {
     { name: "3x3 of one column", params: { ...base, height: 6, width: 1 } },
     { name: "3x3, scale and silu", params: { ...base, epilogue: { kind: "scale_silu", offset: 3, stride: 17 } } },
     { name: "3x3, sum and clip", params: { ...base, epilogue: { kind: "sum_clip", residual: 0.7, clip: 1.5 } } },
-    { name: "1x1, sum without clip", params: { ...base, kernel: 1, epilogue: { kind: "sum_clip", residual: 0.7, clip: null } } },
-    { name: "3x3, a whole layer", params: { ...base, batch: 1, inChannels: 32, outChannels: 32, height: 16, width: 16 } },
+    {
+      name: "1x1, sum without clip",
+      params: { ...base, kernel: 1, epilogue: { kind: "sum_clip", residual: 0.7, clip: null } },
+    },
+    {
+      name: "3x3, a whole layer",
+      params: { ...base, batch: 1, inChannels: 32, outChannels: 32, height: 16, width: 16 },
+    },
   ];
 }

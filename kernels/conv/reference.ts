@@ -20,7 +20,8 @@ export function convReference(p: ConvParams, inputs: Readonly<Record<string, Arr
                 if (sy < 0 || sy >= height || sx < 0 || sx >= width) continue;
                 const k = i * taps + ky * kernel + kx;
                 sum +=
-                  w[((o >> 3) * inChannels * taps + k) * 8 + (o & 7)]! * x[((n * inChannels + i) * height + sy) * width + sx]!;
+                  w[((o >> 3) * inChannels * taps + k) * 8 + (o & 7)]! *
+                  x[((n * inChannels + i) * height + sy) * width + sx]!;
               }
             }
           }

@@ -1,3 +1,4 @@
+import { SNIFF_BYTES, sniff } from "./sniff.js";
 import type { ByteSource } from "./source.js";
 import { openTorchZip } from "./torch-storage-zip.js";
 import { type Budget, PickleError } from "./unpickle/limits.js";
@@ -7,6 +8,7 @@ import { storageId } from "./unpickle/tensors.js";
 import {
   DTYPE_BYTES,
   PyDict,
+  PyGlobal,
   PyList,
   PyStorage,
   type PyStorageBlob,
@@ -24,6 +26,9 @@ const MAGIC = 0x1950a86a20f9469cfc6cn;
 export async function openPickleOrTorch(source: ByteSource, budget: Budget): Promise<PyValue> {
   const head = await readExactly(source, 0, Math.min(4, source.size));
   if (head[0] === 0x50 && head[1] === 0x4b) return openTorchZip(source, budget);
+  // Anything else is named for what it looks like, where that is known.
+  const looks = head[0] === 0x80 ? undefined : sniff(await readExactly(source, 0, Math.min(SNIFF_BYTES, source.size)));
+  if (looks !== undefined) throw new PickleError(`it is no pickle: it ${looks}`);
   const first = await unpickle(source, 0, budget);
   return first.value === MAGIC ? openLegacy(source, first.end, budget) : first.value;
 }
@@ -53,6 +58,11 @@ async function openLegacy(source: ByteSource, start: number, budget: Budget): Pr
   const roots = new Map<string, PyStorage>();
   const views: { root: PyStorage; view: PyStorage; offset: number }[] = [];
   const object = await unpickle(source, platform.end, budget, (id) => {
+    // The class of a module, with its source text beside it: only the name is of interest.
+    if (id instanceof PyTuple && id.items[0] === "module") {
+      const [, cls] = id.items;
+      if (cls instanceof PyGlobal) return cls;
+    }
     const { storage, key, view } = storageId(id);
     const root = roots.get(key) ?? storage;
     if (root.dtype !== storage.dtype) throw new PickleError("one storage is used with two element types");

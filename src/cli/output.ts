@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import {
   createReadStream,
+  type Dirent,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -75,35 +76,53 @@ export interface Outdir {
 export function prepareOutdir(dir: string): Outdir {
   if (dir === "") throw bad("the output folder has an empty name");
   if (existsSync(dir) && !statSync(dir).isDirectory()) throw bad(`the output folder ${dir} is a file: name a folder`);
-  let made: string | undefined;
+  const made: string[] = [];
   const discardIfEmpty = () => {
-    if (made === undefined) return;
-    const top = resolve(made);
     try {
-      for (let at = resolve(dir); ; at = dirname(at)) {
-        rmdirSync(at);
-        if (at === top) return;
-      }
+      for (const folder of made.splice(0).reverse()) rmdirSync(folder);
     } catch {
       // Something is in it: it stays.
     }
   };
   try {
-    made = mkdirSync(dir, { recursive: true });
+    makeFolders(resolve(dir), made);
     const probe = temporaryName(join(dir, "probe"));
     writeFileSync(probe, "");
     rmSync(probe);
   } catch (cause) {
+    const what = existsSync(dir) ? "written to" : "made";
     discardIfEmpty();
-    throw bad(`the output folder ${dir} cannot be ${existsSync(dir) ? "written to" : "made"}: ${reason(cause)}`, cause);
+    throw bad(`the output folder ${dir} cannot be ${what}: ${reason(cause)}`, cause);
   }
   sweep(dir);
   return { dir, discardIfEmpty };
 }
 
+/**
+ * Makes a folder and its parents, and notes in `made` those that were not there, outermost first. Not mkdir's own recursion:
+ * where the system answers "not there" for a parent that is there (/proc), Node 20 tries for ever.
+ */
+function makeFolders(dir: string, made: string[] = []): void {
+  if (existsSync(dir)) return;
+  makeFolders(dirname(dir), made);
+  try {
+    mkdirSync(dir);
+    made.push(dir);
+  } catch (error) {
+    // Another run may have made it meanwhile.
+    if (!(existsSync(dir) && statSync(dir).isDirectory())) throw error;
+  }
+}
+
 /** Removes half-written files whose writer is gone; a young one may belong to another machine's run. */
 function sweep(dir: string): void {
-  for (const entry of readdirSync(dir, { withFileTypes: true })) {
+  let entries: Dirent[] = [];
+  try {
+    entries = readdirSync(dir, { withFileTypes: true });
+  } catch {
+    // A folder that cannot be listed can still be written to.
+  }
+  for (const entry of entries) {
     const path = join(dir, entry.name);
     if (entry.isDirectory() && /^\d{6,}$/.test(entry.name)) sweep(path);
     const writer = TEMPORARY.exec(entry.name)?.[1];
@@ -133,7 +152,7 @@ function isRunning(pid: number): boolean {
 export function writeAtomic(path: string, bytes: Uint8Array | string): void {
   const temporary = temporaryName(path);
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolders(dirname(resolve(path)));
     writeFileSync(temporary, bytes);
     renameSync(temporary, path);
   } catch (cause) {

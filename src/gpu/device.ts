@@ -32,7 +32,10 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
   );
   if (!adapter) {
     const wanted = options.adapter ? ` whose name contains "${options.adapter}"` : "";
-    throw new NcvsdError("NO_ADAPTER", `No WebGPU adapter${wanted} was found: run \`ncvsd-gpu doctor\` to see what to install.`);
+    throw new NcvsdError(
+      "NO_ADAPTER",
+      `No WebGPU adapter${wanted} was found: run \`ncvsd-gpu doctor\` to see what to install.`,
+    );
   }
   const precision = options.precision ?? "f32";
   if (precision === "f16" && !adapter.features.has("shader-f16")) {
@@ -159,10 +162,16 @@ export class Gpu {
     const { maxBufferSize, maxStorageBufferBindingSize } = this.device.limits;
     const limit = usage & GPUBufferUsage.STORAGE ? Math.min(maxBufferSize, maxStorageBufferBindingSize) : maxBufferSize;
     if (size > limit) {
-      throw new NcvsdError("OUT_OF_MEMORY", `${label} needs ${mib(size)}, but a buffer on ${this.info.name} holds at most ${mib(limit)}.`);
+      throw new NcvsdError(
+        "OUT_OF_MEMORY",
+        `${label} needs ${mib(size)}, but a buffer on ${this.info.name} holds at most ${mib(limit)}.`,
+      );
     }
     if (this.memoryLimit !== undefined && this.allocatedBytes + size > this.memoryLimit) {
-      throw new NcvsdError("OUT_OF_MEMORY", `${label} needs ${mib(size)}, but only ${mib(Math.max(0, this.memoryLimit - this.allocatedBytes))} of GPU memory are left.`);
+      throw new NcvsdError(
+        "OUT_OF_MEMORY",
+        `${label} needs ${mib(size)}, but only ${mib(Math.max(0, this.memoryLimit - this.allocatedBytes))} of GPU memory are left.`,
+      );
     }
     const buffer = this.device.createBuffer({ label, size, usage });
     this.allocatedBytes += size;

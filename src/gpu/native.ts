@@ -108,14 +108,17 @@ export function sameAdapter(name: string, wanted: string): boolean {
   return plain(name).includes(plain(wanted).replace("lavapipe", "llvmpipe"));
 }
 
+/** What a user without an adapter can install by hand. */
+export function adapterRemedy(platform: NodeJS.Platform = process.platform): string {
+  return platform === "linux"
+    ? "install a Vulkan driver (Debian, Ubuntu: packages mesa-vulkan-drivers and libvulkan1, Mesa newer than 22.3)"
+    : "install or update the graphics driver of this machine";
+}
+
 /** The sentence for a machine without an adapter. */
 export function noAdapterSentence(platform: NodeJS.Platform = process.platform): string {
-  const remedy =
-    platform === "linux"
-      ? "run `npx ncvsd-gpu doctor --setup` to set up a software one, or install a Vulkan driver (Debian, Ubuntu: " +
-        "packages mesa-vulkan-drivers and libvulkan1, Mesa newer than 22.3)"
-      : "install or update the graphics driver of this machine";
-  return `No GPU adapter was found: ${remedy}.`;
+  const setUp = platform === "linux" ? "run `npx ncvsd-gpu doctor --setup` to set up a software one, or " : "";
+  return `No GPU adapter was found: ${setUp}${adapterRemedy(platform)}.`;
 }
 
 // Each GPU object that Dawn gives out stays referenced for good: collecting one that has a live device aborts the process.
@@ -153,18 +156,20 @@ async function openDefault(): Promise<GPU> {
   return gpu;
 }
 
-/** The system's adapters first, then those of the cache, each cached driver alone. */
+/** Looks among the system's adapters and at each cached driver alone; last where set-up found nothing that works. */
 async function openNamed(wanted: string): Promise<GPU> {
   const { folder, marker } = cache();
-  const cached = Object.entries(marker?.drivers ?? {});
+  const places: (DriverAccess | undefined)[] = [];
   const seen = new Set<string>();
-  const places: (DriverAccess | undefined)[] = marker?.default && marker.exclusive ? [] : [undefined];
-  for (const [name, driver] of cached) {
+  for (const [key, driver] of Object.entries(marker?.drivers ?? {})) {
     seen.add(driver.adapter);
-    if (sameAdapter(driver.adapter, wanted) || sameAdapter(name, wanted))
-      places.push(driverAccess(folder, driver, true));
+    const match = sameAdapter(driver.adapter, wanted) || sameAdapter(key, wanted);
+    if (match) places.push(driverAccess(folder, driver, true));
   }
+  if (!marker?.default) places.unshift(undefined);
+  else if (!marker.exclusive) places.push(undefined);
   for (const access of places) {
+    // A name that no adapter has makes Dawn list them all.
     const listed = (await discover("adapter=?", access)).adapters;
     for (const name of listed) seen.add(name);
     const match = listed.find((name) => sameAdapter(name, wanted));
@@ -181,10 +186,7 @@ function cache(): { folder: string; marker: DriverMarker | null } {
   return { folder, marker: process.platform === "linux" ? readDriverMarker(folder) : null };
 }
 
-/**
- * Creates a GPU object and has it discover its adapters.
- * @param flag a Dawn flag besides DAWN_FLAGS, e.g. `adapter=NAME`; with a name that no adapter has, Dawn lists them all
- */
+/** Creates a GPU object with DAWN_FLAGS and `flag`, and has it discover its adapters. */
 async function discover(flag: string, access?: DriverAccess): Promise<{ gpu: GPU | null; adapters: string[] }> {
   for (const file of access?.preload ?? []) openLibrary(file);
   // Without a loader, Dawn would print a C++ warning on stderr and find nothing.

@@ -112,13 +112,15 @@ export function verifyPlan(graph: Graph, plan: MemoryPlan): void {
   const slotFor = (tensor: Tensor) => {
     const slot = plan.slotOf.get(tensor.id);
     if (slot === undefined) throw new Error(`plan: ${tensor.name} has no slot`);
-    if (plan.slots[slot]! < tensorBytes(tensor, plan.precision)) throw new Error(`plan: slot of ${tensor.name} is too small`);
+    if (plan.slots[slot]! < tensorBytes(tensor, plan.precision))
+      throw new Error(`plan: slot of ${tensor.name} is too small`);
     return slot;
   };
   graph.nodes.forEach((node, index) => {
     for (const tensor of Object.values(node.reads)) {
       if (tensor.kind !== "activation") continue;
-      if (holder.get(slotFor(tensor)) !== tensor.id) throw new Error(`plan: ${node.name} reads ${tensor.name}, which is not there`);
+      if (holder.get(slotFor(tensor)) !== tensor.id)
+        throw new Error(`plan: ${node.name} reads ${tensor.name}, which is not there`);
     }
     for (const tensor of Object.values(node.writes)) {
       if (tensor.kind !== "activation") continue;
@@ -132,7 +134,8 @@ export function verifyPlan(graph: Graph, plan: MemoryPlan): void {
     const written = Object.values(node.writes);
     for (const read of Object.values(node.reads)) {
       for (const write of written) {
-        if (read !== write && sameBuffer(read, write, plan)) throw new Error(`plan: ${node.name} reads and writes one buffer`);
+        if (read !== write && sameBuffer(read, write, plan))
+          throw new Error(`plan: ${node.name} reads and writes one buffer`);
       }
     }
   });

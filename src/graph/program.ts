@@ -106,7 +106,10 @@ export class Program {
             { binding: 0, resource: { buffer: uniforms, offset, size: reflection.uniformSize } },
             ...reflection.storage.map((b) => {
               const tensor = node.reads[b.name] ?? node.writes[b.name];
-              return { binding: b.binding, resource: { buffer: tensor ? buffers.get(tensor.id)! : gpu.dummy(b.binding) } };
+              return {
+                binding: b.binding,
+                resource: { buffer: tensor ? buffers.get(tensor.id)! : gpu.dummy(b.binding) },
+              };
             }),
           ];
           offset += strides[i]!;
@@ -181,7 +184,10 @@ export class Program {
   async profile(): Promise<NodeTime[]> {
     const { gpu } = this;
     if (!gpu.device.features.has("timestamp-query")) {
-      throw new NcvsdError("BAD_ARGUMENT", `The adapter ${gpu.info.name} has no timestamp queries: nothing can be profiled.`);
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        `The adapter ${gpu.info.name} has no timestamp queries: nothing can be profiled.`,
+      );
     }
     const count = 2 * this.#dispatches.length;
     const querySet = gpu.device.createQuerySet({ type: "timestamp", count });

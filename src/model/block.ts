@@ -63,7 +63,14 @@ export function addBlock(
     mpConv(
       build,
       `${name}.conv_skip`,
-      { ...size, inChannels: channels, outChannels, kernel: 1, weight: `${key}.conv_skip.weight`, epilogue: { kind: "none" } },
+      {
+        ...size,
+        inChannels: channels,
+        outChannels,
+        kernel: 1,
+        weight: `${key}.conv_skip.weight`,
+        epilogue: { kind: "none" },
+      },
       x,
     );
 

@@ -22,10 +22,15 @@ export function requireBatch(name: string, values: Float32Array, shape: ImageSha
 }
 
 /** One noise level per image, as f32; a single one serves the whole batch. */
-export function sigmaRow(name: string, sigma: number | ArrayLike<number> | undefined, batch: number): Float32Array<ArrayBuffer> {
+export function sigmaRow(
+  name: string,
+  sigma: number | ArrayLike<number> | undefined,
+  batch: number,
+): Float32Array<ArrayBuffer> {
   if (sigma === undefined) bad(`${name} is missing: give one noise level, or one per image.`);
   const list = typeof sigma === "number" ? [sigma] : Array.from(sigma);
-  if (list.length !== 1 && list.length !== batch) bad(`${name} has ${list.length} levels for ${batch} images: give 1 or ${batch}.`);
+  if (list.length !== 1 && list.length !== batch)
+    bad(`${name} has ${list.length} levels for ${batch} images: give 1 or ${batch}.`);
   for (const value of list) {
     if (!(value > 0 && Number.isFinite(Math.fround(value)) && Math.fround(value) > 0)) {
       bad(`${name} must be positive and finite, got ${value}.`);
@@ -53,12 +58,16 @@ export function labelRows(labels: Labels | undefined, batch: number, labelDim: n
     }
     return rows;
   }
-  if (labels.length !== batch && labels.length !== 1) bad(`labels has ${labels.length} classes for ${batch} images: give 1 or ${batch}.`);
+  if (labels.length !== batch && labels.length !== 1)
+    bad(`labels has ${labels.length} classes for ${batch} images: give 1 or ${batch}.`);
   for (let n = 0; n < batch; n++) {
     const label = labels[labels.length === 1 ? 0 : n]!;
     if (label === -1) continue;
     if (!Number.isInteger(label) || label < 0 || label >= labelDim) {
-      const range = labelDim === 0 ? "the network has no classes, only -1 is possible" : `classes are 0 to ${labelDim - 1}, or -1 for none`;
+      const range =
+        labelDim === 0
+          ? "the network has no classes, only -1 is possible"
+          : `classes are 0 to ${labelDim - 1}, or -1 for none`;
       bad(`label ${label} of image ${n}: ${range}.`);
     }
     rows[n * labelDim + label] = 1;
@@ -70,7 +79,8 @@ export function labelRows(labels: Labels | undefined, batch: number, labelDim: n
 export function seedRow(seeds: ArrayLike<number>): Uint32Array<ArrayBuffer> {
   for (let i = 0; i < seeds.length; i++) {
     const seed = seeds[i]!;
-    if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff) bad(`seed ${seed} must be an integer from 0 to 4294967295.`);
+    if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
+      bad(`seed ${seed} must be an integer from 0 to 4294967295.`);
   }
   return Uint32Array.from(seeds);
 }

@@ -10,8 +10,15 @@ import { type Architecture, type NcvsdConfig, type NetworkConfig, parseConfig } 
 import { batchOf, labelRows, requireBatch, sigmaRow } from "./inputs.js";
 import { validateTensors } from "./names.js";
 import { buildNetwork, type NetworkGraph } from "./network.js";
-import type { Denoiser, DenoiserSession, GenerativeDenoiser, GenerativeSession, ImageShape, Labels } from "./session.js";
 import { drawNoise } from "./noise.js";
+import type {
+  Denoiser,
+  DenoiserSession,
+  GenerativeDenoiser,
+  GenerativeSession,
+  ImageShape,
+  Labels,
+} from "./session.js";
 import { WeightStore } from "./weights.js";
 
 export interface LoadModelOptions {
@@ -74,7 +81,10 @@ export async function loadModel(gpu: Gpu, input: CheckpointInput, options: LoadM
 }
 
 /** The checkpoint as if its config said `changes`, so that they pass the same checks. */
-function withArguments(checkpoint: Checkpoint, changes: object | undefined): Pick<Checkpoint, "name" | "metadata" | "tensors"> {
+function withArguments(
+  checkpoint: Checkpoint,
+  changes: object | undefined,
+): Pick<Checkpoint, "name" | "metadata" | "tensors"> {
   if (!changes || Object.keys(changes).length === 0) return checkpoint;
   const { name, metadata, tensors } = checkpoint;
   const config = JSON.stringify({ ...JSON.parse(metadata.config ?? "{}"), ...changes });
@@ -111,6 +121,10 @@ export class Model implements Denoiser, GenerativeDenoiser {
     gpu.onClose(() => void checkpoint.close());
   }
 
+  get labelDim(): number {
+    return this.config.label_dim;
+  }
+
   /** sigma at which generation starts (NCVSD). */
   get initSigma(): number {
     return this.config.init_sigma ?? 80;
@@ -139,7 +153,10 @@ export class Model implements Denoiser, GenerativeDenoiser {
     const names = new Set(capture);
     const conditional = this.architecture === "ncvsd";
     if (conditional && (input.condX === undefined || input.condSigma === undefined)) {
-      throw new NcvsdError("BAD_ARGUMENT", "An NCVSD network needs condX and condSigma beside x and sigma; use generate() for G(y, sigma).");
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        "An NCVSD network needs condX and condSigma beside x and sigma; use generate() for G(y, sigma).",
+      );
     }
     if (conditional) requireBatch("condX", input.condX!, this.shape, batch);
     const condSigma = conditional ? sigmaRow("condSigma", input.condSigma, batch) : undefined;
@@ -189,7 +206,10 @@ export class Model implements Denoiser, GenerativeDenoiser {
       });
       const x0 = await gpu.readF32(session.x0, input.y.length);
       if (x0.some((v) => !Number.isFinite(v))) {
-        throw new NcvsdError("NOT_FINITE", `The generated image is not finite: first at node ${await session.locateNonFinite()}.`);
+        throw new NcvsdError(
+          "NOT_FINITE",
+          `The generated image is not finite: first at node ${await session.locateNonFinite()}.`,
+        );
       }
       return x0;
     } finally {
@@ -199,7 +219,10 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   async openDenoiser(batch: number, labels: Labels | undefined): Promise<DenoiserSession> {
     if (this.architecture !== "edm2") {
-      throw new NcvsdError("BAD_ARGUMENT", `${this.checkpoint.name} is an NCVSD network: Heun sampling needs an EDM2 teacher; use sampleMultiStep().`);
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        `${this.checkpoint.name} is an NCVSD network: Heun sampling needs an EDM2 teacher; use sampleMultiStep().`,
+      );
     }
     const rows = labelRows(labels, batch, this.config.label_dim);
     const net = await this.#checkout(batch);
@@ -219,7 +242,10 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   async openGenerator(batch: number, labels: Labels | undefined): Promise<GenerativeSession> {
     if (this.architecture !== "ncvsd") {
-      throw new NcvsdError("BAD_ARGUMENT", `${this.checkpoint.name} is an EDM2 teacher, not a generative denoiser: use sampleHeun().`);
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        `${this.checkpoint.name} is an EDM2 teacher, not a generative denoiser: use sampleHeun().`,
+      );
     }
     const rows = labelRows(labels, batch, this.config.label_dim);
     const net = await this.#checkout(batch);
@@ -265,8 +291,10 @@ export class Model implements Denoiser, GenerativeDenoiser {
   #fits(batch: number): boolean {
     const { plan, network } = this.planFor(batch);
     const { maxStorageBufferBindingSize: limit } = this.gpu.device.limits;
-    if (network.graph.tensors.some((t) => t.length * (t.type === "act" && plan.precision === "f16" ? 2 : 4) > limit)) return false;
-    const left = this.gpu.memoryLimit === undefined ? Number.POSITIVE_INFINITY : this.gpu.memoryLimit - this.gpu.allocatedBytes;
+    if (network.graph.tensors.some((t) => t.length * (t.type === "act" && plan.precision === "f16" ? 2 : 4) > limit))
+      return false;
+    const left =
+      this.gpu.memoryLimit === undefined ? Number.POSITIVE_INFINITY : this.gpu.memoryLimit - this.gpu.allocatedBytes;
     return plan.activationBytes + plan.externalBytes <= left;
   }
 
@@ -284,12 +312,17 @@ export class Model implements Denoiser, GenerativeDenoiser {
       if (!(error instanceof NcvsdError) || error.code !== "OUT_OF_MEMORY") throw error;
       for (const net of this.#idle.splice(0)) net.destroy();
       const largest = this.largestBatch(batch - 1);
-      const advice = largest > 0 ? `the largest batch that fits is ${largest}` : "not even a batch of 1 fits this adapter";
+      const advice =
+        largest > 0 ? `the largest batch that fits is ${largest}` : "not even a batch of 1 fits this adapter";
       const { plan } = this.planFor(batch);
       const needs = mib(plan.activationBytes + plan.externalBytes);
-      throw new NcvsdError("OUT_OF_MEMORY", `A batch of ${batch} needs ${needs} beside the weights (${error.message.replace(/\.$/, "")}): ${advice}.`, {
-        cause: error,
-      });
+      throw new NcvsdError(
+        "OUT_OF_MEMORY",
+        `A batch of ${batch} needs ${needs} beside the weights (${error.message.replace(/\.$/, "")}): ${advice}.`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 
@@ -344,5 +377,8 @@ async function createInjection(gpu: Gpu, net: PreparedNetwork, gamma: number) {
 
 async function notFinite(net: PreparedNetwork, what: string): Promise<NcvsdError> {
   const node = await nonFiniteNode(net.program);
-  return new NcvsdError("NOT_FINITE", `${what} gave values that are not finite, first at node ${node ?? "precond_out"}: check the inputs and the checkpoint.`);
+  return new NcvsdError(
+    "NOT_FINITE",
+    `${what} gave values that are not finite, first at node ${node ?? "precond_out"}: check the inputs and the checkpoint.`,
+  );
 }

@@ -105,7 +105,15 @@ function addConditional(
   const weight = (name: string, length: number) => graph.constant(name, [length], "f32", plainRecipe(name));
   const mix = (name: string, a: Feature, b: Feature, w: Tensor, weightIndex: number): Feature => {
     const { length } = a.tensor;
-    const params = { elements: length, perImage: length / build.batch, type: "act" as const, t: null, weightIndex, weights: w.length, clip: null };
+    const params = {
+      elements: length,
+      perImage: length / build.batch,
+      type: "act" as const,
+      t: null,
+      weightIndex,
+      weights: w.length,
+      clip: null,
+    };
     const mixed = graph.run(name, mpSum, params, { a: a.tensor, b: b.tensor, w }, { out: a.tensor.shape }).out;
     build.tap(name, mixed);
     return { ...a, tensor: mixed };

@@ -22,7 +22,13 @@ export class NoiseSource {
   readonly #elements: number;
   #next = 0;
 
-  constructor(gpu: Gpu, batch: number, elements: number, seeds: ArrayLike<number> | undefined, callback?: NoiseCallback) {
+  constructor(
+    gpu: Gpu,
+    batch: number,
+    elements: number,
+    seeds: ArrayLike<number> | undefined,
+    callback?: NoiseCallback,
+  ) {
     const list = seeds ?? Array.from({ length: batch }, (_, i) => i);
     if (list.length !== batch) {
       throw new NcvsdError("BAD_ARGUMENT", `seeds has ${list.length} entries for ${batch} images: give one per image.`);
@@ -60,7 +66,10 @@ export class NoiseSource {
       const length = this.#batch * this.#elements;
       const values = this.#callback(draw, length);
       if (!(values instanceof Float32Array) || values.length !== length) {
-        throw new NcvsdError("BAD_ARGUMENT", `noise(${draw}, ${length}) must return a Float32Array of ${length} values.`);
+        throw new NcvsdError(
+          "BAD_ARGUMENT",
+          `noise(${draw}, ${length}) must return a Float32Array of ${length} values.`,
+        );
       }
       this.#gpu.write(target, values);
       return;

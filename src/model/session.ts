@@ -43,6 +43,8 @@ export interface GenerativeSession extends SessionBase {
 export interface Denoiser {
   readonly gpu: Gpu;
   readonly shape: ImageShape;
+  /** Number of classes; absent or 0: none. */
+  readonly labelDim?: number;
   /** Labels absent: the all-zeros label. */
   openDenoiser(batch: number, labels: Labels | undefined): Promise<DenoiserSession>;
 }
@@ -51,6 +53,8 @@ export interface Denoiser {
 export interface GenerativeDenoiser {
   readonly gpu: Gpu;
   readonly shape: ImageShape;
+  /** Number of classes; absent or 0: none. */
+  readonly labelDim?: number;
   /** Noise level from which generation starts. */
   readonly initSigma: number;
   openGenerator(batch: number, labels: Labels | undefined): Promise<GenerativeSession>;

@@ -46,10 +46,24 @@ export function addEmbedding(build: Build, part: Part, sigma: Tensor, labels: Te
     const spec = { inFeatures: config.label_dim, outFeatures: plan.embChannels, weight: name("emb_label.weight") };
     const label = mpLinear(build, name("emb_label"), { ...spec, factor: Math.sqrt(config.label_dim) }, labels);
     build.tap(`${embTap}emb_label`, label);
-    const params = { elements, perImage: plan.embChannels, type: "f32" as const, t: config.label_balance, weightIndex: 0, weights: 0, clip: null };
+    const params = {
+      elements,
+      perImage: plan.embChannels,
+      type: "f32" as const,
+      t: config.label_balance,
+      weightIndex: 0,
+      weights: 0,
+      clip: null,
+    };
     emb = graph.run(name("emb.mp_sum"), mpSum, params, { a: emb, b: label }, { out: embShape }).out;
   }
-  emb = graph.run(name("emb"), mpSilu, { elements, perImage: plan.embChannels, type: "f32" as const }, { x: emb }, { y: embShape }).y;
+  emb = graph.run(
+    name("emb"),
+    mpSilu,
+    { elements, perImage: plan.embChannels, type: "f32" as const },
+    { x: emb },
+    { y: embShape },
+  ).y;
   build.tap(`${embTap}emb`, emb);
   return emb;
 }
@@ -63,7 +77,12 @@ export function addFourier(build: Build, name: string, channels: number, sigma: 
 }
 
 /** All emb_linear layers of a part as one product: c = emb_linear(emb) * emb_gain + 1, per image and block channel. */
-export function addScales(build: Build, key: string, blocks: readonly (EncoderBlock | DecoderBlock)[], emb: Tensor): Scales {
+export function addScales(
+  build: Build,
+  key: string,
+  blocks: readonly (EncoderBlock | DecoderBlock)[],
+  emb: Tensor,
+): Scales {
   const scaled = blocks.filter((b) => b.kind !== "conv");
   const inFeatures = emb.length / build.batch;
   const offsets = new Map<string, number>();
@@ -149,7 +168,14 @@ export function addEncoder(
     if (block.kind === "conv") {
       const { outChannels } = block;
       const weight = `${prefix}enc.${block.name}.weight`;
-      const spec = { ...size, inChannels, outChannels, kernel: 3 as const, weight, epilogue: { kind: "none" as const } };
+      const spec = {
+        ...size,
+        inChannels,
+        outChannels,
+        kernel: 3 as const,
+        weight,
+        epilogue: { kind: "none" as const },
+      };
       const tensor = mpConv(build, `${tap}.${block.name}`, spec, feature.tensor);
       build.tap(`${tap}.${block.name}`, tensor);
       feature = { tensor, channels: outChannels, ...size };
@@ -162,12 +188,26 @@ export function addEncoder(
 }
 
 /** Decoder and output convolution: F [N, C, H, W] from the innermost feature, the skips and the embedding. */
-export function addDecoder(build: Build, part: Part, emb: Tensor, innermost: Feature, skips: readonly Feature[]): Tensor {
+export function addDecoder(
+  build: Build,
+  part: Part,
+  emb: Tensor,
+  innermost: Feature,
+  skips: readonly Feature[],
+): Tensor {
   const { config, plan, prefix } = part;
   const scales = addScales(build, `${prefix}dec.`, plan.decoder, emb);
   let feature = innermost;
   for (const block of plan.decoder) {
-    feature = addPlannedBlock(build, part, block, "dec", feature, scales, block.takesSkip ? skips[block.skipIndex] : undefined);
+    feature = addPlannedBlock(
+      build,
+      part,
+      block,
+      "dec",
+      feature,
+      scales,
+      block.takesSkip ? skips[block.skipIndex] : undefined,
+    );
   }
   return mpConv(
     build,

@@ -77,7 +77,9 @@ export class WeightStore {
       const stored = elementBytes(tensor.type, this.#gpu.precision) === 2 ? narrowF16(values) : values;
       const padded = new Uint8Array(Math.ceil(stored.byteLength / 16) * 16);
       padded.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
-      const buffer = await this.#gpu.scoped(`Loading ${tensor.name}`, () => this.#gpu.storage(tensor.name, padded.length));
+      const buffer = await this.#gpu.scoped(`Loading ${tensor.name}`, () =>
+        this.#gpu.storage(tensor.name, padded.length),
+      );
       this.#gpu.write(buffer, padded);
       this.buffers.set(tensor.name, buffer);
     }

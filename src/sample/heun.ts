@@ -66,14 +66,27 @@ export async function sampleHeun(model: Denoiser, options: HeunOptions = {}): Pr
     const guided = guide !== undefined;
     const outputs = { dMain: net.denoised, ...(guide ? { dRef: guide.denoised } : {}), level };
     const churn = await run.stage("add_noise", addNoise, { elements: total }, { x, z: draw, level, y: xHat });
-    const euler = await run.stage("euler_step", eulerStep, { batch, elements, guided }, { xHat, ...outputs, x: next, d: slope });
-    const heun = await run.stage("heun_step", heunStep, { batch, elements, guided }, { xHat, x: next, d: slope, ...outputs, out: x });
+    const euler = await run.stage(
+      "euler_step",
+      eulerStep,
+      { batch, elements, guided },
+      { xHat, ...outputs, x: next, d: slope },
+    );
+    const heun = await run.stage(
+      "heun_step",
+      heunStep,
+      { batch, elements, guided },
+      { xHat, x: next, d: slope, ...outputs, out: x },
+    );
     const watch = await FiniteWatch.create(gpu, run, batch, elements, x);
     const watchLast = await FiniteWatch.create(gpu, run, batch, elements, next);
     const nets = guide ? [net, guide] : [net];
 
     const evaluate = async (input: GPUBuffer, sigma: number) => {
-      await submitter.submit([], nets.map((n) => [input, n.x] as const));
+      await submitter.submit(
+        [],
+        nets.map((n) => [input, n.x] as const),
+      );
       for (const n of nets) gpu.write(n.sigma, new Float32Array(batch).fill(sigma));
       await submitter.submit(nets);
     };
@@ -113,6 +126,7 @@ export async function sampleHeun(model: Denoiser, options: HeunOptions = {}): Pr
       }
       if (debug) await watching.verify("Sampling", steps, () => locate(nets));
       const state = last ? next : x;
+      if (options.onStep) await gpu.idle();
       await options.onStep?.({ step: i + 1, steps, sigma: current, preview: () => gpu.readF32(state, total) });
     }
     await watch.verify("Sampling", steps);
@@ -134,12 +148,17 @@ async function locate(nets: readonly DenoiserSession[]): Promise<string | undefi
 function checkOptions(model: Denoiser, options: HeunOptions): void {
   const { guidance = 1, gnet, S_churn = 0, S_min = 0, S_noise = 1, S_max = Number.POSITIVE_INFINITY } = options;
   if (!Number.isFinite(guidance)) throw new NcvsdError("BAD_ARGUMENT", `guidance must be finite, got ${guidance}.`);
-  if (guidance !== 1 && !gnet) throw new NcvsdError("BAD_ARGUMENT", `guidance ${guidance} needs a second network: give gnet.`);
+  if (guidance !== 1 && !gnet)
+    throw new NcvsdError("BAD_ARGUMENT", `guidance ${guidance} needs a second network: give gnet.`);
   for (const [name, value] of Object.entries({ S_churn, S_min, S_noise, S_max })) {
     if (!(value >= 0)) throw new NcvsdError("BAD_ARGUMENT", `${name} must not be negative, got ${value}.`);
   }
-  if (gnet && gnet.gpu !== model.gpu) throw new NcvsdError("BAD_ARGUMENT", "gnet is on another device: load it with the same gpu.");
+  if (gnet && gnet.gpu !== model.gpu)
+    throw new NcvsdError("BAD_ARGUMENT", "gnet is on another device: load it with the same gpu.");
   if (gnet && gnet.shape.join() !== model.shape.join()) {
-    throw new NcvsdError("BAD_ARGUMENT", `gnet makes images ${gnet.shape.join("x")}, the network ${model.shape.join("x")}: they must agree.`);
+    throw new NcvsdError(
+      "BAD_ARGUMENT",
+      `gnet makes images ${gnet.shape.join("x")}, the network ${model.shape.join("x")}: they must agree.`,
+    );
   }
 }

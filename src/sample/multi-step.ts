@@ -50,7 +50,10 @@ export interface MultiStepOptions extends SampleOptions {
 }
 
 /** Number of images of a run, from whatever tells it. */
-export function runBatch(model: { readonly shape: GenerativeDenoiser["shape"]; readonly labelDim?: number }, options: SampleOptions & { y?: Float32Array }): number {
+export function runBatch(
+  model: Pick<GenerativeDenoiser, "shape" | "labelDim">,
+  options: SampleOptions & { y?: Float32Array },
+): number {
   const { y, seeds, labels, batch } = options;
   const found = [
     y && batchOf("y", y, model.shape),
@@ -58,11 +61,17 @@ export function runBatch(model: { readonly shape: GenerativeDenoiser["shape"]; r
     labels && !(labels instanceof Float32Array) && labels.length > 1 ? labels.length : undefined,
     batch,
   ].filter((n): n is number => n !== undefined);
-  if (found.length === 0 && labels instanceof Float32Array && model.labelDim) found.push(labels.length / model.labelDim);
+  if (found.length === 0 && labels instanceof Float32Array && model.labelDim)
+    found.push(labels.length / model.labelDim);
   const n = found[0] ?? 1;
-  if (!Number.isInteger(n) || n < 1) throw new NcvsdError("BAD_ARGUMENT", "There is nothing to sample: give at least one seed.");
+  if (!Number.isInteger(n) || n < 1)
+    throw new NcvsdError("BAD_ARGUMENT", "There is nothing to sample: give at least one seed.");
   const other = found.find((m) => m !== n);
-  if (other !== undefined) throw new NcvsdError("BAD_ARGUMENT", `seeds, labels, y and batch speak of ${n} and of ${other} images: they must agree.`);
+  if (other !== undefined)
+    throw new NcvsdError(
+      "BAD_ARGUMENT",
+      `seeds, labels, y and batch speak of ${n} and of ${other} images: they must agree.`,
+    );
   return n;
 }
 
@@ -78,10 +87,14 @@ export function runBatch(model: { readonly shape: GenerativeDenoiser["shape"]; r
  *
  * @throws NcvsdError BAD_ARGUMENT, NOT_FINITE (naming the step), OUT_OF_MEMORY, DEVICE_LOST
  */
-export async function sampleMultiStep(model: GenerativeDenoiser, options: MultiStepOptions = {}): Promise<SampleResult> {
+export async function sampleMultiStep(
+  model: GenerativeDenoiser,
+  options: MultiStepOptions = {},
+): Promise<SampleResult> {
   const { zeta = 1, y, labels, seeds, noise: callback, onStep, debug = false } = options;
   if (!(zeta >= 0 && zeta <= 1)) throw new NcvsdError("BAD_ARGUMENT", `zeta must be from 0 to 1, got ${zeta}.`);
-  if (!y && options.sigma !== undefined) throw new NcvsdError("BAD_ARGUMENT", "sigma is the noise level of y: give both, or neither.");
+  if (!y && options.sigma !== undefined)
+    throw new NcvsdError("BAD_ARGUMENT", "sigma is the noise level of y: give both, or neither.");
   const ts = options.ts ? evaluatedSteps(options.ts) : undefined;
   const { gpu } = model;
   const batch = runBatch(model, options);
@@ -100,7 +113,10 @@ export async function sampleMultiStep(model: GenerativeDenoiser, options: MultiS
     const result = async () => gpu.readF32(g.x0, total);
     const finish = async (step: number, steps: number, level: number) => {
       if (debug) await watch.verify("Sampling", steps, () => g.locateNonFinite());
-      await onStep?.({ step, steps, sigma: level, preview: result });
+      if (!onStep) return;
+      // So that the callback tells of work done, not of work submitted.
+      await gpu.idle();
+      await onStep({ step, steps, sigma: level, preview: result });
     };
 
     // The observation: given, or pure noise at init_sigma. In the one-step case it is the denoiser's own input.
@@ -136,7 +152,12 @@ export async function sampleMultiStep(model: GenerativeDenoiser, options: MultiS
       { batch, elements },
       { y: observed, sigma: observedSigma, x, level, yEff: g.y, sigmaEff: g.sigma },
     );
-    const again = await run.stage("renoise", renoise, { batch, elements }, { x0: g.x0, xi: x, eps: draw, level, xNext });
+    const again = await run.stage(
+      "renoise",
+      renoise,
+      { batch, elements },
+      { x0: g.x0, xi: x, eps: draw, level, xNext },
+    );
     await noise.prepare(g.z);
     await scaled(draw, levels[0]!, x);
     for (let i = 0; i < ts.length; i++) {

@@ -15,15 +15,20 @@ export interface ScheduleOptions {
 export function noiseLevels({ steps, sigmaMin, sigmaMax, rho }: ScheduleOptions): Float64Array {
   const positive = { sigmaMin, sigmaMax, rho };
   for (const [name, value] of Object.entries(positive)) {
-    if (!(value > 0 && Number.isFinite(value))) throw new NcvsdError("BAD_ARGUMENT", `${name} must be positive and finite, got ${value}.`);
+    if (!(value > 0 && Number.isFinite(value)))
+      throw new NcvsdError("BAD_ARGUMENT", `${name} must be positive and finite, got ${value}.`);
   }
-  if (sigmaMin > sigmaMax) throw new NcvsdError("BAD_ARGUMENT", `sigmaMin ${sigmaMin} must not be above sigmaMax ${sigmaMax}.`);
+  if (sigmaMin > sigmaMax)
+    throw new NcvsdError("BAD_ARGUMENT", `sigmaMin ${sigmaMin} must not be above sigmaMax ${sigmaMax}.`);
   if (!Number.isInteger(steps) || steps < 1 || steps > 100_000) {
     throw new NcvsdError("BAD_ARGUMENT", `steps must be an integer from 1 to 100000, got ${steps}.`);
   }
   const high = sigmaMax ** (1 / rho);
   const low = sigmaMin ** (1 / rho);
-  return Float64Array.from({ length: steps }, (_, i) => (high + (steps === 1 ? 0 : i / (steps - 1)) * (low - high)) ** rho);
+  return Float64Array.from(
+    { length: steps },
+    (_, i) => (high + (steps === 1 ? 0 : i / (steps - 1)) * (low - high)) ** rho,
+  );
 }
 
 /** Level of an index into the multi-step grid. */
@@ -38,13 +43,20 @@ export function multiStepLevel(index: number): number {
 export function evaluatedSteps(ts: readonly number[]): number[] {
   const last = MULTI_STEP_LEVELS - 1;
   const steps = ts.length > 1 && ts.at(-1) === last ? ts.slice(0, -1) : [...ts];
-  if (steps.length === 0) throw new NcvsdError("BAD_ARGUMENT", "ts is empty: give indices from 0 to 38, such as 10,22.");
+  if (steps.length === 0)
+    throw new NcvsdError("BAD_ARGUMENT", "ts is empty: give indices from 0 to 38, such as 10,22.");
   steps.forEach((t, i) => {
     if (!Number.isInteger(t) || t < 0 || t >= last) {
-      throw new NcvsdError("BAD_ARGUMENT", `ts has ${t}: every time step is an index from 0 to ${last - 1} (a trailing ${last} is allowed).`);
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        `ts has ${t}: every time step is an index from 0 to ${last - 1} (a trailing ${last} is allowed).`,
+      );
     }
     if (i > 0 && t <= steps[i - 1]!) {
-      throw new NcvsdError("BAD_ARGUMENT", `ts ${steps.join(",")} must increase strictly: ${t} follows ${steps[i - 1]}.`);
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        `ts ${steps.join(",")} must increase strictly: ${t} follows ${steps[i - 1]}.`,
+      );
     }
   });
   return steps;

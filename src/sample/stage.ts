@@ -38,7 +38,12 @@ export class RunResources {
     return buffer;
   }
 
-  async stage<P extends object>(name: string, kernel: Kernel<P>, params: P, buffers: Readonly<Record<string, GPUBuffer>>) {
+  async stage<P extends object>(
+    name: string,
+    kernel: Kernel<P>,
+    params: P,
+    buffers: Readonly<Record<string, GPUBuffer>>,
+  ) {
     const program = await stage(this.#gpu, name, kernel, params, buffers);
     this.#undo.push(() => program.destroy());
     return program;
@@ -70,7 +75,10 @@ export class Submitter {
     this.#what = what;
   }
 
-  async submit(work: readonly Encodable[], copies: readonly (readonly [from: GPUBuffer, to: GPUBuffer])[] = []): Promise<void> {
+  async submit(
+    work: readonly Encodable[],
+    copies: readonly (readonly [from: GPUBuffer, to: GPUBuffer])[] = [],
+  ): Promise<void> {
     const action = () => {
       this.#gpu.check();
       const encoder = this.#gpu.device.createCommandEncoder();

@@ -21,7 +21,13 @@ export class FiniteWatch {
     this.#first = first;
   }
 
-  static async create(gpu: Gpu, run: RunResources, batch: number, elements: number, x: GPUBuffer): Promise<FiniteWatch> {
+  static async create(
+    gpu: Gpu,
+    run: RunResources,
+    batch: number,
+    elements: number,
+    x: GPUBuffer,
+  ): Promise<FiniteWatch> {
     const step = run.buffer("step", 1);
     const first = run.buffer("first non-finite step", batch);
     gpu.write(first, new Uint32Array(batch).fill(NEVER));

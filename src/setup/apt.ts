@@ -5,6 +5,7 @@
  * a backports suite is needed on Debian 12, and the machine's own apt sources, lists and pins shall stay as they are.
  */
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -18,7 +19,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import type { CachedDriver } from "../gpu/native.js";
 import { icdManifest, placeDriver, stagingFolder } from "./cache.js";
-import { type Log, mustRun, run } from "./command.js";
+import { type CommandResult, complaint, type Log, mustRun, run } from "./command.js";
 import { mesaSuite, type OsRelease } from "./plan.js";
 import { archiveSources, formatDeb822, readAptSources } from "./sources.js";
 
@@ -60,18 +61,19 @@ export function installArguments(suite: string | null): string[] {
  */
 export async function installLavapipe(os: OsRelease, sudo: boolean, log: Log): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "ncvsd-apt-"));
+  // apt downloads as a user of its own, who has to get into the folder.
+  chmodSync(folder, 0o755);
   const suite = mesaSuite(os) ?? null;
   const asRoot = (program: string, args: readonly string[]): [string, string[]] =>
     sudo ? ["sudo", ["-n", program, ...args]] : [program, [...args]];
   const quietly = ["DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", "apt-get"];
   const apt = (args: readonly string[]) => asRoot("env", [...quietly, ...privateAptOptions(folder, true), ...args]);
   try {
-    writePrivateSources(folder, os, suite);
+    preparePrivateFolder(folder, os, suite);
     log(`installing ${PACKAGES.join(" and ")}${suite ? ` from ${suite}` : ""} with apt${sudo ? " through sudo" : ""}`);
-    // What update could not fetch shows in install, with a clearer message.
-    await run(...apt(["-q", "update"]));
+    const update = await run(...apt(["-q", "update"]));
     const keep = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"];
-    await mustRun(...apt([...keep, ...installArguments(suite)]));
+    finish(update, await run(...apt([...keep, ...installArguments(suite)])));
   } finally {
     // Through sudo, apt's files in there belong to root.
     await run(...asRoot("rm", ["-rf", folder]));
@@ -89,14 +91,11 @@ export async function unpackLavapipe(os: OsRelease, log: Log): Promise<CachedDri
   try {
     mkdirSync(work);
     const suite = mesaSuite(os) ?? null;
-    writePrivateSources(work, os, suite);
-    for (const dir of ["lists/partial", "state", "cache/archives/partial"]) {
-      mkdirSync(join(work, dir), { recursive: true });
-    }
+    preparePrivateFolder(work, os, suite);
     log(`downloading ${PACKAGES.join(" and ")}${suite ? ` from ${suite}` : ""} for this user (55 MB)`);
     const options = privateAptOptions(work, false);
-    await run("apt-get", [...options, "-q", "update"]);
-    await mustRun("apt-get", [...options, "--download-only", "--reinstall", ...installArguments(suite)]);
+    const update = await run("apt-get", [...options, "-q", "update"]);
+    finish(update, await run("apt-get", [...options, "--download-only", "--reinstall", ...installArguments(suite)]));
     const archives = join(work, "cache/archives");
     const packages = readdirSync(archives).filter((file) => file.endsWith(".deb"));
     const root = join(work, "root");
@@ -116,10 +115,19 @@ export async function unpackLavapipe(os: OsRelease, log: Log): Promise<CachedDri
   }
 }
 
-function writePrivateSources(folder: string, os: OsRelease, suite: string | null): void {
+/** Only the installation has to succeed: an update that missed one of several files may do. */
+function finish(update: CommandResult, install: CommandResult): void {
+  if (install.code === 0) return;
+  const missed = update.code === 0 ? "" : ` (after apt-get update: ${complaint(update)})`;
+  throw new Error(`apt-get install failed: ${complaint(install)}${missed}`);
+}
+
+function preparePrivateFolder(folder: string, os: OsRelease, suite: string | null): void {
   const sources = archiveSources(readAptSources(), os, suite);
   if (sources.length === 0) throw new Error(`no mirror of the ${os.codename} archive in the machine's apt sources`);
-  mkdirSync(join(folder, "sources.d"), { recursive: true });
+  for (const dir of ["sources.d", "lists/partial", "state", "cache/archives/partial"]) {
+    mkdirSync(join(folder, dir), { recursive: true });
+  }
   writeFileSync(join(folder, "sources.d", "archive.sources"), formatDeb822(sources));
 }
 

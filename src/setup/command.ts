@@ -48,20 +48,24 @@ export function run(program: string, args: readonly string[], options: CommandOp
   });
 }
 
-/** As `run`, and throws an Error that carries the program's own complaint when it fails. */
-export async function mustRun(program: string, args: readonly string[], options?: CommandOptions): Promise<string> {
+/** As `run`, and throws an Error that carries the program's own complaint when it fails; `title` names it there. */
+export async function mustRun(
+  program: string,
+  args: readonly string[],
+  options: CommandOptions & { readonly title?: string } = {},
+): Promise<string> {
   const result = await run(program, args, options);
   if (result.code === 0) return result.stdout;
-  throw new Error(`${program.split("/").pop()} failed: ${complaint(result)}`);
+  throw new Error(`${options.title ?? program} failed: ${complaint(result)}`);
 }
 
-/** The lines in which a program says what went wrong: apt's `E:` lines, npm's error lines, else its last words. */
+/** The lines in which a program says what went wrong: apt's `E:` lines, npm's and Node's errors, else its last words. */
 export function complaint({ code, stdout, stderr }: CommandResult): string {
   const lines = `${stdout}\n${stderr}`
     .split("\n")
     .map((line) => line.trim())
     .filter(Boolean);
-  const errors = lines.filter((line) => /^(E:|npm (error|ERR!)|dpkg: error)/.test(line));
+  const errors = lines.filter((line) => /^(E:|npm (error|ERR!)|dpkg: error|\w*Error:)/.test(line));
   const told = errors.length > 0 ? errors.slice(0, 3) : lines.slice(-2);
   return told.length > 0 ? told.join("; ") : `exit code ${code}`;
 }

@@ -3,13 +3,7 @@
  * Everything that is installed is tried out before it counts.
  */
 import { NcvsdError } from "../errors.js";
-import {
-  type CachedDriver,
-  driverFolder,
-  noAdapterSentence,
-  readDriverMarker,
-  userNamesDrivers,
-} from "../gpu/native.js";
+import { adapterRemedy, type CachedDriver, driverFolder, readDriverMarker, userNamesDrivers } from "../gpu/native.js";
 import { installLavapipe, LAVAPIPE, unpackLavapipe } from "./apt.js";
 import { updateMarker } from "./cache.js";
 import type { Log } from "./command.js";
@@ -41,9 +35,16 @@ export async function setUpAdapter(options: { log?: Log } = {}): Promise<SetUpRe
   const log = options.log ?? (() => {});
   const present = await probeAdapter();
   if (present.ok) return { adapter: present, installed: null };
+  if (readDriverMarker()?.default) {
+    // A driver of the cache may have broken, or hide one that the system has by now.
+    const system = await probeAdapter("system");
+    if (system.ok) {
+      updateMarker((marker) => ({ ...marker, default: null }));
+      return { adapter: system, installed: null };
+    }
+  }
   if (process.env.NCVSD_NO_SETUP === "1") {
-    const why = `${present.reason}; NCVSD_NO_SETUP=1 forbids to set one up`;
-    throw new NcvsdError("NO_ADAPTER", withReasons(noAdapterSentence(), [why]));
+    throw noAdapter(`${present.reason}, and NCVSD_NO_SETUP=1 forbids to set one up`);
   }
   if (userNamesDrivers()) {
     const message = `The Vulkan driver that VK_DRIVER_FILES or VK_ICD_FILENAMES names gives no adapter (${present.reason}): unset the variable, or let it name a driver that works.`;
@@ -51,20 +52,25 @@ export async function setUpAdapter(options: { log?: Log } = {}): Promise<SetUpRe
   }
   const facts = readFacts();
   const failures: string[] = [];
-  log(`no GPU adapter works here (${present.reason}): setting up a software one`);
-  for (const step of planSetUp(facts)) {
+  const steps = planSetUp(facts);
+  if (steps.length > 0) log(`no GPU adapter works here (${present.reason}): setting up a software one`);
+  for (const step of steps) {
+    const before = failures.at(-1);
+    if (before) log(`${before}; trying another way`);
     try {
       const installed = await take(step, facts, log);
       const adapter = await probeAdapter();
       if (adapter.ok) return { adapter, installed };
-      failures.push(`${installed} was set up, but ${adapter.reason}`);
+      failures.push(`${installed} is installed, but ${adapter.reason}`);
     } catch (error) {
-      failures.push(`${step}: ${error instanceof Error ? error.message : String(error)}`);
+      failures.push(error instanceof Error ? error.message : String(error));
     }
-    log(failures.at(-1) ?? "");
   }
-  if (failures.length === 0) failures.push(present.reason ?? "");
-  throw new NcvsdError("NO_ADAPTER", withReasons(noAdapterSentence(), failures));
+  throw noAdapter([present.reason, ...failures].join("; "));
+}
+
+function noAdapter(why: string): NcvsdError {
+  return new NcvsdError("NO_ADAPTER", `No GPU adapter was found (${why}): ${adapterRemedy()}.`);
 }
 
 async function take(step: Step, facts: ReturnType<typeof readFacts>, log: Log): Promise<string> {
@@ -80,6 +86,7 @@ async function take(step: Step, facts: ReturnType<typeof readFacts>, log: Log): 
     return driver.source;
   }
   await installLavapipe(facts.os, !facts.root, log);
+  if (readDriverMarker()?.default) updateMarker((marker) => ({ ...marker, default: null }));
   return "Mesa's lavapipe (package mesa-vulkan-drivers)";
 }
 
@@ -96,8 +103,4 @@ async function makeDefault(key: string): Promise<void> {
   if (!driver) throw new Error(`the cache folder ${folder} lost its ${key}`);
   const beside = await probeAdapter({ folder, driver, alone: false });
   updateMarker((marker) => ({ ...marker, default: key, exclusive: !beside.ok }));
-}
-
-function withReasons(sentence: string, reasons: readonly string[]): string {
-  return sentence.replace("was found:", `was found (${reasons.join("; ")}):`);
 }

@@ -53,7 +53,8 @@ else {
   const adapter = await gpu.requestAdapter();
   if (!adapter) say({ ok: false, reason: "there is no Vulkan driver that Dawn accepts" });
   else {
-    const { vendor, architecture, device: name, description: driver } = adapter.info;
+    const { vendor, architecture, device: model, description: driver } = adapter.info;
+    const name = model.replace(/-+$/, "") || driver;
     const device = await adapter.requestDevice();
     const out = device.createBuffer({ size: 256, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
     const back = device.createBuffer({ size: 256, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
@@ -70,7 +71,7 @@ else {
     await back.mapAsync(GPUMapMode.READ);
     const ok = new Float32Array(back.getMappedRange()).every((v, i) => v === 2 * i + 1);
     const software = /software|swiftshader|llvmpipe|basic render/i.test([vendor, architecture, name, driver].join(" "));
-    say({ ok, ...(!ok && { reason: "the adapter computes wrong numbers" }), name: name || driver, vendor, driver, software });
+    say({ ok, ...(!ok && { reason: "the adapter computes wrong numbers" }), name, vendor, driver, software });
   }
 }
 `;

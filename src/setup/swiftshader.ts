@@ -30,7 +30,7 @@ export async function installSwiftShader(log: Log): Promise<CachedDriver> {
     mkdirSync(work);
     const npm = npmCommand();
     const pack = ["pack", `${PACKAGE}@${VERSION}`, "--ignore-scripts", "--loglevel=error", "--pack-destination", work];
-    await mustRun(npm.program, [...npm.args, ...pack], { cwd: work });
+    await mustRun(npm.program, [...npm.args, ...pack], { cwd: work, title: `npm pack ${PACKAGE}` });
     const tarball = readdirSync(work).find((file) => file.endsWith(".tgz"));
     if (!tarball) throw new Error(`npm pack ${PACKAGE} left no file`);
     await mustRun("tar", ["-xzf", join(work, tarball), "-C", work, ARCHIVE]);

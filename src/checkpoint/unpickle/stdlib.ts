@@ -23,7 +23,7 @@ export const STANDARD_LIBRARY: ReadonlySet<string> = new Set(
     threading time timeit tkinter token tokenize tomllib trace traceback tracemalloc tty turtle
     turtledemo types typing unicodedata unittest urllib urllib2 urlparse uu uuid venv warnings wave
     weakref webbrowser winreg winsound wsgiref xdrlib xml xmlrpc zipapp zipfile zipimport zlib zoneinfo
-    __builtin__ __main__ _abc _aix_support _ast _asyncio _bisect _blake2 _bootsubprocess _bz2 _codecs
+    __builtin__ _abc _aix_support _ast _asyncio _bisect _blake2 _bootsubprocess _bz2 _codecs
     _codecs_cn _codecs_hk _codecs_iso2022 _codecs_jp _codecs_kr _codecs_tw _collections _collections_abc
     _compat_pickle _compression _contextvars _crypt _csv _ctypes _curses _curses_panel _datetime _dbm
     _decimal _elementtree _frozen_importlib _frozen_importlib_external _functools _gdbm _hashlib _heapq

@@ -1,0 +1,84 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { makeGrid } from "../image/grid.js";
+import type { RawImage } from "../image/pixels.js";
+import { encodePng } from "../image/png.js";
+import { type EngineOptions, loadNetwork, openEngine, Stopwatch } from "./engine.js";
+import { generate, readImages } from "./generate.js";
+import { writeAtomic } from "./output.js";
+import { bundledCheckpoint } from "./package.js";
+import { count, ms } from "./sample.js";
+
+/** Time steps of 1, 2 and 4 evaluations: those of the checkpoint's model card. */
+const SCHEDULES = [[10], [10, 22], [0, 10, 20, 30]] as const;
+const PER_CLASS = 4;
+const BATCH = 20;
+
+export function registerDemo(program: Command): void {
+  program
+    .command("demo")
+    .summary("every class of the bundled checkpoint in 1, 2 and 4 steps, as one sheet")
+    .description(
+      "Generates images of all ten classes of the bundled Fashion-MNIST checkpoint in 1, 2 and 4 steps, and a sheet of them.",
+    )
+    .option("--outdir <dir>", "where the images and grid.png go", "out")
+    .option("--force", "make images anew that are there already")
+    .option("--adapter <name>", "part of the name of the GPU adapter")
+    .option("--precision <type>", "storage of weights and activations: f32 or f16")
+    .option("--quiet", "no progress")
+    .addHelpText("after", "\nExample:\n  ncvsd-gpu demo --outdir out")
+    .action(async (flags: EngineOptions & { outdir: string; force?: boolean; quiet?: boolean }) => {
+      const watch = new Stopwatch();
+      const gpu = await openEngine(flags, watch);
+      try {
+        const say = (line: string) => void (flags.quiet || process.stderr.write(`${line}\n`));
+        const model = await loadNetwork(gpu, bundledCheckpoint, watch, Boolean(flags.quiet));
+        say(`adapter: ${gpu.info.name} (${gpu.info.driver})`);
+        say(`checkpoint: ${model.checkpoint.name}`);
+        const classes = model.config.label_dim;
+        const seeds = Array.from({ length: classes * PER_CLASS }, (_, i) => i);
+        const labels = seeds.map((seed) => seed % classes);
+        const checkpointSha256 = await model.checkpoint.sha256();
+        const sheets: { label: string; images: RawImage[] }[] = [];
+        for (const ts of SCHEDULES) {
+          const label = count(ts.length, "step");
+          const outdir = join(flags.outdir, label.replace(" ", "-"));
+          const { made, kept, timings } = await generate({
+            model,
+            seeds,
+            labels,
+            options: { sampler: "multi-step", ts, zeta: 1, class: `seed modulo ${classes}`, precision: gpu.precision },
+            sampler: { kind: "multi-step", options: { ts, zeta: 1 } },
+            checkpointSha256,
+            batch: BATCH,
+            outdir,
+            command: ["ncvsd-gpu", ...process.argv.slice(2)],
+            force: flags.force ?? false,
+            silent: flags.quiet ?? false,
+            label,
+          });
+          const { steadyImages, steadySeconds, seconds } = timings;
+          const rate = steadyImages > 0 ? steadySeconds / steadyImages : seconds / Math.max(1, made);
+          const timing = made === 0 ? "" : `, ${ms(rate)} per image, ${ms(rate / ts.length)} per evaluation`;
+          say(`${label}: ${made} made, ${kept} kept${timing}`);
+          sheets.push({ label, images: readImages(outdir, seeds) });
+        }
+        const grid = makeGrid({
+          title: "Fashion-MNIST, generated",
+          subtitle: "NCVSD, 32x32, class-conditional; the same seeds with 1, 2 and 4 network evaluations",
+          groups: sheets.map((s) => ({ label: s.label, columns: Array.from({ length: PER_CLASS }, () => "") })),
+          rows: Array.from({ length: classes }, (_, c) => ({
+            label: model.labels?.[c] ?? String(c),
+            cells: sheets.flatMap((s) =>
+              Array.from({ length: PER_CLASS }, (_, k) => ({ image: s.images[k * classes + c]! })),
+            ),
+          })),
+        });
+        const path = join(flags.outdir, "grid.png");
+        writeAtomic(path, encodePng(grid));
+        process.stdout.write(`${path}\n`);
+      } finally {
+        gpu.close();
+      }
+    });
+}

@@ -1,0 +1,133 @@
+import type { Command } from "commander";
+import { kernels } from "../../kernels/index.js";
+import { NcvsdError } from "../errors.js";
+import { type Gpu, mib, openGpu } from "../gpu/device.js";
+import { silenceDriverWarnings } from "../gpu/native.js";
+import { prepareKernel, relativeError } from "../graph/run-kernel.js";
+import { setUpAdapter } from "../setup/index.js";
+import { version } from "./package.js";
+
+interface DoctorFlags {
+  adapter?: string;
+  setup?: boolean;
+  check?: boolean;
+  json?: boolean;
+}
+
+interface Check {
+  readonly kernel: string;
+  readonly cases: number;
+  /** Largest ||out - ref|| / ||ref|| over its cases. */
+  readonly error: number;
+  readonly tolerance: number;
+  readonly ok: boolean;
+}
+
+export function registerDoctor(program: Command): void {
+  program
+    .command("doctor")
+    .summary("say which GPU adapter was found, and what to do when there is none")
+    .description("Says which GPU adapter was found, its features and limits, and what to do when there is none.")
+    .option(
+      "--setup",
+      "set up a software adapter if none works (as root or with sudo: packages; else in a cache folder)",
+    )
+    .option("--check", "run every kernel against its float64 reference on this adapter")
+    .option("--adapter <name>", "part of the name of the GPU adapter")
+    .option("--json", "print one JSON object on stdout")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  ncvsd-gpu doctor\n  ncvsd-gpu doctor --setup\n  ncvsd-gpu doctor --check --adapter lavapipe",
+    )
+    .action(async (flags: DoctorFlags) => {
+      let installed: string | null = null;
+      if (flags.setup) ({ installed } = await setUpAdapter({ log: (line) => void process.stderr.write(`${line}\n`) }));
+      silenceDriverWarnings();
+      const gpu = await openGpu(flags.adapter === undefined ? {} : { adapter: flags.adapter });
+      try {
+        const checks = flags.check ? await checkKernels(gpu) : undefined;
+        process.stdout.write(
+          `${flags.json ? JSON.stringify(facts(gpu, installed, checks)) : report(gpu, installed, checks)}\n`,
+        );
+        const failed = checks?.filter((c) => !c.ok) ?? [];
+        if (failed.length > 0) {
+          const names = failed.map((c) => c.kernel).join(", ");
+          throw new NcvsdError(
+            "NOT_FINITE",
+            `${failed.length} kernels compute wrongly on ${gpu.info.name} (${names}): update its driver, or choose another with --adapter.`,
+          );
+        }
+      } finally {
+        gpu.close();
+      }
+    });
+}
+
+async function checkKernels(gpu: Gpu): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const kernel of kernels) {
+    let error = 0;
+    for (const test of kernel.cases) {
+      const run = await prepareKernel(gpu, kernel, test);
+      await run.program.run();
+      const reference = kernel.reference(test.params, run.inputs);
+      for (const [name, out] of Object.entries(await run.outputs()))
+        error = Math.max(error, relativeError(out, reference[name]!));
+      run.program.destroy();
+    }
+    const tolerance = kernel.tolerance[gpu.precision];
+    checks.push({ kernel: kernel.name, cases: kernel.cases.length, error, tolerance, ok: error <= tolerance });
+  }
+  return checks;
+}
+
+function facts(gpu: Gpu, installed: string | null, checks: Check[] | undefined) {
+  const { limits } = gpu.device;
+  return {
+    version,
+    adapter: gpu.info,
+    features: gpu.features,
+    limits: {
+      maxBufferSize: limits.maxBufferSize,
+      maxStorageBufferBindingSize: limits.maxStorageBufferBindingSize,
+      maxComputeWorkgroupStorageSize: limits.maxComputeWorkgroupStorageSize,
+      maxComputeInvocationsPerWorkgroup: limits.maxComputeInvocationsPerWorkgroup,
+      maxComputeWorkgroupsPerDimension: limits.maxComputeWorkgroupsPerDimension,
+    },
+    subgroupSize: [gpu.caps.subgroupMinSize, gpu.caps.subgroupMaxSize],
+    memoryLimit: gpu.memoryLimit ?? null,
+    installed,
+    ...(checks ? { checks } : {}),
+  };
+}
+
+function report(gpu: Gpu, installed: string | null, checks: Check[] | undefined): string {
+  const { limits } = gpu.device;
+  const has = (feature: string) => (gpu.features.includes(feature) ? "yes" : "no");
+  const { subgroupMinSize: low, subgroupMaxSize: high } = gpu.caps;
+  const size = low === high ? `${low}` : `${low} to ${high}`;
+  const lines = [
+    ...(installed ? [`set up      ${installed}`] : []),
+    `adapter     ${gpu.info.name}${gpu.info.software ? " (software: runs on the CPU)" : ""}`,
+    `driver      ${gpu.info.driver || "unknown"}`,
+    `f16         ${has("shader-f16")}`,
+    `subgroups   ${gpu.caps.subgroups ? `yes, of ${size}` : "no"}`,
+    `timestamps  ${has("timestamp-query")}`,
+    `buffers     up to ${mib(limits.maxBufferSize)}, ${mib(limits.maxStorageBufferBindingSize)} in one binding`,
+    `workgroups  ${limits.maxComputeInvocationsPerWorkgroup} invocations, ${limits.maxComputeWorkgroupStorageSize / 1024} KiB of shared memory`,
+    ...(gpu.memoryLimit === undefined ? [] : [`memory      ${mib(gpu.memoryLimit)} free`]),
+  ];
+  if (checks) {
+    lines.push("", "kernel            cases  error     allowed");
+    for (const c of checks) {
+      const row = [
+        c.kernel.padEnd(17),
+        String(c.cases).padStart(5),
+        ` ${c.error.toExponential(1).padEnd(9)}`,
+        c.tolerance.toExponential(0),
+      ];
+      lines.push(`${row.join(" ")}${c.ok ? "" : "   WRONG"}`);
+    }
+  }
+  return lines.join("\n");
+}

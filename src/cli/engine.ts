@@ -1,0 +1,53 @@
+import { type Gpu, openGpu } from "../gpu/device.js";
+import { silenceDriverWarnings } from "../gpu/native.js";
+import { loadModel, type Model } from "../model/model.js";
+import { parsePrecision } from "./args.js";
+import { createProgress } from "./progress.js";
+
+/** Options that every command with a GPU has. */
+export interface EngineOptions {
+  readonly adapter?: string;
+  readonly precision?: string;
+  readonly verbose?: boolean;
+}
+
+/** Times of the start-up's parts in seconds, for `--verbose`. */
+export class Stopwatch {
+  readonly parts: Record<string, number> = {};
+  #last = performance.now();
+
+  lap(name: string): void {
+    const now = performance.now();
+    this.parts[name] = (now - this.#last) / 1000;
+    this.#last = now;
+  }
+
+  toString(): string {
+    return Object.entries(this.parts)
+      .map(([name, seconds]) => `${name} ${seconds.toFixed(2)} s`)
+      .join(", ");
+  }
+}
+
+export async function openEngine(options: EngineOptions, watch: Stopwatch): Promise<Gpu> {
+  const precision = parsePrecision(options.precision ?? "f32");
+  silenceDriverWarnings();
+  const gpu = await openGpu({ precision, ...(options.adapter === undefined ? {} : { adapter: options.adapter }) });
+  watch.lap("adapter");
+  return gpu;
+}
+
+/** Loads a checkpoint; a large one shows its progress. */
+export async function loadNetwork(gpu: Gpu, path: string, watch: Stopwatch, silent: boolean): Promise<Model> {
+  let progress: ReturnType<typeof createProgress> | undefined;
+  const started = performance.now();
+  const model = await loadModel(gpu, path, {
+    onProgress(done, total) {
+      if (performance.now() - started < 2000) return;
+      progress ??= createProgress({ total, label: "loading", unit: "tensor", silent });
+      progress.update(done);
+    },
+  }).finally(() => progress?.stop());
+  watch.lap("weights");
+  return model;
+}

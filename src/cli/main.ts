@@ -1,0 +1,59 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from "commander";
+import { NcvsdError } from "../errors.js";
+import { registerConvert } from "./convert.js";
+import { registerDemo } from "./demo.js";
+import { registerDoctor } from "./doctor.js";
+import { registerInspect } from "./inspect.js";
+import { version } from "./package.js";
+import { registerSample } from "./sample.js";
+
+const USAGE_ERROR = 2;
+const FAILURE = 1;
+
+/** The command line's tree of commands. */
+export function createProgram(): Command {
+  const program = new Command("ncvsd-gpu")
+    .description(
+      "Few-step diffusion sampling and plug-and-play inverse problems on any GPU: NCVSD and EDM2 networks in hand-written WGSL.",
+    )
+    .version(version)
+    .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 80, 100) })
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "ncvsd-gpu: ")) })
+    .exitOverride()
+    .showHelpAfterError("(--help shows the options)");
+  for (const register of [registerSample, registerDemo, registerConvert, registerInspect, registerDoctor])
+    register(program);
+  // Options of subcommands inherit the handling of errors, but not exitOverride.
+  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
+  return program;
+}
+
+/** A file system's refusal is no mistake in the command. */
+function exitCodeOf(error: unknown): number {
+  if (!(error instanceof NcvsdError) || error.code !== "BAD_ARGUMENT") return FAILURE;
+  const cause = error.cause as NodeJS.ErrnoException | undefined;
+  return typeof cause?.errno === "number" ? FAILURE : USAGE_ERROR;
+}
+
+async function main(): Promise<void> {
+  // A reader that goes away early (head, a closed pager) is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+    throw error;
+  });
+  try {
+    await createProgram().parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : USAGE_ERROR;
+      return;
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    const verbose = process.argv.includes("--verbose") && error instanceof Error;
+    process.stderr.write(`ncvsd-gpu: ${verbose ? error.stack : message}\n`);
+    process.exitCode = exitCodeOf(error);
+  }
+}
+
+await main();

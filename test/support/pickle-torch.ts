@@ -1,0 +1,206 @@
+/** What torch writes, byte by byte: storages in both containers, tensors, and a whole small EDM2 or NCVSD snapshot. */
+import { DTYPE_BYTES, type TorchDtype } from "../../src/checkpoint/unpickle/values.js";
+import { expectedTensors } from "../../src/model/names.js";
+import {
+  call,
+  concat,
+  dict,
+  dump,
+  easyDict,
+  instance,
+  orderedDict,
+  type Py,
+  persistent,
+  tuple,
+  u32,
+  u64,
+} from "./pickle-asm.js";
+
+const STORAGE_CLASSES: Partial<Record<TorchDtype, string>> = {
+  F16: "HalfStorage",
+  BF16: "BFloat16Storage",
+  F32: "FloatStorage",
+  F64: "DoubleStorage",
+  I64: "LongStorage",
+};
+
+export const storageId = (dtype: TorchDtype, key: string, elements: number, ...view: Py[]): Py => ({
+  persistentId: tuple("storage", { global: ["torch", STORAGE_CLASSES[dtype]!] }, key, "cpu", elements, ...view),
+});
+
+/** The legacy container around one object with its storages. */
+export function legacyFile(object: Py, storages: readonly { key: string; dtype: TorchDtype; data: Uint8Array }[]) {
+  const platform = dict({
+    protocol_version: 1001,
+    little_endian: true,
+    type_sizes: dict({ short: 2, int: 4, long: 4 }),
+  });
+  return concat([
+    dump(0x1950a86a20f9469cfc6cn, 2),
+    dump(1001, 2),
+    dump(platform, 2),
+    dump(object, 2),
+    dump(
+      storages.map((s) => s.key),
+      2,
+    ),
+    ...storages.flatMap(({ dtype, data }) => [u64(data.length / DTYPE_BYTES[dtype]), data]),
+  ]);
+}
+
+/** A zip archive of stored members; `method` and `size` override what the directory says, for hostile ones. */
+export function zipFile(members: Record<string, Uint8Array>, lie: { method?: number; size?: number } = {}): Uint8Array {
+  const parts: Uint8Array[] = [];
+  const directory: Uint8Array[] = [];
+  const u16 = (n: number) => Uint8Array.of(n & 255, n >>> 8);
+  let at = 0;
+  for (const [name, data] of Object.entries(members)) {
+    const bytes = new TextEncoder().encode(name);
+    const sizes = concat([u32(data.length), u32(lie.size ?? data.length)]);
+    const common = concat([u16(0), u16(lie.method ?? 0), u32(0), u32(0), sizes, u16(bytes.length), u16(0)]);
+    const local = concat([u32(0x04034b50), u16(20), common, bytes, data]);
+    directory.push(concat([u32(0x02014b50), u16(20), u16(20), common, u16(0), u16(0), u16(0), u32(0), u32(at), bytes]));
+    parts.push(local);
+    at += local.length;
+  }
+  const central = concat(directory);
+  const count = u16(directory.length);
+  const end = concat([u32(0x06054b50), u32(0), count, count, u32(central.length), u32(at), u16(0)]);
+  return concat([...parts, central, end]);
+}
+
+/** `torch.save` in the zip container. */
+export function torchZip(object: Py, storages: Record<string, Uint8Array>): Uint8Array {
+  const data = Object.entries(storages).map(([key, bytes]) => [`archive/data/${key}`, bytes] as const);
+  return zipFile({
+    "archive/data.pkl": dump(object, 2),
+    "archive/byteorder": Buffer.from("little"),
+    ...Object.fromEntries(data),
+  });
+}
+
+/** A storage inside a plain pickle. */
+export function storage(dtype: TorchDtype, data: Uint8Array, container: "legacy" | "zip" = "legacy"): Py {
+  const elements = data.length / DTYPE_BYTES[dtype];
+  const blob =
+    container === "legacy"
+      ? legacyFile(storageId(dtype, "94", elements, null), [{ key: "94", dtype, data }])
+      : torchZip(storageId(dtype, "0", elements), { "0": data });
+  return call("torch.storage", "_load_from_bytes", blob);
+}
+
+/** Row-major strides. */
+export function contiguous(shape: readonly number[]): number[] {
+  return shape.map((_, axis) => shape.slice(axis + 1).reduce((product, extent) => product * extent, 1));
+}
+
+export const tensor = (from: Py, offset: number, shape: readonly number[], strides = contiguous(shape)): Py =>
+  call("torch._utils", "_rebuild_tensor_v2", from, offset, tuple(...shape), tuple(...strides), false, orderedDict());
+
+export const parameter = (value: Py): Py => call("torch._utils", "_rebuild_parameter", value, false, orderedDict());
+
+/** The arguments of a network as small as they go: one level of 2 x 2 pixels, 16 tensors (edm2). */
+export const TINY = {
+  img_resolution: 2,
+  img_channels: 1,
+  label_dim: 0,
+  model_channels: 2,
+  channel_mult: [1],
+  num_blocks: 0,
+  attn_resolutions: [],
+  logvar_channels: 2,
+};
+
+/** TINY with the reference's defaults written out. */
+export const TINY_COMPLETE = {
+  ...TINY,
+  channel_mult_noise: null,
+  channel_mult_emb: null,
+  label_balance: 0.5,
+  concat_balance: 0.5,
+  resample_filter: [1, 1],
+  channels_per_head: 64,
+  res_balance: 0.3,
+  attn_balance: 0.3,
+  clip_act: 256,
+  sigma_data: 0.5,
+};
+
+/** Values of every tensor of the tiny network, as raw bytes: a count through all of them, so that none is like another. */
+export function tinyTensors(architecture: "edm2" | "ncvsd"): Map<string, { shape: number[]; data: Uint8Array }> {
+  let next = 0;
+  const out = new Map<string, { shape: number[]; data: Uint8Array }>();
+  for (const [name, shape] of expectedTensors(architecture, TINY_COMPLETE)) {
+    const count = shape.reduce((product, extent) => product * extent, 1);
+    const values = Float32Array.from({ length: count }, () => ++next / 8);
+    out.set(name, { shape, data: new Uint8Array(values.buffer) });
+  }
+  return out;
+}
+
+export interface SnapshotOptions {
+  /** How a tensor is written; default: an F32 storage of its own, in the legacy container. */
+  write?: (name: string, shape: readonly number[], data: Uint8Array) => Py;
+  /** `_init_kwargs` of the network; null: no persistence record at all. */
+  kwargs?: Record<string, Py> | null;
+  args?: readonly Py[];
+  /** More attributes of the network's state. */
+  state?: Record<string, Py>;
+}
+
+/** The module tree of a state_dict, every module persistent but for module dicts, as the reference's are. */
+function moduleTree(
+  className: string,
+  tensors: ReadonlyMap<string, { shape: readonly number[]; data: Uint8Array }>,
+  write: NonNullable<SnapshotOptions["write"]>,
+  more: Record<string, Py>,
+): Py {
+  const own: Record<string, Py> = {};
+  const children = new Map<string, Map<string, { shape: readonly number[]; data: Uint8Array }>>();
+  for (const [name, value] of tensors) {
+    const dot = name.indexOf(".");
+    if (dot < 0) own[name] = write(name, value.shape, value.data);
+    else {
+      const child = children.get(name.slice(0, dot)) ?? new Map();
+      children.set(name.slice(0, dot), child.set(name.slice(dot + 1), value));
+    }
+  }
+  // freqs and phases are buffers, everything else is a parameter; beside them one buffer that is not saved.
+  const isBuffer = "freqs" in own;
+  const modules = [...children].map(([name, child]) => [name, moduleTree("Module", child, write, {})] as const);
+  return persistent(className, {
+    training: false,
+    _parameters: orderedDict(
+      isBuffer ? { bias: null } : Object.fromEntries(Object.entries(own).map(([k, v]) => [k, parameter(v)])),
+    ),
+    _buffers: orderedDict(isBuffer ? { ...own, scratch: write("scratch", [1], new Uint8Array(4)) } : {}),
+    _non_persistent_buffers_set: { set: isBuffer ? ["scratch"] : [] },
+    _backward_hooks: orderedDict(),
+    _modules: orderedDict({ ...Object.fromEntries(modules), nothing: null }),
+    ...more,
+  });
+}
+
+/** The network object of a snapshot. */
+export function network(architecture: "edm2" | "ncvsd", options: SnapshotOptions = {}): Py {
+  const { kwargs = TINY, args = [], state = {} } = options;
+  const write = options.write ?? ((_name, shape, data) => tensor(storage("F32", data), 0, shape));
+  const record: Record<string, Py> = kwargs ? { _init_args: tuple(...args), _init_kwargs: dict(kwargs) } : {};
+  const tree = moduleTree(architecture === "edm2" ? "Precond" : "PrecondCondition", tinyTensors(architecture), write, {
+    ...state,
+    ...record,
+  });
+  if (architecture === "edm2") return tree;
+  const around = { _parameters: orderedDict(), _modules: orderedDict({ model: tree }), init_sigma: 70, gamma: 0.25 };
+  return instance("training.networks_edm2", "GenerativeDenoiser", dict(around));
+}
+
+/** A snapshot as the training loop writes it. */
+export const snapshot = (ema: Py, more: Record<string, Py> = {}): Py =>
+  easyDict({
+    encoder: persistent("StandardRGBEncoder", { _init_args: tuple(), _init_kwargs: dict({}) }),
+    dataset_kwargs: easyDict({ path: "pictures.zip" }),
+    loss_fn: instance("training.training_loop", "LogNormalNoiseSampler", dict({ P_mean: -0.4 })),
+    ema,
+    ...more,
+  });
