@@ -82,9 +82,14 @@ export const attention: Kernel<AttentionParams> = {
     { name: "several tiles of whole quads", params: { batch: 3, heads: 1, headDim: 33, pixels: 84 } },
     { name: "a wide head", params: { batch: 1, heads: 1, headDim: 131, pixels: 36 } },
     {
-      name: "aligned q and k of a wide head",
+      name: "aligned q and k",
+      params: { batch: 1, heads: 1, headDim: 64, pixels: 33 },
+      inputs: aligned((value) => value),
+    },
+    {
+      name: "logits of 32 and -32",
       params: { batch: 1, heads: 1, headDim: 1024, pixels: 33 },
-      inputs: aligned,
+      inputs: aligned(Math.sign),
     },
     { name: "tiny and zero values", params: { batch: 1, heads: 2, headDim: 7, pixels: 40 }, inputs: tiny },
     { name: "8 x 8 pixels", params: { batch: 1, heads: 2, headDim: 64, pixels: 64 } },

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from "node:fs";
 import { type FileHandle, open, rename, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
-import { FLOAT_DTYPES, openSource, type TensorInfo } from "../checkpoint/index.js";
+import { type ByteSource, FLOAT_DTYPES, openSource, type TensorInfo } from "../checkpoint/index.js";
 import { readSnapshot, type Snapshot, type SnapshotTensor } from "../checkpoint/unpickle/snapshot.js";
 import {
   byteLengthOf,
@@ -54,21 +54,21 @@ export async function convertFile(input: string, output: string, options: Conver
   await checkOutput(input, output, options.force ?? false);
   const source = await openSource(input);
   try {
-    const snapshot = await readSnapshot(source);
-    const { metadata, config } = describe(source.name, snapshot, options.config);
-    const tensors = [...snapshot.tensors.values()].map((tensor) => plan(tensor, options.dtype));
-    const { head, order, byteLength } = planSafetensors(tensors, metadata);
+    const { snapshot, config, head, order, byteLength } = await planConversion(source, options);
+    const progressOptions = {
+      total: order.length,
+      label: "converting",
+      unit: "tensor",
+      silent: options.quiet ?? false,
+    };
     await writeFileAtomically(output, options.force ?? false, (file) =>
-      withProgress(
-        { total: order.length, label: "converting", unit: "tensor", silent: options.quiet ?? false },
-        async (progress) => {
-          await writeAll(file, head);
-          for (const [i, tensor] of order.entries()) {
-            await writeTensor(file, tensor);
-            progress.update(i + 1);
-          }
-        },
-      ),
+      withProgress(progressOptions, async (progress) => {
+        await writeAll(file, head);
+        for (const [i, tensor] of order.entries()) {
+          for await (const piece of convertedChunks(tensor)) await writeAll(file, piece);
+          progress.update(i + 1);
+        }
+      }),
     );
     const dtypes: Record<string, number> = {};
     for (const { dtype, elements } of order) dtypes[dtype] = (dtypes[dtype] ?? 0) + elements;
@@ -86,6 +86,14 @@ export async function convertFile(input: string, output: string, options: Conver
   } finally {
     await source.close();
   }
+}
+
+/** Everything about a conversion but the tensor values: the head of the file, and the tensors in the order that follows it. */
+export async function planConversion(source: ByteSource, options: ConvertOptions = {}) {
+  const snapshot = await readSnapshot(source);
+  const { metadata, config } = describe(source.name, snapshot, options.config);
+  const tensors = [...snapshot.tensors.values()].map((tensor) => plan(tensor, options.dtype));
+  return { snapshot, config, ...planSafetensors(tensors, metadata) };
 }
 
 /** The metadata of the contract, from a config that has been checked against the tensors. */
@@ -116,7 +124,8 @@ function describe(name: string, snapshot: Snapshot, extra: ConvertOptions["confi
   return { metadata, config };
 }
 
-interface ConvertedTensor extends PlannedTensor {
+/** A tensor on its way from the pickle to the output. */
+export interface ConvertedTensor extends PlannedTensor {
   readonly stored: SnapshotTensor;
   readonly elements: number;
 }
@@ -130,7 +139,13 @@ function plan(stored: SnapshotTensor, wanted: OutputDtype | undefined): Converte
   return { name, dtype, shape, byteLength: byteLengthOf(dtype, shape), stored, elements };
 }
 
-async function writeTensor(file: FileHandle, { name, dtype, stored, byteLength }: ConvertedTensor): Promise<void> {
+/** The bytes of a tensor as they go into the file. */
+export async function* convertedChunks({
+  name,
+  dtype,
+  stored,
+  byteLength,
+}: ConvertedTensor): AsyncGenerator<Uint8Array> {
   let written = 0;
   for await (const chunk of stored.chunks()) {
     const cast = castElements(chunk, stored.dtype, dtype);
@@ -140,10 +155,10 @@ async function writeTensor(file: FileHandle, { name, dtype, stored, byteLength }
         `tensor '${name}' (${stored.dtype}) holds values that are too large for ${dtype}: choose another --dtype`,
       );
     }
-    await writeAll(file, cast);
+    yield cast;
     written += cast.length;
   }
-  if (written !== byteLength) throw new Error(`tensor '${name}': ${written} bytes written instead of ${byteLength}`);
+  if (written !== byteLength) throw new Error(`tensor '${name}': ${written} bytes instead of ${byteLength}`);
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {

@@ -37,7 +37,7 @@ export function registerInspect(program: Command): void {
       (t: string) => parsePrecision(t),
       "f32",
     )
-    .option("--plan", "list the nodes of the plan: kernel, shape, FLOPs, bytes, slot")
+    .option("--plan", "list the nodes of the plan: kernel, shape, FLOPs, bytes, place in memory")
     .option("--json", "print one JSON object on stdout")
     .addHelpText("after", "\nExamples:\n  ncvsd-gpu inspect\n  ncvsd-gpu inspect model.safetensors --batch 16 --plan")
     .action(async (file: string, flags: InspectFlags) => {
@@ -70,7 +70,7 @@ export function registerInspect(program: Command): void {
           weightBytes: plan.constantBytes,
           activationBytes: plan.activationBytes,
           activationLowerBound: plan.lowerBound,
-          slots: plan.slots.length,
+          arenas: plan.arenas.length,
           externalBytes: plan.externalBytes,
           peakBytes: plan.constantBytes + plan.activationBytes + plan.externalBytes,
           ...(flags.plan ? { plan: nodes } : {}),
@@ -91,7 +91,7 @@ function describeNode(node: Node, plan: MemoryPlan) {
     shape: out.shape,
     flops,
     bytes,
-    slot: plan.slotOf.get(out.id) ?? null,
+    place: plan.places.get(out.id) ?? null,
   };
 }
 
@@ -117,18 +117,18 @@ function report(facts: Facts, nodes: readonly ReturnType<typeof describeNode>[])
     `  FLOPs                ${(n("flops") / 1e9).toFixed(3)} G`,
     `  bytes moved          ${mib(n("bytesMoved"))}`,
     `  weights              ${mib(n("weightBytes"))}`,
-    `  activations          ${mib(n("activationBytes"))} in ${facts.slots} slots (no plan could do with less than ${mib(n("activationLowerBound"))})`,
+    `  activations          ${mib(n("activationBytes"))} in ${facts.arenas} buffers (no plan could do with less than ${mib(n("activationLowerBound"))})`,
     `  inputs and outputs   ${mib(n("externalBytes"))}`,
     `  peak memory          ${mib(n("peakBytes"))}`,
   ];
   if (nodes.length > 0) {
     const width = Math.max(...nodes.map((node) => node.name.length));
-    lines.push("", `${"node".padEnd(width)}  kernel       ${"MFLOP".padStart(9)} ${"KiB".padStart(9)}  slot  output`);
+    lines.push("", `${"node".padEnd(width)}  kernel       ${"MFLOP".padStart(9)} ${"KiB".padStart(9)}  ${"place".padEnd(10)} output`);
     for (const node of nodes) {
-      const slot = node.slot === null ? "-" : String(node.slot);
+      const place = node.place === null ? "-" : `${node.place.arena}:${node.place.offset.toString(16)}`;
       const figures = `${(node.flops / 1e6).toFixed(2).padStart(9)} ${(node.bytes / 1024).toFixed(0).padStart(9)}`;
       lines.push(
-        `${node.name.padEnd(width)}  ${node.kernel.padEnd(12)} ${figures}  ${slot.padStart(4)}  ${node.shape.join("x")}`,
+        `${node.name.padEnd(width)}  ${node.kernel.padEnd(12)} ${figures}  ${place.padEnd(10)} ${node.shape.join("x")}`,
       );
     }
   }

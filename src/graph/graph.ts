@@ -3,7 +3,7 @@ import type { AnyKernel, ElementType, Kernel, Precision } from "../gpu/contract.
 
 /**
  * `external`: a buffer that outlives a run (network inputs and outputs, sampler state);
- * `constant`: weights, from a store shared by all plans; `activation`: planned onto slots by liveness.
+ * `constant`: weights, from a store shared by all plans; `activation`: planned onto arenas by liveness.
  */
 export type TensorKind = "external" | "constant" | "activation";
 
@@ -49,7 +49,7 @@ export class Graph {
   readonly tensors: Tensor[] = [];
   /** Recipes of the constants, by tensor name. */
   readonly recipes = new Map<string, Recipe>();
-  /** Activations that someone reads after the run: they keep their slot to the end. */
+  /** Activations that someone reads after the run: they keep their place to the end. */
   readonly kept = new Set<Tensor>();
   readonly #byName = new Map<string, Tensor>();
 

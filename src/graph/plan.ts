@@ -1,5 +1,6 @@
 import type { Precision } from "../gpu/contract.js";
 import { elementBytes, type Graph, type Tensor, tensorBytes } from "./graph.js";
+import { type Block, type Placement, packBlocks } from "./pack.js";
 
 /** First and last node index at which a tensor must exist. */
 export interface Lifetime {
@@ -9,14 +10,23 @@ export interface Lifetime {
   readonly bytes: number;
 }
 
+/** Where an activation lies: which arena, and at which byte. */
+export interface Place {
+  readonly arena: number;
+  readonly offset: number;
+}
+
 export interface MemoryPlan {
   readonly precision: Precision;
   readonly lifetimes: readonly Lifetime[];
-  /** Bytes of every slot; each slot is a buffer of its own, since one dispatch may not bind a buffer as read and written. */
-  readonly slots: readonly number[];
-  /** Slot of each activation, by tensor id. */
-  readonly slotOf: ReadonlyMap<number, number>;
-  /** Sum of the slots. */
+  /**
+   * Bytes of every arena. There are several, since one dispatch may not bind a buffer as read and as written, even in
+   * ranges that do not overlap: what a node writes never lies in an arena that it reads.
+   */
+  readonly arenas: readonly number[];
+  /** Place of each activation, by tensor id. */
+  readonly places: ReadonlyMap<number, Place>;
+  /** Sum of the arenas. */
   readonly activationBytes: number;
   /** The most bytes that are live at one node: no plan can do with less. */
   readonly lowerBound: number;
@@ -27,7 +37,10 @@ export interface MemoryPlan {
   readonly traffic: number;
 }
 
-/** Lifetimes of the activations; an activation that nothing reads lives at its own node only. */
+/** Binding offsets are multiples of this on every adapter (WebGPU's default minStorageBufferOffsetAlignment). */
+export const ALIGNMENT = 256;
+
+/** Lifetimes of the activations; an activation that nothing reads lives at its own node only, a kept one to the end. */
 export function lifetimes(graph: Graph, precision: Precision): Lifetime[] {
   const spans = new Map<number, { tensor: Tensor; first: number; last: number }>();
   graph.nodes.forEach((node, index) => {
@@ -45,12 +58,21 @@ export function lifetimes(graph: Graph, precision: Precision): Lifetime[] {
   return [...spans.values()].map((span) => ({ ...span, bytes: tensorBytes(span.tensor, precision) }));
 }
 
-/** Plans activations onto slots: the better of two greedy orders (largest first; in order of birth). */
-export function planMemory(graph: Graph, precision: Precision): MemoryPlan {
+/**
+ * Plans activations onto arenas by liveness. The same graph gives the same plan.
+ * @param maxArena no arena becomes larger than this many bytes (the device's maxBufferSize)
+ */
+export function planMemory(graph: Graph, precision: Precision, maxArena = Number.POSITIVE_INFINITY): MemoryPlan {
   const spans = lifetimes(graph, precision);
-  const bySize = assign([...spans].sort((a, b) => b.bytes - a.bytes || a.first - b.first));
-  const byBirth = assign([...spans].sort((a, b) => a.first - b.first || b.bytes - a.bytes));
-  const best = sum(bySize.slots) <= sum(byBirth.slots) ? bySize : byBirth;
+  const rivals = rivalsOf(graph);
+  const blocks: Block[] = spans.map(({ tensor, first, last, bytes }) => ({
+    id: tensor.id,
+    first,
+    last,
+    bytes: Math.ceil(bytes / ALIGNMENT) * ALIGNMENT,
+    rivals: rivals.get(tensor.id) ?? new Set(),
+  }));
+  const { arenas, places }: Placement = packBlocks(blocks, maxArena);
   const live = graph.nodes.map((_, i) => sum(spans.filter((s) => s.first <= i && i <= s.last).map((s) => s.bytes)));
   const bytesOf = (kind: Tensor["kind"]) =>
     sum(graph.tensors.filter((t) => t.kind === kind).map((t) => tensorBytes(t, precision)));
@@ -58,9 +80,9 @@ export function planMemory(graph: Graph, precision: Precision): MemoryPlan {
   return {
     precision,
     lifetimes: spans,
-    slots: best.slots,
-    slotOf: best.slotOf,
-    activationBytes: sum(best.slots),
+    arenas,
+    places,
+    activationBytes: sum(arenas),
     lowerBound: Math.max(0, ...live),
     constantBytes: bytesOf("constant"),
     externalBytes: bytesOf("external"),
@@ -69,81 +91,65 @@ export function planMemory(graph: Graph, precision: Precision): MemoryPlan {
   };
 }
 
-/** Gives each tensor the free slot that wastes least, growing it where that is cheaper than a new one. */
-function assign(order: readonly Lifetime[]): { slots: number[]; slotOf: Map<number, number> } {
-  const slots: { bytes: number; users: Lifetime[] }[] = [];
-  const slotOf = new Map<number, number>();
-  for (const span of order) {
-    let best = -1;
-    let bestCost = span.bytes + 1;
-    slots.forEach((slot, index) => {
-      if (slot.users.some((u) => u.first <= span.last && span.first <= u.last)) return;
-      // Growth costs memory; room left over costs only what a later tensor could have used, so weigh it lightly.
-      const cost = Math.max(0, span.bytes - slot.bytes) + Math.max(0, slot.bytes - span.bytes) / 1024;
-      if (cost < bestCost) {
-        best = index;
-        bestCost = cost;
+/** Activations that some node reads while it writes the other: they may not share an arena. */
+function rivalsOf(graph: Graph): Map<number, Set<number>> {
+  const rivals = new Map<number, Set<number>>();
+  const add = (a: Tensor, b: Tensor) => {
+    if (!rivals.has(a.id)) rivals.set(a.id, new Set());
+    rivals.get(a.id)!.add(b.id);
+  };
+  for (const node of graph.nodes) {
+    for (const read of Object.values(node.reads)) {
+      for (const write of Object.values(node.writes)) {
+        if (read.kind !== "activation" || write.kind !== "activation" || read === write) continue;
+        add(read, write);
+        add(write, read);
       }
-    });
-    if (best < 0) {
-      best = slots.length;
-      slots.push({ bytes: 0, users: [] });
     }
-    const slot = slots[best]!;
-    slot.bytes = Math.max(slot.bytes, span.bytes);
-    slot.users.push(span);
-    slotOf.set(span.tensor.id, best);
   }
-  return { slots: slots.map((s) => s.bytes), slotOf };
+  return rivals;
 }
 
 /**
- * Checks a plan independently of how it was made: every activation has a slot that is large enough, no two live
- * tensors share one, and nothing is read before it was written.
+ * Checks a plan independently of how it was made, by walking through the nodes: every activation lies inside its arena,
+ * is not written over while it is needed, is read only where it was written, and no node reads an arena that it writes.
  * @throws Error naming the tensors; a plan that fails is a mistake in the planner or the graph.
  */
 export function verifyPlan(graph: Graph, plan: MemoryPlan): void {
-  const holder = new Map<number, number>();
   const lastUse = new Map<number, number>();
   graph.nodes.forEach((node, i) => {
     for (const t of [...Object.values(node.reads), ...Object.values(node.writes)]) lastUse.set(t.id, i);
   });
   for (const t of graph.kept) lastUse.set(t.id, graph.nodes.length);
-  const slotFor = (tensor: Tensor) => {
-    const slot = plan.slotOf.get(tensor.id);
-    if (slot === undefined) throw new Error(`plan: ${tensor.name} has no slot`);
-    if (plan.slots[slot]! < tensorBytes(tensor, plan.precision))
-      throw new Error(`plan: slot of ${tensor.name} is too small`);
-    return slot;
+  const placeOf = (tensor: Tensor) => {
+    const place = plan.places.get(tensor.id);
+    if (place === undefined) throw new Error(`plan: ${tensor.name} has no place`);
+    const end = place.offset + tensorBytes(tensor, plan.precision);
+    if (place.offset % ALIGNMENT !== 0) throw new Error(`plan: ${tensor.name} is not aligned`);
+    if (!(end <= plan.arenas[place.arena]!)) throw new Error(`plan: ${tensor.name} does not fit its arena`);
+    return { arena: place.arena, start: place.offset, end };
   };
+  let present: { tensor: Tensor; arena: number; start: number; end: number }[] = [];
   graph.nodes.forEach((node, index) => {
-    for (const tensor of Object.values(node.reads)) {
-      if (tensor.kind !== "activation") continue;
-      if (holder.get(slotFor(tensor)) !== tensor.id)
-        throw new Error(`plan: ${node.name} reads ${tensor.name}, which is not there`);
+    const reads = Object.values(node.reads).filter((t) => t.kind === "activation");
+    const writes = Object.values(node.writes).filter((t) => t.kind === "activation");
+    for (const tensor of reads) {
+      if (!present.some((p) => p.tensor === tensor)) throw new Error(`plan: ${node.name} reads ${tensor.name}, which is not there`);
     }
-    for (const tensor of Object.values(node.writes)) {
-      if (tensor.kind !== "activation") continue;
-      const slot = slotFor(tensor);
-      const before = holder.get(slot);
-      if (before !== undefined && before !== tensor.id && lastUse.get(before)! >= index) {
-        throw new Error(`plan: ${node.name} writes ${tensor.name} over a live tensor`);
-      }
-      holder.set(slot, tensor.id);
-    }
-    const written = Object.values(node.writes);
-    for (const read of Object.values(node.reads)) {
-      for (const write of written) {
-        if (read !== write && sameBuffer(read, write, plan))
-          throw new Error(`plan: ${node.name} reads and writes one buffer`);
+    for (const tensor of writes) {
+      const at = placeOf(tensor);
+      const overlapping = present.filter((p) => p.arena === at.arena && p.start < at.end && at.start < p.end && p.tensor !== tensor);
+      const live = overlapping.find((p) => lastUse.get(p.tensor.id)! >= index);
+      if (live) throw new Error(`plan: ${node.name} writes ${tensor.name} over ${live.tensor.name}, which is live`);
+      present = present.filter((p) => !overlapping.includes(p) && p.tensor !== tensor);
+      present.push({ tensor, ...at });
+      for (const read of reads) {
+        if (read !== tensor && plan.places.get(read.id)!.arena === at.arena) {
+          throw new Error(`plan: ${node.name} reads and writes arena ${at.arena}`);
+        }
       }
     }
   });
-}
-
-function sameBuffer(a: Tensor, b: Tensor, plan: MemoryPlan): boolean {
-  if (a.kind !== "activation" || b.kind !== "activation") return a.id === b.id;
-  return plan.slotOf.get(a.id) === plan.slotOf.get(b.id);
 }
 
 function sum(values: readonly number[]): number {

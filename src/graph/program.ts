@@ -14,6 +14,13 @@ interface Dispatch {
   readonly grid: readonly [number, number, number];
 }
 
+/** A part of a buffer, as it is bound. */
+interface Region {
+  readonly buffer: GPUBuffer;
+  readonly offset: number;
+  readonly size: number;
+}
+
 export interface NodeTime {
   readonly node: string;
   readonly kernel: string;
@@ -44,7 +51,7 @@ export class Program {
   readonly graph: Graph;
   readonly plan: MemoryPlan;
   readonly #dispatches: readonly Dispatch[];
-  readonly #buffers: ReadonlyMap<number, GPUBuffer>;
+  readonly #regions: ReadonlyMap<number, Region>;
   readonly #owned: readonly GPUBuffer[];
   #checked = false;
   #destroyed = false;
@@ -54,7 +61,7 @@ export class Program {
     options: ProgramOptions,
     plan: MemoryPlan,
     dispatches: Dispatch[],
-    buffers: Map<number, GPUBuffer>,
+    regions: Map<number, Region>,
     owned: GPUBuffer[],
   ) {
     this.gpu = gpu;
@@ -62,14 +69,14 @@ export class Program {
     this.graph = options.graph;
     this.plan = plan;
     this.#dispatches = dispatches;
-    this.#buffers = buffers;
+    this.#regions = regions;
     this.#owned = owned;
   }
 
   /** @throws OUT_OF_MEMORY when the plan does not fit, BAD_ARGUMENT when a kernel does not compile. */
   static async create(gpu: Gpu, options: ProgramOptions): Promise<Program> {
     const { graph, label } = options;
-    const plan = options.plan ?? planMemory(graph, gpu.precision);
+    const plan = options.plan ?? planMemory(graph, gpu.precision, gpu.device.limits.maxBufferSize);
     verifyPlan(graph, plan);
     checkLimits(gpu, label, graph);
     const compiled = await Promise.all(
@@ -86,9 +93,9 @@ export class Program {
     };
     try {
       return await gpu.scoped(`Preparing ${label}`, () => {
-        const slots = plan.slots.map((bytes, i) => own(`${label} slot ${i}`, bytes));
-        const buffers = new Map<number, GPUBuffer>();
-        for (const tensor of graph.tensors) buffers.set(tensor.id, bufferOf(tensor, slots, plan, options, own));
+        const arenas = plan.arenas.map((bytes, i) => own(`${label} arena ${i}`, bytes));
+        const regions = new Map<number, Region>();
+        for (const tensor of graph.tensors) regions.set(tensor.id, regionOf(tensor, arenas, plan, options, own));
         const alignment = gpu.device.limits.minUniformBufferOffsetAlignment;
         const strides = compiled.map((c) => Math.ceil(c.reflection.uniformSize / alignment) * alignment);
         const uniforms = gpu.createBuffer(
@@ -108,7 +115,7 @@ export class Program {
               const tensor = node.reads[b.name] ?? node.writes[b.name];
               return {
                 binding: b.binding,
-                resource: { buffer: tensor ? buffers.get(tensor.id)! : gpu.dummy(b.binding) },
+                resource: tensor ? regions.get(tensor.id)! : { buffer: gpu.dummy(b.binding) },
               };
             }),
           ];
@@ -116,7 +123,7 @@ export class Program {
           const bindGroup = gpu.device.createBindGroup({ label: node.name, layout, entries });
           return { node, variant, pipeline, bindGroup, grid: node.kernel.grid(params, variant, gpu.caps) };
         });
-        return new Program(gpu, options, plan, dispatches, buffers, owned);
+        return new Program(gpu, options, plan, dispatches, regions, owned);
       });
     } catch (error) {
       for (const buffer of owned) gpu.destroyBuffer(buffer);
@@ -125,9 +132,10 @@ export class Program {
     }
   }
 
-  /** The buffer behind a tensor of the graph. */
+  /** The buffer of an external or constant tensor; activations share arenas and are read with `readTensor`. */
   buffer(tensor: Tensor): GPUBuffer {
-    return this.#buffers.get(tensor.id)!;
+    if (tensor.kind === "activation") throw new Error(`${tensor.name} is an activation: it has no buffer of its own`);
+    return this.#regions.get(tensor.id)!.buffer;
   }
 
   /** Records all dispatches into a pass. */
@@ -175,7 +183,8 @@ export class Program {
 
   /** Values of an f32 or act tensor, as they stand now. */
   async readTensor(tensor: Tensor): Promise<Float32Array> {
-    const bytes = await this.gpu.read(this.buffer(tensor), tensorBytes(tensor, this.plan.precision));
+    const { buffer, offset, size } = this.#regions.get(tensor.id)!;
+    const bytes = await this.gpu.read(buffer, size, offset);
     const half = elementBytes(tensor.type, this.plan.precision) === 2;
     return (half ? widenF16(new Uint16Array(bytes)) : new Float32Array(bytes)).subarray(0, tensor.length);
   }
@@ -228,20 +237,24 @@ export class Program {
   }
 }
 
-function bufferOf(
+function regionOf(
   tensor: Tensor,
-  slots: readonly GPUBuffer[],
+  arenas: readonly GPUBuffer[],
   plan: MemoryPlan,
   options: ProgramOptions,
   own: (name: string, bytes: number) => GPUBuffer,
-): GPUBuffer {
-  if (tensor.kind === "activation") return slots[plan.slotOf.get(tensor.id)!]!;
+): Region {
+  const size = tensorBytes(tensor, plan.precision);
+  if (tensor.kind === "activation") {
+    const place = plan.places.get(tensor.id)!;
+    return { buffer: arenas[place.arena]!, offset: place.offset, size };
+  }
   if (tensor.kind === "constant") {
     const buffer = options.constants?.get(tensor.name);
     if (!buffer) throw new Error(`${options.label}: no buffer for the weight ${tensor.name}`);
-    return buffer;
+    return { buffer, offset: 0, size };
   }
-  return options.externals?.get(tensor.name) ?? own(tensor.name, tensorBytes(tensor, plan.precision));
+  return { buffer: options.externals?.get(tensor.name) ?? own(tensor.name, size), offset: 0, size };
 }
 
 /** Names the tensor that exceeds what one binding can hold, before anything is allocated. */

@@ -10,6 +10,7 @@ import {
   driverAccess,
   driverFolder,
   readDriverMarker,
+  sameAdapter,
 } from "../gpu/native.js";
 import { complaint, run } from "./command.js";
 
@@ -105,6 +106,7 @@ export async function probeAdapter(target: ProbeTarget = "default"): Promise<Ada
   }
   if (!probe.ok) return probe;
   // With the cached driver added to the system's, either may have been chosen.
-  const cached = typeof target === "object" || marker?.drivers[marker.default ?? ""]?.adapter === probe.name;
+  const name = marker?.drivers[marker.default ?? ""]?.adapter;
+  const cached = typeof target === "object" || (name !== undefined && sameAdapter(name, probe.name ?? ""));
   return { ...probe, origin: cached ? "cache" : "system" };
 }

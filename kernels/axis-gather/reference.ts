@@ -1,0 +1,21 @@
+import type { AxisGatherParams } from "./kernel.js";
+
+export function axisGatherReference(
+  { outer, from, to, inner, taps, factor, residual }: AxisGatherParams,
+  { x, weights, positions, measured }: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const y = new Float64Array(outer * to * inner);
+  for (let b = 0; b < outer; b++) {
+    for (let o = 0; o < to; o++) {
+      for (let column = 0; column < inner; column++) {
+        const i = (b * to + o) * inner + column;
+        let sum = residual ? -measured![i]! : 0;
+        for (let t = 0; t < taps; t++) {
+          sum += weights![t * to + o]! * x![(b * from + positions![t * to + o]!) * inner + column]!;
+        }
+        y[i] = factor * sum;
+      }
+    }
+  }
+  return { y };
+}

@@ -1,0 +1,18 @@
+import type { FftPackParams } from "./kernel.js";
+
+export function fftPackReference(
+  { planes, height, width, columns, left, factor, offset }: FftPackParams,
+  { x }: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const lines = Math.ceil(height / 2);
+  const y = new Float64Array(2 * planes * lines * columns);
+  for (let plane = 0; plane < planes; plane++) {
+    for (let row = 0; row < height; row++) {
+      for (let column = 0; column < width; column++) {
+        const line = plane * lines + Math.floor(row / 2);
+        y[2 * (line * columns + left + column) + (row % 2)] = factor * x![(plane * height + row) * width + column]! + offset;
+      }
+    }
+  }
+  return { y };
+}

@@ -1,0 +1,32 @@
+import type { FftPassParams } from "./kernel.js";
+
+export function fftPassReference(
+  { outer, length, inner, radix, done, inverse }: FftPassParams,
+  { x }: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const y = new Float64Array(2 * outer * length * inner);
+  const sign = inverse ? 1 : -1;
+  const butterflies = length / radix;
+  for (let o = 0; o < outer; o++) {
+    for (let column = 0; column < inner; column++) {
+      const at = (i: number) => 2 * ((o * length + i) * inner + column);
+      for (let j = 0; j < butterflies; j++) {
+        const k = j % done;
+        for (let q = 0; q < radix; q++) {
+          let [re, im] = [0, 0];
+          for (let t = 0; t < radix; t++) {
+            const angle = sign * 2 * Math.PI * ((t * k) / (done * radix) + ((t * q) % radix) / radix);
+            const [c, s] = [Math.cos(angle), Math.sin(angle)];
+            const [a, b] = [x![at(j + t * butterflies)]!, x![at(j + t * butterflies) + 1]!];
+            re += a * c - b * s;
+            im += a * s + b * c;
+          }
+          const to = at(Math.floor(j / done) * done * radix + k + q * done);
+          y[to] = re;
+          y[to + 1] = im;
+        }
+      }
+    }
+  }
+  return { y };
+}

@@ -1,0 +1,21 @@
+import type { SpectralFilterParams } from "./kernel.js";
+
+export function spectralFilterReference(
+  { planes, frequencies, residual }: SpectralFilterParams,
+  { x, transfer, measured }: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const y = new Float64Array(2 * planes * frequencies);
+  for (let i = 0; i < planes * frequencies; i++) {
+    const f = i % frequencies;
+    const [c, d] = [transfer![2 * f]!, transfer![2 * f + 1]!];
+    let re = c * x![2 * i]! - d * x![2 * i + 1]!;
+    let im = c * x![2 * i + 1]! + d * x![2 * i]!;
+    if (residual) {
+      const [a, b] = [re - measured![2 * i]!, im - measured![2 * i + 1]!];
+      [re, im] = [2 * (c * a + d * b), 2 * (c * b - d * a)];
+    }
+    y[2 * i] = re;
+    y[2 * i + 1] = im;
+  }
+  return { y };
+}
