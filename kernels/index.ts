@@ -1,16 +1,28 @@
 import type { AnyKernel } from "../src/gpu/contract.js";
+import { addNoise } from "./add-noise/kernel.js";
 import { attention } from "./attention/kernel.js";
+import { axisGather } from "./axis-gather/kernel.js";
 import { conv } from "./conv/kernel.js";
+import { ema } from "./ema/kernel.js";
 import { eulerStep } from "./euler-step/kernel.js";
+import { fftJoin } from "./fft-join/kernel.js";
+import { fftPack } from "./fft-pack/kernel.js";
+import { fftPass } from "./fft-pass/kernel.js";
+import { fftSplit } from "./fft-split/kernel.js";
+import { fftUnpack } from "./fft-unpack/kernel.js";
 import { finite } from "./finite/kernel.js";
 import { fourier } from "./fourier/kernel.js";
 import { heunStep } from "./heun-step/kernel.js";
 import { injectNoise } from "./inject-noise/kernel.js";
 import { linear } from "./linear/kernel.js";
+import { maskFilter } from "./mask-filter/kernel.js";
+import { maskProximal } from "./mask-proximal/kernel.js";
 import { mpCat } from "./mp-cat/kernel.js";
 import { mpSilu } from "./mp-silu/kernel.js";
 import { mpSum } from "./mp-sum/kernel.js";
 import { normal } from "./normal/kernel.js";
+import { phaseAmplitude } from "./phase-amplitude/kernel.js";
+import { phaseResidual } from "./phase-residual/kernel.js";
 import { pixelNorm } from "./pixel-norm/kernel.js";
 import { precondIn } from "./precond-in/kernel.js";
 import { precondOut } from "./precond-out/kernel.js";
@@ -18,22 +30,37 @@ import { renoise } from "./renoise/kernel.js";
 import { resample } from "./resample/kernel.js";
 import { scale } from "./scale/kernel.js";
 import { sigmaCombine } from "./sigma-combine/kernel.js";
+import { spectralFilter } from "./spectral-filter/kernel.js";
+import { spectralProximal } from "./spectral-proximal/kernel.js";
 import { toBytes } from "./to-bytes/kernel.js";
+import { ulaStep } from "./ula-step/kernel.js";
 
 /** Every kernel; contract test, correctness test and microbenchmark run over this list. */
 export const kernels: readonly AnyKernel[] = [
+  addNoise,
   attention,
+  axisGather,
   conv,
+  ema,
   eulerStep,
+  fftJoin,
+  fftPack,
+  fftPass,
+  fftSplit,
+  fftUnpack,
   finite,
   fourier,
   heunStep,
   injectNoise,
   linear,
+  maskFilter,
+  maskProximal,
   mpCat,
   mpSilu,
   mpSum,
   normal,
+  phaseAmplitude,
+  phaseResidual,
   pixelNorm,
   precondIn,
   precondOut,
@@ -41,22 +68,37 @@ export const kernels: readonly AnyKernel[] = [
   resample,
   scale,
   sigmaCombine,
+  spectralFilter,
+  spectralProximal,
   toBytes,
+  ulaStep,
 ];
 
 export {
+  addNoise,
   attention,
+  axisGather,
   conv,
+  ema,
   eulerStep,
+  fftJoin,
+  fftPack,
+  fftPass,
+  fftSplit,
+  fftUnpack,
   finite,
   fourier,
   heunStep,
   injectNoise,
   linear,
+  maskFilter,
+  maskProximal,
   mpCat,
   mpSilu,
   mpSum,
   normal,
+  phaseAmplitude,
+  phaseResidual,
   pixelNorm,
   precondIn,
   precondOut,
@@ -64,5 +106,8 @@ export {
   resample,
   scale,
   sigmaCombine,
+  spectralFilter,
+  spectralProximal,
   toBytes,
+  ulaStep,
 };

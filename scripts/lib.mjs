@@ -40,9 +40,7 @@ async function installDependencies() {
   say("installing dependencies (npm ci)");
   const npm = npmCommand();
   const args = [...npm.args, "ci", "--include=dev", "--no-audit", "--no-fund", "--loglevel=error"];
-  // npm's own words go to stderr: stdout is for results.
-  const options = { stdio: ["ignore", 2, 2], shell: npm.shell };
-  for (let attempt = 1; (await run(npm.program, args, options)) !== 0; attempt++) {
+  for (let attempt = 1; (await step(npm.program, args, { shell: npm.shell })) !== 0; attempt++) {
     if (attempt === 2) throw new Error("`npm ci` failed; its own messages are above.");
     say("npm ci failed, trying once more");
   }
@@ -64,7 +62,7 @@ export function dependenciesMatch(wanted, installed) {
 async function build() {
   if (existsSync(join(root, "dist/src")) && readText(BUILT_FROM) === sourceHash()) return;
   say("building");
-  const code = await run(process.execPath, [join(root, "scripts/build.mjs")], { stdio: ["ignore", 2, 2] });
+  const code = await step(process.execPath, [join(root, "scripts/build.mjs")]);
   if (code !== 0) throw new Error("the build failed; the compiler's messages are above.");
 }
 
@@ -99,27 +97,36 @@ export async function ensureAdapter() {
   if (installed) say(`set up ${installed}: ${adapter.driver ?? adapter.name}`);
 }
 
-/**
- * Runs a program in the project's folder and resolves with its exit code. Ctrl-C reaches it directly, as it belongs to
- * the same terminal: we only wait for it to finish. Signals sent to this process alone are passed on.
- */
+let child = null;
+let stopped = null;
+
+// Ctrl-C reaches the child directly, as it belongs to the same terminal: we only wait for it to finish. Signals that
+// are sent to this process alone are passed on. Without a child, `exit` handlers get to remove what is half done.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => {
+    stopped = signal;
+    if (!child) process.exit(128 + constants.signals[signal]);
+    if (signal !== "SIGINT") child.kill(signal);
+  });
+}
+
+/** Runs the program that all the preparation was for; resolves with its exit code. */
 export function run(program, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd: root, stdio: "inherit", ...options });
-    const wait = () => {};
-    const pass = (signal) => child.kill(signal);
-    process.on("SIGINT", wait);
-    process.on("SIGTERM", pass);
-    process.on("SIGHUP", pass);
+    child = spawn(program, args, { cwd: root, stdio: "inherit", ...options });
     child.on("error", reject);
     child.on("close", (code, signal) => {
-      process.off("SIGINT", wait);
-      process.off("SIGTERM", pass);
-      process.off("SIGHUP", pass);
-      if (signal === "SIGINT") process.exit(128 + constants.signals.SIGINT);
+      child = null;
       resolve(code ?? 128 + constants.signals[signal]);
     });
   });
+}
+
+/** Runs a step of the preparation; a signal ends everything after it. Its output goes to stderr: stdout is for results. */
+async function step(program, args, options = {}) {
+  const code = await run(program, args, { stdio: ["ignore", 2, 2], ...options });
+  if (stopped) process.exit(128 + constants.signals[stopped]);
+  return code;
 }
 
 /** The npm that runs this script, if one does; else the one on the PATH. */

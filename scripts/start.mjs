@@ -2,7 +2,7 @@
 // main job. What is there already is not done again. Further arguments go to the main job: npm start -- --seeds 0-3
 import { ensureAdapter, fail, prepare, run } from "./lib.mjs";
 
-const MAIN_JOB = ["dist/src/cli/main.js", "sample", "--demo", "--outdir", "out"];
+const MAIN_JOB = ["dist/src/cli/main.js", "demo", "--outdir", "out"];
 
 try {
   await prepare();

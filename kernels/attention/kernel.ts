@@ -82,8 +82,8 @@ export const attention: Kernel<AttentionParams> = {
     { name: "several tiles of whole quads", params: { batch: 3, heads: 1, headDim: 33, pixels: 84 } },
     { name: "a wide head", params: { batch: 1, heads: 1, headDim: 131, pixels: 36 } },
     {
-      name: "aligned q and k",
-      params: { batch: 1, heads: 1, headDim: 64, pixels: 33 },
+      name: "aligned q and k of a wide head",
+      params: { batch: 1, heads: 1, headDim: 256, pixels: 33 },
       inputs: aligned((value) => value),
     },
     {
@@ -105,7 +105,7 @@ function aligned(direction: (value: number) => number) {
       const value = direction(random());
       for (let i = 0; i < 33; i++) {
         qkv[row * 33 + i] = i % 3 === 0 ? -value : value;
-        qkv[(row + 1) * 33 + i] = i % 2 === 0 ? value : -value;
+        qkv[(row + 1) * 33 + i] = (i % 2 === 0 ? value : -value) * (1 + i / 33);
         qkv[(row + 2) * 33 + i] = random();
       }
     }

@@ -105,21 +105,41 @@ fn main(
     var s6 = vec4f();
     var s7 = vec4f();
     let myQuad = keyQuad + 2u * slice;
-    for (var c = 0u; c < headDim; c++) {
-      let query = load4(start + step * c, queryQuad, pixels);
-      let key = load1(start + step * c + width, myQuad, lane, pixels);
-      let value = load1(start + step * c + 2u * width, myQuad, lane, pixels);
-      kk += key * key;
-      vv += value * value;
-      let keys = load8(start + step * c + width, myQuad, lane, pixels);
-      s0 += keys.low.x * query;
-      s1 += keys.low.y * query;
-      s2 += keys.low.z * query;
-      s3 += keys.low.w * query;
-      s4 += keys.high.x * query;
-      s5 += keys.high.y * query;
-      s6 += keys.high.z * query;
-      s7 += keys.high.w * query;
+    // Sums of at most 64 products, added up: the last bits of a wide head's logits would be lost in one long sum.
+    for (var c0 = 0u; c0 < headDim; c0 += 64u) {
+      var t0 = vec4f();
+      var t1 = vec4f();
+      var t2 = vec4f();
+      var t3 = vec4f();
+      var t4 = vec4f();
+      var t5 = vec4f();
+      var t6 = vec4f();
+      var t7 = vec4f();
+      let end = min(c0 + 64u, headDim);
+      for (var c = c0; c < end; c++) {
+        let query = load4(start + step * c, queryQuad, pixels);
+        let key = load1(start + step * c + width, myQuad, lane, pixels);
+        let value = load1(start + step * c + 2u * width, myQuad, lane, pixels);
+        kk += key * key;
+        vv += value * value;
+        let keys = load8(start + step * c + width, myQuad, lane, pixels);
+        t0 += keys.low.x * query;
+        t1 += keys.low.y * query;
+        t2 += keys.low.z * query;
+        t3 += keys.low.w * query;
+        t4 += keys.high.x * query;
+        t5 += keys.high.y * query;
+        t6 += keys.high.z * query;
+        t7 += keys.high.w * query;
+      }
+      s0 += t0;
+      s1 += t1;
+      s2 += t2;
+      s3 += t3;
+      s4 += t4;
+      s5 += t5;
+      s6 += t6;
+      s7 += t7;
     }
     invK[lid] = invNorm(kk);
     invV[lid] = invNorm(vv);

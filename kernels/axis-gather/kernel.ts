@@ -24,7 +24,8 @@ export const axisGather: Kernel<AxisGatherParams> = {
   name: "axis-gather",
   source: [{ file: "kernels/axis-gather/kernel.wgsl", text: source }],
   check({ outer, from, to, inner, taps, factor }) {
-    for (const [name, value] of Object.entries({ outer, from, to, inner, taps })) positiveInteger("axis-gather", name, value);
+    for (const [name, value] of Object.entries({ outer, from, to, inner, taps }))
+      positiveInteger("axis-gather", name, value);
     finiteNumber("axis-gather", "factor", factor);
     addressable("axis-gather", "x", outer, from, inner);
     addressable("axis-gather", "y", outer, to, inner);
@@ -40,7 +41,7 @@ export const axisGather: Kernel<AxisGatherParams> = {
     ];
   },
   variant: ({ residual }) => ({ key: residual ? "residual" : "", prelude: `const RESIDUAL: bool = ${residual};` }),
-  uniforms: ({ outer, from, to, inner, taps, factor }) => ({ outer, from, to, inner, taps, factor }),
+  uniforms: ({ outer, from, to, inner, taps, factor }) => ({ outer, extent: from, to, inner, taps, factor }),
   grid: ({ outer, to, inner }, _variant, caps) => grid1d(outer * to * inner, 64, caps),
   cost({ outer, from, to, inner, taps, residual }) {
     const outputs = outer * to * inner;

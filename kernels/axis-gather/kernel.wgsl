@@ -1,4 +1,4 @@
-// A linear map along one axis of [outer, from, inner], given as a table: for every output position o of the axis, `taps`
+// A linear map along one axis of [outer, extent, inner], given as a table: for every output position o of the axis, `taps`
 // input positions and weights (both [taps, to]):
 //
 //   y[., o, .] = factor * sum over t of weights[t, o] x[., positions[t, o], .]      less measured[., o, .], with RESIDUAL:
@@ -8,7 +8,7 @@
 // outputs that it takes part in. One invocation, one output, terms in the table's order.
 struct Params {
   outer: u32,
-  from: u32,
+  extent: u32,
   to: u32,
   inner: u32,
   taps: u32,
@@ -34,7 +34,7 @@ fn main(
   }
   let column = i % p.inner;
   let o = (i / p.inner) % p.to;
-  let base = (i / (p.inner * p.to)) * p.from * p.inner + column;
+  let base = (i / (p.inner * p.to)) * p.extent * p.inner + column;
   var sum = 0.0;
   var entry = o;
   for (var t = 0u; t < p.taps; t++) {

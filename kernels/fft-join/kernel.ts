@@ -20,7 +20,8 @@ export const fftJoin: Kernel<FftJoinParams> = {
   name: "fft-join",
   source: [{ file: "kernels/fft-join/kernel.wgsl", text: source }],
   check({ planes, height, columns, rows, top }) {
-    for (const [name, value] of Object.entries({ planes, height, columns, rows })) positiveInteger("fft-join", name, value);
+    for (const [name, value] of Object.entries({ planes, height, columns, rows }))
+      positiveInteger("fft-join", name, value);
     nonNegativeInteger("fft-join", "top", top);
     if (top + height > rows) fail("fft-join", `the image must fit into ${rows} rows`, top + height);
     addressable("fft-join", "x", planes, rows, columns + 2);

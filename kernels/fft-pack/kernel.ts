@@ -21,7 +21,8 @@ export const fftPack: Kernel<FftPackParams> = {
   name: "fft-pack",
   source: [{ file: "kernels/fft-pack/kernel.wgsl", text: source }],
   check({ planes, height, width, columns, left, factor, offset }) {
-    for (const [name, value] of Object.entries({ planes, height, width, columns })) positiveInteger("fft-pack", name, value);
+    for (const [name, value] of Object.entries({ planes, height, width, columns }))
+      positiveInteger("fft-pack", name, value);
     nonNegativeInteger("fft-pack", "left", left);
     finiteNumber("fft-pack", "factor", factor);
     finiteNumber("fft-pack", "offset", offset);
@@ -52,7 +53,10 @@ export const fftPack: Kernel<FftPackParams> = {
   reference: fftPackReference,
   cases: [
     { name: "one value", params: { planes: 1, height: 1, width: 1, columns: 1, left: 0, factor: 1, offset: 0 } },
-    { name: "odd rows, padded", params: { planes: 3, height: 5, width: 7, columns: 13, left: 3, factor: 0.5, offset: 0.5 } },
+    {
+      name: "odd rows, padded",
+      params: { planes: 3, height: 5, width: 7, columns: 13, left: 3, factor: 0.5, offset: 0.5 },
+    },
     { name: "images", params: { planes: 6, height: 32, width: 32, columns: 32, left: 0, factor: 1, offset: 0 } },
   ],
   tolerance: { f32: 2e-7, f16: 2e-7 },

@@ -10,7 +10,8 @@ export function fftPackReference(
     for (let row = 0; row < height; row++) {
       for (let column = 0; column < width; column++) {
         const line = plane * lines + Math.floor(row / 2);
-        y[2 * (line * columns + left + column) + (row % 2)] = factor * x![(plane * height + row) * width + column]! + offset;
+        y[2 * (line * columns + left + column) + (row % 2)] =
+          factor * x![(plane * height + row) * width + column]! + offset;
       }
     }
   }

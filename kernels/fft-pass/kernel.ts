@@ -25,7 +25,8 @@ export const fftPass: Kernel<FftPassParams> = {
   name: "fft-pass",
   source: [{ file: "kernels/fft-pass/kernel.wgsl", text: source }],
   check({ outer, length, inner, radix, done }) {
-    for (const [name, value] of Object.entries({ outer, length, inner, radix, done })) positiveInteger("fft-pass", name, value);
+    for (const [name, value] of Object.entries({ outer, length, inner, radix, done }))
+      positiveInteger("fft-pass", name, value);
     if (length % (radix * done) !== 0) fail("fft-pass", `radix * done must divide the length ${length}`, radix * done);
     addressable("fft-pass", "x", outer, length, inner, 2);
   },
@@ -38,7 +39,10 @@ export const fftPass: Kernel<FftPassParams> = {
   },
   variant({ radix, inverse }) {
     const fast = FAST.includes(radix) ? radix : 0;
-    return { key: `${fast}${inverse ? "i" : ""}`, prelude: `const RADIX = ${fast}u;\nconst INVERSE: bool = ${inverse};` };
+    return {
+      key: `${fast}${inverse ? "i" : ""}`,
+      prelude: `const RADIX = ${fast}u;\nconst INVERSE: bool = ${inverse};`,
+    };
   },
   uniforms: ({ outer, length, inner, radix, done }) => ({ outer, length, inner, radix, done }),
   grid({ outer, length, inner, radix }, _variant, caps) {

@@ -21,10 +21,10 @@ struct Params {
 @group(0) @binding(3) var<storage, read_write> y: array<vec2f>;
 
 struct Where {
-  from: u32, // index of v_0
-  fromStep: u32,
-  to: u32, // index of V_0
-  toStep: u32,
+  source: u32, // index of v_0
+  sourceStep: u32,
+  goal: u32, // index of V_0
+  goalStep: u32,
   turn: u32, // twiddle index of q = 1
 }
 
@@ -38,12 +38,12 @@ fn back(a: vec2f) -> vec2f {
 }
 
 fn input(at: Where, q: u32) -> vec2f {
-  let v = x[at.from + q * at.fromStep];
+  let v = x[at.source + q * at.sourceStep];
   return multiply(select(v, v.yx, INVERSE), twiddles[q * at.turn]);
 }
 
 fn output(at: Where, q: u32, v: vec2f) {
-  y[at.to + q * at.toStep] = select(v, v.yx, INVERSE);
+  y[at.goal + q * at.goalStep] = select(v, v.yx, INVERSE);
 }
 
 fn pass2(at: Where) {
@@ -130,7 +130,7 @@ fn passAny(at: Where, q: u32) {
   var sum = vec2f();
   var angle = 0u;
   for (var t = 0u; t < p.radix; t++) {
-    let v = x[at.from + t * at.fromStep];
+    let v = x[at.source + t * at.sourceStep];
     sum += multiply(select(v, v.yx, INVERSE), twiddles[angle]);
     angle += step;
     angle -= select(0u, p.length, angle >= p.length);

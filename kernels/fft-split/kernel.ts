@@ -20,7 +20,8 @@ export const fftSplit: Kernel<FftSplitParams> = {
   name: "fft-split",
   source: [{ file: "kernels/fft-split/kernel.wgsl", text: source }],
   check({ planes, height, columns, rows, top }) {
-    for (const [name, value] of Object.entries({ planes, height, columns, rows })) positiveInteger("fft-split", name, value);
+    for (const [name, value] of Object.entries({ planes, height, columns, rows }))
+      positiveInteger("fft-split", name, value);
     nonNegativeInteger("fft-split", "top", top);
     if (top + height > rows) fail("fft-split", `the image must fit into ${rows} rows`, top + height);
     addressable("fft-split", "x", planes, height + 1, columns);

@@ -21,7 +21,8 @@ export const fftUnpack: Kernel<FftUnpackParams> = {
   name: "fft-unpack",
   source: [{ file: "kernels/fft-unpack/kernel.wgsl", text: source }],
   check({ planes, height, width, columns, left, factor }) {
-    for (const [name, value] of Object.entries({ planes, height, width, columns })) positiveInteger("fft-unpack", name, value);
+    for (const [name, value] of Object.entries({ planes, height, width, columns }))
+      positiveInteger("fft-unpack", name, value);
     nonNegativeInteger("fft-unpack", "left", left);
     finiteNumber("fft-unpack", "factor", factor);
     if (left + width > columns) fail("fft-unpack", `the image must fit into ${columns} columns`, left + width);
@@ -48,7 +49,10 @@ export const fftUnpack: Kernel<FftUnpackParams> = {
       name: "odd rows, cut out, with base",
       params: { planes: 3, height: 5, width: 7, columns: 13, left: 3, factor: 0.25, base: true },
     },
-    { name: "images", params: { planes: 6, height: 32, width: 32, columns: 32, left: 0, factor: 1 / 1024, base: false } },
+    {
+      name: "images",
+      params: { planes: 6, height: 32, width: 32, columns: 32, left: 0, factor: 1 / 1024, base: false },
+    },
   ],
   tolerance: { f32: 2e-7, f16: 2e-7 },
 };

@@ -33,7 +33,10 @@ export const maskFilter: Kernel<MaskFilterParams> = {
   uniforms: ({ batch, elements }) => ({ batch, elements }),
   grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
   cost({ batch, elements, residual }) {
-    return { flops: (residual ? 2 : 1) * batch * elements, bytes: (residual ? 12 : 8) * batch * elements + 4 * elements };
+    return {
+      flops: (residual ? 2 : 1) * batch * elements,
+      bytes: (residual ? 12 : 8) * batch * elements + 4 * elements,
+    };
   },
   reference: maskFilterReference,
   cases: [

@@ -33,7 +33,10 @@ export const spectralProximal: Kernel<SpectralProximalParams> = {
   variant: () => ({ key: "", prelude: "" }),
   uniforms: ({ planes, frequencies }) => ({ planes, frequencies }),
   grid: ({ planes, frequencies }, _variant, caps) => grid1d(planes * frequencies, 64, caps),
-  cost: ({ planes, frequencies }) => ({ flops: 26 * planes * frequencies, bytes: 32 * planes * frequencies + 16 * frequencies }),
+  cost: ({ planes, frequencies }) => ({
+    flops: 26 * planes * frequencies,
+    bytes: 32 * planes * frequencies + 16 * frequencies,
+  }),
   reference: spectralProximalReference,
   cases: [
     { name: "one value", params: { planes: 1, frequencies: 1 }, inputs: level(0.03, 1) },

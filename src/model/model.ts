@@ -2,7 +2,7 @@ import { injectNoise } from "../../kernels/inject-noise/kernel.js";
 import { type Checkpoint, type CheckpointInput, openCheckpoint } from "../checkpoint/index.js";
 import { NcvsdError } from "../errors.js";
 import { type Gpu, mib } from "../gpu/device.js";
-import { Graph } from "../graph/graph.js";
+import { Graph, tensorBytes } from "../graph/graph.js";
 import { type MemoryPlan, planMemory } from "../graph/plan.js";
 import { Program } from "../graph/program.js";
 import { nonFiniteNode } from "../graph/trace.js";
@@ -57,6 +57,9 @@ export interface Evaluation {
   /** By the names asked for; shapes are [N, …]. */
   readonly captured: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
 }
+
+/** Image-sized f32 buffers that a sampler holds beside the network: state, noise, slope, readback. */
+const SAMPLER_TENSORS = 8;
 
 /** How many prepared batch sizes are kept for reuse. */
 const IDLE_NETWORKS = 3;
@@ -290,18 +293,21 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   #fits(batch: number): boolean {
     const { plan, network } = this.planFor(batch);
-    const { maxStorageBufferBindingSize: limit } = this.gpu.device.limits;
-    if (network.graph.tensors.some((t) => t.length * (t.type === "act" && plan.precision === "f16" ? 2 : 4) > limit))
-      return false;
-    const left =
-      this.gpu.memoryLimit === undefined ? Number.POSITIVE_INFINITY : this.gpu.memoryLimit - this.gpu.allocatedBytes;
-    return plan.activationBytes + plan.externalBytes <= left;
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.device.limits;
+    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    if (network.graph.tensors.some((t) => tensorBytes(t, plan.precision) > limit)) return false;
+    const left = this.gpu.memoryLimit === undefined ? Number.POSITIVE_INFINITY : this.gpu.memoryLimit - this.gpu.allocatedBytes;
+    return plan.activationBytes + plan.externalBytes + SAMPLER_TENSORS * tensorBytes(network.x, plan.precision) <= left;
   }
 
   async #checkout(batch: number, capture: ReadonlySet<string> = new Set()): Promise<PreparedNetwork> {
     this.gpu.check();
     const at = capture.size > 0 ? -1 : this.#idle.findIndex((net) => net.network.batch === batch);
     if (at >= 0) return this.#idle.splice(at, 1)[0]!;
+    if (!this.#fits(batch)) {
+      for (const net of this.#idle.splice(0)) net.destroy();
+      if (!this.#fits(batch)) throw this.#tooLarge(batch);
+    }
     const network = buildNetwork(this.architecture, this.config, batch, capture);
     await this.#weights.load(network.graph);
     const label = `${this.architecture} network at batch ${batch}`;
@@ -309,21 +315,17 @@ export class Model implements Denoiser, GenerativeDenoiser {
       const program = await Program.create(this.gpu, { label, graph: network.graph, constants: this.#weights.buffers });
       return new PreparedNetwork(network, program);
     } catch (error) {
-      if (!(error instanceof NcvsdError) || error.code !== "OUT_OF_MEMORY") throw error;
-      for (const net of this.#idle.splice(0)) net.destroy();
-      const largest = this.largestBatch(batch - 1);
-      const advice =
-        largest > 0 ? `the largest batch that fits is ${largest}` : "not even a batch of 1 fits this adapter";
-      const { plan } = this.planFor(batch);
-      const needs = mib(plan.activationBytes + plan.externalBytes);
-      throw new NcvsdError(
-        "OUT_OF_MEMORY",
-        `A batch of ${batch} needs ${needs} beside the weights (${error.message.replace(/\.$/, "")}): ${advice}.`,
-        {
-          cause: error,
-        },
-      );
+      throw error instanceof NcvsdError && error.code === "OUT_OF_MEMORY" ? this.#tooLarge(batch, error) : error;
     }
+  }
+
+  #tooLarge(batch: number, cause?: NcvsdError): NcvsdError {
+    const largest = this.largestBatch(batch - 1);
+    const advice = largest > 0 ? `the largest batch that fits is ${largest}` : "not even a batch of 1 fits this adapter";
+    const { plan } = this.planFor(batch);
+    const needs = mib(plan.activationBytes + plan.externalBytes);
+    const message = `A batch of ${batch} needs ${needs} beside the weights, more than ${this.gpu.info.name} has: ${advice}.`;
+    return new NcvsdError("OUT_OF_MEMORY", message, { cause });
   }
 
   #release(net: PreparedNetwork): void {

@@ -1,6 +1,15 @@
 /** Writes to the cache folder of drivers. What lies there is whole: folders and the marker are renamed into place. */
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join, sep } from "node:path";
 import { type CachedDriver, type DriverMarker, driverFolder, MARKER_FILE, readDriverMarker } from "../gpu/native.js";
 import { probeAdapter } from "./probe.js";
@@ -20,8 +29,18 @@ export interface StagedDriver {
 export function stagingFolder(): string {
   const folder = driverFolder();
   mkdirSync(folder, { recursive: true });
-  return mkdtempSync(join(folder, ".new-"));
+  for (const name of readdirSync(folder)) {
+    // Left by a run that was killed; a running one is younger.
+    const path = join(folder, name);
+    const old = name.startsWith(STAGING) && Date.now() - statSync(path).mtimeMs > 3600_000;
+    if (old) rmSync(path, { recursive: true, force: true });
+  }
+  const staging = mkdtempSync(join(folder, STAGING));
+  process.once("exit", () => rmSync(staging, { recursive: true, force: true }));
+  return staging;
 }
+
+const STAGING = ".new-";
 
 /**
  * Tries a staged driver out, moves it into the cache and notes it in the marker.

@@ -1,0 +1,12 @@
+import type { EmaParams } from "./kernel.js";
+
+export function emaReference(
+  { elements }: EmaParams,
+  { x, decay, average }: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const mu = decay![0]!;
+  const values = Float64Array.from({ length: elements }, (_, i) =>
+    mu === 0 ? x![i]! : mu * average![i]! + (1 - mu) * x![i]!,
+  );
+  return { average: values };
+}
