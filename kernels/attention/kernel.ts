@@ -84,12 +84,12 @@ export const attention: Kernel<AttentionParams> = {
     {
       name: "aligned q and k of a wide head",
       params: { batch: 1, heads: 1, headDim: 256, pixels: 33 },
-      inputs: aligned((value) => value),
+      inputs: aligned((value) => value, 1 / 33),
     },
     {
       name: "logits of 32 and -32",
       params: { batch: 1, heads: 1, headDim: 1024, pixels: 33 },
-      inputs: aligned(Math.sign),
+      inputs: aligned(Math.sign, 0),
     },
     { name: "tiny and zero values", params: { batch: 1, heads: 2, headDim: 7, pixels: 40 }, inputs: tiny },
     { name: "8 x 8 pixels", params: { batch: 1, heads: 2, headDim: 64, pixels: 64 } },
@@ -97,15 +97,15 @@ export const attention: Kernel<AttentionParams> = {
   tolerance: { f32: 2e-6, f16: 1e-3 },
 };
 
-/** 33 pixels where every query is plus or minus some keys: logits as large as they can be. */
-function aligned(direction: (value: number) => number) {
+/** 33 pixels where every query is plus or minus some keys (which grow by `growth`): logits as large as they can be. */
+function aligned(direction: (value: number) => number, growth: number) {
   return (_name: string, length: number, random: () => number): Float32Array => {
     const qkv = new Float32Array(length);
     for (let row = 0; row < length / 33; row += 3) {
       const value = direction(random());
       for (let i = 0; i < 33; i++) {
         qkv[row * 33 + i] = i % 3 === 0 ? -value : value;
-        qkv[(row + 1) * 33 + i] = (i % 2 === 0 ? value : -value) * (1 + i / 33);
+        qkv[(row + 1) * 33 + i] = (i % 2 === 0 ? value : -value) * (1 + i * growth);
         qkv[(row + 2) * 33 + i] = random();
       }
     }

@@ -105,8 +105,10 @@ fn main(
     var s6 = vec4f();
     var s7 = vec4f();
     let myQuad = keyQuad + 2u * slice;
-    // Sums of at most 64 products, added up: the last bits of a wide head's logits would be lost in one long sum.
-    for (var c0 = 0u; c0 < headDim; c0 += 64u) {
+    // Sums of at most 32 products, added up: the last bits of a wide head's logits would be lost in one long sum.
+    for (var c0 = 0u; c0 < headDim; c0 += 32u) {
+      var kPart = 0.0;
+      var vPart = 0.0;
       var t0 = vec4f();
       var t1 = vec4f();
       var t2 = vec4f();
@@ -115,13 +117,13 @@ fn main(
       var t5 = vec4f();
       var t6 = vec4f();
       var t7 = vec4f();
-      let end = min(c0 + 64u, headDim);
+      let end = min(c0 + 32u, headDim);
       for (var c = c0; c < end; c++) {
         let query = load4(start + step * c, queryQuad, pixels);
         let key = load1(start + step * c + width, myQuad, lane, pixels);
         let value = load1(start + step * c + 2u * width, myQuad, lane, pixels);
-        kk += key * key;
-        vv += value * value;
+        kPart += key * key;
+        vPart += value * value;
         let keys = load8(start + step * c + width, myQuad, lane, pixels);
         t0 += keys.low.x * query;
         t1 += keys.low.y * query;
@@ -132,6 +134,8 @@ fn main(
         t6 += keys.high.z * query;
         t7 += keys.high.w * query;
       }
+      kk += kPart;
+      vv += vPart;
       s0 += t0;
       s1 += t1;
       s2 += t2;

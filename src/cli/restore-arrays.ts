@@ -132,7 +132,8 @@ export function readNpy(bytes: Uint8Array, path: string): FileArray {
 
 function finite(array: FileArray, path: string): FileArray {
   const at = array.values.findIndex((v) => !Number.isFinite(v));
-  if (at >= 0) throw bad(`${path} has a value that is ${array.values[at]} (element ${at}): only finite values are read`);
+  if (at >= 0)
+    throw bad(`${path} has a value that is ${array.values[at]} (element ${at}): only finite values are read`);
   return array;
 }
 

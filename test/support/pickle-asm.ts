@@ -81,13 +81,16 @@ export class PickleAsm {
       for (let rest = value; rest > 0n; rest >>= 8n) bytes.push(Number(rest & 255n));
       return this.op(OP.LONG1, bytes.length + 1, Uint8Array.from([...bytes, 0]));
     }
-    if (value instanceof Uint8Array) return this.bytes(value);
     const known = memo.get(value);
     if (known !== undefined) return this.op(OP.LONG_BINGET, u32(known));
     const put = () => {
       memo.set(value, memo.size);
       return this.op(OP.LONG_BINPUT, u32(memo.size - 1));
     };
+    if (value instanceof Uint8Array) {
+      this.bytes(value);
+      return put();
+    }
     if (isList(value)) {
       this.op(OP.EMPTY_LIST);
       put().op(OP.MARK);

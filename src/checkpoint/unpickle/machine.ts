@@ -26,6 +26,9 @@ export async function unpickle(
   return { value, end: machine.reader.position };
 }
 
+/** Carries out one opcode; returns a promise only if it has to wait for bytes. */
+type Step = (machine: Machine, reader: PickleReader) => void | Promise<void>;
+
 class Machine {
   readonly #stack: PyValue[] = [];
   /** Heights of the stack at the open marks; nothing below the topmost may be popped. */
@@ -47,210 +50,87 @@ class Machine {
     }
     const protocol = reader.u8();
     if (protocol < 2 || protocol > 5) throw new PickleError(`pickle protocol ${protocol} is not one of 2 to 5`);
-    let at = start;
     try {
       for (;;) {
         if (--budget.opcodes < 0) throw new PickleError(`it takes more than ${LIMITS.opcodes} opcodes`);
         // No opcode has more than eight bytes of fixed arguments.
         if (!reader.has(9)) await reader.fill(9);
-        at = reader.position;
         const opcode = reader.u8();
-        if (opcode === OP.STOP) return this.#stop();
-        const pending = this.#step(opcode);
+        if (opcode === OP.STOP) return this.stop();
+        const step = STEPS[opcode];
+        if (!step) throw new PickleError(refusal(opcode));
+        const pending = step(this, reader);
         if (pending) await pending;
       }
     } catch (error) {
-      if (!(error instanceof PickleError) || error.message.includes(" (byte ")) throw error;
-      throw new PickleError(`${error.message} (byte ${at})`);
+      // An error from a pickle inside this one says already where it is.
+      if (!(error instanceof PickleError) || error.message.includes(" byte ")) throw error;
+      throw new PickleError(`${error.message} (before byte ${reader.position})`);
     }
   }
 
-  #stop(): PyValue {
-    const value = this.#pop();
+  stop(): PyValue {
+    const value = this.pop();
     if (this.#stack.length > 0 || this.#marks.length > 0) throw new PickleError("STOP leaves values on the stack");
     return value;
   }
 
-  #push(value: PyValue): void {
+  push(value: PyValue): void {
     this.#stack.push(value);
   }
 
-  #pop(): PyValue {
+  pop(): PyValue {
     if (this.#stack.length <= (this.#marks.at(-1) ?? 0)) throw new PickleError("an opcode finds the stack empty");
     return this.#stack.pop()!;
   }
 
-  #top(): PyValue {
+  top(): PyValue {
     if (this.#stack.length <= (this.#marks.at(-1) ?? 0)) throw new PickleError("an opcode finds the stack empty");
     return this.#stack.at(-1)!;
   }
 
+  mark(): void {
+    if (this.#marks.length >= LIMITS.nesting) throw new PickleError(`it has ${LIMITS.nesting} open marks`);
+    this.#marks.push(this.#stack.length);
+  }
+
   /** The values since the last mark, which is closed. */
-  #popMark(): PyValue[] {
+  popMark(): PyValue[] {
     const mark = this.#marks.pop();
     if (mark === undefined) throw new PickleError("an opcode finds no mark on the stack");
     return this.#stack.splice(mark);
   }
 
-  /** Carries out one opcode; returns a promise only if it has to wait for bytes. */
-  #step(opcode: number): Promise<void> | undefined {
-    const { reader } = this;
-    switch (opcode) {
-      case OP.NONE:
-        return void this.#push(null);
-      case OP.NEWTRUE:
-        return void this.#push(true);
-      case OP.NEWFALSE:
-        return void this.#push(false);
-      case OP.BININT:
-        return void this.#push(reader.i32());
-      case OP.BININT1:
-        return void this.#push(reader.u8());
-      case OP.BININT2:
-        return void this.#push(reader.u16());
-      case OP.BINFLOAT:
-        return void this.#push(reader.f64BigEndian());
-      case OP.LONG1:
-        return this.#long(reader.u8());
-      case OP.LONG4:
-        return this.#long(reader.i32());
-      case OP.SHORT_BINUNICODE:
-        return this.#text(reader.u8(), "utf8");
-      case OP.BINUNICODE:
-        return this.#text(reader.u32(), "utf8");
-      case OP.BINUNICODE8:
-        return this.#text(reader.u64(), "utf8");
-      case OP.SHORT_BINSTRING:
-        return this.#text(reader.u8(), "latin1");
-      case OP.BINSTRING:
-        return this.#text(reader.i32(), "latin1");
-      case OP.SHORT_BINBYTES:
-        return this.#bytes(reader.u8());
-      case OP.BINBYTES:
-        return this.#bytes(reader.u32());
-      case OP.BINBYTES8:
-      case OP.BYTEARRAY8:
-        return this.#bytes(reader.u64());
-      case OP.EMPTY_TUPLE:
-        return void this.#push(new PyTuple([]));
-      case OP.TUPLE1:
-        return void this.#push(new PyTuple([this.#pop()]));
-      case OP.TUPLE2: {
-        const second = this.#pop();
-        return void this.#push(new PyTuple([this.#pop(), second]));
-      }
-      case OP.TUPLE3: {
-        const third = this.#pop();
-        const second = this.#pop();
-        return void this.#push(new PyTuple([this.#pop(), second, third]));
-      }
-      case OP.TUPLE:
-        return void this.#push(new PyTuple(this.#popMark()));
-      case OP.EMPTY_LIST:
-        return void this.#push(new PyList());
-      case OP.EMPTY_DICT:
-        return void this.#push(new PyDict());
-      case OP.EMPTY_SET:
-        return void this.#push(new PySet());
-      case OP.FROZENSET: {
-        const set = new PySet();
-        for (const item of this.#popMark()) set.append(item);
-        return void this.#push(set);
-      }
-      case OP.APPEND:
-        return void this.#append([this.#pop()], false);
-      case OP.APPENDS:
-        return void this.#append(this.#popMark(), false);
-      case OP.ADDITEMS:
-        return void this.#append(this.#popMark(), true);
-      case OP.SETITEM: {
-        const value = this.#pop();
-        return void this.#setItems([this.#pop(), value]);
-      }
-      case OP.SETITEMS:
-        return void this.#setItems(this.#popMark());
-      case OP.MARK:
-        if (this.#marks.length >= LIMITS.nesting) throw new PickleError(`it has ${LIMITS.nesting} open marks`);
-        return void this.#marks.push(this.#stack.length);
-      case OP.POP:
-        if (this.#marks.at(-1) === this.#stack.length) this.#marks.pop();
-        else this.#pop();
-        return undefined;
-      case OP.POP_MARK:
-        return void this.#popMark();
-      case OP.BINGET:
-        return void this.#get(reader.u8());
-      case OP.LONG_BINGET:
-        return void this.#get(reader.u32());
-      case OP.BINPUT:
-        return void this.#memo.set(reader.u8(), this.#top());
-      case OP.LONG_BINPUT:
-        return void this.#memo.set(reader.u32(), this.#top());
-      case OP.MEMOIZE:
-        return void this.#memo.set(this.#memo.size, this.#top());
-      case OP.FRAME: {
-        const length = reader.u64();
-        if (length > reader.remaining) throw new PickleError(`a frame of ${length} bytes is longer than the file`);
-        return undefined;
-      }
-      case OP.GLOBAL:
-        return this.#global();
-      case OP.STACK_GLOBAL: {
-        const name = this.#pop();
-        const module = this.#pop();
-        if (typeof name !== "string" || typeof module !== "string")
-          throw new PickleError("a global is not named by text");
-        return void this.#push(new PyGlobal(module, name));
-      }
-      case OP.BINPERSID: {
-        const id = this.#pop();
-        if (!this.persistentLoad) throw new PickleError("persistent ids are refused outside of torch.save containers");
-        return void this.#push(this.persistentLoad(id));
-      }
-      case OP.NEWOBJ: {
-        const args = this.#pop();
-        return void this.#push(newObject(this.#pop(), args));
-      }
-      case OP.NEWOBJ_EX: {
-        const kwargs = this.#pop();
-        const args = this.#pop();
-        return void this.#push(newObject(this.#pop(), new PyTuple([args, kwargs])));
-      }
-      case OP.REDUCE: {
-        const args = this.#pop();
-        const result = reduce(this.#pop(), args);
-        if (result instanceof Promise) return result.then((value) => this.#push(value));
-        return void this.#push(result);
-      }
-      case OP.BUILD: {
-        const state = this.#pop();
-        return void build(this.#top(), state);
-      }
-      default:
-        throw new PickleError(refusal(opcode));
-    }
+  /** POP takes a mark away if that is on top. */
+  discard(): void {
+    if (this.#marks.at(-1) === this.#stack.length) this.#marks.pop();
+    else this.pop();
   }
 
-  #get(index: number): void {
+  get(index: number): void {
     const value = this.#memo.get(index);
     if (value === undefined) throw new PickleError(`memo entry ${index} was never stored`);
-    this.#push(value);
+    this.push(value);
   }
 
-  #append(values: readonly PyValue[], toSet: boolean): void {
-    const target = this.#top();
-    if (
-      toSet
-        ? !(target instanceof PySet || target instanceof PyObject)
-        : !(target instanceof PyList || target instanceof PyObject)
-    ) {
-      throw new PickleError(toSet ? "ADDITEMS without a set" : "APPEND without a list");
-    }
-    for (const value of values) (target as PyList | PySet | PyObject).append(value);
+  put(index = this.#memo.size): void {
+    this.#memo.set(index, this.top());
   }
 
-  #setItems(pairs: readonly PyValue[]): void {
-    const target = this.#top();
+  append(values: readonly PyValue[]): void {
+    const target = this.top();
+    if (!(target instanceof PyList || target instanceof PyObject)) throw new PickleError("APPEND without a list");
+    for (const value of values) target.append(value);
+  }
+
+  addItems(values: readonly PyValue[]): void {
+    const target = this.top();
+    if (!(target instanceof PySet || target instanceof PyObject)) throw new PickleError("ADDITEMS without a set");
+    for (const value of values) target.append(value);
+  }
+
+  setItems(pairs: readonly PyValue[]): void {
+    const target = this.top();
     if (pairs.length % 2 !== 0) throw new PickleError("SETITEMS with a key that has no value");
     for (let i = 0; i < pairs.length; i += 2) {
       if (target instanceof PyDict) target.set(pairs[i]!, pairs[i + 1]!);
@@ -259,40 +139,135 @@ class Machine {
     }
   }
 
-  #bytes(length: number): undefined {
+  bytes(length: number): void {
     const { reader } = this;
-    this.#push(new PyBytes(reader.source, reader.skip(length), length));
+    this.push(new PyBytes(reader.source, reader.skip(length), length));
   }
 
-  #text(length: number, encoding: "utf8" | "latin1"): Promise<void> | undefined {
+  text(length: number, encoding: "utf8" | "latin1"): void | Promise<void> {
     const { reader, budget } = this;
     if (length < 0) throw new PickleError(`a string has the length ${length}`);
     if (length > LIMITS.inlineTextBytes) {
-      this.#push(new PyText(reader.source, reader.skip(length), length, encoding));
-      return undefined;
+      return this.push(new PyText(reader.source, reader.skip(length), length, encoding));
     }
     budget.spendText(length);
-    if (reader.has(length)) return void this.#push(reader.text(length, encoding));
-    return reader.fill(length).then(() => this.#push(reader.text(length, encoding)));
+    if (reader.has(length)) return this.push(reader.text(length, encoding));
+    return reader.fill(length).then(() => this.push(reader.text(length, encoding)));
   }
 
-  async #long(length: number): Promise<void> {
+  long(length: number): void | Promise<void> {
     const { reader } = this;
     if (length < 0 || length > LIMITS.longBytes) throw new PickleError(`an integer has ${length} bytes`);
-    if (!reader.has(length)) await reader.fill(length);
-    this.#push(decodeLong(reader.bytes(length)));
+    if (reader.has(length)) return this.push(decodeLong(reader.bytes(length)));
+    return reader.fill(length).then(() => this.push(decodeLong(reader.bytes(length))));
   }
 
-  async #global(): Promise<void> {
+  async global(): Promise<void> {
     const { reader } = this;
     // `has` first: filling again would move the window for every global.
     const needed = 2 * (LIMITS.globalLineBytes + 1);
     if (!reader.has(needed)) await reader.fill(needed);
     const module = reader.line(LIMITS.globalLineBytes);
     const name = reader.line(LIMITS.globalLineBytes);
-    this.#push(new PyGlobal(module, name));
+    this.push(new PyGlobal(module, name));
+  }
+
+  stackGlobal(): void {
+    const name = this.pop();
+    const module = this.pop();
+    if (typeof name !== "string" || typeof module !== "string") throw new PickleError("a global is not named by text");
+    this.push(new PyGlobal(module, name));
+  }
+
+  persistentId(): void {
+    const id = this.pop();
+    if (!this.persistentLoad) throw new PickleError("persistent ids are refused outside of torch.save containers");
+    this.push(this.persistentLoad(id));
+  }
+
+  newObject(keywords: boolean): void {
+    const last = this.pop();
+    const args = keywords ? new PyTuple([this.pop(), last]) : last;
+    this.push(newObject(this.pop(), args));
+  }
+
+  reduce(): void | Promise<void> {
+    const args = this.pop();
+    const result = reduce(this.pop(), args);
+    return result instanceof Promise ? result.then((value) => this.push(value)) : this.push(result);
   }
 }
+
+/** The last `count` values, as a tuple. */
+function shortTuple(machine: Machine, count: number): void {
+  const items: PyValue[] = [];
+  while (items.length < count) items.push(machine.pop());
+  machine.push(new PyTuple(items.reverse()));
+}
+
+function frozenSet(items: readonly PyValue[]): PySet {
+  const set = new PySet();
+  for (const item of items) set.append(item);
+  return set;
+}
+
+function frame(length: number, remaining: number): void {
+  if (length > remaining) throw new PickleError(`a frame of ${length} bytes is longer than the file`);
+}
+
+/** What every opcode does, by its code; one that is not here is refused. */
+const STEPS: (Step | undefined)[] = [];
+STEPS[OP.NONE] = (m) => m.push(null);
+STEPS[OP.NEWTRUE] = (m) => m.push(true);
+STEPS[OP.NEWFALSE] = (m) => m.push(false);
+STEPS[OP.BININT] = (m, r) => m.push(r.i32());
+STEPS[OP.BININT1] = (m, r) => m.push(r.u8());
+STEPS[OP.BININT2] = (m, r) => m.push(r.u16());
+STEPS[OP.BINFLOAT] = (m, r) => m.push(r.f64BigEndian());
+STEPS[OP.LONG1] = (m, r) => m.long(r.u8());
+STEPS[OP.LONG4] = (m, r) => m.long(r.i32());
+STEPS[OP.SHORT_BINUNICODE] = (m, r) => m.text(r.u8(), "utf8");
+STEPS[OP.BINUNICODE] = (m, r) => m.text(r.u32(), "utf8");
+STEPS[OP.BINUNICODE8] = (m, r) => m.text(r.u64(), "utf8");
+STEPS[OP.SHORT_BINSTRING] = (m, r) => m.text(r.u8(), "latin1");
+STEPS[OP.BINSTRING] = (m, r) => m.text(r.i32(), "latin1");
+STEPS[OP.SHORT_BINBYTES] = (m, r) => m.bytes(r.u8());
+STEPS[OP.BINBYTES] = (m, r) => m.bytes(r.u32());
+STEPS[OP.BINBYTES8] = (m, r) => m.bytes(r.u64());
+STEPS[OP.BYTEARRAY8] = (m, r) => m.bytes(r.u64());
+STEPS[OP.EMPTY_TUPLE] = (m) => m.push(new PyTuple([]));
+STEPS[OP.TUPLE1] = (m) => shortTuple(m, 1);
+STEPS[OP.TUPLE2] = (m) => shortTuple(m, 2);
+STEPS[OP.TUPLE3] = (m) => shortTuple(m, 3);
+STEPS[OP.TUPLE] = (m) => m.push(new PyTuple(m.popMark()));
+STEPS[OP.EMPTY_LIST] = (m) => m.push(new PyList());
+STEPS[OP.EMPTY_DICT] = (m) => m.push(new PyDict());
+STEPS[OP.EMPTY_SET] = (m) => m.push(new PySet());
+STEPS[OP.FROZENSET] = (m) => m.push(frozenSet(m.popMark()));
+STEPS[OP.APPEND] = (m) => m.append([m.pop()]);
+STEPS[OP.APPENDS] = (m) => m.append(m.popMark());
+STEPS[OP.ADDITEMS] = (m) => m.addItems(m.popMark());
+STEPS[OP.SETITEM] = (m) => m.setItems([m.pop(), m.pop()].reverse());
+STEPS[OP.SETITEMS] = (m) => m.setItems(m.popMark());
+STEPS[OP.MARK] = (m) => m.mark();
+STEPS[OP.POP] = (m) => m.discard();
+STEPS[OP.POP_MARK] = (m) => void m.popMark();
+STEPS[OP.BINGET] = (m, r) => m.get(r.u8());
+STEPS[OP.LONG_BINGET] = (m, r) => m.get(r.u32());
+STEPS[OP.BINPUT] = (m, r) => m.put(r.u8());
+STEPS[OP.LONG_BINPUT] = (m, r) => m.put(r.u32());
+STEPS[OP.MEMOIZE] = (m) => m.put();
+STEPS[OP.FRAME] = (_, r) => frame(r.u64(), r.remaining);
+STEPS[OP.GLOBAL] = (m) => m.global();
+STEPS[OP.STACK_GLOBAL] = (m) => m.stackGlobal();
+STEPS[OP.BINPERSID] = (m) => m.persistentId();
+STEPS[OP.NEWOBJ] = (m) => m.newObject(false);
+STEPS[OP.NEWOBJ_EX] = (m) => m.newObject(true);
+STEPS[OP.REDUCE] = (m) => m.reduce();
+STEPS[OP.BUILD] = (m) => {
+  const state = m.pop();
+  build(m.top(), state);
+};
 
 /** Two's complement, little-endian, no bytes for zero; a number where that is exact. */
 export function decodeLong(bytes: Uint8Array): number | bigint {

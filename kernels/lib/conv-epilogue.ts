@@ -1,0 +1,58 @@
+import { finiteNumber, nonNegativeInteger } from "./check.js";
+
+/** What happens to the accumulated value of a convolution before it is stored. */
+export type ConvEpilogue =
+  | { readonly kind: "none" }
+  /** y = mp_silu(acc * c[n * stride + offset + channel]) */
+  | { readonly kind: "scale_silu"; readonly offset: number; readonly stride: number }
+  /** y = clip(residual * r + acc); clip null: not clipped. Non-finite values pass the clip unchanged. */
+  | { readonly kind: "sum_clip"; readonly residual: number; readonly clip: number | null };
+
+const NUMBERS = { none: 0, scale_silu: 1, sum_clip: 2 } as const;
+
+/** The constant that kernels/lib/conv-epilogue.wgsl switches on. */
+export function epiloguePrelude(epilogue: ConvEpilogue): string {
+  return `const EPILOGUE: u32 = ${NUMBERS[epilogue.kind]}u;`;
+}
+
+export function checkEpilogue(kernel: string, epilogue: ConvEpilogue): void {
+  if (epilogue.kind === "scale_silu") {
+    nonNegativeInteger(kernel, "offset", epilogue.offset);
+    nonNegativeInteger(kernel, "stride", epilogue.stride);
+  } else if (epilogue.kind === "sum_clip") {
+    finiteNumber(kernel, "residual", epilogue.residual);
+    if (epilogue.clip !== null) finiteNumber(kernel, "clip", epilogue.clip);
+  }
+}
+
+/** Values of the uniform members scaleOffset, scaleStride, residual and clip. */
+export function epilogueUniforms(epilogue: ConvEpilogue) {
+  const scaled = epilogue.kind === "scale_silu";
+  const summed = epilogue.kind === "sum_clip";
+  return {
+    scaleOffset: scaled ? epilogue.offset : 0,
+    scaleStride: scaled ? epilogue.stride : 0,
+    residual: summed ? epilogue.residual : 0,
+    clip: summed ? (epilogue.clip ?? 3.4028234663852886e38) : 0,
+  };
+}
+
+/** Float64 epilogue of image n, output channel `channel`; `index` is the element's index in y and r. */
+export function epilogueReference(
+  epilogue: ConvEpilogue,
+  acc: number,
+  n: number,
+  channel: number,
+  index: number,
+  c: ArrayLike<number>,
+  r: ArrayLike<number>,
+): number {
+  if (epilogue.kind === "none") return acc;
+  if (epilogue.kind === "scale_silu") {
+    const v = acc * c[n * epilogue.stride + epilogue.offset + channel]!;
+    return v / (1 + Math.exp(-v)) / 0.596;
+  }
+  const v = epilogue.residual * r[index]! + acc;
+  const clip = epilogue.clip ?? Number.POSITIVE_INFINITY;
+  return Math.min(clip, Math.max(-clip, v));
+}

@@ -1,0 +1,51 @@
+import { grid1d, type Kernel } from "../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../lib/check.js";
+import { POINTS, tiling } from "../lib/winograd.js";
+import source from "./kernel.wgsl.js";
+import { winogradInputReference } from "./reference.js";
+
+export interface WinogradInputParams {
+  readonly batch: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** x [N, C, H, W] to v [36][C][columns] f32, the operand of the 36 matrix products of F(4x4, 3x3). */
+export const winogradInput: Kernel<WinogradInputParams> = {
+  name: "winograd-input",
+  source: [{ file: "kernels/winograd-input/kernel.wgsl", text: source }],
+  check(p) {
+    for (const name of ["batch", "channels", "height", "width"] as const) positiveInteger("winograd-input", name, p[name]);
+    addressable("winograd-input", "x", p.batch, p.channels, p.height, p.width);
+    addressable("winograd-input", "v", POINTS, p.channels, tiling(p.batch, p.height, p.width).columns);
+  },
+  buffers(p) {
+    const { columns } = tiling(p.batch, p.height, p.width);
+    return [
+      { name: "x", access: "read", type: "act", length: p.batch * p.channels * p.height * p.width },
+      { name: "v", access: "write", type: "f32", length: POINTS * p.channels * columns },
+    ];
+  },
+  variant: () => ({ key: "f4", prelude: "" }),
+  uniforms({ batch, channels, height, width }) {
+    return { channels, height, width, ...tiling(batch, height, width) };
+  },
+  grid: (p, _variant, caps) => grid1d(p.channels * tiling(p.batch, p.height, p.width).columns, 64, caps),
+  cost(p, bytesPerAct) {
+    const { columns } = tiling(p.batch, p.height, p.width);
+    return {
+      // 12 lines of 6 adds and 6 multiplies, shared parts counted once.
+      flops: p.channels * columns * 12 * 16,
+      bytes: p.channels * (bytesPerAct * p.batch * p.height * p.width + 4 * POINTS * columns),
+    };
+  },
+  reference: winogradInputReference,
+  cases: [
+    { name: "odd everything", params: { batch: 3, channels: 5, height: 7, width: 9 } },
+    { name: "one pixel", params: { batch: 1, channels: 1, height: 1, width: 1 } },
+    { name: "one column", params: { batch: 2, channels: 3, height: 6, width: 1 } },
+    { name: "whole tiles", params: { batch: 2, channels: 8, height: 16, width: 8 } },
+  ],
+  tolerance: { f32: 1e-6, f16: 1e-6 },
+};

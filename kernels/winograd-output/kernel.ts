@@ -1,0 +1,74 @@
+import { grid1d, type Kernel } from "../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../lib/check.js";
+import clip from "../lib/clip.wgsl.js";
+import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } from "../lib/conv-epilogue.js";
+import epilogue from "../lib/conv-epilogue.wgsl.js";
+import { lanesPrelude } from "../lib/lanes.js";
+import silu from "../lib/mp-silu.wgsl.js";
+import { POINTS, tiling } from "../lib/winograd.js";
+import source from "./kernel.wgsl.js";
+import { winogradOutputReference } from "./reference.js";
+
+export interface WinogradOutputParams {
+  readonly batch: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly epilogue: ConvEpilogue;
+}
+
+/** m [36][C][columns] f32, the 36 matrix products of F(4x4, 3x3), to y [N, C, H, W] with the epilogue applied. */
+export const winogradOutput: Kernel<WinogradOutputParams> = {
+  name: "winograd-output",
+  source: [
+    { file: "kernels/lib/clip.wgsl", text: clip },
+    { file: "kernels/lib/mp-silu.wgsl", text: silu },
+    { file: "kernels/lib/conv-epilogue.wgsl", text: epilogue },
+    { file: "kernels/winograd-output/kernel.wgsl", text: source },
+  ],
+  check(p) {
+    for (const name of ["batch", "channels", "height", "width"] as const) positiveInteger("winograd-output", name, p[name]);
+    checkEpilogue("winograd-output", p.epilogue);
+    addressable("winograd-output", "m", POINTS, p.channels, tiling(p.batch, p.height, p.width).columns);
+    addressable("winograd-output", "y", p.batch, p.channels, p.height, p.width);
+  },
+  buffers(p) {
+    const { columns } = tiling(p.batch, p.height, p.width);
+    const length = p.batch * p.channels * p.height * p.width;
+    return [
+      { name: "m", access: "read", type: "f32", length: POINTS * p.channels * columns },
+      { name: "c", access: "read", type: "f32", length: p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0 },
+      { name: "r", access: "read", type: "act", length: p.epilogue.kind === "sum_clip" ? length : 0 },
+      { name: "y", access: "write", type: "act", length },
+    ];
+  },
+  variant: (p) => ({
+    key: `f4 ${p.epilogue.kind}`,
+    prelude: `${lanesPrelude(1)}${epiloguePrelude(p.epilogue)}`,
+  }),
+  uniforms({ batch, channels, height, width, epilogue }) {
+    return { channels, height, width, ...tiling(batch, height, width), ...epilogueUniforms(epilogue) };
+  },
+  grid: (p, _variant, caps) => grid1d(p.channels * tiling(p.batch, p.height, p.width).tiles, 64, caps),
+  cost(p, bytesPerAct) {
+    const { columns } = tiling(p.batch, p.height, p.width);
+    const operands = p.epilogue.kind === "sum_clip" ? 2 : 1;
+    return {
+      // 10 lines of 8 adds and 6 multiplies.
+      flops: p.channels * columns * 10 * 14,
+      bytes: p.channels * (operands * bytesPerAct * p.batch * p.height * p.width + 4 * POINTS * columns),
+    };
+  },
+  reference: winogradOutputReference,
+  cases: (() => {
+    const base = { batch: 3, channels: 5, height: 7, width: 9, epilogue: { kind: "none" as const } };
+    return [
+      { name: "odd everything", params: base },
+      { name: "one pixel", params: { ...base, batch: 1, channels: 1, height: 1, width: 1 } },
+      { name: "scale and silu", params: { ...base, epilogue: { kind: "scale_silu" as const, offset: 3, stride: 17 } } },
+      { name: "sum and clip", params: { ...base, epilogue: { kind: "sum_clip" as const, residual: 0.7, clip: 1.5 } } },
+      { name: "whole tiles, sum", params: { ...base, height: 8, width: 16, epilogue: { kind: "sum_clip" as const, residual: 0.7, clip: null } } },
+    ];
+  })(),
+  tolerance: { f32: 2e-6, f16: 1e-3 },
+};
