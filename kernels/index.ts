@@ -12,6 +12,7 @@ import { fftSplit } from "./fft-split/kernel.js";
 import { fftUnpack } from "./fft-unpack/kernel.js";
 import { finite } from "./finite/kernel.js";
 import { fourier } from "./fourier/kernel.js";
+import { gemm } from "./gemm/kernel.js";
 import { heunStep } from "./heun-step/kernel.js";
 import { injectNoise } from "./inject-noise/kernel.js";
 import { linear } from "./linear/kernel.js";
@@ -34,6 +35,8 @@ import { spectralFilter } from "./spectral-filter/kernel.js";
 import { spectralProximal } from "./spectral-proximal/kernel.js";
 import { toBytes } from "./to-bytes/kernel.js";
 import { ulaStep } from "./ula-step/kernel.js";
+import { winogradInput } from "./winograd-input/kernel.js";
+import { winogradOutput } from "./winograd-output/kernel.js";
 
 /** Every kernel; contract test, correctness test and microbenchmark run over this list. */
 export const kernels: readonly AnyKernel[] = [
@@ -50,6 +53,7 @@ export const kernels: readonly AnyKernel[] = [
   fftUnpack,
   finite,
   fourier,
+  gemm,
   heunStep,
   injectNoise,
   linear,
@@ -71,6 +75,8 @@ export const kernels: readonly AnyKernel[] = [
   spectralFilter,
   spectralProximal,
   toBytes,
+  winogradInput,
+  winogradOutput,
   ulaStep,
 ];
 
@@ -88,6 +94,7 @@ export {
   fftUnpack,
   finite,
   fourier,
+  gemm,
   heunStep,
   injectNoise,
   linear,
@@ -110,4 +117,6 @@ export {
   spectralProximal,
   toBytes,
   ulaStep,
+  winogradInput,
+  winogradOutput,
 };

@@ -105,8 +105,37 @@ describe("constructor arguments", () => {
 
   it("without a record come from the attributes of the modules and from the tensors", async () => {
     const state = { img_resolution: 2, img_channels: 1, label_dim: 0, sigma_data: 0.25 };
-    const made = await convert(dump(snapshot(network("ncvsd", { kwargs: null, state }))));
-    expect(made.parsed.config).toEqual({ ...TINY_COMPLETE, sigma_data: 0.25, gamma: 0.25, init_sigma: 70 });
+    const blocks = { res_balance: 0.25, attn_balance: 0.3, clip_act: null, resample_filter: [1, 3, 3, 1] };
+    const parts = { label_balance: 0.5, concat_balance: 0.75 };
+    const made = await convert(dump(snapshot(network("ncvsd", { kwargs: null, state, parts, blocks }))));
+    expect(made.parsed.config).toEqual({
+      ...TINY_COMPLETE,
+      ...state,
+      ...parts,
+      ...blocks,
+      gamma: 0.25,
+      init_sigma: 70,
+    });
+  });
+
+  it("without a record and without the attributes have to be given", async () => {
+    const bare = dump(snapshot(network("edm2", { kwargs: null })));
+    await expect(convert(bare)).rejects.toMatchObject({
+      code: "BAD_CHECKPOINT",
+      message: expect.stringContaining("--config"),
+    });
+    expect((await convert(bare, { config: { sigma_data: 1 } })).parsed.config).toEqual({
+      ...TINY_COMPLETE,
+      sigma_data: 1,
+    });
+  });
+
+  it("that blocks do not share cannot be one argument", async () => {
+    const write = (n: number) => network("edm2", { blocks: { clip_act: () => n++ } });
+    await expect(convert(dump(snapshot(write(1))))).rejects.toMatchObject({
+      code: "BAD_CHECKPOINT",
+      message: expect.stringContaining("differ in clip_act"),
+    });
   });
 
   it("yield to an attribute that was changed after construction", async () => {

@@ -94,7 +94,7 @@ export const attention: Kernel<AttentionParams> = {
     { name: "tiny and zero values", params: { batch: 1, heads: 2, headDim: 7, pixels: 40 }, inputs: tiny },
     { name: "8 x 8 pixels", params: { batch: 1, heads: 2, headDim: 64, pixels: 64 } },
   ],
-  tolerance: { f32: 2e-6, f16: 1e-3 },
+  tolerance: { f32: 4e-6, f16: 1e-3 },
 };
 
 /** 33 pixels where every query is plus or minus some keys (which grow by `growth`): logits as large as they can be. */

@@ -16,7 +16,7 @@ export function packRows(
   at = 0,
 ): Float32Array<ArrayBuffer> {
   for (let row = 0; row < rows; row++) {
-    const base = at + ((row >> 3) * packedDepth) * 8 + (row & 7);
+    const base = at + (row >> 3) * packedDepth * 8 + (row & 7);
     for (let k = 0; k < depth; k++) out[base + k * 8] = w[row * depth + k]!;
   }
   return out;

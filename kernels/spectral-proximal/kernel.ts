@@ -24,8 +24,7 @@ export const spectralProximal: Kernel<SpectralProximalParams> = {
       { name: "x", access: "read", type: "f32", length },
       { name: "measured", access: "read", type: "f32", length },
       { name: "z", access: "read", type: "f32", length },
-      { name: "ahead", access: "read", type: "f32", length: 2 * frequencies },
-      { name: "back", access: "read", type: "f32", length: 2 * frequencies },
+      { name: "transfer", access: "read", type: "f32", length: 2 * frequencies },
       { name: "level", access: "read", type: "f32", length: 2 },
       { name: "y", access: "write", type: "f32", length },
     ];
@@ -35,7 +34,7 @@ export const spectralProximal: Kernel<SpectralProximalParams> = {
   grid: ({ planes, frequencies }, _variant, caps) => grid1d(planes * frequencies, 64, caps),
   cost: ({ planes, frequencies }) => ({
     flops: 26 * planes * frequencies,
-    bytes: 32 * planes * frequencies + 16 * frequencies,
+    bytes: 32 * planes * frequencies + 8 * frequencies,
   }),
   reference: spectralProximalReference,
   cases: [

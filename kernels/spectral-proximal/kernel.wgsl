@@ -1,10 +1,10 @@
 // The posterior draw of a circular convolution in the frequency domain, as what must be added to x:
 // likelihood N(y; A x', s^2), prior N(x'; x, rho^2), level = [s, rho], half spectra [planes, frequencies]. With
-// v = 1 / (|H|^2 / s^2 + 1 / rho^2), X' = v (back Y / s^2 + X / rho^2) + sqrt(v) Z and back ahead = |H|^2:
+// the transfer function b of A' and v = 1 / (|b|^2 / s^2 + 1 / rho^2):
 //
-//   X' - X = v / s^2 back (Y - ahead X) + sqrt(v) Z
+//   X' = v (b Y / s^2 + X / rho^2) + sqrt(v) Z,   X' - X = v / s^2 b (Y - conj(b) X) + sqrt(v) Z
 //
-// where s and rho only meet in ratios of positive terms: nothing cancels at frequencies that the blur removes.
+// In the second form nothing cancels at the frequencies that the blur removes.
 struct Params {
   planes: u32,
   frequencies: u32,
@@ -14,10 +14,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<vec2f>;
 @group(0) @binding(2) var<storage, read> measured: array<vec2f>;
 @group(0) @binding(3) var<storage, read> z: array<vec2f>;
-@group(0) @binding(4) var<storage, read> ahead: array<vec2f>;
-@group(0) @binding(5) var<storage, read> back: array<vec2f>;
-@group(0) @binding(6) var<storage, read> level: array<f32>;
-@group(0) @binding(7) var<storage, read_write> y: array<vec2f>;
+@group(0) @binding(4) var<storage, read> transfer: array<vec2f>;
+@group(0) @binding(5) var<storage, read> level: array<f32>;
+@group(0) @binding(6) var<storage, read_write> y: array<vec2f>;
 
 fn multiply(a: vec2f, b: vec2f) -> vec2f {
   return vec2f(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
@@ -33,11 +32,10 @@ fn main(
   if (i >= p.planes * p.frequencies) {
     return;
   }
-  let f = i % p.frequencies;
-  let b = back[f];
+  let b = transfer[i % p.frequencies];
   let ratio = level[1] / level[0];
   // v = rho^2 / spread, v / s^2 = ratio^2 / spread
   let spread = 1.0 + ratio * ratio * dot(b, b);
-  let correction = multiply(b, measured[i] - multiply(ahead[f], x[i]));
+  let correction = multiply(b, measured[i] - multiply(vec2f(b.x, -b.y), x[i]));
   y[i] = (ratio * ratio / spread) * correction + (level[1] / sqrt(spread)) * z[i];
 }

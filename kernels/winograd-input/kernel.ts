@@ -16,7 +16,8 @@ export const winogradInput: Kernel<WinogradInputParams> = {
   name: "winograd-input",
   source: [{ file: "kernels/winograd-input/kernel.wgsl", text: source }],
   check(p) {
-    for (const name of ["batch", "channels", "height", "width"] as const) positiveInteger("winograd-input", name, p[name]);
+    for (const name of ["batch", "channels", "height", "width"] as const)
+      positiveInteger("winograd-input", name, p[name]);
     addressable("winograd-input", "x", p.batch, p.channels, p.height, p.width);
     addressable("winograd-input", "v", POINTS, p.channels, tiling(p.batch, p.height, p.width).columns);
   },

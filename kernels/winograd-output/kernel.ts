@@ -27,7 +27,8 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
     { file: "kernels/winograd-output/kernel.wgsl", text: source },
   ],
   check(p) {
-    for (const name of ["batch", "channels", "height", "width"] as const) positiveInteger("winograd-output", name, p[name]);
+    for (const name of ["batch", "channels", "height", "width"] as const)
+      positiveInteger("winograd-output", name, p[name]);
     checkEpilogue("winograd-output", p.epilogue);
     addressable("winograd-output", "m", POINTS, p.channels, tiling(p.batch, p.height, p.width).columns);
     addressable("winograd-output", "y", p.batch, p.channels, p.height, p.width);
@@ -37,7 +38,12 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
     const length = p.batch * p.channels * p.height * p.width;
     return [
       { name: "m", access: "read", type: "f32", length: POINTS * p.channels * columns },
-      { name: "c", access: "read", type: "f32", length: p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0 },
+      {
+        name: "c",
+        access: "read",
+        type: "f32",
+        length: p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0,
+      },
       { name: "r", access: "read", type: "act", length: p.epilogue.kind === "sum_clip" ? length : 0 },
       { name: "y", access: "write", type: "act", length },
     ];
@@ -67,7 +73,10 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
       { name: "one pixel", params: { ...base, batch: 1, channels: 1, height: 1, width: 1 } },
       { name: "scale and silu", params: { ...base, epilogue: { kind: "scale_silu" as const, offset: 3, stride: 17 } } },
       { name: "sum and clip", params: { ...base, epilogue: { kind: "sum_clip" as const, residual: 0.7, clip: 1.5 } } },
-      { name: "whole tiles, sum", params: { ...base, height: 8, width: 16, epilogue: { kind: "sum_clip" as const, residual: 0.7, clip: null } } },
+      {
+        name: "whole tiles, sum",
+        params: { ...base, height: 8, width: 16, epilogue: { kind: "sum_clip" as const, residual: 0.7, clip: null } },
+      },
     ];
   })(),
   tolerance: { f32: 2e-6, f16: 1e-3 },

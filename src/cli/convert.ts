@@ -102,22 +102,17 @@ function describe(name: string, snapshot: Snapshot, extra: ConvertOptions["confi
   for (const [key, { dtype, shape, byteLength }] of snapshot.tensors) {
     tensors.set(key, { name: key, dtype, shape, byteLength, file: name });
   }
-  const { architecture } = snapshot;
-  // What --config says wins: whoever gives it has a reason.
-  const known = snapshot.arguments || extra ? { ...snapshot.arguments, ...extra } : undefined;
-  const metadata: Record<string, string> = { format: "pt", architecture };
-  if (known) metadata.config = JSON.stringify(known);
-  let config: NetworkConfig;
-  try {
-    ({ config } = parseConfig({ name, metadata, tensors }));
-  } catch (error) {
-    if (known || !(error instanceof NcvsdError)) throw error;
+  const { architecture, arguments: known, complete } = snapshot;
+  if (!complete && !extra) {
     throw new NcvsdError(
       "BAD_CHECKPOINT",
       `'${name}' holds tensors without the constructor arguments of their network: give them with --config, as JSON (--config '{}' means the reference's defaults)`,
-      { cause: error },
     );
   }
+  const metadata: Record<string, string> = { format: "pt", architecture };
+  // What --config says wins: whoever gives it has a reason.
+  metadata.config = JSON.stringify({ ...known, ...extra });
+  const { config } = parseConfig({ name, metadata, tensors });
   validateTensors({ name, tensors }, architecture, config);
   metadata.config = JSON.stringify(config);
   if (snapshot.encoder) metadata.encoder = JSON.stringify(snapshot.encoder);

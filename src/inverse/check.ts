@@ -15,7 +15,8 @@ export function checkShape(operator: string, shape: unknown): ImageShape {
 }
 
 export function checkInteger(operator: string, name: string, value: unknown, least: number): number {
-  if (!Number.isInteger(value) || (value as number) < least) bad(`${operator}: ${name} must be an integer of at least ${least}, got ${String(value)}.`);
+  if (!Number.isInteger(value) || (value as number) < least)
+    bad(`${operator}: ${name} must be an integer of at least ${least}, got ${String(value)}.`);
   return value as number;
 }
 
@@ -29,7 +30,8 @@ export function checkPositive(operator: string, name: string, value: unknown): n
 
 export function checkFinite(operator: string, name: string, values: ArrayLike<number>): void {
   for (let i = 0; i < values.length; i++) {
-    if (!Number.isFinite(values[i])) bad(`${operator}: ${name} holds ${values[i]} at index ${i}: every value must be finite.`);
+    if (!Number.isFinite(values[i]))
+      bad(`${operator}: ${name} holds ${values[i]} at index ${i}: every value must be finite.`);
   }
 }
 

@@ -56,17 +56,18 @@ export interface FftLines {
   readonly inverse: boolean;
 }
 
-/** The unnormalised DFT along the middle axis of complex data [outer, length, inner]. */
-export function fft(stage: StageGraph, name: string, x: Tensor, lines: FftLines): Tensor {
-  const twiddles = () => stage.table(`twiddles ${lines.length}`, () => fftTwiddles(lines.length));
+/** The unnormalised DFT along the middle axis of complex data [outer, length, inner]; a length of 1 leaves x as it is. */
+export function fft(stage: StageGraph, name: string, x: Tensor, lines: FftLines, to?: Tensor): Tensor {
+  const radices = fftRadices(lines.length);
   let value = x;
   let done = 1;
-  for (const radix of fftRadices(lines.length)) {
+  radices.forEach((radix, pass) => {
+    const twiddles = stage.table(`twiddles ${lines.length}`, () => fftTwiddles(lines.length));
     const params = { ...lines, radix, done };
-    const inputs = { x: value, twiddles: twiddles() };
-    value = stage.graph.run(`${name} ${done}`, fftPass, params, inputs, { y: x.shape }).y;
+    const y = pass === radices.length - 1 ? (to ?? x.shape) : x.shape;
+    value = stage.graph.run(`${name} ${done}`, fftPass, params, { x: value, twiddles }, { y }).y;
     done *= radix;
-  }
+  });
   return value;
 }
 
@@ -88,8 +89,23 @@ export function frequencies({ rows, columns }: Pick<Frame, "rows" | "columns">):
   return rows * (Math.floor(columns / 2) + 1);
 }
 
-/** Half spectra of real images; on the image v -> factor v + offset first, the frame stays 0. */
-export function realFft2(stage: StageGraph, name: string, x: Tensor, frame: Frame, factor = 1, offset = 0): Tensor {
+export interface RealFftOptions {
+  /** v -> factor v + offset on the image first; the frame stays 0. */
+  readonly factor?: number;
+  readonly offset?: number;
+  /** Where to put the spectra; default: a new activation. */
+  readonly to?: Tensor;
+}
+
+/** Half spectra of real images. */
+export function realFft2(
+  stage: StageGraph,
+  name: string,
+  x: Tensor,
+  frame: Frame,
+  options: RealFftOptions = {},
+): Tensor {
+  const { factor = 1, offset = 0, to } = options;
   const { planes, height, width, rows, columns, top, left } = frame;
   const lines = planes * Math.ceil(height / 2);
   const half = Math.floor(columns / 2) + 1;
@@ -98,8 +114,9 @@ export function realFft2(stage: StageGraph, name: string, x: Tensor, frame: Fram
   const packed = graph.run(`${name} pack`, fftPack, packing, { x }, { y: [lines, columns, 2] }).y;
   const inRows = fft(stage, `${name} rows`, packed, { outer: lines, length: columns, inner: 1, inverse: false });
   const splitting = { planes, height, columns, rows, top };
-  const split = graph.run(`${name} split`, fftSplit, splitting, { x: inRows }, { y: [planes, rows, half, 2] }).y;
-  return fft(stage, `${name} columns`, split, { outer: planes, length: rows, inner: half, inverse: false });
+  const y = rows === 1 && to ? to : [planes, rows, half, 2];
+  const split = graph.run(`${name} split`, fftSplit, splitting, { x: inRows }, { y }).y;
+  return fft(stage, `${name} columns`, split, { outer: planes, length: rows, inner: half, inverse: false }, to);
 }
 
 /** Images from half spectra, cut out of the frame: `to` = [base +] factor * the unnormalised inverse DFT. */
@@ -116,7 +133,12 @@ export function inverseRealFft2(
   const lines = planes * Math.ceil(height / 2);
   const half = Math.floor(columns / 2) + 1;
   const { graph } = stage;
-  const inColumns = fft(stage, `${name} columns`, spectrum, { outer: planes, length: rows, inner: half, inverse: true });
+  const inColumns = fft(stage, `${name} columns`, spectrum, {
+    outer: planes,
+    length: rows,
+    inner: half,
+    inverse: true,
+  });
   const joining = { planes, height, columns, rows, top };
   const joined = graph.run(`${name} join`, fftJoin, joining, { x: inColumns }, { y: [lines, columns, 2] }).y;
   const inRows = fft(stage, `${name} rows`, joined, { outer: lines, length: columns, inner: 1, inverse: true });

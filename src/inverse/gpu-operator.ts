@@ -42,7 +42,11 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
   const measured = volume(measurementShape);
   const idle: Session[] = [];
 
-  const evaluate = async (kind: Kind, batch: number, fill: (session: Session, stage: OpenStage) => void | Promise<void>) => {
+  const evaluate = async (
+    kind: Kind,
+    batch: number,
+    fill: (session: Session, stage: OpenStage) => void | Promise<void>,
+  ) => {
     const at = idle.findIndex((s) => s.batch === batch);
     const session = at >= 0 ? idle.splice(at, 1)[0]! : new Session(gpu, graphs, batch);
     try {
@@ -69,7 +73,8 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
   const images = (what: string, x: Float32Array) => countOf(`${name}: ${what}`, x, image, shape);
   const measurements = (y: Float32Array, batch?: number) => {
     const found = countOf(`${name}: y`, y, measured, measurementShape);
-    if (batch !== undefined && found !== batch) bad(`${name}: y holds ${found} measurements for ${batch} images: they must agree.`);
+    if (batch !== undefined && found !== batch)
+      bad(`${name}: y holds ${found} measurements for ${batch} images: they must agree.`);
     return found;
   };
 
@@ -87,7 +92,8 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
       for (const session of idle.splice(0)) session.release();
     },
   };
-  if (graphs.adjoint) operator.adjoint = (y) => promised(() => evaluate("adjoint", measurements(y), (s) => gpu.write(s.y, y)));
+  if (graphs.adjoint)
+    operator.adjoint = (y) => promised(() => evaluate("adjoint", measurements(y), (s) => gpu.write(s.y, y)));
   if (graphs.gradient) {
     operator.energyGradient = ({ x, y }) =>
       promised(() => {
@@ -106,7 +112,8 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
         measurements(y, batch);
         checkPositive(name, "sigma", sigma);
         checkPositive(name, "rho", rho);
-        if (noise && images("noise", noise) !== batch) bad(`${name}: noise must have the ${x.length} values of x, got ${noise.length}.`);
+        if (noise && images("noise", noise) !== batch)
+          bad(`${name}: noise must have the ${x.length} values of x, got ${noise.length}.`);
         return evaluate("proximal", batch, async (s, stage) => {
           gpu.write(s.x, x);
           gpu.write(s.y, y);

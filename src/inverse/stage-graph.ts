@@ -18,7 +18,7 @@ export class StageGraph {
   readonly #shapes: InputShapes;
   readonly #tensors = new Map<string, Tensor>();
   readonly #tables = new Map<string, { tensor: Tensor; values: Float32Array | Uint32Array }>();
-  #prepared: { stage: StageGraph; tensor: Tensor; here: Tensor } | undefined;
+  #prepared: StageGraph | undefined;
 
   constructor(batch: number, shapes: InputShapes) {
     this.batch = batch;
@@ -45,22 +45,19 @@ export class StageGraph {
     return entry.tensor;
   }
 
-  /** Something computed from y, once per measurement. A stage has at most one. */
-  prepared(build: (stage: StageGraph) => Tensor): Tensor {
-    const stage = new StageGraph(this.batch, this.#shapes);
-    const tensor = build(stage);
-    stage.graph.kept.add(tensor);
-    const here = this.graph.external("prepared", tensor.shape);
-    this.#prepared = { stage, tensor, here };
-    return here;
+  /** Something computed from y, once per measurement: `build` must put it into `to`. A stage has at most one. */
+  prepared(shape: readonly number[], build: (stage: StageGraph, to: Tensor) => void): Tensor {
+    this.#prepared = new StageGraph(this.batch, this.#shapes);
+    build(this.#prepared, this.#prepared.out(shape));
+    return this.graph.external("prepared", shape);
   }
 
   /** Plans and allocates; `buffers` are the inputs that someone else owns. */
   async open(gpu: Gpu, label: string, buffers: ReadonlyMap<string, GPUBuffer>): Promise<OpenStage> {
     const externals = new Map(buffers);
-    const preparation = await this.#prepared?.stage.open(gpu, `${label} (measurement)`, buffers);
+    const preparation = await this.#prepared?.open(gpu, `${label} (measurement)`, buffers);
     try {
-      if (preparation) externals.set("prepared", preparation.program.buffer(this.#prepared!.tensor));
+      if (preparation) externals.set("prepared", preparation.buffer("out")!);
       const program = await Program.create(gpu, { label, graph: this.graph, externals });
       for (const { tensor, values } of this.#tables.values()) gpu.write(program.buffer(tensor), values);
       return new OpenStage(program, preparation, this.#tensors);

@@ -144,8 +144,10 @@ export interface SnapshotOptions {
   /** `_init_kwargs` of the network; null: no persistence record at all. */
   kwargs?: Record<string, Py> | null;
   args?: readonly Py[];
-  /** More attributes of the network's state. */
+  /** More attributes of the network's state, of the state of its parts, and of its blocks (a function is asked each time). */
   state?: Record<string, Py>;
+  parts?: Record<string, Py>;
+  blocks?: Record<string, Py | (() => Py)>;
 }
 
 /** The module tree of a state_dict, every module persistent but for module dicts, as the reference's are. */
@@ -153,7 +155,8 @@ function moduleTree(
   className: string,
   tensors: ReadonlyMap<string, { shape: readonly number[]; data: Uint8Array }>,
   write: NonNullable<SnapshotOptions["write"]>,
-  more: Record<string, Py>,
+  more: (path: string) => Record<string, Py>,
+  path = "",
 ): Py {
   const own: Record<string, Py> = {};
   const children = new Map<string, Map<string, { shape: readonly number[]; data: Uint8Array }>>();
@@ -167,7 +170,9 @@ function moduleTree(
   }
   // freqs and phases are buffers, everything else is a parameter; beside them one buffer that is not saved.
   const isBuffer = "freqs" in own;
-  const modules = [...children].map(([name, child]) => [name, moduleTree("Module", child, write, {})] as const);
+  const modules = [...children].map(([name, child]) => {
+    return [name, moduleTree("Module", child, write, more, `${path}/${name}`)] as const;
+  });
   return persistent(className, {
     training: false,
     _parameters: orderedDict(
@@ -177,7 +182,7 @@ function moduleTree(
     _non_persistent_buffers_set: { set: isBuffer ? ["scratch"] : [] },
     _backward_hooks: orderedDict(),
     _modules: orderedDict({ ...Object.fromEntries(modules), nothing: null }),
-    ...more,
+    ...more(path),
   });
 }
 
@@ -186,10 +191,15 @@ export function network(architecture: "edm2" | "ncvsd", options: SnapshotOptions
   const { kwargs = TINY, args = [], state = {} } = options;
   const write = options.write ?? ((_name, shape, data) => tensor(storage("F32", data), 0, shape));
   const record: Record<string, Py> = kwargs ? { _init_args: tuple(...args), _init_kwargs: dict(kwargs) } : {};
-  const tree = moduleTree(architecture === "edm2" ? "Precond" : "PrecondCondition", tinyTensors(architecture), write, {
-    ...state,
-    ...record,
-  });
+  const attributes = (path: string): Record<string, Py> => {
+    if (path === "") return { ...state, ...record };
+    if (/^\/(unet|ctrl|enc|dec)$/.test(path)) return options.parts ?? {};
+    if (!/\/\d+x\d+_(block|in|up|down)\d*$/.test(path)) return {};
+    const entries = Object.entries(options.blocks ?? {});
+    return Object.fromEntries(entries.map(([name, value]) => [name, typeof value === "function" ? value() : value]));
+  };
+  const className = architecture === "edm2" ? "Precond" : "PrecondCondition";
+  const tree = moduleTree(className, tinyTensors(architecture), write, attributes);
   if (architecture === "edm2") return tree;
   const around = { _parameters: orderedDict(), _modules: orderedDict({ model: tree }), init_sigma: 70, gamma: 0.25 };
   return instance("training.networks_edm2", "GenerativeDenoiser", dict(around));

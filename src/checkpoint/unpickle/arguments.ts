@@ -18,14 +18,20 @@ const NETWORK_ATTRIBUTES = ["img_resolution", "img_channels", "label_dim", "sigm
 const PART_ATTRIBUTES = ["label_balance", "concat_balance"];
 const BLOCK_ATTRIBUTES = ["res_balance", "attn_balance", "clip_act", "resample_filter"];
 
+/** Attributes that stand in for a record: without all of them, what the network computes would be a guess. */
+const NEEDED = ["sigma_data", ...PART_ATTRIBUTES, ...BLOCK_ATTRIBUTES];
+
 /**
  * The constructor arguments of the network. First what `torch_utils.persistence` recorded of the constructor's call;
- * over that the attributes of the live modules, because it is those that the network computed with.
+ * over that the attributes of the live modules, because it is those that the network computed with. `complete`: what is
+ * absent has the reference's default; otherwise it is not known.
  * @throws PickleError if the record cannot be read, or if blocks differ in what is one argument.
  */
-export async function networkArguments(network: ModuleRecord): Promise<Arguments> {
+export async function networkArguments(network: ModuleRecord): Promise<{ values: Arguments; complete: boolean }> {
   const recorded = await recordedArguments(network.state);
-  return { ...recorded, ...(await liveArguments(network, recorded === undefined)) };
+  const live = await liveArguments(network, recorded === undefined);
+  const complete = recorded !== undefined || NEEDED.every((name) => name in live);
+  return { values: { ...recorded, ...live }, complete };
 }
 
 async function recordedArguments(state: PyDict): Promise<Arguments | undefined> {

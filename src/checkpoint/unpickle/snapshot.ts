@@ -23,8 +23,10 @@ export interface Snapshot {
   readonly architecture: "edm2" | "ncvsd";
   /** Class of the network, or "state_dict" if the file holds its tensors only. */
   readonly className: string;
-  /** Constructor arguments, unchecked, under the reference's names; undefined if the file does not tell. */
-  readonly arguments: Arguments | undefined;
+  /** Constructor arguments that the file tells, unchecked, under the reference's names. */
+  readonly arguments: Arguments;
+  /** True if arguments that are absent have the reference's defaults; false if they are just not known. */
+  readonly complete: boolean;
   /** By state_dict names, without the prefix of any module around the network. */
   readonly tensors: ReadonlyMap<string, SnapshotTensor>;
   /** What the snapshot says of the encoder of a latent model: class_name, vae_name, and per channel scale and bias. */
@@ -66,11 +68,12 @@ export async function readSnapshot(source: ByteSource): Promise<Snapshot> {
         chunks: () => chunks(source, located),
       });
     }
-    const args = found.network && { ...(await networkArguments(found.network)), ...found.wrapper };
+    const args = found.network && (await networkArguments(found.network));
     return {
       architecture: found.architecture,
       className: found.network?.className ?? "state_dict",
-      arguments: args,
+      arguments: { ...args?.values, ...found.wrapper },
+      complete: args?.complete ?? false,
       tensors,
       encoder: await encoderOf(root),
     };

@@ -1,0 +1,129 @@
+import { type Caps, grid1d, type Kernel, type Variant } from "../../src/gpu/contract.js";
+import { addressable, multipleOf, oneOf, positiveInteger } from "../lib/check.js";
+import clip from "../lib/clip.wgsl.js";
+import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } from "../lib/conv-epilogue.js";
+import epilogue from "../lib/conv-epilogue.wgsl.js";
+import { lanesPrelude } from "../lib/lanes.js";
+import silu from "../lib/mp-silu.wgsl.js";
+import { packedLength } from "../lib/packed-weight.js";
+import { cases } from "./cases.js";
+import source from "./kernel.wgsl.js";
+import plain from "./plain.wgsl.js";
+import { gemmReference } from "./reference.js";
+import { subgroupSource } from "./subgroup.js";
+import tiled from "./tiled.wgsl.js";
+
+export interface GemmParams {
+  /** Products with a weight of their own: 36 for Winograd, 1 for a 1x1 convolution. */
+  readonly groups: number;
+  /** Products that share a weight: the batch of a 1x1 convolution. */
+  readonly images: number;
+  /** Output channels. */
+  readonly rows: number;
+  /** Input channels. */
+  readonly depth: number;
+  /** Pixels or tiles, a multiple of 4. */
+  readonly columns: number;
+  /** Type of x, r and y; the weight is always of the storage type. */
+  readonly type: "f32" | "act";
+  readonly epilogue: ConvEpilogue;
+}
+
+/** The depth of the packed weight: even, since some variants take two k per turn. */
+export function packedDepth(depth: number): number {
+  return depth + (depth % 2);
+}
+
+/** Elements of the packed weight of all groups. */
+export function gemmWeightLength(groups: number, rows: number, depth: number): number {
+  return groups * packedLength(rows, packedDepth(depth));
+}
+
+interface Family {
+  readonly kind: "subgroup" | "plain" | "tiled";
+  /** Rows and quads of a workgroup's tile. */
+  readonly rows: number;
+  readonly lanes: number;
+}
+
+/** On a GPU tiles in workgroup memory; in software one subgroup per workgroup where its size is certain. */
+function family(p: GemmParams, caps: Caps): Family {
+  if (!caps.software) return { kind: "tiled", rows: 64, lanes: 16 };
+  const lanes = caps.subgroupMinSize;
+  if (!caps.subgroups || lanes !== caps.subgroupMaxSize || lanes < 8 || lanes > 32)
+    return { kind: "plain", rows: 8, lanes: 64 };
+  return { kind: "subgroup", lanes, rows: p.rows > 8 ? 32 : 8 };
+}
+
+/** y[g, i] = w[g] x[g, i] with an epilogue: 1x1 convolutions, and the products of Winograd convolutions. */
+export const gemm: Kernel<GemmParams> = {
+  name: "gemm",
+  source: [
+    { file: "kernels/lib/clip.wgsl", text: clip },
+    { file: "kernels/lib/mp-silu.wgsl", text: silu },
+    { file: "kernels/lib/conv-epilogue.wgsl", text: epilogue },
+    { file: "kernels/gemm/kernel.wgsl", text: source },
+  ],
+  check(p) {
+    for (const name of ["groups", "images", "rows", "depth", "columns"] as const)
+      positiveInteger("gemm", name, p[name]);
+    multipleOf("gemm", "columns", p.columns, 4);
+    oneOf("gemm", "type", p.type, ["f32", "act"]);
+    checkEpilogue("gemm", p.epilogue);
+    addressable("gemm", "x", p.groups, p.images, p.depth, p.columns);
+    addressable("gemm", "y", p.groups, p.images, p.rows, p.columns);
+  },
+  buffers(p) {
+    const products = p.groups * p.images * p.columns;
+    const { epilogue } = p;
+    return [
+      { name: "x", access: "read", type: p.type, length: products * p.depth },
+      { name: "w", access: "read", type: "act", length: gemmWeightLength(p.groups, p.rows, p.depth) },
+      {
+        name: "c",
+        access: "read",
+        type: "f32",
+        length: epilogue.kind === "scale_silu" ? p.images * epilogue.stride : 0,
+      },
+      { name: "r", access: "read", type: p.type, length: epilogue.kind === "sum_clip" ? products * p.rows : 0 },
+      { name: "y", access: "write", type: p.type, length: products * p.rows },
+    ];
+  },
+  variant(p, caps): Variant {
+    const loop = family(p, caps);
+    // In f32 both types are the same: one pipeline.
+    const type = caps.precision === "f16" && p.type === "f32" ? "f32" : "S";
+    const common = `alias X = ${type};\n${lanesPrelude(4)}${epiloguePrelude(p.epilogue)}\n`;
+    if (loop.kind !== "subgroup") {
+      const text = loop.kind === "plain" ? plain : tiled;
+      return { key: `${loop.kind} ${type} ${p.epilogue.kind}`, prelude: common + text };
+    }
+    return {
+      key: `subgroup ${loop.lanes}x${loop.rows} ${type} ${p.epilogue.kind}`,
+      prelude: common + subgroupSource(loop.lanes, loop.rows),
+      needs: ["subgroups"],
+    };
+  },
+  uniforms(p) {
+    const { groups, images, rows, depth, columns, epilogue } = p;
+    const shape = { groups, images, rows, depth, packedDepth: packedDepth(depth), quads: columns / 4 };
+    return { ...shape, ...epilogueUniforms(epilogue) };
+  },
+  grid(p, _variant, caps) {
+    const loop = family(p, caps);
+    const quads = (p.images * p.columns) / 4;
+    if (loop.kind === "plain") return grid1d(p.groups * Math.ceil(p.rows / 8) * quads, 64, caps);
+    return grid1d(p.groups * Math.ceil(p.rows / loop.rows) * Math.ceil(quads / loop.lanes), 1, caps);
+  },
+  cost(p, bytesPerAct) {
+    const products = p.groups * p.images * p.columns;
+    const operands = p.depth + p.rows * (p.epilogue.kind === "sum_clip" ? 2 : 1);
+    return {
+      flops: 2 * products * p.rows * p.depth,
+      bytes: (p.type === "f32" ? 4 : bytesPerAct) * products * operands + bytesPerAct * p.groups * p.rows * p.depth,
+    };
+  },
+  reference: gemmReference,
+  cases: cases(),
+  tolerance: { f32: 2e-6, f16: 1e-3 },
+};

@@ -1,0 +1,43 @@
+// Eight rows of one quad per invocation, loads straight from the buffers: correct on every adapter.
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) nwg: vec3u,
+  @builtin(local_invocation_index) lid: u32,
+) {
+  let total = p.images * p.quads;
+  let rowGroups = (p.rows + 7u) / 8u;
+  let t = (wid.y * nwg.x + wid.x) * 64u + lid;
+  if (t >= total * rowGroups * p.groups) {
+    return;
+  }
+  let column = t % total;
+  let rowGroup = (t / total) % rowGroups;
+  let group = t / (total * rowGroups);
+  let image = column / p.quads;
+  let product = group * p.images + image;
+  var xi = product * p.depth * p.quads + column % p.quads;
+  var wi = (group * rowGroups + rowGroup) * p.packedDepth * 2u;
+  var acc: array<vec4f, 8>;
+  for (var k = 0u; k < p.depth; k++) {
+    let v = vec4f(x[xi]);
+    let a = vec4f(w[wi]);
+    let b = vec4f(w[wi + 1u]);
+    acc[0] += a.x * v;
+    acc[1] += a.y * v;
+    acc[2] += a.z * v;
+    acc[3] += a.w * v;
+    acc[4] += b.x * v;
+    acc[5] += b.y * v;
+    acc[6] += b.z * v;
+    acc[7] += b.w * v;
+    xi += p.quads;
+    wi += 2u;
+  }
+  for (var i = 0u; i < 8u; i++) {
+    let row = rowGroup * 8u + i;
+    if (row < p.rows) {
+      put((product * p.rows + row) * p.quads + column % p.quads, acc[i], image, row);
+    }
+  }
+}
