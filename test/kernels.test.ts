@@ -85,3 +85,29 @@ for (const precision of ["f32", "f16"] as const satisfies readonly Precision[]) 
     }
   });
 }
+
+describe("a grid folded into two dimensions", () => {
+  let gpu: Gpu;
+  beforeAll(async () => {
+    gpu = await openTestGpu();
+    // As if the device allowed 3 workgroups in a row: past 65,535 workgroups this is what happens on every device.
+    Object.assign(gpu, { caps: { ...gpu.caps, maxWorkgroupsPerDimension: 3 } });
+  });
+  afterAll(() => gpu.close());
+
+  for (const kernel of kernels) {
+    it(kernel.name, async () => {
+      const variants = new Map(kernel.cases.map((test) => [kernel.variant(test.params, gpu.caps).key, test]));
+      for (const test of variants.values()) {
+        const run = await prepareKernel(gpu, kernel, test);
+        await run.program.run();
+        const reference = kernel.reference(test.params, run.inputs);
+        for (const [name, out] of Object.entries(await run.outputs())) {
+          const error = out instanceof Uint32Array ? Number(out.some((v, i) => v !== reference[name]![i])) : relativeError(out, reference[name]!);
+          expect(error, `${test.name}: ${name}`).toBeLessThanOrEqual(kernel.tolerance.f32);
+        }
+        run.program.destroy();
+      }
+    });
+  }
+});

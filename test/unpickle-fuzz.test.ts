@@ -102,6 +102,7 @@ it(`${RUNS} mutated snapshots convert or are refused, each in bounded time and m
   timeout: RUNS * 20 + 60_000,
 }, async () => {
   const random = generator(SEED);
+  const rssBefore = process.resourceUsage().maxRSS;
   const originals = bases();
   const counts = { converted: 0, refused: 0 };
   const messages = new Set<string>();
@@ -127,6 +128,8 @@ it(`${RUNS} mutated snapshots convert or are refused, each in bounded time and m
     slowest = Math.max(slowest, Math.min(performance.now() - start, (user + system) / 1000));
   }
   expect(slowest).toBeLessThan(1000);
+  // Kilobytes, of the whole test process.
+  expect(process.resourceUsage().maxRSS - rssBefore).toBeLessThan(500_000);
   // The mutants reach both ends, and many different checks: a fuzzer that dies at the first byte would prove nothing.
   expect(counts.converted).toBeGreaterThan(RUNS / 20);
   expect(counts.refused).toBeGreaterThan(RUNS / 4);

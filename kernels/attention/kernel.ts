@@ -21,7 +21,7 @@ const QUERIES = 32;
 
 /** Channels an invocation sums up: a workgroup covers eight times as many. */
 function channelsPerInvocation(headDim: number): number {
-  return [2, 4, 8].find((channels) => 8 * channels >= headDim) ?? 16;
+  return [2, 4].find((channels) => 8 * channels >= headDim) ?? 8;
 }
 
 function tiles({ batch, heads, headDim, pixels }: AttentionParams) {

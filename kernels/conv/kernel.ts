@@ -2,16 +2,13 @@ import type { Case, Kernel } from "../../src/gpu/contract.js";
 import { grid1d } from "../../src/gpu/contract.js";
 import { addressable, oneOf, positiveInteger } from "../lib/check.js";
 import clip from "../lib/clip.wgsl.js";
+import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } from "../lib/conv-epilogue.js";
+import epilogue from "../lib/conv-epilogue.wgsl.js";
+import { lanesPrelude } from "../lib/lanes.js";
+import silu from "../lib/mp-silu.wgsl.js";
+import { packedLength, packRows } from "../lib/packed-weight.js";
 import source from "./kernel.wgsl.js";
 import { convReference } from "./reference.js";
-
-/** What happens to the accumulated value before it is stored. */
-export type ConvEpilogue =
-  | { readonly kind: "none" }
-  /** y = mp_silu(acc * c[n * stride + offset + channel]) */
-  | { readonly kind: "scale_silu"; readonly offset: number; readonly stride: number }
-  /** y = clip(residual * r + acc); clip null: not clipped. Non-finite values pass the clip unchanged. */
-  | { readonly kind: "sum_clip"; readonly residual: number; readonly clip: number | null };
 
 export interface ConvParams {
   readonly batch: number;
@@ -25,24 +22,20 @@ export interface ConvParams {
 
 /** Elements of the packed weight: [ceil(outChannels / 8)][inChannels * kernel^2][8]. */
 export function packedWeightLength(outChannels: number, inChannels: number, kernel: number): number {
-  return Math.ceil(outChannels / 8) * inChannels * kernel * kernel * 8;
+  return packedLength(outChannels, inChannels * kernel * kernel);
 }
 
 /** Packs [outChannels, inChannels, kernel, kernel] for the kernel. */
 export function packConvWeight(w: ArrayLike<number>, outChannels: number, fanIn: number): Float32Array<ArrayBuffer> {
-  const packed = new Float32Array(Math.ceil(outChannels / 8) * fanIn * 8);
-  for (let o = 0; o < outChannels; o++) {
-    for (let k = 0; k < fanIn; k++) packed[((o >> 3) * fanIn + k) * 8 + (o & 7)] = w[o * fanIn + k]!;
-  }
-  return packed;
+  return packRows(w, outChannels, fanIn);
 }
-
-const EPILOGUES = { none: 0, scale_silu: 1, sum_clip: 2 } as const;
 
 export const conv: Kernel<ConvParams> = {
   name: "conv",
   source: [
     { file: "kernels/lib/clip.wgsl", text: clip },
+    { file: "kernels/lib/mp-silu.wgsl", text: silu },
+    { file: "kernels/lib/conv-epilogue.wgsl", text: epilogue },
     { file: "kernels/conv/kernel.wgsl", text: source },
   ],
   check(p) {
@@ -50,6 +43,7 @@ export const conv: Kernel<ConvParams> = {
       positiveInteger("conv", name, p[name]);
     }
     oneOf("conv", "kernel", p.kernel, [1, 3]);
+    checkEpilogue("conv", p.epilogue);
     addressable("conv", "x", p.batch, p.inChannels, p.height, p.width);
     addressable("conv", "y", p.batch, p.outChannels, p.height, p.width);
   },
@@ -69,14 +63,12 @@ export const conv: Kernel<ConvParams> = {
     ];
   },
   variant(p) {
-    const epilogue = EPILOGUES[p.epilogue.kind];
     return {
       key: `direct k${p.kernel} ${p.epilogue.kind}`,
-      prelude: `alias F = f32;\nalias U = u32;\nconst KERNEL: u32 = ${p.kernel}u;\nconst EPILOGUE: u32 = ${epilogue}u;`,
+      prelude: `${lanesPrelude(1)}const KERNEL: u32 = ${p.kernel}u;\n${epiloguePrelude(p.epilogue)}`,
     };
   },
   uniforms(p) {
-    const { epilogue } = p;
     // A 1x1 convolution sees the image as one row, so that every quad is full.
     const flat = p.kernel === 1;
     return {
@@ -85,10 +77,7 @@ export const conv: Kernel<ConvParams> = {
       outChannels: p.outChannels,
       height: flat ? 1 : p.height,
       width: flat ? p.height * p.width : p.width,
-      scaleOffset: epilogue.kind === "scale_silu" ? epilogue.offset : 0,
-      scaleStride: epilogue.kind === "scale_silu" ? epilogue.stride : 0,
-      residual: epilogue.kind === "sum_clip" ? epilogue.residual : 0,
-      clip: epilogue.kind === "sum_clip" ? (epilogue.clip ?? 3.4028234663852886e38) : 0,
+      ...epilogueUniforms(p.epilogue),
     };
   },
   grid(p, _variant, caps) {

@@ -104,10 +104,9 @@ fn main(
       let index = (n * p.outChannels + channel) * pixels + u32(row) * p.width + u32(col) + i;
       var v = acc[o][i];
       if (EPILOGUE == 1u) {
-        v = v * c[n * p.scaleStride + p.scaleOffset + channel];
-        v = v / (1.0 + exp(-v)) / 0.596;
+        v = scaled(v, c[n * p.scaleStride + p.scaleOffset + channel]);
       } else if (EPILOGUE == 2u) {
-        v = clip_finite(p.residual * f32(r[index]) + v, p.clip);
+        v = summed(v, f32(r[index]), p.residual, p.clip);
       }
       y[index] = S(v);
     }

@@ -1,3 +1,4 @@
+import { epilogueReference } from "../lib/conv-epilogue.js";
 import type { ConvParams } from "./kernel.js";
 
 /** Float64 convolution and epilogue by plain loops; `w` in the kernel's packed layout. */
@@ -26,29 +27,10 @@ export function convReference(p: ConvParams, inputs: Readonly<Record<string, Arr
             }
           }
           const index = ((n * outChannels + o) * height + row) * width + col;
-          y[index] = epilogue(p, sum, n, o, index, c, r);
+          y[index] = epilogueReference(p.epilogue, sum, n, o, index, c, r);
         }
       }
     }
   }
   return { y };
-}
-
-function epilogue(
-  p: ConvParams,
-  acc: number,
-  n: number,
-  channel: number,
-  index: number,
-  c: ArrayLike<number>,
-  r: ArrayLike<number>,
-): number {
-  if (p.epilogue.kind === "none") return acc;
-  if (p.epilogue.kind === "scale_silu") {
-    const v = acc * c[n * p.epilogue.stride + p.epilogue.offset + channel]!;
-    return v / (1 + Math.exp(-v)) / 0.596;
-  }
-  const v = p.epilogue.residual * r[index]! + acc;
-  const clip = p.epilogue.clip ?? Number.POSITIVE_INFINITY;
-  return Math.min(clip, Math.max(-clip, v));
 }

@@ -1,6 +1,5 @@
 import type { Case } from "../../src/gpu/contract.js";
-import { packRows } from "../lib/packed-weight.js";
-import { type GemmParams, gemmWeightLength, packedDepth } from "./kernel.js";
+import { type GemmParams, packGemmWeight } from "./kernel.js";
 
 export function cases(): Case<GemmParams>[] {
   const none = { kind: "none" } as const;
@@ -22,15 +21,10 @@ export function cases(): Case<GemmParams>[] {
     name,
     params,
     // Random weights, but packed as at load: the padding is zero.
-    inputs: (buffer, length, random) => (buffer === "w" ? weights(params, length, random) : undefined),
+    inputs: (buffer, _length, random) => (buffer === "w" ? weights(params, random) : undefined),
   }));
 }
 
-function weights({ groups, rows, depth }: GemmParams, length: number, random: () => number): Float32Array {
-  const packed = new Float32Array(length);
-  const group = gemmWeightLength(1, rows, depth);
-  for (let g = 0; g < groups; g++) {
-    packRows(Float32Array.from({ length: rows * depth }, random), rows, depth, packedDepth(depth), packed, g * group);
-  }
-  return packed;
+function weights({ groups, rows, depth }: GemmParams, random: () => number): Float32Array {
+  return packGemmWeight(Float32Array.from({ length: groups * rows * depth }, random), groups, rows, depth);
 }

@@ -5,7 +5,7 @@ import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } f
 import epilogue from "../lib/conv-epilogue.wgsl.js";
 import { lanesPrelude } from "../lib/lanes.js";
 import silu from "../lib/mp-silu.wgsl.js";
-import { packedLength } from "../lib/packed-weight.js";
+import { packedLength, packRows } from "../lib/packed-weight.js";
 import { cases } from "./cases.js";
 import source from "./kernel.wgsl.js";
 import plain from "./plain.wgsl.js";
@@ -37,6 +37,21 @@ export function packedDepth(depth: number): number {
 /** Elements of the packed weight of all groups. */
 export function gemmWeightLength(groups: number, rows: number, depth: number): number {
   return groups * packedLength(rows, packedDepth(depth));
+}
+
+/** Packs row-major [groups][rows, depth] weights. */
+export function packGemmWeight(
+  w: Float32Array | Float64Array,
+  groups: number,
+  rows: number,
+  depth: number,
+): Float32Array<ArrayBuffer> {
+  const packed = new Float32Array(gemmWeightLength(groups, rows, depth));
+  for (let g = 0; g < groups; g++) {
+    const matrix = w.subarray(g * rows * depth, (g + 1) * rows * depth);
+    packRows(matrix, rows, depth, packedDepth(depth), packed, gemmWeightLength(g, rows, depth));
+  }
+  return packed;
 }
 
 interface Family {

@@ -78,7 +78,7 @@ export function squaredResiduals(a: Float32Array, y: Float32Array, batch: number
   const size = y.length / batch;
   return Float64Array.from({ length: batch }, (_, n) => {
     let sum = 0;
-    for (let i = 0; i < size; i++) if (!mask || mask[i] !== 0) sum += (a[n * size + i]! - y[n * size + i]!) ** 2;
+    for (let i = 0; i < size; i++) if (mask?.[i] !== 0) sum += (a[n * size + i]! - y[n * size + i]!) ** 2;
     return sum;
   });
 }

@@ -1,6 +1,12 @@
-import { type ConvEpilogue, conv, packConvWeight, packedWeightLength } from "../../kernels/conv/kernel.js";
+import { conv, packConvWeight, packedWeightLength } from "../../kernels/conv/kernel.js";
+import { gemm, gemmWeightLength, packGemmWeight } from "../../kernels/gemm/kernel.js";
+import type { ConvEpilogue } from "../../kernels/lib/conv-epilogue.js";
+import { POINTS, tiling, transformFilters } from "../../kernels/lib/winograd.js";
 import { linear } from "../../kernels/linear/kernel.js";
+import { winogradInput } from "../../kernels/winograd-input/kernel.js";
+import { winogradOutput } from "../../kernels/winograd-output/kernel.js";
 import type { Graph, Tensor } from "../graph/graph.js";
+import { convAlgorithm } from "./conv-algorithm.js";
 import { foldRecipe } from "./weights.js";
 
 /** A graph under construction for one batch size. */
@@ -29,21 +35,44 @@ export interface MpConvSpec {
   readonly r?: Tensor;
 }
 
-/** MPConv as a node: its weight is folded and packed at load (EDM2, eq. 66). */
+/** MPConv as one or more nodes: its weight is folded and packed at load (EDM2, eq. 66), for the layer's algorithm. */
 export function mpConv(build: Build, name: string, spec: MpConvSpec, x: Tensor): Tensor {
   const { graph, batch } = build;
   const { inChannels, outChannels, height, width, kernel, weight, gain, factor = 1, epilogue } = spec;
+  const algorithm = convAlgorithm(spec);
+  const constant = (length: number, pack: (folded: Float32Array) => Float32Array) =>
+    // The factor is part of the name, so that a capture of the raw layer gets a weight of its own.
+    graph.constant(`${weight} * ${factor}`, [length], "act", foldRecipe(weight, outChannels, { gain, factor, pack }));
+  const shape = [batch, outChannels, height, width];
+  const operands = { c: spec.c, r: spec.r };
+
+  if (algorithm === "gemm") {
+    const w = constant(gemmWeightLength(1, outChannels, inChannels), (folded) =>
+      packGemmWeight(folded, 1, outChannels, inChannels),
+    );
+    const product = { groups: 1, images: batch, rows: outChannels, depth: inChannels, columns: height * width };
+    return graph.run(name, gemm, { ...product, type: "act" as const, epilogue }, { x, w, ...operands }, { y: shape }).y;
+  }
+  if (algorithm === "winograd") {
+    const w = constant(gemmWeightLength(POINTS, outChannels, inChannels), (folded) =>
+      packGemmWeight(transformFilters(folded, outChannels, inChannels), POINTS, outChannels, inChannels),
+    );
+    const size = { batch, height, width };
+    const { columns } = tiling(batch, height, width);
+    const input = { ...size, channels: inChannels };
+    const { v } = graph.run(`${name}.input`, winogradInput, input, { x }, { v: [POINTS, inChannels, columns] });
+    const product = { groups: POINTS, images: 1, rows: outChannels, depth: inChannels, columns, type: "f32" as const };
+    const plain = { ...product, epilogue: { kind: "none" as const } };
+    const { y: m } = graph.run(`${name}.gemm`, gemm, plain, { x: v, w }, { y: [POINTS, outChannels, columns] });
+    const output = { ...size, channels: outChannels, epilogue };
+    return graph.run(name, winogradOutput, output, { m, ...operands }, { y: shape }).y;
+  }
   const fanIn = inChannels * kernel * kernel;
-  // The factor is part of the name, so that a capture of the raw layer gets a weight of its own.
-  const w = graph.constant(
-    `${weight} * ${factor}`,
-    [packedWeightLength(outChannels, inChannels, kernel)],
-    "act",
-    foldRecipe(weight, outChannels, { gain, factor, pack: (folded) => packConvWeight(folded, outChannels, fanIn) }),
+  const w = constant(packedWeightLength(outChannels, inChannels, kernel), (folded) =>
+    packConvWeight(folded, outChannels, fanIn),
   );
   const params = { batch, inChannels, outChannels, height, width, kernel, epilogue };
-  const shape = [batch, outChannels, height, width];
-  return graph.run(name, conv, params, { x, w, c: spec.c, r: spec.r }, { y: shape }).y;
+  return graph.run(name, conv, params, { x, w, ...operands }, { y: shape }).y;
 }
 
 /** A linear MPConv on embeddings, f32 throughout. */

@@ -79,6 +79,23 @@ export class NoiseSource {
     await this.#programs.get(target)!.run();
   }
 
+  /** Whether the caller gives the draws. */
+  get recorded(): boolean {
+    return this.#callback !== undefined;
+  }
+
+  /** The images' seeds ([N] u32), for kernels that make their own noise. */
+  get seeds(): GPUBuffer {
+    return this.#seeds;
+  }
+
+  /** Leaves the next `count` draws to a kernel that makes them itself. @returns the number of the first */
+  take(count: number): number {
+    const first = this.#next;
+    this.#next += count;
+    return first;
+  }
+
   /** A draw that the reference makes and throws away: only a caller's noise is asked for it. */
   skip(): void {
     const draw = this.#next++;

@@ -1,11 +1,10 @@
-import { renoise } from "../../kernels/renoise/kernel.js";
 import { scale } from "../../kernels/scale/kernel.js";
-import { sigmaCombine } from "../../kernels/sigma-combine/kernel.js";
 import { NcvsdError } from "../errors.js";
 import { batchOf, sigmaRow } from "../model/inputs.js";
 import { type NoiseCallback, NoiseSource } from "../model/noise.js";
 import type { GenerativeDenoiser, Labels } from "../model/session.js";
-import { evaluatedSteps, MULTI_STEP_LEVELS, multiStepLevel } from "./schedule.js";
+import { openPrior } from "./prior.js";
+import { evaluatedSteps } from "./schedule.js";
 import { RunResources, Submitter } from "./stage.js";
 import { FiniteWatch } from "./watch.js";
 
@@ -104,76 +103,42 @@ export async function sampleMultiStep(
 
   const run = new RunResources(gpu);
   try {
-    const g = await model.openGenerator(batch, labels);
-    run.defer(() => g.release());
     const noise = new NoiseSource(gpu, batch, elements, seeds, callback);
     run.defer(() => noise.destroy());
     const submitter = new Submitter(gpu, "multi-step sampling");
-    const watch = await FiniteWatch.create(gpu, run, batch, elements, g.x0);
-    const result = async () => gpu.readF32(g.x0, total);
-    const finish = async (step: number, steps: number, level: number) => {
-      if (debug) await watch.verify("Sampling", steps, () => g.locateNonFinite());
-      if (!onStep) return;
-      // So that the callback tells of work done, not of work submitted.
-      await gpu.idle();
-      await onStep({ step, steps, sigma: level, preview: result });
-    };
+    const prior = await openPrior(model, run, noise, submitter, { batch, labels, ts, zeta });
+    const watch = await FiniteWatch.create(gpu, run, batch, elements, prior.x0);
+    const result = async () => gpu.readF32(prior.x0, total);
+    const steps = prior.evaluations;
 
-    // The observation: given, or pure noise at init_sigma. In the one-step case it is the denoiser's own input.
-    const observed = ts ? run.buffer("y", total) : g.y;
-    const observedSigma = ts ? run.buffer("sigma", batch) : g.sigma;
-    const factor = run.buffer("factor", 1);
-    const scaled = async (draw: GPUBuffer, by: number, to: GPUBuffer) => {
+    // The observation: given, or pure noise at init_sigma.
+    gpu.write(prior.observedSigma, sigma);
+    if (y) {
+      gpu.write(prior.observed, y);
+    } else {
+      const draw = run.buffer("noise", total);
+      const factor = run.buffer("factor", 1);
       await noise.fill(draw);
-      gpu.write(factor, Float32Array.of(by));
-      await submitter.submit([await run.stage("scale", scale, { elements: total }, { x: draw, factor, y: to })]);
-    };
-    const draw = run.buffer("noise", total);
-    gpu.write(observedSigma, sigma);
-    if (y) gpu.write(observed, y);
-    else await scaled(draw, model.initSigma, observed);
-
-    if (!ts) {
-      await noise.fill(g.z);
-      watch.begin(1);
-      await submitter.submit([g, watch.stage]);
-      await finish(1, 1, sigma[0]!);
-      await watch.verify("Sampling", 1, () => g.locateNonFinite());
-      return { images: await result(), shape: [batch, ...model.shape] };
+      gpu.write(factor, Float32Array.of(model.initSigma));
+      const scaled = await run.stage("scale", scale, { elements: total }, { x: draw, factor, y: prior.observed });
+      await submitter.submit([scaled]);
     }
 
-    const levels = [...ts, MULTI_STEP_LEVELS - 1].map(multiStepLevel);
-    const x = run.buffer("x_i", total);
-    const xNext = run.buffer("x_{i-1}", total);
-    const level = run.buffer("level", 3);
-    const combine = await run.stage(
-      "sigma_combine",
-      sigmaCombine,
-      { batch, elements },
-      { y: observed, sigma: observedSigma, x, level, yEff: g.y, sigmaEff: g.sigma },
+    await prior.sample(
+      {
+        before: (step) => watch.begin(step),
+        watch: watch.stage,
+        async after(step, level) {
+          if (debug) await watch.verify("Sampling", steps, () => prior.locateNonFinite());
+          if (!onStep) return;
+          // So that the callback tells of work done, not of work submitted.
+          await gpu.idle();
+          await onStep({ step, steps, sigma: level, preview: result });
+        },
+      },
+      sigma[0]!,
     );
-    const again = await run.stage(
-      "renoise",
-      renoise,
-      { batch, elements },
-      { x0: g.x0, xi: x, eps: draw, level, xNext },
-    );
-    await noise.prepare(g.z);
-    await scaled(draw, levels[0]!, x);
-    for (let i = 0; i < ts.length; i++) {
-      gpu.write(level, Float32Array.of(levels[i]!, levels[i + 1]!, zeta));
-      await noise.fill(g.z);
-      watch.begin(i + 1);
-      await submitter.submit([combine, g, watch.stage]);
-      if (i + 1 < ts.length) {
-        await noise.fill(draw);
-        await submitter.submit([again], [[xNext, x]]);
-      } else {
-        noise.skip();
-      }
-      await finish(i + 1, ts.length, levels[i]!);
-    }
-    await watch.verify("Sampling", ts.length);
+    await watch.verify("Sampling", steps, ts ? undefined : () => prior.locateNonFinite());
     return { images: await result(), shape: [batch, ...model.shape] };
   } finally {
     run.release();

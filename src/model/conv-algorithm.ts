@@ -1,0 +1,30 @@
+/** What decides how a convolution is computed: the layer, never the batch, since a seed's bits must not depend on it. */
+export interface ConvShape {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly kernel: 1 | 3;
+}
+
+/**
+ * - `winograd`: F(4x4, 3x3) as three nodes (input transform, 36 matrix products, output transform with the epilogue): a
+ *   quarter of the multiplications of the direct sum, for 4.5 times the traffic of the images. Error per layer about
+ *   1e-6 in f32, three times that of the direct sum.
+ * - `gemm`: a 1x1 convolution as one matrix product per image.
+ * - `direct`: the plain sum over the window; for what the others cannot do or waste.
+ */
+export type ConvAlgorithm = "winograd" | "gemm" | "direct";
+
+/**
+ * The cheapest algorithm by the multiplications that it makes, padding included. The matrix kernels read quads of
+ * neighbours, so a 1x1 convolution needs a multiple of four pixels. Winograd fills tiles of 4x4 outputs with 36 products
+ * each where the direct sum makes nine per pixel: it wins from five pixels per tile on, and is taken from eight, since its
+ * transforms cost traffic too. On measured layers (bench/NOTES.md) it wins at every channel count, one output channel
+ * included.
+ */
+export function convAlgorithm({ kernel, height, width }: ConvShape): ConvAlgorithm {
+  if (kernel === 1) return (height * width) % 4 === 0 ? "gemm" : "direct";
+  const tiles = Math.ceil(height / 4) * Math.ceil(width / 4);
+  return height * width >= 8 * tiles ? "winograd" : "direct";
+}
