@@ -3,6 +3,7 @@ import { addNoise } from "./add-noise/kernel.js";
 import { attention } from "./attention/kernel.js";
 import { axisGather } from "./axis-gather/kernel.js";
 import { conv } from "./conv/kernel.js";
+import { conv2d } from "./conv2d/kernel.js";
 import { ema } from "./ema/kernel.js";
 import { eulerStep } from "./euler-step/kernel.js";
 import { fftJoin } from "./fft-join/kernel.js";
@@ -25,6 +26,7 @@ import { normal } from "./normal/kernel.js";
 import { phaseAmplitude } from "./phase-amplitude/kernel.js";
 import { phaseResidual } from "./phase-residual/kernel.js";
 import { pixelNorm } from "./pixel-norm/kernel.js";
+import { pool2d } from "./pool2d/kernel.js";
 import { precondIn } from "./precond-in/kernel.js";
 import { precondOut } from "./precond-out/kernel.js";
 import { renoise } from "./renoise/kernel.js";
@@ -44,6 +46,7 @@ export const kernels: readonly AnyKernel[] = [
   attention,
   axisGather,
   conv,
+  conv2d,
   ema,
   eulerStep,
   fftJoin,
@@ -66,6 +69,7 @@ export const kernels: readonly AnyKernel[] = [
   phaseAmplitude,
   phaseResidual,
   pixelNorm,
+  pool2d,
   precondIn,
   precondOut,
   renoise,
@@ -85,6 +89,7 @@ export {
   attention,
   axisGather,
   conv,
+  conv2d,
   ema,
   eulerStep,
   fftJoin,
@@ -107,6 +112,7 @@ export {
   phaseAmplitude,
   phaseResidual,
   pixelNorm,
+  pool2d,
   precondIn,
   precondOut,
   renoise,

@@ -420,6 +420,24 @@ describe("memory", () => {
   });
 });
 
+describe("the search for the network", () => {
+  const found = async (value: Py) => (await readSnapshot(await openSource(dump(value)))).architecture;
+
+  it("takes ema, and what other files call it where there is none", async () => {
+    const edm2 = network("edm2");
+    expect(await found(dict({ net: network("ncvsd"), ema: edm2 }))).toBe("edm2");
+    expect(await found(dict({ ema: null, model: edm2 }))).toBe("edm2");
+    expect(await found(edm2)).toBe("edm2");
+    expect(
+      await found(dict({ ema: instance("my", "Wrapper", dict({ _modules: orderedDict({ module: edm2 }) })) })),
+    ).toBe("edm2");
+    // Averages of another kind are no reason to take the weights from before averaging.
+    await expect(found(dict({ ema: dict({ stds: [0.05] }), net: edm2 }))).rejects.toMatchObject({
+      code: "BAD_CHECKPOINT",
+    });
+  });
+});
+
 describe("discriminators", () => {
   it("are recognised and refused", async () => {
     const part = persistent("UNetEncoder", { _modules: orderedDict() });

@@ -49,20 +49,30 @@ function coefficients(left: number | null): number[] {
   return [...poly, ...Array(INPUT_TILE - poly.length).fill(0)];
 }
 
+/**
+ * The columns of the products: tiles in blocks of 2x2, so that one block is one vec4. Column
+ * 4 ((n blocksY + qy) blocksX + qx) + 2 (ty mod 2) + tx mod 2 holds tile (ty, tx) = (2 qy + .., 2 qx + ..) of image n; tiles
+ * past the image's edge are there too.
+ */
 export interface Tiling {
-  readonly tilesX: number;
-  readonly tilesY: number;
-  /** Tiles of all images. */
-  readonly tiles: number;
-  /** `tiles` rounded up to whole vec4. */
+  /** Blocks of 8x8 outputs in a row of blocks, in a column, and in all images. */
+  readonly blocksX: number;
+  readonly blocksY: number;
+  readonly blocks: number;
+  /** Tiles: 4 a block. */
   readonly columns: number;
 }
 
 export function tiling(batch: number, height: number, width: number): Tiling {
-  const tilesX = Math.ceil(width / OUTPUT_TILE);
-  const tilesY = Math.ceil(height / OUTPUT_TILE);
-  const tiles = batch * tilesX * tilesY;
-  return { tilesX, tilesY, tiles, columns: Math.ceil(tiles / 4) * 4 };
+  const blocksX = Math.ceil(width / (2 * OUTPUT_TILE));
+  const blocksY = Math.ceil(height / (2 * OUTPUT_TILE));
+  const blocks = batch * blocksX * blocksY;
+  return { blocksX, blocksY, blocks, columns: 4 * blocks };
+}
+
+/** Column of tile (ty, tx) of image n. */
+export function tileColumn({ blocksX, blocksY }: Tiling, n: number, ty: number, tx: number): number {
+  return 4 * ((n * blocksY + (ty >> 1)) * blocksX + (tx >> 1)) + 2 * (ty & 1) + (tx & 1);
 }
 
 /** G g G^T in float64 of filters [rows, depth, 3, 3]: [36][rows, depth], one matrix per point. */

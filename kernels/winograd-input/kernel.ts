@@ -1,7 +1,10 @@
 import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../lib/check.js";
+import { lanesOf, lanesPrelude } from "../lib/lanes.js";
 import { POINTS, tiling } from "../lib/winograd.js";
 import source from "./kernel.wgsl.js";
+import quads from "./load-quads.wgsl.js";
+import scalars from "./load-scalars.wgsl.js";
 import { winogradInputReference } from "./reference.js";
 
 export interface WinogradInputParams {
@@ -28,15 +31,19 @@ export const winogradInput: Kernel<WinogradInputParams> = {
       { name: "v", access: "write", type: "f32", length: POINTS * p.channels * columns },
     ];
   },
-  variant: () => ({ key: "f4", prelude: "" }),
-  uniforms({ batch, channels, height, width }) {
-    return { channels, height, width, ...tiling(batch, height, width) };
+  variant(p) {
+    const lanes = lanesOf(p.width);
+    return { key: `f4 lanes${lanes}`, prelude: lanesPrelude(lanes) + (lanes === 4 ? quads : scalars) };
   },
-  grid: (p, _variant, caps) => grid1d(p.channels * tiling(p.batch, p.height, p.width).columns, 64, caps),
+  uniforms({ batch, channels, height, width }) {
+    const { blocksX, blocksY, blocks } = tiling(batch, height, width);
+    return { channels, height, width, blocksX, blocksY, blocks };
+  },
+  grid: (p, _variant, caps) => grid1d(p.channels * tiling(p.batch, p.height, p.width).blocks, 64, caps),
   cost(p, bytesPerAct) {
     const { columns } = tiling(p.batch, p.height, p.width);
     return {
-      // 12 lines of 6 adds and 6 multiplies, shared parts counted once.
+      // 12 lines of 9 additions and 7 multiplications.
       flops: p.channels * columns * 12 * 16,
       bytes: p.channels * (bytesPerAct * p.batch * p.height * p.width + 4 * POINTS * columns),
     };
@@ -46,7 +53,8 @@ export const winogradInput: Kernel<WinogradInputParams> = {
     { name: "odd everything", params: { batch: 3, channels: 5, height: 7, width: 9 } },
     { name: "one pixel", params: { batch: 1, channels: 1, height: 1, width: 1 } },
     { name: "one column", params: { batch: 2, channels: 3, height: 6, width: 1 } },
-    { name: "whole tiles", params: { batch: 2, channels: 8, height: 16, width: 8 } },
+    { name: "quads, the last block not full", params: { batch: 2, channels: 3, height: 11, width: 12 } },
+    { name: "whole blocks", params: { batch: 2, channels: 8, height: 16, width: 8 } },
   ],
   tolerance: { f32: 1e-6, f16: 1e-6 },
 };

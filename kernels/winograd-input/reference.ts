@@ -1,19 +1,20 @@
-import { BT, INPUT_TILE, OUTPUT_TILE, POINTS, tiling } from "../lib/winograd.js";
+import { BT, INPUT_TILE, OUTPUT_TILE, POINTS, tileColumn, tiling } from "../lib/winograd.js";
 import type { WinogradInputParams } from "./kernel.js";
 
 /** Float64 B^T d B of every patch by plain loops. */
 export function winogradInputReference(p: WinogradInputParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
   const x = inputs.x!;
   const { batch, channels, height, width } = p;
-  const { tilesX, tilesY, columns } = tiling(batch, height, width);
+  const tiles = tiling(batch, height, width);
+  const { columns } = tiles;
   const v = new Float64Array(POINTS * channels * columns);
   const at = (n: number, c: number, row: number, col: number) =>
     row < 0 || row >= height || col < 0 || col >= width ? 0 : x[((n * channels + c) * height + row) * width + col]!;
   for (let n = 0; n < batch; n++) {
     for (let c = 0; c < channels; c++) {
-      for (let ty = 0; ty < tilesY; ty++) {
-        for (let tx = 0; tx < tilesX; tx++) {
-          const column = (n * tilesY + ty) * tilesX + tx;
+      for (let ty = 0; ty < 2 * tiles.blocksY; ty++) {
+        for (let tx = 0; tx < 2 * tiles.blocksX; tx++) {
+          const column = tileColumn(tiles, n, ty, tx);
           for (let i = 0; i < INPUT_TILE; i++) {
             for (let j = 0; j < INPUT_TILE; j++) {
               let sum = 0;

@@ -3,10 +3,12 @@ import { addressable, positiveInteger } from "../lib/check.js";
 import clip from "../lib/clip.wgsl.js";
 import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } from "../lib/conv-epilogue.js";
 import epilogue from "../lib/conv-epilogue.wgsl.js";
-import { lanesPrelude } from "../lib/lanes.js";
+import { lanesOf, lanesPrelude } from "../lib/lanes.js";
 import silu from "../lib/mp-silu.wgsl.js";
 import { POINTS, tiling } from "../lib/winograd.js";
 import source from "./kernel.wgsl.js";
+import quads from "./put-quads.wgsl.js";
+import scalars from "./put-scalars.wgsl.js";
 import { winogradOutputReference } from "./reference.js";
 
 export interface WinogradOutputParams {
@@ -48,19 +50,24 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
       { name: "y", access: "write", type: "act", length },
     ];
   },
-  variant: (p) => ({
-    key: `f4 ${p.epilogue.kind}`,
-    prelude: `${lanesPrelude(1)}${epiloguePrelude(p.epilogue)}`,
-  }),
-  uniforms({ batch, channels, height, width, epilogue }) {
-    return { channels, height, width, ...tiling(batch, height, width), ...epilogueUniforms(epilogue) };
+  variant(p) {
+    const lanes = lanesOf(p.width);
+    const put = lanes === 4 ? quads : scalars;
+    return {
+      key: `f4 lanes${lanes} ${p.epilogue.kind}`,
+      prelude: `${lanesPrelude(lanes)}${epiloguePrelude(p.epilogue)}\n${put}`,
+    };
   },
-  grid: (p, _variant, caps) => grid1d(p.channels * tiling(p.batch, p.height, p.width).tiles, 64, caps),
+  uniforms({ batch, channels, height, width, epilogue }) {
+    const { blocksX, blocksY, blocks } = tiling(batch, height, width);
+    return { channels, height, width, blocksX, blocksY, blocks, ...epilogueUniforms(epilogue) };
+  },
+  grid: (p, _variant, caps) => grid1d(p.channels * tiling(p.batch, p.height, p.width).blocks, 64, caps),
   cost(p, bytesPerAct) {
     const { columns } = tiling(p.batch, p.height, p.width);
     const operands = p.epilogue.kind === "sum_clip" ? 2 : 1;
     return {
-      // 10 lines of 8 adds and 6 multiplies.
+      // 10 lines of 9 additions and 5 multiplications.
       flops: p.channels * columns * 10 * 14,
       bytes: p.channels * (operands * bytesPerAct * p.batch * p.height * p.width + 4 * POINTS * columns),
     };

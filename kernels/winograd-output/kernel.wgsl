@@ -1,17 +1,17 @@
-// Output transform of Winograd's F(4x4, 3x3), Y = A^T m A (Lavin & Gray 2016; points in kernels/lib/winograd.ts), with the
-// convolution's epilogue (kernels/lib/conv-epilogue.ts).
+// Output transform of Winograd's F(4x4, 3x3), Y = A^T m A (Lavin & Gray 2016; points and the order of the columns in
+// kernels/lib/winograd.ts), with the convolution's epilogue (kernels/lib/conv-epilogue.ts).
 //
 //   m [36][C][columns] f32, columns as written by winograd-input   c [N, stride]   r, y [N, C, H, W]
 //
-// One invocation: the 4x4 outputs of one tile and channel. No workgroup memory, no barriers.
+// One invocation: the 8x8 outputs of one block and channel; its four tiles are the components of a vec4. No workgroup
+// memory, no barriers.
 struct Params {
   channels: u32,
   height: u32,
   width: u32,
-  tilesX: u32,
-  tilesY: u32,
-  tiles: u32,
-  columns: u32,
+  blocksX: u32,
+  blocksY: u32,
+  blocks: u32,
   scaleOffset: u32,
   scaleStride: u32,
   residual: f32,
@@ -19,20 +19,20 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> m: array<f32>;
+@group(0) @binding(1) var<storage, read> m: array<vec4f>;
 @group(0) @binding(2) var<storage, read> c: array<f32>;
-@group(0) @binding(3) var<storage, read> r: array<S>;
-@group(0) @binding(4) var<storage, read_write> y: array<S>;
+@group(0) @binding(3) var<storage, read> r: array<V>;
+@group(0) @binding(4) var<storage, read_write> y: array<V>;
 
-// A^T of one line: sums over the points 0, +-5/8, +-3/2, infinity weighted by their powers 0 to 3.
-fn line(m0: f32, m1: f32, m2: f32, m3: f32, m4: f32, m5: f32) -> array<f32, 4> {
+// A^T of one line of all four tiles: sums over the points 0, +-5/8, +-3/2, infinity weighted by their powers 0 to 3.
+fn line(m0: vec4f, m1: vec4f, m2: vec4f, m3: vec4f, m4: vec4f, m5: vec4f) -> array<vec4f, 4> {
   const a = 0.625;
   const b = 1.5;
   let even_a = m1 + m2;
   let odd_a = a * (m1 - m2);
   let even_b = m3 + m4;
   let odd_b = b * (m3 - m4);
-  return array<f32, 4>(
+  return array<vec4f, 4>(
     m0 + even_a + even_b,
     odd_a + odd_b,
     (a * a) * even_a + (b * b) * even_b,
@@ -47,19 +47,18 @@ fn main(
   @builtin(local_invocation_index) lid: u32,
 ) {
   let t = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (t >= p.tiles * p.channels) {
+  if (t >= p.blocks * p.channels) {
     return;
   }
-  let column = t % p.tiles;
-  let channel = t / p.tiles;
-  let n = column / (p.tilesX * p.tilesY);
-  let tile = column % (p.tilesX * p.tilesY);
-  let row = (tile / p.tilesX) * 4u;
-  let col = (tile % p.tilesX) * 4u;
+  let block = t % p.blocks;
+  let channel = t / p.blocks;
+  let n = block / (p.blocksX * p.blocksY);
+  let row = ((block / p.blocksX) % p.blocksY) * 8u;
+  let col = (block % p.blocksX) * 8u;
 
-  let stride = p.channels * p.columns;
-  var at = channel * p.columns + column;
-  var d: array<array<f32, 4>, 6>;
+  let stride = p.channels * p.blocks;
+  var at = t;
+  var d: array<array<vec4f, 4>, 6>;
   for (var i = 0u; i < 6u; i++) {
     d[i] = line(
       m[at],
@@ -71,12 +70,11 @@ fn main(
     );
     at += 6u * stride;
   }
-  let image = (n * p.channels + channel) * p.height;
   var factor = 0.0;
   if (EPILOGUE == 1u) {
     factor = c[n * p.scaleStride + p.scaleOffset + channel];
   }
-  var out: array<array<f32, 4>, 4>;
+  var out: array<array<vec4f, 4>, 4>;
   for (var j = 0u; j < 4u; j++) {
     let o = line(d[0][j], d[1][j], d[2][j], d[3][j], d[4][j], d[5][j]);
     out[0][j] = o[0];
@@ -84,20 +82,16 @@ fn main(
     out[2][j] = o[2];
     out[3][j] = o[3];
   }
+  let image = (n * p.channels + channel) * p.height + row;
   for (var i = 0u; i < 4u; i++) {
-    if (row + i < p.height) {
-      let base = (image + row + i) * p.width + col;
-      for (var j = 0u; j < 4u; j++) {
-        if (col + j < p.width) {
-          var value = out[i][j];
-          if (EPILOGUE == 1u) {
-            value = scaled(value, factor);
-          } else if (EPILOGUE == 2u) {
-            value = summed(value, f32(r[base + j]), p.residual, p.clip);
-          }
-          y[base + j] = S(value);
-        }
-      }
-    }
+    let o = out[i];
+    let base = (image + i) * p.width + col;
+    let below = base + 4u * p.width;
+    let seen = row + i < p.height;
+    let more = row + i + 4u < p.height;
+    put(base, col, seen, vec4f(o[0].x, o[1].x, o[2].x, o[3].x), factor);
+    put(base + 4u, col + 4u, seen, vec4f(o[0].y, o[1].y, o[2].y, o[3].y), factor);
+    put(below, col, more, vec4f(o[0].z, o[1].z, o[2].z, o[3].z), factor);
+    put(below + 4u, col + 4u, more, vec4f(o[0].w, o[1].w, o[2].w, o[3].w), factor);
   }
 }

@@ -18,7 +18,10 @@ export function createProgram(): Command {
       "Few-step diffusion sampling and plug-and-play inverse problems on any GPU: NCVSD and EDM2 networks in hand-written WGSL.",
     )
     .version(version)
-    .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 80, 100) })
+    .configureHelp({
+      helpWidth: Math.min(process.stdout.columns ?? 80, 100),
+      subcommandTerm: (command) => command.name(),
+    })
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "ncvsd-gpu: ")) })
     .exitOverride()
     .showHelpAfterError("(--help shows the options)");

@@ -10,6 +10,8 @@ export interface FileArray {
   readonly shape: readonly number[];
   /** `bytes`: 0 to 255 as stored (PNG, U8); `values`: floating point as stored. */
   readonly kind: "bytes" | "values";
+  /** One picture, whatever its first extent. */
+  readonly picture?: true;
   readonly values: Float32Array;
 }
 
@@ -53,7 +55,7 @@ function readPng(bytes: Uint8Array, path: string): FileArray {
   const values = new Float32Array(data.length);
   for (let ch = 0; ch < channels; ch++)
     for (let p = 0; p < width * height; p++) values[ch * width * height + p] = data[p * channels + ch]!;
-  return { shape: [channels, height, width], kind: "bytes", values };
+  return { shape: [channels, height, width], kind: "bytes", picture: true, values };
 }
 
 async function readTensor(path: string, names: readonly string[]): Promise<FileArray> {

@@ -87,7 +87,7 @@ async function readFile(path: string, expected: Expected): Promise<Input[]> {
   const array = await readArray(path, TENSORS[what]);
   const size = shape.reduce((a, b) => a * b, 1);
   const one = withoutUnits(array.shape);
-  const many = array.shape.length > 1 ? withoutUnits(array.shape.slice(1)) : undefined;
+  const many = array.shape.length > 1 && !array.picture ? withoutUnits(array.shape.slice(1)) : undefined;
   const want = withoutUnits(shape);
   const several = many !== undefined && same(many, want) && !same(one, want);
   if (!several && !same(one, want)) {

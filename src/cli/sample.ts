@@ -66,7 +66,11 @@ export function registerSample(program: Command): void {
       "--net <file>",
       "checkpoint, .safetensors or the index of its shards (default: the bundled Fashion-MNIST one)",
     )
-    .option("--seeds <list>", "one image per seed", (t: string) => parseSeeds(t), parseSeeds("0-15"))
+    .addOption(
+      new Option("--seeds <list>", "one image per seed")
+        .argParser((t) => parseSeeds(t))
+        .default(parseSeeds("0-15"), "0-15"),
+    )
     .option("--class <name|int>", "class of all images (default: drawn per seed)")
     .option("--outdir <dir>", "where SEED.png and run.json go", "out")
     .option("--subdirs", "a subfolder for every 1000 seeds")

@@ -18,13 +18,12 @@ export type ConvAlgorithm = "winograd" | "gemm" | "direct";
 
 /**
  * The cheapest algorithm by the multiplications that it makes, padding included. The matrix kernels read quads of
- * neighbours, so a 1x1 convolution needs a multiple of four pixels. Winograd fills tiles of 4x4 outputs with 36 products
- * each where the direct sum makes nine per pixel: it wins from five pixels per tile on, and is taken from eight, since its
- * transforms cost traffic too. On measured layers (bench/NOTES.md) it wins at every channel count, one output channel
- * included.
+ * neighbours, so a 1x1 convolution needs a multiple of four pixels. Winograd fills blocks of 8x8 outputs with 144 products
+ * each where the direct sum makes nine per pixel: from 16 pixels a block on it never makes more, and its products run as
+ * matrix products. On measured layers (bench/NOTES.md) it wins at every channel count, one output channel included.
  */
 export function convAlgorithm({ kernel, height, width }: ConvShape): ConvAlgorithm {
   if (kernel === 1) return (height * width) % 4 === 0 ? "gemm" : "direct";
-  const tiles = Math.ceil(height / 4) * Math.ceil(width / 4);
-  return height * width >= 8 * tiles ? "winograd" : "direct";
+  const blocks = Math.ceil(height / 8) * Math.ceil(width / 8);
+  return height * width >= 16 * blocks ? "winograd" : "direct";
 }

@@ -33,8 +33,8 @@ export interface Snapshot {
   readonly encoder: Readonly<Record<string, Argument>> | undefined;
 }
 
-/** Keys under which files keep the network, the most specific first. `ema` is the reference's. */
-const KEYS = ["ema", "net", "network", "model", "G", "state_dict", "model_state_dict", "module"];
+/** Keys under which files keep the network. `ema` is the reference's: where it is, weights before averaging are not taken. */
+const KEYS = ["net", "network", "model", "G", "state_dict", "model_state_dict", "module"];
 
 /**
  * Reads a pickled snapshot of the reference (`.pkl`), or a `torch.save` file of a network or of its state_dict, as data:
@@ -139,7 +139,7 @@ function findNetwork(value: PyValue | undefined, wrapper: Arguments = {}, seen =
   if (!(dict instanceof PyDict)) return undefined;
   const tensors = tensorsOf(dict);
   if (tensors) return tensors;
-  for (const key of KEYS) {
+  for (const key of (dict.get("ema") ?? null) === null ? KEYS : ["ema"]) {
     const found = findNetwork(dict.get(key), wrapper, seen);
     if (found) return found;
   }
