@@ -44,14 +44,22 @@ async function replayLinear(r: Recording, operator: GpuOperator, of: "x" | "y" =
 
 const blurOf = async (r: Recording) => {
   const size = r.shape("kernel")[0]!;
-  return operators.motionBlur(gpu, { shape: r.shape("x").slice(1), kernel: await r.values("kernel"), kernelSize: size });
+  return operators.motionBlur(gpu, {
+    shape: r.shape("x").slice(1),
+    kernel: await r.values("kernel"),
+    kernelSize: size,
+  });
 };
 
 describe("inpainting agrees with the recordings", () => {
   for (const name of ["inpainting_box", "inpainting_random_gray"]) {
     it(name, async () => {
       const r = await Recording.open(`operators/${name}.safetensors`);
-      await replayLinear(r, operators.inpainting(gpu, { shape: r.shape("x").slice(1), mask: await r.values("mask") }), "x");
+      await replayLinear(
+        r,
+        operators.inpainting(gpu, { shape: r.shape("x").slice(1), mask: await r.values("mask") }),
+        "x",
+      );
     });
   }
 
@@ -122,12 +130,17 @@ describe("phase retrieval agrees with the recordings", () => {
     const operator = operators.phaseRetrieval(gpu, { shape: [1, 32, 32], oversample: 1 });
     expect([...operator.measurementShape]).toEqual([1, 96, 96]);
     await expectTensor(r, "forward", await operator.forward(await r.values("xa")));
-    await expectTensor(r, "grad_energy", await operator.energyGradient!({ x: await r.values("xb"), y: await r.values("y") }));
+    await expectTensor(
+      r,
+      "grad_energy",
+      await operator.energyGradient!({ x: await r.values("xb"), y: await r.values("y") }),
+    );
   });
 
   it("phase_256_os4", async () => {
     const r = await Recording.open("operators/phase_256_os4.safetensors");
-    const image = async (name: string) => Float32Array.from((await r.checkpoint.readBytes(name)).slice(), (v) => v / 127.5 - 1);
+    const image = async (name: string) =>
+      Float32Array.from((await r.checkpoint.readBytes(name)).slice(), (v) => v / 127.5 - 1);
     const operator = operators.phaseRetrieval(gpu, { shape: [1, 256, 256], oversample: 4 });
     const amplitudes = await operator.forward(await image("xa_u8"));
     await expectTensor(r, "forward.top_rows", amplitudes.subarray(0, 257 * 512));
@@ -141,7 +154,10 @@ describe("phase retrieval agrees with the recordings", () => {
   it("the gradient is 0 where the amplitude is 0", async () => {
     // x = -1 is black, amplitudes and gradient are 0 in the frame and everywhere.
     const operator = operators.phaseRetrieval(gpu, { shape: [1, 8, 8], pad: 4 });
-    const gradient = await operator.energyGradient!({ x: new Float32Array(64).fill(-1), y: new Float32Array(256).fill(1) });
+    const gradient = await operator.energyGradient!({
+      x: new Float32Array(64).fill(-1),
+      y: new Float32Array(256).fill(1),
+    });
     expect([...gradient]).toEqual(Array(64).fill(0));
   });
 });

@@ -17,8 +17,18 @@ beforeAll(async () => {
 afterAll(() => gpu.close());
 
 interface Config {
-  readonly operator: { readonly name: string; readonly kernel_size: number; readonly intensity: number; readonly scale_factor: number };
-  readonly annealing: { readonly steps: number; readonly sigma_min: number; readonly sigma_max: number; readonly rho: number };
+  readonly operator: {
+    readonly name: string;
+    readonly kernel_size: number;
+    readonly intensity: number;
+    readonly scale_factor: number;
+  };
+  readonly annealing: {
+    readonly steps: number;
+    readonly sigma_min: number;
+    readonly sigma_max: number;
+    readonly rho: number;
+  };
   readonly sampler: { readonly ts: number[] | null; readonly ema_sigma: number; readonly ema_decay: number };
   readonly beta: number;
   readonly lgvd: { readonly c1: number; readonly c2: number; readonly steps: number } | null;
@@ -27,7 +37,8 @@ interface Config {
 async function operatorOf(r: Recording, { operator }: Config): Promise<Operator> {
   const shape = r.shape("x_true").slice(1);
   if (operator.name === "inpainting") return operators.inpainting(gpu, { shape, mask: await r.values("mask") });
-  if (operator.name === "super_resolution") return operators.superResolution(gpu, { shape, factor: operator.scale_factor });
+  if (operator.name === "super_resolution")
+    return operators.superResolution(gpu, { shape, factor: operator.scale_factor });
   return operators.gaussianBlur(gpu, { shape, kernelSize: operator.kernel_size, std: operator.intensity });
 }
 

@@ -1,7 +1,7 @@
 import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../lib/check.js";
 import { lanesOf, lanesPrelude } from "../lib/lanes.js";
-import { POINTS, tiling } from "../lib/winograd.js";
+import { INPUT_TILE, POINTS, tiling } from "../lib/winograd.js";
 import source from "./kernel.wgsl.js";
 import quads from "./load-quads.wgsl.js";
 import scalars from "./load-scalars.wgsl.js";
@@ -37,7 +37,7 @@ export const winogradInput: Kernel<WinogradInputParams> = {
   },
   uniforms({ batch, channels, height, width }) {
     const { blocksX, blocksY, blocks } = tiling(batch, height, width);
-    return { channels, height, width, blocksX, blocksY, blocks };
+    return { channels, height, width, blocksX, blocksY, blocks, lines: INPUT_TILE };
   },
   grid: (p, _variant, caps) => grid1d(p.channels * tiling(p.batch, p.height, p.width).blocks, 64, caps),
   cost(p, bytesPerAct) {

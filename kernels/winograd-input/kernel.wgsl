@@ -12,6 +12,8 @@ struct Params {
   blocksX: u32,
   blocksY: u32,
   blocks: u32,
+  // Six.
+  lines: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -26,8 +28,10 @@ struct Row {
   behind: f32,
 }
 
+alias Line = array<vec4f, 6>;
+
 // B^T of one line of all four patches, points 0, +-a, +-b, infinity with a = 5/8, b = 3/2.
-fn line(d0: vec4f, d1: vec4f, d2: vec4f, d3: vec4f, d4: vec4f, d5: vec4f) -> array<vec4f, 6> {
+fn line(d0: vec4f, d1: vec4f, d2: vec4f, d3: vec4f, d4: vec4f, d5: vec4f) -> Line {
   const a = 0.625;
   const b = 1.5;
   const aa = a * a;
@@ -36,7 +40,7 @@ fn line(d0: vec4f, d1: vec4f, d2: vec4f, d3: vec4f, d4: vec4f, d5: vec4f) -> arr
   let odd_a = a * (d3 - bb * d1);
   let even_b = d4 - aa * d2;
   let odd_b = b * (d3 - aa * d1);
-  return array<vec4f, 6>(
+  return Line(
     (aa * bb) * d0 - (aa + bb) * d2 + d4,
     even_a + odd_a,
     even_a - odd_a,
@@ -44,6 +48,12 @@ fn line(d0: vec4f, d1: vec4f, d2: vec4f, d3: vec4f, d4: vec4f, d5: vec4f) -> arr
     even_b - odd_b,
     (aa * bb) * d1 - (aa + bb) * d3 + d5,
   );
+}
+
+// A clamped row keeps the loads inside the buffer; what lies outside the image is then replaced by zero.
+fn load_row(image: u32, row: i32, col: u32) -> Row {
+  let visible = row >= 0 && row < i32(p.height);
+  return load((image + u32(clamp(row, 0, i32(p.height) - 1))) * p.width, col, visible);
 }
 
 @compute @workgroup_size(64)
@@ -56,24 +66,28 @@ fn main(
   if (t >= p.blocks * p.channels) {
     return;
   }
-  let block = t % p.blocks;
+  let place = t % p.blocks;
   let channel = t / p.blocks;
-  let n = block / (p.blocksX * p.blocksY);
-  let row = i32((block / p.blocksX) % p.blocksY) * 8 - 1;
-  let col = (block % p.blocksX) * 8u;
+  let blockRow = place / p.blocksX;
+  let n = blockRow / p.blocksY;
+  let qy = blockRow % p.blocksY;
+  let qx = place % p.blocksX;
+  let row = i32(qy) * 8 - 1;
+  let col = qx * 8u;
   let image = (n * p.channels + channel) * p.height;
 
-  var rows: array<Row, 10>;
-  for (var i = 0; i < 10; i++) {
-    // A clamped row keeps the loads inside the buffer; what lies outside the image is then replaced by zero.
-    let visible = row + i >= 0 && row + i < i32(p.height);
-    rows[i] = load((image + u32(clamp(row + i, 0, i32(p.height) - 1))) * p.width, col, visible);
-  }
-  var d: array<array<vec4f, 6>, 6>;
-  for (var i = 0; i < 6; i++) {
-    let up = rows[i];
-    let low = rows[i + 4];
-    d[i] = line(
+  // Both loops move the lines along instead of indexing them, and take their length from the uniform, so that they stay
+  // loops: unrolled, they cost software adapters seconds of compilation.
+  var d: array<Line, 6>;
+  for (var i = 0; i < i32(p.lines); i++) {
+    let up = load_row(image, row + i, col);
+    let low = load_row(image, row + i + 4, col);
+    d[0] = d[1];
+    d[1] = d[2];
+    d[2] = d[3];
+    d[3] = d[4];
+    d[4] = d[5];
+    d[5] = line(
       vec4f(up.before, up.left.w, low.before, low.left.w),
       vec4f(up.left.x, up.right.x, low.left.x, low.right.x),
       vec4f(up.left.y, up.right.y, low.left.y, low.right.y),
@@ -83,13 +97,18 @@ fn main(
     );
   }
   let stride = p.channels * p.blocks;
-  for (var j = 0u; j < 6u; j++) {
-    let r = line(d[0][j], d[1][j], d[2][j], d[3][j], d[4][j], d[5][j]);
-    v[t + j * stride] = r[0];
-    v[t + (6u + j) * stride] = r[1];
-    v[t + (12u + j) * stride] = r[2];
-    v[t + (18u + j) * stride] = r[3];
-    v[t + (24u + j) * stride] = r[4];
-    v[t + (30u + j) * stride] = r[5];
+  var at = t;
+  for (var j = 0u; j < p.lines; j++) {
+    let r = line(d[0][0], d[1][0], d[2][0], d[3][0], d[4][0], d[5][0]);
+    v[at] = r[0];
+    v[at + 6u * stride] = r[1];
+    v[at + 12u * stride] = r[2];
+    v[at + 18u * stride] = r[3];
+    v[at + 24u * stride] = r[4];
+    v[at + 30u * stride] = r[5];
+    at += stride;
+    for (var i = 0u; i < 6u; i++) {
+      d[i] = Line(d[i][1], d[i][2], d[i][3], d[i][4], d[i][5], vec4f());
+    }
   }
 }

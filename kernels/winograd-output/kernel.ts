@@ -5,7 +5,7 @@ import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } f
 import epilogue from "../lib/conv-epilogue.wgsl.js";
 import { lanesOf, lanesPrelude } from "../lib/lanes.js";
 import silu from "../lib/mp-silu.wgsl.js";
-import { POINTS, tiling } from "../lib/winograd.js";
+import { INPUT_TILE, POINTS, tiling } from "../lib/winograd.js";
 import source from "./kernel.wgsl.js";
 import quads from "./put-quads.wgsl.js";
 import scalars from "./put-scalars.wgsl.js";
@@ -60,7 +60,7 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
   },
   uniforms({ batch, channels, height, width, epilogue }) {
     const { blocksX, blocksY, blocks } = tiling(batch, height, width);
-    return { channels, height, width, blocksX, blocksY, blocks, ...epilogueUniforms(epilogue) };
+    return { channels, height, width, blocksX, blocksY, blocks, lines: INPUT_TILE, ...epilogueUniforms(epilogue) };
   },
   grid: (p, _variant, caps) => grid1d(p.channels * tiling(p.batch, p.height, p.width).blocks, 64, caps),
   cost(p, bytesPerAct) {

@@ -6,6 +6,7 @@ import { registerDemo } from "./demo.js";
 import { registerDoctor } from "./doctor.js";
 import { registerInspect } from "./inspect.js";
 import { version } from "./package.js";
+import { registerRestore } from "./restore.js";
 import { registerSample } from "./sample.js";
 
 const USAGE_ERROR = 2;
@@ -25,7 +26,14 @@ export function createProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "ncvsd-gpu: ")) })
     .exitOverride()
     .showHelpAfterError("(--help shows the options)");
-  for (const register of [registerSample, registerDemo, registerConvert, registerInspect, registerDoctor])
+  for (const register of [
+    registerSample,
+    registerRestore,
+    registerDemo,
+    registerConvert,
+    registerInspect,
+    registerDoctor,
+  ])
     register(program);
   // Options of subcommands inherit the handling of errors, but not exitOverride.
   for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);

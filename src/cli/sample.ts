@@ -4,17 +4,17 @@ import type { Gpu } from "../gpu/device.js";
 import { contactSheet } from "../image/grid.js";
 import { encodePng } from "../image/png.js";
 import type { Model } from "../model/model.js";
-import { parseInteger, parseNumber, parseSeeds, parseTs, parseZeta } from "./args.js";
+import { parseInteger, parseSeeds } from "./args.js";
 import { type EngineOptions, loadNetwork, openEngine, Stopwatch } from "./engine.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages } from "./generate.js";
 import { className, labelsForSeeds, parseClass } from "./labels.js";
 import { writeAtomic } from "./output.js";
 import { bundledCheckpoint } from "./package.js";
+import { addSamplerOptions, chooseSampler, type SamplerFlags } from "./sampler-options.js";
+import { chooseShard, SHARD_HELP, shardRange } from "./shard.js";
 
-interface SampleFlags extends EngineOptions {
+interface SampleFlags extends EngineOptions, SamplerFlags {
   net?: string;
-  ts?: number[];
-  zeta?: number;
   seeds: number[];
   class?: string;
   batch: number;
@@ -22,40 +22,14 @@ interface SampleFlags extends EngineOptions {
   subdirs?: boolean;
   grid?: string;
   saveRaw?: string;
+  shard?: string | true;
   force?: boolean;
   json?: boolean;
   quiet?: boolean;
-  steps?: number;
-  guidance?: number;
-  gnet?: string;
-  S_churn?: number;
-  S_min?: number;
-  S_max?: number;
-  S_noise?: number;
-  sigma_min?: number;
-  sigma_max?: number;
-  rho?: number;
 }
 
-const HEUN_FLAGS = [
-  "steps",
-  "guidance",
-  "gnet",
-  "S_churn",
-  "S_min",
-  "S_max",
-  "S_noise",
-  "sigma_min",
-  "sigma_max",
-  "rho",
-] as const;
-const MULTI_STEP_FLAGS = ["ts", "zeta"] as const;
-
 export function registerSample(program: Command): void {
-  const positive = { above: 0 };
-  const number = (name: string, rule: Parameters<typeof parseNumber>[2]) => (text: string) =>
-    parseNumber(text, name, rule);
-  program
+  const command = program
     .command("sample")
     .summary("generate images from a checkpoint")
     .description(
@@ -82,36 +56,14 @@ export function registerSample(program: Command): void {
       (t: string) => parseInteger(t, "--batch", { min: 1, max: 65536 }),
       16,
     )
+    .option("--shard [i/n]", SHARD_HELP)
     .option("--force", "make images anew that are there already")
     .addOption(new Option("--precision <type>", "storage of weights and activations: f32 or f16").default("f32"))
     .option("--adapter <name>", "part of the name of the GPU adapter")
     .option("--json", "print one JSON object on stdout")
     .option("--quiet", "no progress")
-    .option("--verbose", "say more: times of the start-up, the node of a failure, stacks of errors")
-    .optionsGroup("NCVSD:")
-    .option(
-      "--ts <list>",
-      "time steps, indices 0-38 into the 40-level schedule (default: one evaluation at init_sigma)",
-      (t: string) => parseTs(t),
-    )
-    .option("--zeta <x>", "share of fresh noise when re-noising, 0 to 1 (default: 1)", (t: string) => parseZeta(t))
-    .optionsGroup("EDM2:")
-    .option("--steps <n>", "noise levels; 2n-1 evaluations (default: 32)", (t: string) =>
-      parseInteger(t, "--steps", { min: 1, max: 10000 }),
-    )
-    .option(
-      "--guidance <g>",
-      "guidance by a second network; 1 is none (default: 1)",
-      number("--guidance", { min: -1000, max: 1000 }),
-    )
-    .option("--gnet <file>", "the second network")
-    .option("--S_churn <x>", "churn (default: 0)", number("--S_churn", { min: 0 }))
-    .option("--S_min <x>", "lowest level with churn (default: 0)", number("--S_min", { min: 0 }))
-    .option("--S_max <x>", "highest level with churn (default: inf)", number("--S_max", { min: 0, infinity: true }))
-    .option("--S_noise <x>", "scale of the churn's noise (default: 1)", number("--S_noise", { min: 0 }))
-    .option("--sigma_min <x>", "lowest noise level (default: 0.002)", number("--sigma_min", positive))
-    .option("--sigma_max <x>", "highest noise level (default: 80)", number("--sigma_max", positive))
-    .option("--rho <x>", "exponent of the schedule (default: 7)", number("--rho", positive))
+    .option("--verbose", "say more: times of the start-up, the node of a failure, stacks of errors");
+  addSamplerOptions(command)
     .addHelpText(
       "after",
       [
@@ -122,8 +74,9 @@ export function registerSample(program: Command): void {
         "  ncvsd-gpu sample --net edm2-img64-s.safetensors --steps 32 --seeds 0-63 --batch 8",
       ].join("\n"),
     )
-    .action(async (flags: SampleFlags) => {
+    .action(async (given: SampleFlags) => {
       const watch = new Stopwatch();
+      const flags = ofShard(given);
       const gpu = await openEngine(flags, watch);
       try {
         await runSample(gpu, flags, watch);
@@ -131,6 +84,27 @@ export function registerSample(program: Command): void {
         gpu.close();
       }
     });
+}
+
+/** The options with the seeds of this shard only. */
+function ofShard(flags: SampleFlags): SampleFlags {
+  const shard = chooseShard(flags.shard);
+  if (shard === undefined || shard.count === 1) return flags;
+  for (const [name, value] of Object.entries({ grid: flags.grid, "save-raw": flags.saveRaw })) {
+    if (value === undefined) continue;
+    const then =
+      name === "grid" ? "; the same command with it and without --shard makes it when all shards are done" : "";
+    throw new NcvsdError("BAD_ARGUMENT", `--${name} takes all images of a run: leave it out with --shard${then}.`);
+  }
+  const { start, end } = shardRange(flags.seeds.length, shard);
+  if (start === end) {
+    const images = count(flags.seeds.length, "image");
+    throw new NcvsdError(
+      "BAD_ARGUMENT",
+      `--shard ${shard.index}/${shard.count} of ${images} is empty: use fewer shards.`,
+    );
+  }
+  return { ...flags, seeds: flags.seeds.slice(start, end) };
 }
 
 async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promise<void> {
@@ -187,52 +161,7 @@ async function makeTask(
 ): Promise<GenerateTask> {
   const { label_dim: labelDim } = model.config;
   const asked = flags.class === undefined ? undefined : parseClass(flags.class, { labelDim, labels: model.labels });
-  const teacher = model.architecture === "edm2";
-  for (const name of teacher ? MULTI_STEP_FLAGS : HEUN_FLAGS) {
-    if (flags[name] === undefined) continue;
-    const [is, other] = teacher ? ["an EDM2 teacher", "NCVSD networks"] : ["an NCVSD network", "EDM2 teachers"];
-    throw new NcvsdError(
-      "BAD_ARGUMENT",
-      `--${name} is for ${other}, but ${model.checkpoint.name} is ${is}: leave it out.`,
-    );
-  }
-  let sampler: GenerateTask["sampler"];
-  let gnetSha256: string | undefined;
-  if (teacher) {
-    const {
-      steps = 32,
-      guidance = 1,
-      sigma_min = 0.002,
-      sigma_max = 80,
-      rho = 7,
-      S_churn = 0,
-      S_min = 0,
-      S_noise = 1,
-    } = flags;
-    const { S_max = Number.POSITIVE_INFINITY } = flags;
-    if (flags.gnet !== undefined && guidance === 1)
-      throw new NcvsdError(
-        "BAD_ARGUMENT",
-        "--gnet does nothing at --guidance 1: give another guidance, or leave it out.",
-      );
-    if (flags.gnet === undefined && guidance !== 1)
-      throw new NcvsdError("BAD_ARGUMENT", `--guidance ${guidance} needs a second network: name it with --gnet.`);
-    if (sigma_min >= sigma_max)
-      throw new NcvsdError("BAD_ARGUMENT", `--sigma_min ${sigma_min} must be below --sigma_max ${sigma_max}.`);
-    const gnet = flags.gnet === undefined ? undefined : await loadNetwork(gpu, flags.gnet, watch, silent);
-    gnetSha256 = await gnet?.checkpoint.sha256();
-    const schedule = { steps, sigmaMin: sigma_min, sigmaMax: sigma_max, rho };
-    sampler = {
-      kind: "heun",
-      options: { ...schedule, guidance, S_churn, S_min, S_max, S_noise, ...(gnet ? { gnet } : {}) },
-    };
-  } else {
-    sampler = { kind: "multi-step", options: { ts: flags.ts ?? null, zeta: flags.zeta ?? 1 } };
-  }
-  const deciding =
-    sampler.kind === "multi-step"
-      ? { sampler: sampler.kind, ts: sampler.options.ts ?? null, zeta: sampler.options.zeta ?? 1 }
-      : { sampler: sampler.kind, ...sampler.options, gnet: gnetSha256 ?? null };
+  const { sampler, deciding } = await chooseSampler(gpu, model, flags, watch, silent);
   return {
     model,
     seeds: flags.seeds,

@@ -1,0 +1,135 @@
+import { grid1d, type Kernel } from "../../src/gpu/contract.js";
+import type { Gpu } from "../../src/gpu/device.js";
+import type { GenerativeDenoiser, GenerativeSession, ImageShape } from "../../src/model/session.js";
+import { RunResources } from "../../src/sample/stage.js";
+import { diagonal, type Matrix, multiply, type Vector } from "./dense.js";
+
+/**
+ * A Gaussian prior N(mean, C) with C = Q diag(variances) Q, Q = I - 2 v v' a reflection, and its exact generative denoiser:
+ * y = x + sigma n gives x | y ~ N(mean + Q diag(l / (l + sigma^2)) Q (y - mean), Q diag(l sigma^2 / (l + sigma^2)) Q).
+ */
+export interface GaussianPrior {
+  readonly shape: ImageShape;
+  readonly mean: Float64Array;
+  readonly variances: Float64Array;
+  /** Unit vector. */
+  readonly axis: Float64Array;
+}
+
+export function reflection({ axis }: GaussianPrior): Matrix {
+  return Array.from(axis, (a, i) => Float64Array.from(axis, (b, j) => (i === j ? 1 : 0) - 2 * a * b));
+}
+
+/** Q diag(f(variance)) Q. */
+export function functionOf(prior: GaussianPrior, f: (variance: number) => number): Matrix {
+  const q = reflection(prior);
+  return multiply(multiply(q, diagonal(Float64Array.from(prior.variances, f))), q);
+}
+
+interface DrawParams {
+  readonly batch: number;
+  readonly elements: number;
+}
+
+const SOURCE = `
+struct Params { batch: u32, elements: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> y: array<f32>;
+@group(0) @binding(2) var<storage, read> sigma: array<f32>;
+@group(0) @binding(3) var<storage, read> z: array<f32>;
+@group(0) @binding(4) var<storage, read> prior: array<f32>; // mean, variances, axis
+@group(0) @binding(5) var<storage, read_write> x0: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+  let n = (wid.y * nwg.x + wid.x) * 64u + lid;
+  if (n >= p.batch) {
+    return;
+  }
+  let d = p.elements;
+  let s2 = sigma[n] * sigma[n];
+  var alongY = 0.0;
+  var alongZ = 0.0;
+  for (var i = 0u; i < d; i++) {
+    alongY += prior[2u * d + i] * (y[n * d + i] - prior[i]);
+    alongZ += prior[2u * d + i] * z[n * d + i];
+  }
+  var along = 0.0;
+  for (var i = 0u; i < d; i++) {
+    let v = prior[2u * d + i];
+    let l = prior[d + i];
+    let gain = l / (l + s2);
+    let mean = gain * (y[n * d + i] - prior[i] - 2.0 * v * alongY);
+    let w = mean + sqrt(gain * s2) * (z[n * d + i] - 2.0 * v * alongZ);
+    x0[n * d + i] = w;
+    along += v * w;
+  }
+  for (var i = 0u; i < d; i++) {
+    x0[n * d + i] = prior[i] + x0[n * d + i] - 2.0 * prior[2u * d + i] * along;
+  }
+}
+`;
+
+const draw: Kernel<DrawParams> = {
+  name: "test-gaussian-prior",
+  source: [{ file: "test/support/gaussian-prior.ts", text: SOURCE }],
+  check() {},
+  buffers({ batch, elements }) {
+    const length = batch * elements;
+    return [
+      { name: "y", access: "read", type: "f32", length },
+      { name: "sigma", access: "read", type: "f32", length: batch },
+      { name: "z", access: "read", type: "f32", length },
+      { name: "prior", access: "read", type: "f32", length: 3 * elements },
+      { name: "x0", access: "write", type: "f32", length },
+    ];
+  },
+  variant: () => ({ key: "", prelude: "" }),
+  uniforms: ({ batch, elements }) => ({ batch, elements }),
+  grid: ({ batch }, _variant, caps) => grid1d(batch, 64, caps),
+  cost: () => ({ flops: 1, bytes: 1 }),
+  reference: () => ({}),
+  cases: [],
+  tolerance: { f32: 1, f16: 1 },
+};
+
+/** The exact generative denoiser of the prior, without a network. */
+export function gaussianDenoiser(gpu: Gpu, prior: GaussianPrior): GenerativeDenoiser {
+  const elements = prior.mean.length;
+  return {
+    gpu,
+    shape: prior.shape,
+    initSigma: 80,
+    async openGenerator(batch): Promise<GenerativeSession> {
+      const run = new RunResources(gpu);
+      const total = batch * elements;
+      const buffers = {
+        y: run.buffer("y", total),
+        sigma: run.buffer("sigma", batch),
+        z: run.buffer("z", total),
+        prior: run.buffer("prior", 3 * elements),
+        x0: run.buffer("x0", total),
+      };
+      gpu.write(buffers.prior, Float32Array.from([...prior.mean, ...prior.variances, ...prior.axis]));
+      const stage = await run.stage("gaussian prior", draw, { batch, elements }, buffers);
+      const { y, sigma, z, x0 } = buffers;
+      return {
+        gpu,
+        batch,
+        y,
+        sigma,
+        z,
+        x0,
+        encode: (pass) => stage.encode(pass),
+        locateNonFinite: async () => undefined,
+        release: () => run.release(),
+      };
+    },
+  };
+}
+
+/** A normal distribution. */
+export interface Normal {
+  readonly mean: Vector;
+  readonly covariance: Matrix;
+}
