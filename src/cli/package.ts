@@ -13,3 +13,7 @@ export const version: string = JSON.parse(readFileSync(join(packageRoot, "packag
 
 /** The checkpoint that commands use when none is named. */
 export const bundledCheckpoint = join(packageRoot, "weights", "ncvsd-fashion32.safetensors");
+
+/** The feature network of `evaluate` when none is named, and the statistics that belong to it. */
+export const bundledFeatures = join(packageRoot, "weights", "fashion32-features.safetensors");
+export const bundledReference = join(packageRoot, "weights", "fashion32-reference-stats.safetensors");

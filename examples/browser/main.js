@@ -1,0 +1,50 @@
+// The library in a web page: `npx vite examples/browser` (from this repository) serves it.
+import { loadModel, openGpu, sampleMultiStep } from "ncvsd-gpu";
+import weights from "../../weights/ncvsd-fashion32.safetensors?url";
+
+const status = document.getElementById("status");
+const button = document.getElementById("go");
+let nextSeed = 0;
+
+/** One sample as a canvas; values are NCHW in [-1, 1]. */
+function draw(values, height, width) {
+  const canvas = Object.assign(document.createElement("canvas"), { height, width });
+  const image = new ImageData(width, height);
+  values.forEach((v, i) => {
+    image.data.fill(127.5 * v + 127.5, 4 * i, 4 * i + 3);
+    image.data[4 * i + 3] = 255;
+  });
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+}
+
+async function generate(model) {
+  const labels = Array.from({ length: 10 }, (_, i) => i);
+  const seeds = labels.map(() => nextSeed++);
+  const started = performance.now();
+  const { images, shape } = await sampleMultiStep(model, { seeds, labels, ts: [10, 22] });
+  const [n, , height, width] = shape;
+  const size = height * width;
+  const pictures = labels.map((label, i) => {
+    const canvas = draw(images.subarray(i * size, (i + 1) * size), height, width);
+    canvas.title = model.labels[label];
+    return canvas;
+  });
+  document.getElementById("images").replaceChildren(...pictures);
+  status.textContent = `${n} images in ${((performance.now() - started) / 1000).toFixed(2)} s`;
+  return images;
+}
+
+try {
+  const gpu = await openGpu();
+  const model = await loadModel(gpu, new URL(weights, location.href));
+  button.disabled = false;
+  button.onclick = () => generate(model);
+  const images = await generate(model);
+  // For programs that drive this page.
+  globalThis.result = { adapter: gpu.info.name, images: Array.from(images) };
+} catch (error) {
+  status.textContent = error.message;
+  globalThis.result = { error: error.message };
+}
+globalThis.dispatchEvent(new Event("generated"));

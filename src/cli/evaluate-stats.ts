@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import { type Command, Option } from "commander";
+import { NcvsdError } from "../errors.js";
+import { FeatureExtractor } from "../evaluate/extractor.js";
+import { requireSamples } from "../evaluate/frechet.js";
+import { RunningMoments, statisticsOf } from "../evaluate/statistics.js";
+import { encodeStatistics } from "../evaluate/statistics-file.js";
+import { valuesFromImages } from "../image/pixels.js";
+import { parseInteger } from "./args.js";
+import { type EngineOptions, openEngine, Stopwatch } from "./engine.js";
+import { openPictures } from "./evaluate-inputs.js";
+import { writeAtomic } from "./output.js";
+import { bundledFeatures } from "./package.js";
+import { withProgress } from "./progress.js";
+
+interface StatsFlags extends EngineOptions {
+  data: string;
+  out: string;
+  features?: string;
+  batch: number;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+/** `.npz` and the like, or one sentence on why not. */
+export function readFileBytes(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    const why = missing ? "is not there" : `cannot be read: ${(cause as Error).message}`;
+    throw new NcvsdError("BAD_ARGUMENT", `${path} ${why}`, missing ? {} : { cause });
+  }
+}
+
+export function addBatchOption(command: Command, what: string, batch: number): Command {
+  const parse = (t: string) => parseInteger(t, "--batch", { min: 1, max: 65536 });
+  return command.addOption(
+    new Option("--batch <n>", `${what} at a time; does not change the result`).argParser(parse).default(batch),
+  );
+}
+
+export function registerEvaluateStats(evaluate: Command): Command {
+  const command = evaluate
+    .command("stats")
+    .summary("reference statistics of a folder of images")
+    .description(
+      "Mean and covariance of the features of all images of a folder (PNG, JPEG; subfolders are looked into), as the reference of " +
+        "`evaluate fd`. A safetensors file with a U8 tensor `images` [N, C, H, W] is taken as well.",
+    )
+    .requiredOption("--data <dir>", "the images, of the size that the feature network takes")
+    .requiredOption("--out <file>", "where the statistics go (safetensors: mean, cov)")
+    .option("--features <file>", "the feature network (default: the bundled fashion32-features)");
+  return addBatchOption(command, "images", 64)
+    .option("--adapter <name>", "part of the name of the GPU adapter")
+    .option("--json", "print one JSON object on stdout")
+    .option("--quiet", "no progress")
+    .option("--verbose", "stacks of errors")
+    .addHelpText("after", "\nExample:\n  ncvsd-gpu evaluate stats --data test-images --out test-stats.safetensors")
+    .action(async (flags: StatsFlags) => {
+      const gpu = await openEngine(flags, new Stopwatch());
+      try {
+        const extractor = await FeatureExtractor.open(gpu, flags.features ?? bundledFeatures);
+        const { source, input } = extractor;
+        const { count, batches } = await openPictures(flags.data, input, `the feature network ${source.name}`);
+        requireSamples(count, source.dim);
+        const running = new RunningMoments(source.dim);
+        const silent = Boolean(flags.quiet || flags.json);
+        await withProgress({ total: count, label: "features", silent }, async (progress) => {
+          for await (const batch of batches(flags.batch)) {
+            const { values } = valuesFromImages(batch.map(({ image }) => image));
+            const { features } = await extractor.extract(values);
+            running.push(features, (i) => batch[i]!.name);
+            progress.update(running.count);
+          }
+        });
+        writeAtomic(flags.out, encodeStatistics(statisticsOf(running.moments()), source));
+        const result = { out: flags.out, count, features: source };
+        process.stdout.write(`${flags.json ? JSON.stringify(result) : flags.out}\n`);
+      } finally {
+        gpu.close();
+      }
+    });
+}

@@ -1,0 +1,170 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { NcvsdError } from "../errors.js";
+import {
+  encodeFeatures,
+  type FeatureRows,
+  type FeatureRun,
+  type FeatureShard,
+  joinRows,
+  readFeatures,
+  sliceRows,
+} from "../evaluate/feature-file.js";
+import { writeAtomic } from "./output.js";
+
+/** Features of one batch. */
+export interface FeatureBatch {
+  readonly features: Float32Array;
+  readonly labels: Int32Array;
+  readonly predictions: Int32Array;
+}
+
+/** `NAME.features.safetensors` of `NAME.json`. */
+export const featuresName = (out: string): string => `${withoutEnding(out)}.features.safetensors`;
+
+export const withoutEnding = (out: string): string => out.replace(/\.(json|features\.safetensors)$/i, "");
+
+/**
+ * The features of a run (or of one shard of it) as they come. With a file name they are written every so many images, each
+ * piece whole or absent, so that a killed run goes on from the last piece; at the end the pieces become one file.
+ */
+export class FeatureLog {
+  readonly #run: FeatureRun;
+  readonly #shard: FeatureShard;
+  readonly #path: string | undefined;
+  readonly #folder: string | undefined;
+  readonly #end: number;
+  readonly #every: number;
+  /** Pieces that are written (or kept in memory, without a file name): where they lie, and where they end. */
+  readonly #pieces: { readonly end: number; readonly rows: FeatureRows | undefined; readonly file: string }[] = [];
+  #batches: FeatureBatch[] = [];
+  #pendingStart: number;
+  #next: number;
+  #since = performance.now();
+
+  private constructor(
+    run: FeatureRun,
+    shard: FeatureShard,
+    start: number,
+    end: number,
+    options: { out?: string; every: number },
+  ) {
+    this.#run = run;
+    this.#shard = shard;
+    this.#end = end;
+    this.#every = options.every;
+    this.#next = start;
+    this.#pendingStart = start;
+    if (options.out !== undefined) {
+      this.#path = featuresName(options.out);
+      this.#folder = `${withoutEnding(options.out)}.features.parts`;
+    }
+  }
+
+  /**
+   * Opens the log of the images `start` up to `end`, and takes over what an earlier run of the same options left.
+   * @param options.out the result's file; absent: nothing is kept on disk
+   * @param options.every images of a piece
+   * @param options.force begin anew
+   * @throws BAD_ARGUMENT when features of another run are there (unless `force`)
+   */
+  static async open(
+    run: FeatureRun,
+    shard: FeatureShard,
+    range: { readonly start: number; readonly end: number },
+    options: { out?: string; every: number; force?: boolean },
+  ): Promise<FeatureLog> {
+    const log = new FeatureLog(run, shard, range.start, range.end, options);
+    if (options.force) log.#discard();
+    else await log.#resume();
+    return log;
+  }
+
+  /** The next image that is missing. */
+  get next(): number {
+    return this.#next;
+  }
+
+  /** Adds the next images. */
+  append(batch: FeatureBatch): void {
+    this.#batches.push(batch);
+    this.#next += batch.labels.length;
+    if (this.#next - this.#pendingStart >= this.#every || this.#next >= this.#end) this.flush();
+  }
+
+  /** Starts the clock: time before it (compilation, loading) is not counted. */
+  startClock(): void {
+    this.#since = performance.now();
+  }
+
+  /** Writes what has come since the last piece. Synchronous: an interrupt handler may call it. */
+  flush(): void {
+    if (this.#batches.length === 0) return;
+    const now = performance.now();
+    const { dim } = this.#run.network;
+    let at = this.#pendingStart;
+    const parts = this.#batches.map((batch) => {
+      const start = at;
+      at += batch.labels.length;
+      return { ...batch, start, end: at, seconds: 0 };
+    });
+    const rows = { ...joinRows(parts, dim), seconds: (now - this.#since) / 1000 };
+    this.#since = now;
+    const name = `${String(rows.start).padStart(9, "0")}.safetensors`;
+    const file = this.#folder === undefined ? "" : join(this.#folder, name);
+    if (this.#folder !== undefined) {
+      mkdirSync(this.#folder, { recursive: true });
+      writeAtomic(file, encodeFeatures(rows, this.#run, this.#shard));
+    }
+    this.#pieces.push({ end: rows.end, rows: this.#folder === undefined ? rows : undefined, file });
+    this.#batches = [];
+    this.#pendingStart = this.#next;
+  }
+
+  /** All rows; with a file name they are in it now, and the pieces are gone. */
+  async finish(): Promise<FeatureRows> {
+    this.flush();
+    const parts: FeatureRows[] = [];
+    for (const { rows, file } of this.#pieces) parts.push(rows ?? (await readFeatures(file)).rows);
+    const rows = joinRows(parts, this.#run.network.dim);
+    if (this.#path !== undefined) {
+      writeAtomic(this.#path, encodeFeatures(rows, this.#run, this.#shard));
+      rmSync(this.#folder!, { recursive: true, force: true });
+    }
+    return rows;
+  }
+
+  #discard(): void {
+    if (this.#path !== undefined) rmSync(this.#path, { force: true });
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #resume(): Promise<void> {
+    if (this.#path === undefined) return;
+    const parts = existsSync(this.#folder!)
+      ? readdirSync(this.#folder!)
+          .filter((name) => /^\d+\.safetensors$/.test(name))
+          .sort()
+      : [];
+    const files = [...(existsSync(this.#path) ? [this.#path] : []), ...parts.map((name) => join(this.#folder!, name))];
+    const { dim } = this.#run.network;
+    for (const file of files) {
+      const found = await readFeatures(file);
+      if (found.run.key !== this.#run.key || found.run.firstSeed !== this.#run.firstSeed) {
+        throw new NcvsdError(
+          "BAD_ARGUMENT",
+          `${file} is there and has features of another run (${found.run.checkpoint.name}, ${JSON.stringify(found.run.options)}): choose another --out, or begin anew with --force`,
+        );
+      }
+      const { start, end } = found.rows;
+      // A piece that does not follow (of a run with other shards) is of no use here.
+      if (start > this.#next || end <= this.#next) continue;
+      const until = Math.min(end, this.#end);
+      const rows = sliceRows(found.rows, this.#next, until, dim);
+      const asIs = rows.features.length === found.rows.features.length && file !== this.#path;
+      this.#pieces.push({ end: until, rows: asIs ? undefined : rows, file });
+      this.#next = until;
+      this.#pendingStart = until;
+    }
+  }
+}
