@@ -10,7 +10,11 @@
  * or, in a program,
  *
  *     import hdr from "./examples/hdr-operator.js";
- *     await solveInverse(model, { operator: hdr(gpu, { shape: model.shape }), measurement, beta: 5e-3 });
+ *     const operator = hdr(gpu, { shape: model.shape });
+ *     await solveInverse(model, { operator, measurement, beta: 5e-3, ula: { c1: 0.01, c2: 0.1 } });
+ *
+ * Langevin steps are stable while c1 / c2 times the largest curvature of ||A(x) - y||^2 is below 2; the curvature is 8 here,
+ * so c1 = 0.01 with c2 = 0.1 is safe and the default c1 = 0.1 is not.
  *
  * A function (gpu, { shape }) that gives an `Operator`: `shape`, `measurementShape`, `forward`, and one of
  * `sampleProximal`, `energyGradient` and `adjoint`. Everything below `open` may be left out: the operator then works on
@@ -39,9 +43,7 @@ export default function hdr(gpu, { shape }) {
     async open(batch) {
       const { device } = gpu;
       const total = batch * elements;
-      const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
-      const buffer = () => device.createBuffer({ size: 4 * total, usage });
-      const [x, y, out] = [buffer(), buffer(), buffer()];
+      const [x, y, out] = ["x", "y", "gradient"].map((name) => gpu.storage(`hdr ${name}`, 4 * total));
       return {
         gpu,
         batch,
@@ -66,7 +68,7 @@ export default function hdr(gpu, { shape }) {
           };
         },
         release() {
-          for (const b of [x, y, out]) b.destroy();
+          for (const b of [x, y, out]) gpu.destroyBuffer(b);
         },
       };
     },
@@ -81,7 +83,7 @@ const GRADIENT = /* wgsl */ `
   @compute @workgroup_size(64)
   fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
     let i = id.y * groups.x * 64u + id.x;
-    if (i < arrayLength(&x)) {
+    if (i < arrayLength(&gradient)) {
       let v = 2.0 * x[i];
       gradient[i] = select(0.0, 4.0 * (v - y[i]), abs(v) < 1.0);
     }

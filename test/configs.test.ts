@@ -5,7 +5,7 @@ import { normalSource } from "../src/graph/run-kernel.js";
 import { type Architecture, DEFAULTS, type NcvsdConfig } from "../src/model/config.js";
 import { loadModel } from "../src/model/model.js";
 import { expectedTensors } from "../src/model/names.js";
-import { fixturePath, Recording, relativeError } from "./support/fixtures.js";
+import { Recording, relativeError } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
 import { referenceNcvsd, referenceTeacher } from "./support/reference-network.js";
 
@@ -68,7 +68,7 @@ describe("the float64 reference of these tests", () => {
       const r = await Recording.open(`${file}.safetensors`);
       const ncvsd = file.startsWith("ncvsd");
       const weights = await Recording.open(ncvsd ? "ncvsd-tiny.safetensors" : "edm2-tiny.safetensors");
-      const config = { ...DEFAULTS, ...weights.meta<object>("config"), ...(ncvsd ? {} : { clip_act: 1.5 }) } as NcvsdConfig;
+      const config = { ...DEFAULTS, ...weights.meta<object>("config"), ...(ncvsd ? {} : { clip_act: 1.5 }) } as Partial<NcvsdConfig> as NcvsdConfig;
       const values = new Map<string, Float32Array>();
       for (const name of weights.names) values.set(name, await weights.values(name));
       const w = (name: string) => values.get(name)!;

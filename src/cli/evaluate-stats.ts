@@ -1,14 +1,12 @@
-import { readFileSync } from "node:fs";
-import { type Command, Option } from "commander";
-import { NcvsdError } from "../errors.js";
+import type { Command } from "commander";
 import { FeatureExtractor } from "../evaluate/extractor.js";
 import { requireSamples } from "../evaluate/frechet.js";
 import { RunningMoments, statisticsOf } from "../evaluate/statistics.js";
 import { encodeStatistics } from "../evaluate/statistics-file.js";
 import { valuesFromImages } from "../image/pixels.js";
-import { parseInteger } from "./args.js";
 import { type EngineOptions, openEngine, Stopwatch } from "./engine.js";
 import { openPictures } from "./evaluate-inputs.js";
+import { addBatchOption } from "./evaluate-options.js";
 import { writeAtomic } from "./output.js";
 import { bundledFeatures } from "./package.js";
 import { withProgress } from "./progress.js";
@@ -20,24 +18,6 @@ interface StatsFlags extends EngineOptions {
   batch: number;
   json?: boolean;
   quiet?: boolean;
-}
-
-/** `.npz` and the like, or one sentence on why not. */
-export function readFileBytes(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
-    const why = missing ? "is not there" : `cannot be read: ${(cause as Error).message}`;
-    throw new NcvsdError("BAD_ARGUMENT", `${path} ${why}`, missing ? {} : { cause });
-  }
-}
-
-export function addBatchOption(command: Command, what: string, batch: number): Command {
-  const parse = (t: string) => parseInteger(t, "--batch", { min: 1, max: 65536 });
-  return command.addOption(
-    new Option("--batch <n>", `${what} at a time; does not change the result`).argParser(parse).default(batch),
-  );
 }
 
 export function registerEvaluateStats(evaluate: Command): Command {

@@ -167,8 +167,9 @@ export async function generate(task: GenerateTask): Promise<Generated> {
   }
 }
 
-function sampleBatch(
-  task: GenerateTask,
+/** Images of one batch of seeds, before rounding. */
+export function sampleBatch(
+  task: Pick<GenerateTask, "model" | "sampler" | "debug">,
   seeds: readonly number[],
   labels: readonly number[] | undefined,
   onStep: (event: StepEvent) => void,

@@ -4,6 +4,7 @@ import { NcvsdError } from "../errors.js";
 import { registerConvert } from "./convert.js";
 import { registerDemo } from "./demo.js";
 import { registerDoctor } from "./doctor.js";
+import { registerEvaluate } from "./evaluate.js";
 import { registerInspect } from "./inspect.js";
 import { version } from "./package.js";
 import { registerRestore } from "./restore.js";
@@ -29,6 +30,7 @@ export function createProgram(): Command {
   for (const register of [
     registerSample,
     registerRestore,
+    registerEvaluate,
     registerDemo,
     registerConvert,
     registerInspect,

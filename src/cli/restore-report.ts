@@ -8,6 +8,8 @@ export interface Figures {
   /** Absent where the method's result cannot be told from A (nothing to compare). */
   readonly chi2?: number;
   readonly lpips?: number;
+  /** Phase retrieval: PSNR after undoing what amplitudes cannot tell (a shift, a rotation by 180 degrees). */
+  readonly aligned?: number;
 }
 
 /** One sample of PnP-GD. */
@@ -62,7 +64,7 @@ export interface ReportHead {
   readonly checkpoint: { readonly name: string; readonly sha256: string };
 }
 
-const FIGURES = ["psnr", "ssim", "lpips", "chi2"] as const;
+const FIGURES = ["psnr", "ssim", "lpips", "aligned", "chi2"] as const;
 
 function meanOf(all: readonly Figures[]): Figures {
   const out: { -readonly [K in keyof Figures]: number } = {};
@@ -106,6 +108,7 @@ const COLUMNS = [
   { key: "psnr", title: "PSNR (dB)", digits: 2 },
   { key: "ssim", title: "SSIM", digits: 3 },
   { key: "lpips", title: "LPIPS", digits: 3 },
+  { key: "aligned", title: "aligned PSNR", digits: 2 },
   { key: "chi2", title: "chi^2", digits: 2 },
   { key: "nfe", title: "NFE", digits: 0 },
   { key: "seconds", title: "seconds", digits: 2 },

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { normals } from "../../kernels/lib/philox.js";
 import { NcvsdError } from "../errors.js";
-import { psnr, ssim } from "../image/metrics.js";
+import { alignedPsnr, psnr, ssim } from "../image/metrics.js";
 import { encodePng } from "../image/png.js";
 import type { Model } from "../model/model.js";
 import { solveInverse } from "../sample/pnp-gd.js";
@@ -57,6 +57,9 @@ export interface Restored {
   readonly kept: number;
   readonly seconds: number;
 }
+
+/** Pixels that phase retrieval's results are moved by at most when they are compared after alignment. */
+const ALIGN_REACH = 12;
 
 const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
 
@@ -190,7 +193,7 @@ async function restoreGroup(
     const chi2 = await chiSquared(task, result.images, measurement, sigmaY, chunk.length);
     parts(result.images, chunk.length).forEach((image, i) => {
       const truth = job.simulated ? values[chunk[i]!.m]! : undefined;
-      const figures = { ...quality(image, truth, model.shape), chi2: chi2[i]! };
+      const figures = { ...quality(job, image, truth), chi2: chi2[i]! };
       samples.push({ values: image, figures: { seed: seeds[i]!, ...figures, nfe: evaluations(sampler), seconds } });
     });
     progress.update(before + from + chunk.length);
@@ -231,13 +234,13 @@ async function restoreGroup(
       key: keyOf(job, at),
       ...known,
       samples: figures,
-      mean: { ...quality(means[m]!.mean, truth, model.shape), chi2: meanChi2[m]! },
+      mean: { ...quality(job, means[m]!.mean, truth), chi2: meanChi2[m]! },
       ...(truth ? { best: extreme(figures, (f) => -f.psnr!) } : {}),
       mostConsistent: extreme(figures, (f) => f.chi2!),
       baselines: Object.fromEntries(
         Object.entries(baselines).map(([method, image]) => [
           method,
-          { ...quality(image, truth, model.shape), chi2: simpleChi2.get(method)![m]! },
+          { ...quality(job, image, truth), chi2: simpleChi2.get(method)![m]! },
         ]),
       ),
     };
@@ -271,11 +274,16 @@ async function chiSquared(
   return residuals.map((r) => r / (task.observed * sigmaY ** 2));
 }
 
-function quality(image: Float32Array, truth: Float32Array | undefined, shape: Model["shape"]): Figures {
+function quality({ model, task }: RestoreJob, image: Float32Array, truth: Float32Array | undefined): Figures {
   if (!truth) return {};
-  const batch = [1, ...shape] as const;
-  const small = Math.min(shape[1], shape[2]) < 11;
-  return { psnr: psnr(image, truth, batch)[0]!, ...(small ? {} : { ssim: ssim(image, truth, batch)[0]! }) };
+  const [c, h, w] = model.shape;
+  const batch = [1, c, h, w] as const;
+  // SSIM's window needs 11 pixels; amplitudes do not tell where an image lies.
+  return {
+    psnr: psnr(image, truth, batch)[0]!,
+    ...(Math.min(h, w) < 11 ? {} : { ssim: ssim(image, truth, batch)[0]! }),
+    ...(task.kind === "phase" ? { aligned: alignedPsnr(image, truth, model.shape, ALIGN_REACH) } : {}),
+  };
 }
 
 /** Index of the smallest cost. */

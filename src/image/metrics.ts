@@ -46,6 +46,53 @@ export function psnr(x: ArrayLike<number>, truth: ArrayLike<number>, shape: Batc
 }
 
 /**
+ * PSNR after the shift of at most `reach` pixels, with or without a rotation by 180 degrees, that fits the truth best: what
+ * Fourier amplitudes cannot tell apart. Pixels that come in from outside are black (-1).
+ * @param x one image, C*H*W values in [-1, 1]
+ * @throws NcvsdError BAD_ARGUMENT when the values do not fill the shape
+ */
+export function alignedPsnr(
+  x: ArrayLike<number>,
+  truth: ArrayLike<number>,
+  [c, h, w]: readonly [number, number, number],
+  reach: number,
+): number {
+  checkPair(x, truth, [1, c, h, w]);
+  const goal = Float64Array.from(truth, unit);
+  const own = Float64Array.from(x, unit);
+  const turned = own.slice();
+  for (let ch = 0; ch < c; ch++) turned.subarray(ch * h * w, (ch + 1) * h * w).reverse();
+  let least = Infinity;
+  for (const picture of [own, turned]) {
+    for (let dy = -reach; dy <= reach; dy++)
+      for (let dx = -reach; dx <= reach; dx++)
+        least = Math.min(least, shiftedError(picture, goal, [c, h, w], dy, dx, least));
+  }
+  return -10 * Math.log10(least / (c * h * w) + 1e-8);
+}
+
+/** Sum of squared differences of a picture shifted by (dy, dx) and the goal; may stop early above `limit`. */
+function shiftedError(
+  picture: Float64Array,
+  goal: Float64Array,
+  [c, h, w]: readonly [number, number, number],
+  dy: number,
+  dx: number,
+  limit: number,
+): number {
+  let sum = 0;
+  for (let row = 0; row < c * h && sum < limit; row++) {
+    const from = (row % h) - dy;
+    const start = (row - dy) * w - dx;
+    for (let col = 0; col < w; col++) {
+      const inside = from >= 0 && from < h && col >= dx && col < w + dx;
+      sum += ((inside ? picture[start + col]! : 0) - goal[row * w + col]!) ** 2;
+    }
+  }
+  return sum;
+}
+
+/**
  * Structural similarity (Wang et al. 2004) of every image of a batch, as piq 0.8 defines it: values mapped to [0, 1] and
  * clipped; images averaged over s x s cells, s = max(1, round(min(H, W) / 256)); an 11 x 11 Gaussian window of standard
  * deviation 1.5 at valid positions only; mean over positions and channels.

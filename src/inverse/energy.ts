@@ -29,6 +29,8 @@ export async function openSession(
   run.defer(() => session.release());
   if (session.gpu !== gpu)
     bad(`The operator${nameOf(operator)} is on another device than the network: make it with the same gpu.`);
+  expectBuffer(operator, "x", session.x, batch * volume(operator.shape));
+  expectBuffer(operator, "y", session.y, batch * volume(operator.measurementShape));
   return session;
 }
 
@@ -44,6 +46,7 @@ export async function openEnergy(
   const session = await openSession(gpu, operator, run, batch);
   if (session?.openGradient) {
     const stage = await session.openGradient();
+    expectBuffer(operator, "out", stage.out, batch * volume(operator.shape));
     gpu.write(session.y, y);
     if (stage.prepare) await submitter.submit([stage.prepare]);
     return { x: session.x, gradient: stage.out, stage };
@@ -71,6 +74,16 @@ function arrayGradient(operator: Operator): (x: Float32Array, y: Float32Array) =
     const v = await operator.adjoint!(ax.map((value, i) => value - y[i]!));
     return v.map((value) => 2 * value);
   };
+}
+
+/** Buffers of an own operator's session are bound and copied whole. */
+export function expectBuffer(operator: Operator, name: string, buffer: GPUBuffer, values: number): void {
+  const bytes = Math.ceil(values / 4) * 16;
+  if (buffer?.size !== bytes) {
+    bad(
+      `The buffer ${name} of the operator${nameOf(operator)} has ${buffer?.size} bytes for ${values} values: make it with gpu.storage(label, 4 * values), which gives ${bytes}.`,
+    );
+  }
 }
 
 /** An own operator's result must be an array of the right length. */

@@ -2,7 +2,7 @@ import type { Gpu } from "../gpu/device.js";
 import type { NoiseSource } from "../model/noise.js";
 import type { RunResources, Submitter } from "../sample/stage.js";
 import { bad, volume } from "./check.js";
-import { expectResult, hasEnergy, nameOf, openEnergy, openSession } from "./energy.js";
+import { expectBuffer, expectResult, hasEnergy, nameOf, openEnergy, openSession } from "./energy.js";
 import type { Operator } from "./operator.js";
 import { Ula, type UlaOptions } from "./ula.js";
 
@@ -55,6 +55,8 @@ export async function openLikelihood(
   const session = await openSession(gpu, operator, run, batch);
   if (session?.openProximal) {
     const stage = await session.openProximal();
+    expectBuffer(operator, "out", stage.out, batch * elements);
+    expectBuffer(operator, "z", stage.z, batch * elements);
     gpu.write(session.y, y);
     if (stage.prepare) await submitter.submit([stage.prepare]);
     await noise.prepare(stage.z);

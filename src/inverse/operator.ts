@@ -71,7 +71,10 @@ export interface ProximalStage extends OperatorStage {
   readonly level: GPUBuffer;
 }
 
-/** An operator made ready for one batch. Stages read `x` and `y` of the session; asking for one twice gives the same. */
+/**
+ * An operator made ready for one batch. Every buffer is made with `gpu.storage(label, bytes)` and of the length that is said
+ * here, since it is bound and copied whole. Stages read `x` and `y` of the session; asking for one twice gives the same.
+ */
 export interface OperatorSession {
   readonly gpu: Gpu;
   readonly batch: number;

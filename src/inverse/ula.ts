@@ -7,6 +7,7 @@ import { bad, checkInteger, checkPositive, countOf, volume } from "./check.js";
 import { type Energy, openEnergy } from "./energy.js";
 import type { Operator } from "./operator.js";
 
+/** The chain is stable while c1 / c2 times the largest curvature of ||A(x) - y||^2 (2 ||A||^2 if A is linear) is below 2. */
 export interface UlaOptions {
   /** Step size eta = c1 / (c2 / beta + 1 / sigma^2); default 0.1. */
   readonly c1?: number;

@@ -1,0 +1,17 @@
+import type { Command } from "commander";
+import { registerEvaluateFd } from "./evaluate-fd.js";
+import { registerEvaluateImages } from "./evaluate-images.js";
+import { registerEvaluateMerge } from "./evaluate-merge.js";
+import { registerEvaluateStats } from "./evaluate-stats.js";
+
+export function registerEvaluate(program: Command): void {
+  const evaluate = program
+    .command("evaluate")
+    .summary("measure images, or a checkpoint against reference statistics")
+    .description(
+      "Measures images: PSNR and SSIM between folders, and the Frechet distance of a checkpoint's images to reference statistics, " +
+        "on one machine or in shards on many.",
+    );
+  for (const register of [registerEvaluateFd, registerEvaluateMerge, registerEvaluateImages, registerEvaluateStats])
+    register(evaluate).exitOverride().copyInheritedSettings(program);
+}
