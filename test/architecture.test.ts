@@ -24,7 +24,9 @@ function files(folder: string): string[] {
 
 function imports(file: string): string[] {
   const text = readFileSync(join(root, file), "utf8");
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map((m) => relative(root, resolve(join(root, dirname(file)), m[1]!)));
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map((m) =>
+    relative(root, resolve(join(root, dirname(file)), m[1]!)),
+  );
 }
 
 describe("who may import whom", () => {
@@ -64,7 +66,9 @@ describe("who may import whom", () => {
       if (seen.has(file)) return;
       seen.add(file);
       const text = readFileSync(join(root, file), "utf8");
-      const staticImports = [...text.matchAll(/^(?:import|export)\s[^;]*?from\s+"([^"]+)"/gm)].filter((m) => !/^(?:import|export)\s+type\s/.test(m[0]));
+      const staticImports = [...text.matchAll(/^(?:import|export)\s[^;]*?from\s+"([^"]+)"/gm)].filter(
+        (m) => !/^(?:import|export)\s+type\s/.test(m[0]),
+      );
       for (const [, target] of staticImports) {
         expect(target!.startsWith("node:"), `${file} imports ${target}`).toBe(false);
         if (!target!.startsWith(".") || target!.endsWith(".wgsl.js")) continue;

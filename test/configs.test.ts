@@ -14,7 +14,10 @@ const TOLERANCE = 2e-5;
 /** Every constructor argument away from its default somewhere; odd channels, odd and non-square-friendly sizes. */
 const CONFIGS: [string, Partial<NcvsdConfig>][] = [
   ["defaults, small", {}],
-  ["sides 12, 6, 3: attention over 9 and 36 pixels", { img_resolution: 12, channel_mult: [1, 2, 2], attn_resolutions: [6, 3], channels_per_head: 4 }],
+  [
+    "sides 12, 6, 3: attention over 9 and 36 pixels",
+    { img_resolution: 12, channel_mult: [1, 2, 2], attn_resolutions: [6, 3], channels_per_head: 4 },
+  ],
   ["one level", { channel_mult: [2], attn_resolutions: [] }],
   ["odd channels", { model_channels: 7, channel_mult: [1, 3], channels_per_head: 7 }],
   ["no classes, one channel", { label_dim: 0, img_channels: 1 }],
@@ -44,7 +47,11 @@ const BASE = {
 } satisfies NcvsdConfig;
 
 /** Random weights of uneven scales; gains and mixing weights in their usual range, some mixing weights outside of [0, 1]. */
-function randomWeights(architecture: Architecture, config: NcvsdConfig, seed: number): Map<string, { shape: number[]; data: Float32Array }> {
+function randomWeights(
+  architecture: Architecture,
+  config: NcvsdConfig,
+  seed: number,
+): Map<string, { shape: number[]; data: Float32Array }> {
   const random = normalSource(seed);
   const tensors = new Map<string, { shape: number[]; data: Float32Array }>();
   for (const [name, shape] of expectedTensors(architecture, config)) {
@@ -68,7 +75,11 @@ describe("the float64 reference of these tests", () => {
       const r = await Recording.open(`${file}.safetensors`);
       const ncvsd = file.startsWith("ncvsd");
       const weights = await Recording.open(ncvsd ? "ncvsd-tiny.safetensors" : "edm2-tiny.safetensors");
-      const config = { ...DEFAULTS, ...weights.meta<object>("config"), ...(ncvsd ? {} : { clip_act: 1.5 }) } as Partial<NcvsdConfig> as NcvsdConfig;
+      const config = {
+        ...DEFAULTS,
+        ...weights.meta<object>("config"),
+        ...(ncvsd ? {} : { clip_act: 1.5 }),
+      } as Partial<NcvsdConfig> as NcvsdConfig;
       const values = new Map<string, Float32Array>();
       for (const name of weights.names) values.set(name, await weights.values(name));
       const w = (name: string) => values.get(name)!;
@@ -107,7 +118,10 @@ for (const architecture of ["edm2", "ncvsd"] as const) {
         const condSigma = [0.02, 3.5];
         const labels = noise(batch * config.label_dim);
         const cond = architecture === "ncvsd" ? { condX, condSigma } : {};
-        const { denoised, captured } = await model.evaluate({ x, sigma, ...cond, ...(config.label_dim ? { labels } : {}) }, ["F_x"]);
+        const { denoised, captured } = await model.evaluate(
+          { x, sigma, ...cond, ...(config.label_dim ? { labels } : {}) },
+          ["F_x"],
+        );
         const w = (tensor: string) => tensors.get(tensor)!.data;
         const rows = [0, 1].map((n) => {
           const part = (values: Float32Array, length: number) => values.subarray(n * length, (n + 1) * length);
@@ -117,9 +131,18 @@ for (const architecture of ["edm2", "ncvsd"] as const) {
             ? referenceNcvsd(config, w, part(x, size), s, part(condX, size), Math.fround(condSigma[n]!), label)
             : referenceTeacher(config, w, part(x, size), s, label);
         });
-        const f = relativeError(captured.get("F_x")!.values, rows.flatMap((row) => [...row.f]));
+        const f = relativeError(
+          captured.get("F_x")!.values,
+          rows.flatMap((row) => [...row.f]),
+        );
         expect(f, "F").toBeLessThanOrEqual(TOLERANCE);
-        expect(relativeError(denoised, rows.flatMap((row) => [...row.d])), "D").toBeLessThanOrEqual(TOLERANCE);
+        expect(
+          relativeError(
+            denoised,
+            rows.flatMap((row) => [...row.d]),
+          ),
+          "D",
+        ).toBeLessThanOrEqual(TOLERANCE);
         await model.close();
       });
     }

@@ -32,7 +32,12 @@ describe.runIf(missing === undefined)("on SwiftShader", () => {
       const r = await Recording.open(`${file}.safetensors`);
       const model = await loadModel(gpu, fixturePath(`${weights}.safetensors`));
       const condX = r.has("cond_x") ? { condX: await r.values("cond_x"), condSigma: await r.values("cond_sigma") } : {};
-      const input = { x: await r.values("x"), sigma: await r.values("sigma"), labels: await r.values("class_labels"), ...condX };
+      const input = {
+        x: await r.values("x"),
+        sigma: await r.values("sigma"),
+        labels: await r.values("class_labels"),
+        ...condX,
+      };
       const { captured } = await model.evaluate(input, ["F_x"]);
       expect(relativeError(captured.get("F_x")!.values, await r.truth("F_x"))).toBeLessThanOrEqual(2e-5);
       await model.close();
@@ -50,7 +55,8 @@ describe.runIf(missing === undefined)("on SwiftShader", () => {
 
   it("a seed gives the same image as on the default adapter, within 1e-4", async () => {
     const other = await openGpu();
-    const run = async (model: Model) => (await sampleMultiStep(model, { seeds: [1, 2], labels: [0, 7], ts: [10, 22] })).images;
+    const run = async (model: Model) =>
+      (await sampleMultiStep(model, { seeds: [1, 2], labels: [0, 7], ts: [10, 22] })).images;
     const here = await run(await loadModel(gpu, weightsPath("ncvsd-fashion32.safetensors")));
     const there = await run(await loadModel(other, weightsPath("ncvsd-fashion32.safetensors")));
     const error = relativeError(here, there);

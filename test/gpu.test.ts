@@ -15,7 +15,9 @@ type ScaleParams = Parameters<typeof scale.check>[0];
 async function runBroken(change: (wgsl: string) => string) {
   const gpu = await openTestGpu();
   try {
-    const source = scale.source.map((part) => (part.file.endsWith("kernel.wgsl") ? { ...part, text: change(part.text) } : part));
+    const source = scale.source.map((part) =>
+      part.file.endsWith("kernel.wgsl") ? { ...part, text: change(part.text) } : part,
+    );
     const broken: Kernel<ScaleParams> = { ...scale, name: `broken ${Math.random()}`, source };
     const graph = new Graph();
     const x = graph.external("x", [4]);
@@ -30,7 +32,11 @@ async function runBroken(change: (wgsl: string) => string) {
 
 describe("errors of the GPU", () => {
   it("in WGSL name the file, line and column in that file", async () => {
-    const line = scale.source.at(-1)!.text.split("\n").findIndex((l) => l.includes("fn main")) + 1;
+    const line =
+      scale.source
+        .at(-1)!
+        .text.split("\n")
+        .findIndex((l) => l.includes("fn main")) + 1;
     const failure = runBroken((wgsl) => wgsl.replace("fn main", "fn  ; main"));
     await expect(failure).rejects.toThrow(new RegExp(`^kernels/scale/kernel.wgsl:${line}:\\d+: `));
   });
@@ -98,11 +104,15 @@ describe("a process that uses the library", () => {
     ["ends with its error", "await model.denoise({ x: new Float32Array(7), sigma: 1 });", 1],
   ] as const) {
     it(name, () => {
-      const child = spawnSync(process.execPath, ["--input-type=module", "-e", script(body)], { encoding: "utf8", timeout: 60_000 });
+      const child = spawnSync(process.execPath, ["--input-type=module", "-e", script(body)], {
+        encoding: "utf8",
+        timeout: 60_000,
+      });
       expect(child.signal, child.stderr).toBeNull();
       expect(child.status, child.stderr).toBe(status);
       expect(child.stdout.includes("end")).toBe(status === 0);
-      if (status !== 0) expect(child.stderr).toContain("x has 7 values, which is no multiple of 3 x 16 x 16 = 768 of one image");
+      if (status !== 0)
+        expect(child.stderr).toContain("x has 7 values, which is no multiple of 3 x 16 x 16 = 768 of one image");
     });
   }
 });

@@ -89,7 +89,8 @@ describe("memory plan", () => {
       attn_resolutions: [16, 8],
       channels_per_head: 64,
     };
-    const gmac = (architecture: "edm2" | "ncvsd") => planMemory(buildNetwork(architecture, xs, 1).graph, "f32").flops / 2e9;
+    const gmac = (architecture: "edm2" | "ncvsd") =>
+      planMemory(buildNetwork(architecture, xs, 1).graph, "f32").flops / 2e9;
     expect(Math.round(gmac("edm2"))).toBe(45);
     expect(Math.round(gmac("ncvsd"))).toBe(57);
     await checkpoint.close();
@@ -116,7 +117,11 @@ describe("the verifier finds", () => {
     places: new Map([...good.places, [tensor.id, to]]),
   });
   const cases: [string, MemoryPlan, RegExp][] = [
-    ["a tensor without a place", { ...good, places: new Map([...good.places].filter(([id]) => id !== b.id)) }, /b has no place/],
+    [
+      "a tensor without a place",
+      { ...good, places: new Map([...good.places].filter(([id]) => id !== b.id)) },
+      /b has no place/,
+    ],
     ["an arena that is too small", { ...good, arenas: good.arenas.map(() => 16) }, /does not fit its arena/],
     ["a place that is not aligned", moved(b, { arena: good.places.get(b.id)!.arena, offset: 4 }), /not aligned/],
     ["a live tensor written over", moved(c, good.places.get(a.id)!), /c writes c over a, which is live/],
@@ -127,7 +132,10 @@ describe("the verifier finds", () => {
 
   it("an overlap by a few bytes only", () => {
     const wide = { ...good, arenas: good.arenas.map(() => 4096) };
-    const overlap = { ...wide, places: new Map([...good.places, [a.id, { arena: 9, offset: 0 }], [c.id, { arena: 9, offset: 256 }]]) };
+    const overlap = {
+      ...wide,
+      places: new Map([...good.places, [a.id, { arena: 9, offset: 0 }], [c.id, { arena: 9, offset: 256 }]]),
+    };
     const arenas = [...wide.arenas];
     arenas[9] = 4096;
     expect(() => verifyPlan(graph, { ...overlap, arenas })).toThrow(/over a, which is live/);
@@ -174,7 +182,10 @@ describe("program", () => {
     silu(graph, "n", x, elements);
     const before = gpu.allocatedBytes;
     const failure = Program.create(gpu, { label: "too large", graph });
-    await expect(failure).rejects.toMatchObject({ code: "OUT_OF_MEMORY", message: expect.stringContaining("a huge one") });
+    await expect(failure).rejects.toMatchObject({
+      code: "OUT_OF_MEMORY",
+      message: expect.stringContaining("a huge one"),
+    });
     expect(gpu.allocatedBytes).toBe(before);
   });
 

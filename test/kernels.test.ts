@@ -103,7 +103,10 @@ describe("a grid folded into two dimensions", () => {
         await run.program.run();
         const reference = kernel.reference(test.params, run.inputs);
         for (const [name, out] of Object.entries(await run.outputs())) {
-          const error = out instanceof Uint32Array ? Number(out.some((v, i) => v !== reference[name]![i])) : relativeError(out, reference[name]!);
+          const error =
+            out instanceof Uint32Array
+              ? Number(out.some((v, i) => v !== reference[name]![i]))
+              : relativeError(out, reference[name]!);
           expect(error, `${test.name}: ${name}`).toBeLessThanOrEqual(kernel.tolerance.f32);
         }
         run.program.destroy();

@@ -39,7 +39,10 @@ describe("f16 storage against recordings of the reference", () => {
       const labels = r.has("class_labels") ? { labels: await r.values("class_labels") } : {};
       const input = { x: await r.values("x"), sigma: await r.values("sigma"), ...condX, ...labels };
       const { denoised, captured } = await model.evaluate(input, ["F_x"]);
-      const errors = [relativeError(denoised, await r.truth("D_x")), relativeError(captured.get("F_x")!.values, await r.truth("F_x"))];
+      const errors = [
+        relativeError(denoised, await r.truth("D_x")),
+        relativeError(captured.get("F_x")!.values, await r.truth("F_x")),
+      ];
       console.info(`f16 ${file}: D_x ${errors[0]!.toExponential(1)}, F_x ${errors[1]!.toExponential(1)}`);
       for (const error of errors) expect(error).toBeLessThanOrEqual(TOLERANCE);
       await model.close();

@@ -15,8 +15,20 @@ describe("README", () => {
   const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map((m) => m[1]!);
 
   it("has an example for every entry point of the library", () => {
-    for (const name of ["openGpu", "loadModel", "denoise", "generate", "sampleMultiStep", "sampleHeun", "solveInverse", "operators"]) {
-      expect(examples.some((e) => e.includes(name)), name).toBe(true);
+    for (const name of [
+      "openGpu",
+      "loadModel",
+      "denoise",
+      "generate",
+      "sampleMultiStep",
+      "sampleHeun",
+      "solveInverse",
+      "operators",
+    ]) {
+      expect(
+        examples.some((e) => e.includes(name)),
+        name,
+      ).toBe(true);
     }
   });
 
@@ -37,7 +49,10 @@ describe("README", () => {
   });
 
   it("names only commands that exist", () => {
-    const help = spawnSync(process.execPath, [join(root, "dist/src/cli/main.js"), "--help"], { encoding: "utf8" }).stdout;
-    for (const [, command] of readme.matchAll(/npx ncvsd-gpu ([a-z]+)/g)) expect(help).toMatch(new RegExp(`^  ${command} `, "m"));
+    const help = spawnSync(process.execPath, [join(root, "dist/src/cli/main.js"), "--help"], {
+      encoding: "utf8",
+    }).stdout;
+    for (const [, command] of readme.matchAll(/npx ncvsd-gpu ([a-z]+)/g))
+      expect(help).toMatch(new RegExp(`^  ${command} `, "m"));
   });
 });

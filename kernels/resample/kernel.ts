@@ -119,7 +119,9 @@ export const resample: Kernel<ResampleParams> = {
 };
 
 function outputSize({ height, width, mode }: ResampleParams) {
-  return mode === "up" ? { height: height * 2, width: width * 2 } : { height: Math.floor(height / 2), width: Math.floor(width / 2) };
+  return mode === "up"
+    ? { height: height * 2, width: width * 2 }
+    : { height: Math.floor(height / 2), width: Math.floor(width / 2) };
 }
 
 function isBox(filter: readonly number[]): boolean {

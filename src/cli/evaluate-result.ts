@@ -1,45 +1,8 @@
-import { type Evaluation, evaluateRows } from "../evaluate/evaluation.js";
-import type { FeatureSource } from "../evaluate/extractor.js";
+import { evaluateRows } from "../evaluate/evaluation.js";
 import type { FeatureRows, FeatureRun } from "../evaluate/feature-file.js";
+import { type FdResult, formatDistance, type MemoryUse, percent } from "../evaluate/result.js";
 import type { OpenedReference } from "./evaluate-options.js";
 import { formatDuration } from "./progress.js";
-
-/** Resident memory of the process and bytes of GPU buffers, after so many images. */
-export interface MemoryUse {
-  readonly images: number;
-  readonly rssBytes: number;
-  readonly gpuBytes: number;
-}
-
-/** The JSON file that `evaluate fd` and `evaluate merge` write, and `evaluate report` reads. */
-export interface FdResult extends Evaluation {
-  readonly tool: "ncvsd-gpu";
-  readonly kind: "fd";
-  readonly format: 1;
-  readonly date: string;
-  readonly version: string;
-  readonly command: readonly string[];
-  readonly adapter: string;
-  readonly n: number;
-  readonly firstSeed: number;
-  readonly checkpoint: FeatureRun["checkpoint"];
-  readonly options: FeatureRun["options"];
-  readonly evaluationsPerImage: number;
-  readonly classes: number;
-  readonly features: FeatureSource;
-  readonly reference: { readonly file: string; readonly count: number | null };
-  /** Parts that the run was made in. */
-  readonly shards: number;
-  readonly timing: {
-    /** Of all parts together. */
-    readonly seconds: number;
-    /** Without the first batch, where that is known. */
-    readonly imagesPerSecond: number;
-    readonly evaluationsPerSecond: number;
-  };
-  /** After the first piece and at the end of this process. */
-  readonly memory?: readonly MemoryUse[];
-}
 
 export function makeResult(
   run: FeatureRun,
@@ -74,13 +37,6 @@ export function makeResult(
     date: new Date().toISOString(),
   };
 }
-
-/** "33.8", "1.03", "0.0042". */
-export function formatDistance(fd: number): string {
-  return fd >= 10 ? fd.toFixed(1) : fd >= 1 ? fd.toFixed(2) : fd.toPrecision(2);
-}
-
-export const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
 
 /** The result in words, one fact a line. */
 export function describeResult(result: FdResult): string {

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { registerEvaluateFd } from "./evaluate-fd.js";
 import { registerEvaluateImages } from "./evaluate-images.js";
 import { registerEvaluateMerge } from "./evaluate-merge.js";
+import { registerEvaluateReport } from "./evaluate-report.js";
 import { registerEvaluateStats } from "./evaluate-stats.js";
 
 export function registerEvaluate(program: Command): void {
@@ -12,6 +13,12 @@ export function registerEvaluate(program: Command): void {
       "Measures images: PSNR and SSIM between folders, and the Frechet distance of a checkpoint's images to reference statistics, " +
         "on one machine or in shards on many.",
     );
-  for (const register of [registerEvaluateFd, registerEvaluateMerge, registerEvaluateImages, registerEvaluateStats])
+  for (const register of [
+    registerEvaluateFd,
+    registerEvaluateMerge,
+    registerEvaluateImages,
+    registerEvaluateStats,
+    registerEvaluateReport,
+  ])
     register(evaluate).exitOverride().copyInheritedSettings(program);
 }

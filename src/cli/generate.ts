@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { NcvsdError } from "../errors.js";
 import { imagesFromValues, type RawImage } from "../image/pixels.js";
 import { decodePng, encodePng } from "../image/png.js";
@@ -36,6 +36,8 @@ export interface GenerateTask {
   readonly silent?: boolean;
   readonly debug?: boolean;
   readonly label?: string;
+  /** Called when all is checked and the work begins. */
+  readonly onStart?: () => void;
 }
 
 export interface Generated {
@@ -63,8 +65,11 @@ export function evaluationsPerImage(sampler: GenerateTask["sampler"]): number {
 /** Makes the images of a task that are not there yet, each file whole or absent whenever the process ends. */
 export async function generate(task: GenerateTask): Promise<Generated> {
   const { model, seeds, sampler, subdirs = false, force = false } = task;
-  const checkpoint = { name: model.checkpoint.name, sha256: task.checkpointSha256 };
+  // Where the file lay on this machine is nobody's business: its hash says which it is.
+  const checkpoint = { name: basename(model.checkpoint.name), sha256: task.checkpointSha256 };
   const adapter = model.gpu.info.name;
+  // Refuses a network of latents now, not after its first batch.
+  imagesFromValues(new Float32Array(model.shape.reduce((a, b) => a * b, 1)), [1, ...model.shape]);
   const outdir = prepareOutdir(task.outdir);
   const run = {
     version,
@@ -112,6 +117,9 @@ export async function generate(task: GenerateTask): Promise<Generated> {
     );
   });
   try {
+    task.onStart?.();
+    // On a terminal the bar stands while the first batch compiles.
+    if (process.stderr.isTTY) progress.update(0);
     if (task.saveRaw !== undefined) raw = new RawFile(task.saveRaw, [seeds.length, ...model.shape], { format: "pt" });
     for (let at = 0; at < redo.length; at += task.batch) {
       const batchSeeds = redo.slice(at, at + task.batch);
@@ -160,7 +168,11 @@ export async function generate(task: GenerateTask): Promise<Generated> {
   } catch (error) {
     progress.stop();
     raw?.discard();
-    finishRecord();
+    try {
+      finishRecord();
+    } catch {
+      // The first failure is the one to tell.
+    }
     throw error;
   } finally {
     unregister();

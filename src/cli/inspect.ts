@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { openCheckpoint } from "../checkpoint/index.js";
+import { NcvsdError } from "../errors.js";
 import type { Precision } from "../gpu/contract.js";
 import { mib } from "../gpu/device.js";
 import { elementBytes, type Node } from "../graph/graph.js";
 import { type MemoryPlan, planMemory } from "../graph/plan.js";
-import { parseConfig } from "../model/config.js";
+import { type Architecture, type NetworkConfig, parseConfig } from "../model/config.js";
 import { validateTensors } from "../model/names.js";
 import { buildNetwork } from "../model/network.js";
 import { parseInteger, parsePrecision } from "./args.js";
@@ -45,7 +46,7 @@ export function registerInspect(program: Command): void {
       try {
         const { architecture, config, labels } = parseConfig(checkpoint);
         validateTensors(checkpoint, architecture, config);
-        const { graph } = buildNetwork(architecture, config, flags.batch);
+        const { graph } = networkAt(flags.batch, architecture, config);
         const plan = planMemory(graph, flags.precision);
         const tensors = [...checkpoint.tensors.values()];
         const elements = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
@@ -80,6 +81,20 @@ export function registerInspect(program: Command): void {
         await checkpoint.close();
       }
     });
+}
+
+/** @throws NcvsdError BAD_ARGUMENT for a batch whose tensors no kernel can index. */
+function networkAt(batch: number, architecture: Architecture, config: NetworkConfig) {
+  try {
+    return buildNetwork(architecture, config, batch);
+  } catch (cause) {
+    if (!(cause instanceof NcvsdError) || batch === 1) throw cause;
+    throw new NcvsdError(
+      "BAD_ARGUMENT",
+      `--batch ${batch} is too large for this network (${cause.message.replace(/\.$/, "")}).`,
+      { cause },
+    );
+  }
 }
 
 function describeNode(node: Node, plan: MemoryPlan) {
@@ -123,7 +138,10 @@ function report(facts: Facts, nodes: readonly ReturnType<typeof describeNode>[])
   ];
   if (nodes.length > 0) {
     const width = Math.max(...nodes.map((node) => node.name.length));
-    lines.push("", `${"node".padEnd(width)}  kernel       ${"MFLOP".padStart(9)} ${"KiB".padStart(9)}  ${"place".padEnd(10)} output`);
+    lines.push(
+      "",
+      `${"node".padEnd(width)}  kernel       ${"MFLOP".padStart(9)} ${"KiB".padStart(9)}  ${"place".padEnd(10)} output`,
+    );
     for (const node of nodes) {
       const place = node.place === null ? "-" : `${node.place.arena}:${node.place.offset.toString(16)}`;
       const figures = `${(node.flops / 1e6).toFixed(2).padStart(9)} ${(node.bytes / 1024).toFixed(0).padStart(9)}`;

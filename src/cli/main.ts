@@ -37,8 +37,12 @@ export function createProgram(): Command {
     registerDoctor,
   ])
     register(program);
-  // Options of subcommands inherit the handling of errors, but not exitOverride.
-  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
+  for (const command of program.commands) {
+    // Options of subcommands inherit the handling of errors, but not exitOverride.
+    command.exitOverride().copyInheritedSettings(program);
+    const has = command.options.some((option) => option.long === "--verbose");
+    if (!has && command.commands.length === 0) command.option("--verbose", "say more: stacks of errors");
+  }
   return program;
 }
 

@@ -38,7 +38,8 @@ const NOT_DECIDING = new Set(
   "adapter batch force grid json outdir quiet saveRaw save-raw seeds subdirs verbose".split(" "),
 );
 
-const reason = (error: unknown) => {
+/** Why the file system refused, in words. */
+export const reason = (error: unknown) => {
   const { code, message } = error as NodeJS.ErrnoException;
   const known: Record<string, string> = {
     EACCES: "permission denied",
@@ -56,9 +57,12 @@ const reason = (error: unknown) => {
 };
 
 const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT", message, { cause });
+/** False also where the way there leads through a file. */
+const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();
 
 /** Name of a file half-written: hidden, with the process that writes it. */
-const temporaryName = (path: string) => join(dirname(path), `.${basename(path)}.${process.pid}-${counter++}.ncvsd-tmp`);
+export const temporaryName = (path: string) =>
+  join(dirname(path), `.${basename(path)}.${process.pid}-${counter++}.ncvsd-tmp`);
 const TEMPORARY = /^\..*\.(\d+)-\d+\.ncvsd-tmp$/;
 let counter = 0;
 
@@ -69,13 +73,43 @@ export interface Outdir {
   discardIfEmpty(): void;
 }
 
+/** Tries that a file can be made in a folder; of one that is not there, in the nearest above that is. */
+function probe(folder: string): void {
+  let there = resolve(folder);
+  while (!existsSync(there)) there = dirname(there);
+  const path = temporaryName(join(there, "probe"));
+  writeFileSync(path, "");
+  rmSync(path);
+}
+
+function outdirRefusal(dir: string, cause: unknown): NcvsdError {
+  const what = existsSync(dir) ? "written to" : "made";
+  // The folder above is there: it is a file system such as /proc that says so.
+  const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+  const why = missing ? "its file system takes no new folders" : reason(cause);
+  return bad(`the output folder ${dir} cannot be ${what}: ${why}`, cause);
+}
+
+/**
+ * Tells of an output folder that cannot be made or written to without making it: to ask before work that takes long.
+ * @throws NcvsdError BAD_ARGUMENT, as `prepareOutdir`.
+ */
+export function checkOutdir(dir: string): void {
+  if (dir === "") throw bad("the output folder has an empty name");
+  if (existsSync(dir) && !isFolder(dir)) throw bad(`the output folder ${dir} is a file: name a folder`);
+  try {
+    probe(dir);
+  } catch (cause) {
+    throw outdirRefusal(dir, cause);
+  }
+}
+
 /**
  * Makes the output folder (with its parents), tries that it can be written to, and sweeps up what a killed run left half-written.
  * @throws NcvsdError BAD_ARGUMENT when it is a file, or cannot be made or written to.
  */
 export function prepareOutdir(dir: string): Outdir {
-  if (dir === "") throw bad("the output folder has an empty name");
-  if (existsSync(dir) && !statSync(dir).isDirectory()) throw bad(`the output folder ${dir} is a file: name a folder`);
+  checkOutdir(dir);
   const made: string[] = [];
   const discardIfEmpty = () => {
     try {
@@ -86,13 +120,11 @@ export function prepareOutdir(dir: string): Outdir {
   };
   try {
     makeFolders(resolve(dir), made);
-    const probe = temporaryName(join(dir, "probe"));
-    writeFileSync(probe, "");
-    rmSync(probe);
+    probe(dir);
   } catch (cause) {
-    const what = existsSync(dir) ? "written to" : "made";
+    const refusal = outdirRefusal(dir, cause);
     discardIfEmpty();
-    throw bad(`the output folder ${dir} cannot be ${what}: ${reason(cause)}`, cause);
+    throw refusal;
   }
   sweep(dir);
   return { dir, discardIfEmpty };
@@ -102,7 +134,7 @@ export function prepareOutdir(dir: string): Outdir {
  * Makes a folder and its parents, and notes in `made` those that were not there, outermost first. Not mkdir's own recursion:
  * where the system answers "not there" for a parent that is there (/proc), Node 20 tries for ever.
  */
-function makeFolders(dir: string, made: string[] = []): void {
+export function makeFolders(dir: string, made: string[] = []): void {
   if (existsSync(dir)) return;
   makeFolders(dirname(dir), made);
   try {
@@ -110,12 +142,12 @@ function makeFolders(dir: string, made: string[] = []): void {
     made.push(dir);
   } catch (error) {
     // Another run may have made it meanwhile.
-    if (!(existsSync(dir) && statSync(dir).isDirectory())) throw error;
+    if (!isFolder(dir)) throw error;
   }
 }
 
 /** Removes half-written files whose writer is gone; a young one may belong to another machine's run. */
-function sweep(dir: string): void {
+export function sweep(dir: string): void {
   let entries: Dirent[] = [];
   try {
     entries = readdirSync(dir, { withFileTypes: true });
@@ -161,6 +193,20 @@ export function writeAtomic(path: string, bytes: Uint8Array | string): void {
     } catch {
       // The first failure is the one to tell.
     }
+    throw bad(`${path} cannot be written: ${reason(cause)}`, cause);
+  }
+}
+
+/**
+ * Tries that a file could be written, and leaves nothing behind: so that a run does not work for hours towards an output that
+ * is refused at its end.
+ * @throws NcvsdError BAD_ARGUMENT when it is a folder or cannot be written.
+ */
+export function checkWritable(path: string): void {
+  if (isFolder(path)) throw bad(`${path} cannot be written: it is a folder`);
+  try {
+    probe(dirname(resolve(path)));
+  } catch (cause) {
     throw bad(`${path} cannot be written: ${reason(cause)}`, cause);
   }
 }

@@ -53,6 +53,7 @@ export function createProgress(options: ProgressOptions): Progress {
   let shownAt = -Infinity;
   let done = 0;
   let drawn = false;
+  let said = false;
   let stopped = silent;
 
   const erase = () => {
@@ -79,7 +80,10 @@ export function createProgress(options: ProgressOptions): Progress {
     stream.write(`\r\x1b[2K${line.slice(0, columns)}`);
     drawn = true;
   };
-  const writeLine = (more: string[]) => stream.write(`${label}: ${[`${count()} ${plural}`, ...more].join(", ")}\n`);
+  const writeLine = (more: string[]) => {
+    stream.write(`${label}: ${[`${count()} ${plural}`, ...more].join(", ")}\n`);
+    said = true;
+  };
 
   return {
     update(value) {
@@ -107,7 +111,8 @@ export function createProgress(options: ProgressOptions): Progress {
       if (stopped) return;
       stopped = true;
       erase();
-      if (terminal) return;
+      // Work that failed before anything came of it has no figures worth a line.
+      if (terminal || (done === 0 && !said)) return;
       const seconds = (now() - start) / 1000;
       const rate = seconds > 0 && done > 0 ? [formatRate(done / seconds, unit)] : [];
       writeLine([...rate, `${done >= total ? "done" : "stopped"} after ${formatDuration(seconds)}`]);

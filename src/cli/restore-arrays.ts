@@ -21,17 +21,24 @@ const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT",
 
 /** A file's whole content, or one sentence on why not. */
 export function readInput(path: string): Uint8Array {
+  checkFile(path);
   try {
-    if (statSync(path).isDirectory()) throw bad(`${path} is a folder: name a file`);
     return readFileSync(path);
   } catch (cause) {
-    if (cause instanceof NcvsdError) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code;
-    throw bad(
-      code === "ENOENT" ? `${path} is not there` : `${path} cannot be read: ${(cause as Error).message}`,
-      cause,
-    );
+    throw bad(`${path} cannot be read: ${(cause as Error).message}`, cause);
   }
+}
+
+/** Says in one sentence why a path is no file. */
+function checkFile(path: string): void {
+  let folder: boolean;
+  try {
+    folder = statSync(path).isDirectory();
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    throw bad(missing ? `${path} is not there` : `${path} cannot be read: ${(cause as Error).message}`, cause);
+  }
+  if (folder) throw bad(`${path} is a folder: name a file`);
 }
 
 /**
@@ -59,7 +66,7 @@ function readPng(bytes: Uint8Array, path: string): FileArray {
 }
 
 async function readTensor(path: string, names: readonly string[]): Promise<FileArray> {
-  readable(path);
+  checkFile(path);
   let file: Awaited<ReturnType<typeof openCheckpoint>>;
   try {
     file = await openCheckpoint(path);
@@ -80,16 +87,6 @@ async function readTensor(path: string, names: readonly string[]): Promise<FileA
   } finally {
     await file.close();
   }
-}
-
-/** Says why a path cannot be opened before the checkpoint reader speaks of checkpoints. */
-function readable(path: string): void {
-  try {
-    if (!statSync(path).isDirectory()) return;
-  } catch (cause) {
-    throw bad(`${path} is not there`, cause);
-  }
-  throw bad(`${path} is a folder: name a file`);
 }
 
 /** Element readers of the .npy types that are read; all little-endian. */

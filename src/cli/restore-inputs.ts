@@ -68,8 +68,7 @@ function listFiles(path: string, what: string): string[] {
   } catch (cause) {
     if (cause instanceof NcvsdError) throw cause;
     const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
-    const message = missing ? `${path} is not there` : `${path} cannot be read: ${(cause as Error).message}`;
-    throw missing ? bad(message) : bad(message, cause);
+    throw bad(missing ? `${path} is not there` : `${path} cannot be read: ${(cause as Error).message}`, cause);
   }
 }
 

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { OptionValue } from "./output.js";
 import { formatDuration } from "./progress.js";
 
@@ -145,7 +146,7 @@ export function markdown(head: ReportHead, results: readonly ImageResult[]): str
   const lines = [
     `# ${head.task}`,
     "",
-    `${head.description}; measurement noise ${head.sigmaY}; ${head.checkpoint.name}.`,
+    `${head.description}; measurement noise ${head.sigmaY}; ${basename(head.checkpoint.name)}.`,
     ...head.notes.map((note) => `\n${note}`),
     "",
     `Means over ${results.length} image${results.length === 1 ? "" : "s"}:`,

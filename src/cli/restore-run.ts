@@ -1,9 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { normals } from "../../kernels/lib/philox.js";
 import { NcvsdError } from "../errors.js";
-import { alignedPsnr, psnr, ssim } from "../image/metrics.js";
 import { encodePng } from "../image/png.js";
 import type { Model } from "../model/model.js";
 import { solveInverse } from "../sample/pnp-gd.js";
@@ -12,17 +10,11 @@ import { className } from "./labels.js";
 import { imageText, type Options, prepareOutdir, runKey, writeAtomic } from "./output.js";
 import { version } from "./package.js";
 import { createProgress, type Progress } from "./progress.js";
-import { baselinesOf, squaredResiduals } from "./restore-baselines.js";
+import { baselinesOf } from "./restore-baselines.js";
+import { chiSquared, extreme, measure, parts, quality, tile } from "./restore-figures.js";
 import { finishedResult, measurementPicture, moments, type Reconstruction, writeResult } from "./restore-files.js";
 import type { Input } from "./restore-inputs.js";
-import {
-  type Figures,
-  type ImageResult,
-  markdown,
-  metricsJson,
-  type ReportHead,
-  type SampleFigures,
-} from "./restore-report.js";
+import { type ImageResult, markdown, metricsJson, type ReportHead, type SampleFigures } from "./restore-report.js";
 import { evaluations, type SamplerSettings } from "./restore-settings.js";
 import { imageSheet, overviewSheet } from "./restore-sheets.js";
 import type { RestoreTask } from "./restore-tasks.js";
@@ -57,9 +49,6 @@ export interface Restored {
   readonly kept: number;
   readonly seconds: number;
 }
-
-/** Pixels that phase retrieval's results are moved by at most when they are compared after alignment. */
-const ALIGN_REACH = 12;
 
 const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
 
@@ -147,17 +136,6 @@ function keyOf(job: RestoreJob, at: number): string {
   return sha256(JSON.stringify({ run, name, input, label: job.labels?.[at] ?? null }));
 }
 
-const tile = (list: readonly Float32Array[]): Float32Array => {
-  const size = list[0]!.length;
-  const out = new Float32Array(list.length * size);
-  list.forEach((values, i) => {
-    out.set(values, i * size);
-  });
-  return out;
-};
-const parts = (values: Float32Array, n: number): Float32Array[] =>
-  Array.from({ length: n }, (_, i) => values.slice((i * values.length) / n, ((i + 1) * values.length) / n));
-
 /** Measures, samples, compares and writes a few images at once. */
 async function restoreGroup(
   job: RestoreJob,
@@ -193,7 +171,7 @@ async function restoreGroup(
     const chi2 = await chiSquared(task, result.images, measurement, sigmaY, chunk.length);
     parts(result.images, chunk.length).forEach((image, i) => {
       const truth = job.simulated ? values[chunk[i]!.m]! : undefined;
-      const figures = { ...quality(job, image, truth), chi2: chi2[i]! };
+      const figures = { ...quality(task, image, truth), chi2: chi2[i]! };
       samples.push({ values: image, figures: { seed: seeds[i]!, ...figures, nfe: evaluations(sampler), seconds } });
     });
     progress.update(before + from + chunk.length);
@@ -234,61 +212,18 @@ async function restoreGroup(
       key: keyOf(job, at),
       ...known,
       samples: figures,
-      mean: { ...quality(job, means[m]!.mean, truth), chi2: meanChi2[m]! },
+      mean: { ...quality(task, means[m]!.mean, truth), chi2: meanChi2[m]! },
       ...(truth ? { best: extreme(figures, (f) => -f.psnr!) } : {}),
       mostConsistent: extreme(figures, (f) => f.chi2!),
       baselines: Object.fromEntries(
         Object.entries(baselines).map(([method, image]) => [
           method,
-          { ...quality(job, image, truth), chi2: simpleChi2.get(method)![m]! },
+          { ...quality(task, image, truth), chi2: simpleChi2.get(method)![m]! },
         ]),
       ),
     };
     finish(writeImage(job, reconstruction, result));
   });
-}
-
-/** y = A(x) + sigma_y n; the noise is the same on every machine. */
-async function measure(
-  task: RestoreTask,
-  images: readonly Float32Array[],
-  sigmaY: number,
-  seeds: readonly number[],
-): Promise<Float32Array[]> {
-  const clean = parts(await task.operator.forward(tile(images)), images.length);
-  return clean.map((values, i) => {
-    const noise = normals(seeds[i]!, 0, values.length);
-    // What is not measured has no noise either.
-    return values.map((v, k) => (task.mask && task.mask[k] === 0 ? 0 : v + sigmaY * noise[k]!));
-  });
-}
-
-async function chiSquared(
-  task: RestoreTask,
-  images: Float32Array,
-  y: Float32Array,
-  sigmaY: number,
-  n: number,
-): Promise<Float64Array> {
-  const residuals = squaredResiduals(await task.operator.forward(images), y, n, task.mask);
-  return residuals.map((r) => r / (task.observed * sigmaY ** 2));
-}
-
-function quality({ model, task }: RestoreJob, image: Float32Array, truth: Float32Array | undefined): Figures {
-  if (!truth) return {};
-  const [c, h, w] = model.shape;
-  const batch = [1, c, h, w] as const;
-  // SSIM's window needs 11 pixels; amplitudes do not tell where an image lies.
-  return {
-    psnr: psnr(image, truth, batch)[0]!,
-    ...(Math.min(h, w) < 11 ? {} : { ssim: ssim(image, truth, batch)[0]! }),
-    ...(task.kind === "phase" ? { aligned: alignedPsnr(image, truth, model.shape, ALIGN_REACH) } : {}),
-  };
-}
-
-/** Index of the smallest cost. */
-function extreme<T>(items: readonly T[], cost: (item: T) => number): number {
-  return items.reduce((best, item, i) => (cost(item) < cost(items[best]!) ? i : best), 0);
 }
 
 function writeImage(job: RestoreJob, r: Reconstruction, result: Omit<ImageResult, "files">): ImageResult {

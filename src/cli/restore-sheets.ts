@@ -24,11 +24,22 @@ function caption({ psnr, ssim, chi2 }: Figures): string {
   return [...quality, ...fit].join("\n");
 }
 
+/** What a sheet says of the run. */
+interface SheetHead {
+  readonly task: string;
+  readonly description: string;
+  readonly sigmaY: number;
+}
+
+function subtitle({ description, sigmaY }: SheetHead, { samples }: Pick<ImageResult, "samples">): string {
+  return `${description}; noise ${sigmaY}; ${samples[0]!.nfe} network evaluations a sample`;
+}
+
 const STD_HEADING = `std (0-${STD_WHITE})`;
 
 /** truth | measurement | baselines | samples | mean | std of one image. */
 export function imageSheet(
-  head: { task: string; description: string },
+  head: SheetHead,
   r: Reconstruction,
   result: Omit<ImageResult, "files">,
   shape: ImageShape,
@@ -51,18 +62,14 @@ export function imageSheet(
   }
   return makeGrid({
     title: `${head.task}: ${result.name}`,
-    subtitle: head.description,
+    subtitle: subtitle(head, result),
     groups: [{ columns: columns.map(([heading]) => heading) }],
     rows: [{ cells: columns.map(([, cell]) => cell) }],
   });
 }
 
 /** One row an image, from the finished folders: truth | measurement | baselines | best sample | mean | std. */
-export function overviewSheet(
-  head: { task: string; description: string },
-  outdir: string,
-  results: readonly ImageResult[],
-): RawImage {
+export function overviewSheet(head: SheetHead, outdir: string, results: readonly ImageResult[]): RawImage {
   const shown = results.slice(0, OVERVIEW_IMAGES);
   const first = shown[0]!;
   const methods = Object.keys(first.baselines).filter((method) => method !== "measurement");
@@ -90,7 +97,7 @@ export function overviewSheet(
   const more = results.length > shown.length ? `; the first ${shown.length} of ${results.length} images` : "";
   return makeGrid({
     title: head.task,
-    subtitle: `${head.description}${more}`,
+    subtitle: `${subtitle(head, first)}${more}`,
     groups: [{ columns: kept.map((i) => all[i]!) }],
     rows: rows.map((row) => ({ cells: kept.map((i) => row.cells[i]) })),
   });

@@ -1,26 +1,25 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { operators } from "../inverse/index.js";
 import type { Operator } from "../inverse/operator.js";
+import type { TaskName } from "../inverse/presets.js";
 import type { ImageShape } from "../model/session.js";
 import { quote } from "./args.js";
 import type { Options } from "./output.js";
 import { readInput, stem } from "./restore-arrays.js";
 import { readKernel, readMask } from "./restore-inputs.js";
 
-export const TASKS = [
+export const TASKS: readonly TaskName[] = [
   "box_inpainting",
   "random_inpainting",
   "gaussian_deblur_circ",
   "motion_deblur_circ",
   "super_resolution",
   "phase_retrieval",
-] as const;
-export type TaskName = (typeof TASKS)[number];
+];
 
 /** What the command line says about the operator. */
 export interface TaskFlags {
@@ -243,7 +242,6 @@ function scaleNote(what: string, scaled: string, h: number, w: number): string {
 
 /** `--operator FILE.js`: its default export makes the operator. */
 async function ownTask(gpu: Gpu, path: string, shape: ImageShape): Promise<RestoreTask> {
-  if (!existsSync(path)) throw bad(`--operator ${path} is not there`);
   const source = readInput(path);
   let make: unknown;
   try {
@@ -253,7 +251,12 @@ async function ownTask(gpu: Gpu, path: string, shape: ImageShape): Promise<Resto
   }
   if (typeof make !== "function")
     throw bad(`--operator ${path} must export by default a function (gpu, { shape }) that gives an operator`);
-  const operator = (await make(gpu, { shape })) as Operator | undefined;
+  let operator: Operator | undefined;
+  try {
+    operator = (await make(gpu, { shape })) as Operator | undefined;
+  } catch (cause) {
+    throw bad(`--operator ${path} failed: ${(cause as Error).message}`, cause);
+  }
   if (
     typeof operator?.forward !== "function" ||
     !Array.isArray(operator.shape) ||

@@ -1,14 +1,16 @@
+import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { contactSheet } from "../image/grid.js";
+import type { RawImage } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
 import type { Model } from "../model/model.js";
 import { parseInteger, parseSeeds } from "./args.js";
 import { type EngineOptions, loadNetwork, openEngine, Stopwatch } from "./engine.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages } from "./generate.js";
 import { className, labelsForSeeds, parseClass } from "./labels.js";
-import { writeAtomic } from "./output.js";
+import { checkOutdir, checkWritable, writeAtomic } from "./output.js";
 import { bundledCheckpoint } from "./package.js";
 import { addSamplerOptions, chooseSampler, type SamplerFlags } from "./sampler-options.js";
 import { chooseShard, SHARD_HELP, shardRange } from "./shard.js";
@@ -77,6 +79,7 @@ export function registerSample(program: Command): void {
     .action(async (given: SampleFlags) => {
       const watch = new Stopwatch();
       const flags = ofShard(given);
+      checkOutputs(flags);
       const gpu = await openEngine(flags, watch);
       try {
         await runSample(gpu, flags, watch);
@@ -114,11 +117,16 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
   };
   const model = await loadNetwork(gpu, flags.net ?? bundledCheckpoint, watch, silent);
   const task = await makeTask(gpu, model, flags, watch, silent);
+  if (flags.grid !== undefined) checkGrid(flags.grid, task);
   const perImage = evaluationsPerImage(task.sampler);
-  say(
-    `${gpu.info.name}: ${model.checkpoint.name} (${model.architecture}), ${count(task.seeds.length, "image")}, ${count(perImage, "evaluation")} each`,
-  );
-  const { made, kept, timings } = await generate(task);
+  const name = basename(model.checkpoint.name);
+  const { made, kept, timings } = await generate({
+    ...task,
+    onStart() {
+      say(`${name} (${model.architecture}) on ${gpu.info.name}`);
+      say(`${count(task.seeds.length, "image")}, ${count(perImage, "evaluation")} each`);
+    },
+  });
   watch.lap("sampling");
   if (flags.grid !== undefined) writeGrid(flags.grid, task);
   const { steadyImages, steadySeconds, seconds } = timings;
@@ -133,7 +141,7 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
       secondsPerEvaluation: rate === undefined ? null : rate / perImage,
       evaluationsPerImage: perImage,
       architecture: model.architecture,
-      checkpoint: { name: model.checkpoint.name, sha256: task.checkpointSha256 },
+      checkpoint: { name, sha256: task.checkpointSha256 },
       adapter: gpu.info.name,
       precision: gpu.precision,
       ...(flags.grid === undefined ? {} : { grid: flags.grid }),
@@ -180,15 +188,47 @@ async function makeTask(
   };
 }
 
-/** All images of a run on one sheet, each with its seed and class. */
-function writeGrid(path: string, task: GenerateTask): void {
-  const { model, seeds } = task;
+/** Says now, and not when all the work is done, that an output could not be written. */
+function checkOutputs({ outdir, grid, saveRaw }: SampleFlags): void {
+  checkOutdir(outdir);
+  for (const path of [grid, saveRaw]) if (path !== undefined) checkWritable(path);
+}
+
+/** A run's images as one sheet, each with its seed and class. */
+function sheet({ model, seeds, labels }: GenerateTask, images: readonly RawImage[]): RawImage {
   const names = { labelDim: model.config.label_dim, labels: model.labels };
-  const cells = readImages(task.outdir, seeds, task.subdirs).map((image, i) => {
-    const label = task.labels?.[i];
+  const cells = images.map((image, i) => {
+    const label = labels?.[i];
     return { image, label: `seed ${seeds[i]}${label === undefined ? "" : `\n${className(label, names)}`}` };
   });
-  writeAtomic(path, encodePng(contactSheet(cells)));
+  return contactSheet(cells);
+}
+
+/** Images that a sheet can hold at most: more would not fit its pixels, however small they are. */
+const MAX_CELLS = 10_000;
+
+/** Draws the sheet with blank images. @throws NcvsdError BAD_ARGUMENT when it would be too large. */
+function checkGrid(path: string, task: GenerateTask): void {
+  const [channels, height, width] = task.model.shape;
+  const count = task.seeds.length;
+  const fail = (cause?: unknown) =>
+    new NcvsdError(
+      "BAD_ARGUMENT",
+      `--grid ${path}: ${count} images of ${width}x${height} are too many for one sheet; name fewer seeds or leave it out.`,
+      { cause },
+    );
+  if (count > MAX_CELLS) throw fail();
+  const data = new Uint8Array(3 * width * height);
+  const blank: RawImage = { width, height, channels: channels === 1 ? 1 : 3, data };
+  try {
+    sheet(task, new Array<RawImage>(count).fill(blank));
+  } catch (cause) {
+    throw fail(cause);
+  }
+}
+
+function writeGrid(path: string, task: GenerateTask): void {
+  writeAtomic(path, encodePng(sheet(task, readImages(task.outdir, task.seeds, task.subdirs))));
 }
 
 export function count(n: number, unit: string): string {

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Model } from "../model/model.js";
+import { noiseLevels } from "../sample/schedule.js";
 import { parseInteger, parseNumber, parseTs, parseZeta } from "./args.js";
 import { loadNetwork, type Stopwatch } from "./engine.js";
 import type { GenerateTask } from "./generate.js";
@@ -110,11 +111,20 @@ export async function chooseSampler(
     throw new NcvsdError("BAD_ARGUMENT", `--guidance ${guidance} needs a second network: name it with --gnet.`);
   if (sigma_min >= sigma_max)
     throw new NcvsdError("BAD_ARGUMENT", `--sigma_min ${sigma_min} must be below --sigma_max ${sigma_max}.`);
-  const gnet = flags.gnet === undefined ? undefined : await loadNetwork(gpu, flags.gnet, watch, silent);
   const schedule = { steps, sigmaMin: sigma_min, sigmaMax: sigma_max, rho };
+  noiseLevels(schedule);
+  const gnet = flags.gnet === undefined ? undefined : await loadNetwork(gpu, flags.gnet, watch, silent);
+  if (gnet) checkGuide(gnet, model);
   const options = { ...schedule, guidance, S_churn, S_min, S_max, S_noise };
   return {
     sampler: { kind: "heun", options: { ...options, ...(gnet ? { gnet } : {}) } },
     deciding: { sampler: "heun", ...options, gnet: (await gnet?.checkpoint.sha256()) ?? null },
   };
+}
+
+function checkGuide(gnet: Model, model: Model): void {
+  const fail = (why: string) => new NcvsdError("BAD_ARGUMENT", `--gnet ${gnet.checkpoint.name} ${why}.`);
+  if (gnet.architecture !== "edm2") throw fail("is an NCVSD network: guidance needs another EDM2 teacher");
+  if (gnet.shape.join() !== model.shape.join())
+    throw fail(`makes images ${gnet.shape.join("x")}, but --net ${model.shape.join("x")}: they must agree`);
 }

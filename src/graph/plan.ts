@@ -134,11 +134,14 @@ export function verifyPlan(graph: Graph, plan: MemoryPlan): void {
     const reads = Object.values(node.reads).filter((t) => t.kind === "activation");
     const writes = Object.values(node.writes).filter((t) => t.kind === "activation");
     for (const tensor of reads) {
-      if (!present.some((p) => p.tensor === tensor)) throw new Error(`plan: ${node.name} reads ${tensor.name}, which is not there`);
+      if (!present.some((p) => p.tensor === tensor))
+        throw new Error(`plan: ${node.name} reads ${tensor.name}, which is not there`);
     }
     for (const tensor of writes) {
       const at = placeOf(tensor);
-      const overlapping = present.filter((p) => p.arena === at.arena && p.start < at.end && at.start < p.end && p.tensor !== tensor);
+      const overlapping = present.filter(
+        (p) => p.arena === at.arena && p.start < at.end && at.start < p.end && p.tensor !== tensor,
+      );
       const live = overlapping.find((p) => lastUse.get(p.tensor.id)! >= index);
       if (live) throw new Error(`plan: ${node.name} writes ${tensor.name} over ${live.tensor.name}, which is live`);
       present = present.filter((p) => !overlapping.includes(p) && p.tensor !== tensor);

@@ -61,6 +61,12 @@ export interface Evaluation {
 /** Image-sized f32 buffers that a sampler holds beside the network: state, noise, slope, readback. */
 const SAMPLER_TENSORS = 8;
 
+/** More of them that a batch leaves free which is said to fit: readback buffers of other batches stay on the device. */
+const SPARE_TENSORS = 4;
+
+/** Small buffers: for each node its parameters and rounding up, and those of a run. */
+const smallBytes = (nodes: number) => 512 * nodes + 2 ** 16;
+
 /** How many prepared batch sizes are kept for reuse. */
 const IDLE_NETWORKS = 3;
 
@@ -141,7 +147,7 @@ export class Model implements Denoiser, GenerativeDenoiser {
   /** The memory and cost plan of one evaluation at this batch, without allocating anything. */
   planFor(batch: number): { network: NetworkGraph; plan: MemoryPlan } {
     const network = buildNetwork(this.architecture, this.config, batch);
-    return { network, plan: planMemory(network.graph, this.gpu.precision) };
+    return { network, plan: planMemory(network.graph, this.gpu.precision, this.gpu.device.limits.maxBufferSize) };
   }
 
   /** D(x; sigma), for NCVSD D(x; sigma, {condX, condSigma}). @returns N*C*H*W values */
@@ -254,7 +260,12 @@ export class Model implements Denoiser, GenerativeDenoiser {
     const net = await this.#checkout(batch);
     const { network, program } = net;
     if (network.labels) this.gpu.write(net.buffer(network.labels), rows);
-    net.injection ??= await createInjection(this.gpu, net, this.config.gamma ?? 0.414);
+    try {
+      net.injection ??= await createInjection(this.gpu, net, this.config.gamma ?? 0.414);
+    } catch (error) {
+      net.destroy();
+      throw error;
+    }
     const injection = net.injection;
     return {
       gpu: this.gpu,
@@ -278,7 +289,7 @@ export class Model implements Denoiser, GenerativeDenoiser {
     let tooLarge = atMost + 1;
     while (tooLarge - fits > 1) {
       const middle = fits === 0 ? Math.min(2 * fits + 1, tooLarge - 1) : Math.min(2 * fits, (fits + tooLarge) >> 1);
-      if (this.#fits(middle)) fits = middle;
+      if (this.#fits(middle, SPARE_TENSORS)) fits = middle;
       else tooLarge = middle;
     }
     return fits;
@@ -291,21 +302,28 @@ export class Model implements Denoiser, GenerativeDenoiser {
     await this.checkpoint.close();
   }
 
-  #fits(batch: number): boolean {
-    const { plan, network } = this.planFor(batch);
+  #fits(batch: number, spare = 0): boolean {
+    const planned = this.#tryPlan(batch);
+    if (!planned) return false;
+    const { plan, network } = planned;
     const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.device.limits;
     const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
     if (network.graph.tensors.some((t) => tensorBytes(t, plan.precision) > limit)) return false;
-    const left = this.gpu.memoryLimit === undefined ? Number.POSITIVE_INFINITY : this.gpu.memoryLimit - this.gpu.allocatedBytes;
-    return plan.activationBytes + plan.externalBytes + SAMPLER_TENSORS * tensorBytes(network.x, plan.precision) <= left;
+    const images = SAMPLER_TENSORS + spare;
+    const sampler = images * tensorBytes(network.x, plan.precision) + smallBytes(network.graph.nodes.length);
+    return plan.activationBytes + plan.externalBytes + sampler <= this.#bytesLeft();
   }
 
   async #checkout(batch: number, capture: ReadonlySet<string> = new Set()): Promise<PreparedNetwork> {
     this.gpu.check();
     const at = capture.size > 0 ? -1 : this.#idle.findIndex((net) => net.network.batch === batch);
-    if (at >= 0) return this.#idle.splice(at, 1)[0]!;
+    if (at >= 0) {
+      const net = this.#idle.splice(at, 1)[0]!;
+      if (SAMPLER_TENSORS * 4 * net.network.x.length + smallBytes(0) > this.#bytesLeft()) this.#dropIdle();
+      return net;
+    }
     if (!this.#fits(batch)) {
-      for (const net of this.#idle.splice(0)) net.destroy();
+      this.#dropIdle();
       if (!this.#fits(batch)) throw this.#tooLarge(batch);
     }
     const network = buildNetwork(this.architecture, this.config, batch, capture);
@@ -321,11 +339,33 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   #tooLarge(batch: number, cause?: NcvsdError): NcvsdError {
     const largest = this.largestBatch(batch - 1);
-    const advice = largest > 0 ? `the largest batch that fits is ${largest}` : "not even a batch of 1 fits this adapter";
-    const { plan } = this.planFor(batch);
-    const needs = mib(plan.activationBytes + plan.externalBytes);
-    const message = `A batch of ${batch} needs ${needs} beside the weights, more than ${this.gpu.info.name} has: ${advice}.`;
+    const advice =
+      largest > 0 ? `the largest batch that fits is ${largest}` : "not even a batch of 1 fits this adapter";
+    const planned = this.#tryPlan(batch)?.plan;
+    const needs = planned ? ` (${mib(planned.activationBytes + planned.externalBytes)} beside the weights)` : "";
+    const message = `A batch of ${batch}${needs} is more than ${this.gpu.info.name} can hold in its memory or in one buffer: ${advice}.`;
     return new NcvsdError("OUT_OF_MEMORY", message, { cause });
+  }
+
+  /** Undefined: tensors so large that a kernel cannot index them; the network is sound at a batch of 1. */
+  #tryPlan(batch: number): ReturnType<Model["planFor"]> | undefined {
+    try {
+      return this.planFor(batch);
+    } catch (error) {
+      if (error instanceof NcvsdError && batch > 1) return undefined;
+      throw error;
+    }
+  }
+
+  #bytesLeft(): number {
+    const { memoryLimit = Number.POSITIVE_INFINITY, allocatedBytes } = this.gpu;
+    return memoryLimit - allocatedBytes;
+  }
+
+  /** Plans of other batches that are kept for reuse may be in the way. */
+  #dropIdle(): void {
+    for (const net of this.#idle.splice(0)) net.destroy();
+    this.gpu.flushDestroyed();
   }
 
   #release(net: PreparedNetwork): void {

@@ -25,10 +25,18 @@ export function noiseLevels({ steps, sigmaMin, sigmaMax, rho }: ScheduleOptions)
   }
   const high = sigmaMax ** (1 / rho);
   const low = sigmaMin ** (1 / rho);
-  return Float64Array.from(
+  const levels = Float64Array.from(
     { length: steps },
     (_, i) => (high + (steps === 1 ? 0 : i / (steps - 1)) * (low - high)) ** rho,
   );
+  const wrong = levels.find((level) => !(Math.fround(level) > 0 && Math.fround(level) < Number.POSITIVE_INFINITY));
+  if (wrong !== undefined) {
+    throw new NcvsdError(
+      "BAD_ARGUMENT",
+      `sigmaMin ${sigmaMin}, sigmaMax ${sigmaMax} and rho ${rho} give a noise level of ${wrong}, which 32-bit floats cannot hold: use milder ones.`,
+    );
+  }
+  return levels;
 }
 
 /** Level of an index into the multi-step grid. */

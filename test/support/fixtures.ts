@@ -54,7 +54,10 @@ export class Recording {
 }
 
 /** Recorded noise in the reference's order: noise.init first where there is one. */
-export async function recordedNoise(recording: Recording, withInit: boolean): Promise<(draw: number, length: number) => Float32Array> {
+export async function recordedNoise(
+  recording: Recording,
+  withInit: boolean,
+): Promise<(draw: number, length: number) => Float32Array> {
   const draws: Float32Array[] = [];
   if (withInit) draws.push(await recording.values("noise.init"));
   for (let k = 0; recording.has(`noise.${k}`); k++) draws.push(await recording.values(`noise.${k}`));

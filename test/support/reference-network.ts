@@ -126,7 +126,14 @@ function attend(qkv: Img, heads: number): Img {
   return y;
 }
 
-function block(cfg: NetworkConfig, w: Weights, key: string, b: EncoderBlock | DecoderBlock, input: Img, emb: Float64Array): Img {
+function block(
+  cfg: NetworkConfig,
+  w: Weights,
+  key: string,
+  b: EncoderBlock | DecoderBlock,
+  input: Img,
+  emb: Float64Array,
+): Img {
   let x = b.mode === "keep" ? input : resample(input, cfg.resample_filter, b.mode);
   const out = b.outChannels;
   const skip = () => (x.c === out ? x : conv(x, w(`${key}.conv_skip.weight`), out, 1));
@@ -151,7 +158,13 @@ function fourier(w: Weights, prefix: string, sigma: number): Float64Array {
   return Float64Array.from(w(`${prefix}.freqs`), (f, i) => Math.SQRT2 * Math.cos(v * f + phases[i]!));
 }
 
-function embedding(cfg: NetworkConfig, w: Weights, prefix: string, sigma: number, labels: ArrayLike<number>): Float64Array {
+function embedding(
+  cfg: NetworkConfig,
+  w: Weights,
+  prefix: string,
+  sigma: number,
+  labels: ArrayLike<number>,
+): Float64Array {
   const { embChannels } = blockPlan(cfg);
   let e = linear(fourier(w, `${prefix}emb_fourier`, sigma), w(`${prefix}emb_noise.weight`), embChannels);
   if (cfg.label_dim > 0) {
@@ -161,10 +174,22 @@ function embedding(cfg: NetworkConfig, w: Weights, prefix: string, sigma: number
   return e.map(silu);
 }
 
-function encoder(cfg: NetworkConfig, w: Weights, prefix: string, image: ArrayLike<number>, sigma: number, labels: ArrayLike<number>): Img[] {
+function encoder(
+  cfg: NetworkConfig,
+  w: Weights,
+  prefix: string,
+  image: ArrayLike<number>,
+  sigma: number,
+  labels: ArrayLike<number>,
+): Img[] {
   const side = cfg.img_resolution;
   const cIn = 1 / Math.sqrt(cfg.sigma_data ** 2 + sigma ** 2);
-  let x = img(cfg.img_channels + 1, side, side, Float64Array.from([...Array.from(image, (v) => v * cIn), ...new Float64Array(side * side).fill(1)]));
+  let x = img(
+    cfg.img_channels + 1,
+    side,
+    side,
+    Float64Array.from([...Array.from(image, (v) => v * cIn), ...new Float64Array(side * side).fill(1)]),
+  );
   const emb = embedding(cfg, w, prefix, sigma, labels);
   return blockPlan(cfg).encoder.map((b) => {
     const key = `${prefix}enc.${b.name}`;
@@ -173,7 +198,15 @@ function encoder(cfg: NetworkConfig, w: Weights, prefix: string, image: ArrayLik
   });
 }
 
-function decoder(cfg: NetworkConfig, w: Weights, prefix: string, h: Img, skips: readonly Img[], sigma: number, labels: ArrayLike<number>): Img {
+function decoder(
+  cfg: NetworkConfig,
+  w: Weights,
+  prefix: string,
+  h: Img,
+  skips: readonly Img[],
+  sigma: number,
+  labels: ArrayLike<number>,
+): Img {
   const emb = embedding(cfg, w, prefix, sigma, labels);
   let x = h;
   for (const b of blockPlan(cfg).decoder) {
@@ -189,7 +222,13 @@ function precondition(cfg: NetworkConfig, x: ArrayLike<number>, f: Img, sigma: n
 }
 
 /** F and D of one image of an EDM2 network. */
-export function referenceTeacher(cfg: NetworkConfig, w: Weights, x: ArrayLike<number>, sigma: number, labels: ArrayLike<number>) {
+export function referenceTeacher(
+  cfg: NetworkConfig,
+  w: Weights,
+  x: ArrayLike<number>,
+  sigma: number,
+  labels: ArrayLike<number>,
+) {
   const outputs = encoder(cfg, w, "unet.", x, sigma, labels);
   const f = decoder(cfg, w, "unet.", outputs.at(-1)!, outputs, sigma, labels);
   return { f: f.v, d: precondition(cfg, x, f, sigma) };

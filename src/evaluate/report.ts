@@ -1,0 +1,203 @@
+import { type FdResult, formatDistance, percent, samplerLabel } from "./result.js";
+import { chartSvg, escapeXml as text } from "./svg.js";
+
+/** A picture in the report: a PNG file, and what to say of it. */
+export interface ReportImage {
+  readonly png: Uint8Array;
+  readonly label: string;
+}
+
+/** Pictures of one run. */
+export interface RunPictures {
+  /** Rows of a grid, one a class. */
+  readonly grid: readonly { readonly label: string; readonly images: readonly ReportImage[] }[];
+  /** Generated images, each with the data's images whose features are nearest. */
+  readonly neighbours?: readonly {
+    readonly image: ReportImage;
+    readonly nearest: readonly (ReportImage & { readonly distance: number })[];
+  }[];
+}
+
+export interface ReportRun {
+  readonly name: string;
+  readonly result: FdResult;
+  /** Why there are none, in a sentence; or the pictures. */
+  readonly pictures: RunPictures | string;
+}
+
+export interface Report {
+  readonly title: string;
+  readonly runs: readonly ReportRun[];
+  /** Where the nearest neighbours were looked for, and among how many. */
+  readonly data?: { readonly name: string; readonly count: number };
+  readonly version: string;
+  readonly date: string;
+}
+
+const STYLE = `
+body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 1120px; margin: 2em auto; padding: 0 1.2em; }
+h1 { font-size: 1.6em; margin-bottom: .1em; } h2 { font-size: 1.2em; margin-top: 2em; } h3 { font-size: 1em; margin: 1.4em 0 .4em; }
+p.sub, td small { color: #666; } .scroll { overflow-x: auto; }
+table { border-collapse: collapse; } th, td { padding: .3em .8em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #999; }
+.grids { display: flex; flex-wrap: wrap; gap: 0 2.5em; }
+.charts { display: flex; flex-wrap: wrap; gap: 1.5em; } figure { margin: 0; flex: 1 1 420px; max-width: 540px; }
+figcaption { font-weight: 600; } svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: #333; }
+.grid { stroke: #e4e4e4; } .axis { stroke: #666; } .legend span { margin-right: 1.2em; font-size: .85em; white-space: nowrap; }
+.legend i { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .4em; }
+img { image-rendering: pixelated; display: block; background: #eee; }
+table.pictures td, table.pictures th { border: 0; padding: 1px; font-weight: normal; } table.pictures th { padding-right: .8em; }
+table.pictures img { width: 48px; height: 48px; }
+.neighbours { display: grid; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: 10px 18px; }
+.neighbours div { display: flex; gap: 2px; } .neighbours figure { flex: 0 0 auto; } .neighbours img { width: 48px; height: 48px; }
+.neighbours figure:first-child { margin-right: 8px; } .neighbours figure:first-child img { outline: 2px solid #0072b2; }
+.neighbours figcaption { font-weight: normal; font-size: .7em; color: #666; text-align: center; }
+`;
+
+/** One page that needs nothing else: styles, charts (SVG) and pictures (PNG) are in it. */
+export function reportHtml(report: Report): string {
+  const { title, runs, version, date } = report;
+  const sections = [
+    `<h1>${text(title)}</h1>`,
+    `<p class="sub">ncvsd-gpu ${text(version)}, ${text(date.slice(0, 10))}. Frechet distance (FD) in the feature space of ${text(unique(runs.map(({ result }) => result.features.name)))}; smaller is closer to the data. Distances in different feature spaces cannot be compared. Made on ${text(unique(runs.map(({ result }) => result.adapter)))}.</p>`,
+    resultTable(runs),
+    charts(runs),
+    classTable(runs),
+    `<h2>Images by class, of the first seeds</h2>\n<div class="grids">${runs.map(pictureSection).join("\n")}</div>`,
+    ...runs.map((run) => neighbourSection(run, report.data)),
+  ];
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${text(title)}</title>
+<link rel="icon" href="data:,">
+<style>${STYLE}</style>
+</head>
+<body>
+${sections.filter((s) => s !== "").join("\n")}
+</body>
+</html>
+`;
+}
+
+const unique = (names: readonly string[]) => [...new Set(names)].join(", ");
+
+function table(head: readonly string[], rows: readonly (readonly string[])[], className = ""): string {
+  const cells = (tag: string, row: readonly string[]) => row.map((c) => `<${tag}>${c}</${tag}>`).join("");
+  const body = rows.map((row) => `<tr>${cells("td", row)}</tr>`).join("\n");
+  return `<div class="scroll"><table class="${className}"><thead><tr>${cells("th", head)}</tr></thead>\n<tbody>${body}</tbody></table></div>`;
+}
+
+function resultTable(runs: readonly ReportRun[]): string {
+  const head = [
+    "samples",
+    "images",
+    "evaluations per image",
+    "FD",
+    "95% interval",
+    "class agreement",
+    "images/s",
+    "made in",
+  ];
+  return table(
+    head,
+    runs.map(({ name, result }) => [
+      `${text(name)}<br><small>${text(fileName(result.checkpoint.name))}, ${text(String(result.options.precision ?? ""))}</small>`,
+      String(result.n),
+      String(result.evaluationsPerImage),
+      `<b>${formatDistance(result.fd)}</b>`,
+      result.interval ? `${formatDistance(result.interval.low)} to ${formatDistance(result.interval.high)}` : "",
+      result.labels ? percent(result.labels.agreement) : "",
+      result.timing.imagesPerSecond.toPrecision(3),
+      `${result.timing.seconds.toFixed(0)} s${result.shards > 1 ? ` in ${result.shards} shards` : ""}`,
+    ]),
+  );
+}
+
+function charts(runs: readonly ReportRun[]): string {
+  const byNet = new Map<string, ReportRun[]>();
+  for (const run of runs) {
+    const key = fileName(run.result.checkpoint.name);
+    byNet.set(key, [...(byNet.get(key) ?? []), run]);
+  }
+  const steps = chartSvg({
+    title: "FD against network evaluations",
+    xLabel: "network evaluations per image",
+    yLabel: "FD",
+    series: [...byNet].map(([name, list]) => ({
+      name,
+      points: list.map(({ result: r }) => ({
+        x: r.evaluationsPerImage,
+        y: r.fd,
+        low: r.interval?.low,
+        high: r.interval?.high,
+      })),
+    })),
+  });
+  const samples = chartSvg({
+    title: "FD against the number of images",
+    xLabel: "images (the first n of the run)",
+    yLabel: "FD",
+    series: runs.map(({ name, result }) => ({ name, points: result.curve.map(({ n, fd }) => ({ x: n, y: fd })) })),
+  });
+  return `<h2>Steps and samples</h2>\n<div class="charts">${steps}\n${samples}</div>`;
+}
+
+function classTable(runs: readonly ReportRun[]): string {
+  const classified = runs.filter(({ result }) => result.labels);
+  const classes = classified[0]?.result.labels?.perClass;
+  if (!classes || classes.length > 100) return "";
+  const rows = classes.map((c) => [
+    text(c.name ?? `class ${c.class}`),
+    ...classified.map(({ result }) => {
+      const found = result.labels?.perClass.find((other) => other.class === c.class);
+      return found ? percent(found.agreement) : "";
+    }),
+  ]);
+  const head = ["class", ...classified.map(({ name }) => text(name))];
+  return `<h2>How often the classifier finds the class asked for</h2>\n${table(head, rows)}`;
+}
+
+function picture({ png, label }: ReportImage): string {
+  const data = Buffer.from(png).toString("base64");
+  return `<img src="data:image/png;base64,${data}" alt="${text(label)}" title="${text(label)}">`;
+}
+
+function pictureSection({ name, pictures }: ReportRun): string {
+  const head = `<h3>${text(name)}</h3>`;
+  if (typeof pictures === "string") return `<section>${head}\n<p>${text(pictures)}</p></section>`;
+  const rows = pictures.grid.map(
+    ({ label, images }) =>
+      `<tr><th scope="row">${text(label)}</th>${images.map((image) => `<td>${picture(image)}</td>`).join("")}</tr>`,
+  );
+  return `<section>${head}\n<div class="scroll"><table class="pictures">${rows.join("\n")}</table></div></section>`;
+}
+
+function neighbourSection({ name, pictures }: ReportRun, data: Report["data"]): string {
+  if (typeof pictures === "string" || !pictures.neighbours || !data) return "";
+  const items = pictures.neighbours.map(({ image, nearest }) => {
+    const cell = (img: ReportImage, caption: string) =>
+      `<figure>${picture(img)}<figcaption>${text(caption)}</figcaption></figure>`;
+    return `<div>${cell(image, "made")}${nearest.map((n) => cell(n, n.distance.toPrecision(3))).join("")}</div>`;
+  });
+  return [
+    `<h2>Nearest neighbours: ${text(name)}</h2>`,
+    `<p>Generated images (framed), each beside the images of ${text(data.name)} (${data.count}) whose features are nearest, with the distance. A copy of an image would be at 0.</p>`,
+    `<div class="neighbours">${items.join("\n")}</div>`,
+  ].join("\n");
+}
+
+const fileName = (path: string) => path.split(/[/\\]/).at(-1)!;
+
+/** A short name of a run, unique among those of a report. */
+export function runNames(results: readonly FdResult[]): string[] {
+  const labels = results.map(({ options }) => samplerLabel(options));
+  return results.map(({ checkpoint, n }, i) => {
+    const same = results.filter((_, k) => k !== i && labels[k] === labels[i]);
+    if (same.length === 0) return labels[i]!;
+    const more = same.some((r) => r.checkpoint.name !== checkpoint.name) ? fileName(checkpoint.name) : `${n} images`;
+    return `${labels[i]}, ${more}`;
+  });
+}
