@@ -1,9 +1,9 @@
 // Batched matrix product with shared or separate weights: the 1x1 convolution (a product per image, one weight) and the
 // 36 products of Winograd's F(4x4, 3x3) (one weight per product).
 //
-//   x [groups][images][depth][columns]   y [groups][images][rows][columns]
+//   x [images][depth][groups][columns]   y [images][rows][groups][columns]
 //   w [groups][ceil(rows / 8)][packed depth][8], zero padded; packed depth = depth rounded up to even
-//   y[g, i] = w[g] x[g, i]; the epilogue of kernels/lib/conv-epilogue.ts on y, with image = i, channel = row.
+//   y[i, :, g] = w[g] x[i, :, g]; the epilogue of kernels/lib/conv-epilogue.ts on y, with image = i, channel = row.
 //
 // columns is a multiple of 4: everything is read and written in quads of neighbours. Every element sums k in ascending
 // order whatever its place in a tile. The loops are in subgroup.ts, plain.wgsl and tiled.wgsl, one of them in front of
@@ -15,6 +15,8 @@ struct Params {
   depth: u32,
   packedDepth: u32,
   quads: u32,
+  // Quads of all images that are asked for, the first ones.
+  live: u32,
   scaleOffset: u32,
   scaleStride: u32,
   residual: f32,

@@ -5,7 +5,7 @@ fn main(
   @builtin(num_workgroups) nwg: vec3u,
   @builtin(local_invocation_index) lid: u32,
 ) {
-  let total = p.images * p.quads;
+  let total = p.live;
   let rowGroups = (p.rows + 7u) / 8u;
   let t = (wid.y * nwg.x + wid.x) * 64u + lid;
   if (t >= total * rowGroups * p.groups) {
@@ -15,8 +15,9 @@ fn main(
   let rowGroup = (t / total) % rowGroups;
   let group = t / (total * rowGroups);
   let image = column / p.quads;
-  let product = group * p.images + image;
-  var xi = product * p.depth * p.quads + column % p.quads;
+  let step = p.groups * p.quads;
+  let place = group * p.quads + column % p.quads;
+  var xi = image * p.depth * step + place;
   var wi = (group * rowGroups + rowGroup) * p.packedDepth * 2u;
   var acc: array<vec4f, 8>;
   for (var k = 0u; k < p.depth; k++) {
@@ -31,13 +32,13 @@ fn main(
     acc[5] += b.y * v;
     acc[6] += b.z * v;
     acc[7] += b.w * v;
-    xi += p.quads;
+    xi += step;
     wi += 2u;
   }
   for (var i = 0u; i < 8u; i++) {
     let row = rowGroup * 8u + i;
     if (row < p.rows) {
-      put((product * p.rows + row) * p.quads + column % p.quads, acc[i], image, row);
+      put((image * p.rows + row) * step + place, acc[i], image, row);
     }
   }
 }

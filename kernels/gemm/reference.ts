@@ -15,10 +15,10 @@ export function gemmReference(p: GemmParams, inputs: Readonly<Record<string, Arr
         for (let column = 0; column < columns; column++) {
           let sum = 0;
           for (let k = 0; k < depth; k++) {
-            const product = (g * images + n) * depth + k;
-            sum += w[weights + packedIndex(row, k, deep)]! * x[product * columns + column]!;
+            const line = (n * depth + k) * groups + g;
+            sum += w[weights + packedIndex(row, k, deep)]! * x[line * columns + column]!;
           }
-          const index = ((g * images + n) * rows + row) * columns + column;
+          const index = ((n * rows + row) * groups + g) * columns + column;
           y[index] = epilogueReference(p.epilogue, sum, n, row, index, c, r);
         }
       }

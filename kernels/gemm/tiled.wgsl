@@ -11,7 +11,7 @@ fn main(
   @builtin(num_workgroups) nwg: vec3u,
   @builtin(local_invocation_index) lid: u32,
 ) {
-  let total = p.images * p.quads;
+  let total = p.live;
   let rowGroups = (p.rows + 7u) / 8u;
   let rowTiles = (p.rows + 63u) / 64u;
   let columnTiles = (total + 15u) / 16u;
@@ -29,7 +29,8 @@ fn main(
   let line = lid / 16u;
   let loadColumn = columnTile * 16u + lane;
   let xInside = loadColumn < total;
-  let xBase = select(0u, (group * p.images + loadColumn / p.quads) * p.depth * p.quads + loadColumn % p.quads, xInside);
+  let step = p.groups * p.quads;
+  let xBase = select(0u, loadColumn / p.quads * p.depth * step + group * p.quads + loadColumn % p.quads, xInside);
   let wGroup = rowTile * 8u + lane / 2u;
   let wInside = wGroup < rowGroups;
   let wBase = select(0u, (group * rowGroups + wGroup) * p.packedDepth * 2u + lane % 2u, wInside);
@@ -44,7 +45,7 @@ fn main(
       var wv = vec4f();
       if (k0 + i < p.depth) {
         if (xInside) {
-          xv = vec4f(x[xBase + (k0 + i) * p.quads]);
+          xv = vec4f(x[xBase + (k0 + i) * step]);
         }
         if (wInside) {
           wv = vec4f(w[wBase + (k0 + i) * 2u]);
@@ -86,7 +87,7 @@ fn main(
       for (var i = 0u; i < 8u; i++) {
         let row = rowTile * 64u + down * 8u + i;
         if (row < p.rows) {
-          let at = ((group * p.images + image) * p.rows + row) * p.quads + column % p.quads;
+          let at = (image * p.rows + row) * step + group * p.quads + column % p.quads;
           put(at, select(left[i], right[i], side == 1u), image, row);
         }
       }

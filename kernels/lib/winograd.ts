@@ -49,30 +49,48 @@ function coefficients(left: number | null): number[] {
   return [...poly, ...Array(INPUT_TILE - poly.length).fill(0)];
 }
 
+/** Blocks of a panel: a panel's 32 columns are what one subgroup of eight lanes holds as vec4. */
+export const PANEL = 8;
+
 /**
- * The columns of the products: tiles in blocks of 2x2, so that one block is one vec4. Column
- * 4 ((n blocksY + qy) blocksX + qx) + 2 (ty mod 2) + tx mod 2 holds tile (ty, tx) = (2 qy + .., 2 qx + ..) of image n; tiles
- * past the image's edge are there too.
+ * The operands of the 36 products: [panel][channel][point][column of the panel], so that the transforms write and read
+ * one contiguous run per channel. Tiles come in blocks of 2x2, one vec4 each, and blocks in panels of eight: block
+ * (n blocksY + qy) blocksX + qx covers tiles (2 qy, 2 qx) to (2 qy + 1, 2 qx + 1) of image n, in row order. Tiles past the
+ * image's edge are there too; blocks past the last are zero.
  */
 export interface Tiling {
   /** Blocks of 8x8 outputs in a row of blocks, in a column, and in all images. */
   readonly blocksX: number;
   readonly blocksY: number;
   readonly blocks: number;
-  /** Tiles: 4 a block. */
-  readonly columns: number;
+  readonly panels: number;
 }
+
+/** Columns of a panel: four tiles a block. */
+export const PANEL_COLUMNS = 4 * PANEL;
 
 export function tiling(batch: number, height: number, width: number): Tiling {
   const blocksX = Math.ceil(width / (2 * OUTPUT_TILE));
   const blocksY = Math.ceil(height / (2 * OUTPUT_TILE));
   const blocks = batch * blocksX * blocksY;
-  return { blocksX, blocksY, blocks, columns: 4 * blocks };
+  return { blocksX, blocksY, blocks, panels: Math.ceil(blocks / PANEL) };
 }
 
-/** Column of tile (ty, tx) of image n. */
-export function tileColumn({ blocksX, blocksY }: Tiling, n: number, ty: number, tx: number): number {
-  return 4 * ((n * blocksY + (ty >> 1)) * blocksX + (tx >> 1)) + 2 * (ty & 1) + (tx & 1);
+/** Elements of an operand with this many channels. */
+export function operandLength(channels: number, { panels }: Tiling): number {
+  return panels * channels * POINTS * PANEL_COLUMNS;
+}
+
+/** Index of point (i, j) of tile (ty, tx) of image n and a channel. */
+export function operandIndex(
+  tiles: Tiling,
+  channels: number,
+  at: { n: number; ty: number; tx: number; channel: number; i: number; j: number },
+): number {
+  const block = (at.n * tiles.blocksY + (at.ty >> 1)) * tiles.blocksX + (at.tx >> 1);
+  const column = 4 * (block % PANEL) + 2 * (at.ty & 1) + (at.tx & 1);
+  const line = (Math.floor(block / PANEL) * channels + at.channel) * POINTS + at.i * INPUT_TILE + at.j;
+  return line * PANEL_COLUMNS + column;
 }
 
 /** G g G^T in float64 of filters [rows, depth, 3, 3]: [36][rows, depth], one matrix per point. */

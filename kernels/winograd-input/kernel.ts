@@ -1,7 +1,7 @@
 import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../lib/check.js";
 import { lanesOf, lanesPrelude } from "../lib/lanes.js";
-import { INPUT_TILE, POINTS, tiling } from "../lib/winograd.js";
+import { INPUT_TILE, operandLength, PANEL, POINTS, tiling } from "../lib/winograd.js";
 import source from "./kernel.wgsl.js";
 import quads from "./load-quads.wgsl.js";
 import scalars from "./load-scalars.wgsl.js";
@@ -14,7 +14,7 @@ export interface WinogradInputParams {
   readonly width: number;
 }
 
-/** x [N, C, H, W] to v [36][C][columns] f32, the operand of the 36 matrix products of F(4x4, 3x3). */
+/** x [N, C, H, W] to v [panels][C][36][32] f32, the operand of the 36 matrix products of F(4x4, 3x3). */
 export const winogradInput: Kernel<WinogradInputParams> = {
   name: "winograd-input",
   source: [{ file: "kernels/winograd-input/kernel.wgsl", text: source }],
@@ -22,13 +22,13 @@ export const winogradInput: Kernel<WinogradInputParams> = {
     for (const name of ["batch", "channels", "height", "width"] as const)
       positiveInteger("winograd-input", name, p[name]);
     addressable("winograd-input", "x", p.batch, p.channels, p.height, p.width);
-    addressable("winograd-input", "v", POINTS, p.channels, tiling(p.batch, p.height, p.width).columns);
+    addressable("winograd-input", "v", operandLength(p.channels, tiling(p.batch, p.height, p.width)));
   },
   buffers(p) {
-    const { columns } = tiling(p.batch, p.height, p.width);
+    const tiles = tiling(p.batch, p.height, p.width);
     return [
       { name: "x", access: "read", type: "act", length: p.batch * p.channels * p.height * p.width },
-      { name: "v", access: "write", type: "f32", length: POINTS * p.channels * columns },
+      { name: "v", access: "write", type: "f32", length: operandLength(p.channels, tiles) },
     ];
   },
   variant(p) {
@@ -39,13 +39,13 @@ export const winogradInput: Kernel<WinogradInputParams> = {
     const { blocksX, blocksY, blocks } = tiling(batch, height, width);
     return { channels, height, width, blocksX, blocksY, blocks, lines: INPUT_TILE };
   },
-  grid: (p, _variant, caps) => grid1d(p.channels * tiling(p.batch, p.height, p.width).blocks, 64, caps),
+  grid: (p, _variant, caps) => grid1d(p.channels * tiling(p.batch, p.height, p.width).panels * PANEL, 64, caps),
   cost(p, bytesPerAct) {
-    const { columns } = tiling(p.batch, p.height, p.width);
+    const elements = operandLength(p.channels, tiling(p.batch, p.height, p.width));
     return {
       // 12 lines of 9 additions and 7 multiplications.
-      flops: p.channels * columns * 12 * 16,
-      bytes: p.channels * (bytesPerAct * p.batch * p.height * p.width + 4 * POINTS * columns),
+      flops: (elements / POINTS) * 12 * 16,
+      bytes: bytesPerAct * p.channels * p.batch * p.height * p.width + 4 * elements,
     };
   },
   reference: winogradInputReference,

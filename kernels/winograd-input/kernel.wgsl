@@ -1,7 +1,7 @@
 // Input transform of Winograd's F(4x4, 3x3), v = B^T d B (Lavin & Gray 2016; points, constants and the order of the
 // columns in kernels/lib/winograd.ts).
 //
-//   x [N, C, H, W]   v [36][C][columns] f32
+//   x [N, C, H, W]   v [panels][C][36][32] f32
 //
 // One invocation: the four patches of an 8x8 block of one channel, one component of a vec4 each: rows 8 qy - 1 to 8 qy + 8
 // and columns 8 qx - 1 to 8 qx + 8, zero outside the image. No workgroup memory, no barriers.
@@ -50,9 +50,25 @@ fn line(d0: vec4f, d1: vec4f, d2: vec4f, d3: vec4f, d4: vec4f, d5: vec4f) -> Lin
   );
 }
 
+// Row i of B^T.
+fn weights(i: u32) -> array<f32, 6> {
+  const aa = 0.390625;
+  const bb = 2.25;
+  if (i == 0u) {
+    return array<f32, 6>(aa * bb, 0.0, -(aa + bb), 0.0, 1.0, 0.0);
+  }
+  if (i == 5u) {
+    return array<f32, 6>(0.0, aa * bb, 0.0, -(aa + bb), 0.0, 1.0);
+  }
+  // x (x + point) (x^2 - other^2) without the factor of this point.
+  let point = select(1.5, 0.625, i < 3u) * select(-1.0, 1.0, i % 2u == 1u);
+  let other = select(aa, bb, i < 3u);
+  return array<f32, 6>(0.0, -point * other, -other, point, 1.0, 0.0);
+}
+
 // A clamped row keeps the loads inside the buffer; what lies outside the image is then replaced by zero.
-fn load_row(image: u32, row: i32, col: u32) -> Row {
-  let visible = row >= 0 && row < i32(p.height);
+fn load_row(image: u32, row: i32, col: u32, real: bool) -> Row {
+  let visible = real && row >= 0 && row < i32(p.height);
   return load((image + u32(clamp(row, 0, i32(p.height) - 1))) * p.width, col, visible);
 }
 
@@ -63,25 +79,29 @@ fn main(
   @builtin(local_invocation_index) lid: u32,
 ) {
   let t = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (t >= p.blocks * p.channels) {
+  let channel = (t / 8u) % p.channels;
+  let panel = t / 8u / p.channels;
+  let place = panel * 8u + t % 8u;
+  // Blocks past the last fill their panel with zeros.
+  if (panel * 8u >= p.blocks) {
     return;
   }
-  let place = t % p.blocks;
-  let channel = t / p.blocks;
   let blockRow = place / p.blocksX;
   let n = blockRow / p.blocksY;
   let qy = blockRow % p.blocksY;
   let qx = place % p.blocksX;
   let row = i32(qy) * 8 - 1;
   let col = qx * 8u;
-  let image = (n * p.channels + channel) * p.height;
+  let real = place < p.blocks;
+  let image = (select(0u, n, real) * p.channels + channel) * p.height;
 
-  // Both loops move the lines along instead of indexing them, and take their length from the uniform, so that they stay
-  // loops: unrolled, they cost software adapters seconds of compilation.
+  // Both loops take their length from the uniform, so that they stay loops: unrolled, they cost software adapters seconds
+  // of compilation. For the same reason d is moved along instead of indexed, and the second pass multiplies by a row of
+  // weights, zeros included, instead of sharing sums.
   var d: array<Line, 6>;
   for (var i = 0; i < i32(p.lines); i++) {
-    let up = load_row(image, row + i, col);
-    let low = load_row(image, row + i + 4, col);
+    let up = load_row(image, row + i, col, real);
+    let low = load_row(image, row + i + 4, col, real);
     d[0] = d[1];
     d[1] = d[2];
     d[2] = d[3];
@@ -96,19 +116,12 @@ fn main(
       vec4f(up.right.x, up.behind, low.right.x, low.behind),
     );
   }
-  let stride = p.channels * p.blocks;
-  var at = t;
-  for (var j = 0u; j < p.lines; j++) {
-    let r = line(d[0][0], d[1][0], d[2][0], d[3][0], d[4][0], d[5][0]);
-    v[at] = r[0];
-    v[at + 6u * stride] = r[1];
-    v[at + 12u * stride] = r[2];
-    v[at + 18u * stride] = r[3];
-    v[at + 24u * stride] = r[4];
-    v[at + 30u * stride] = r[5];
-    at += stride;
-    for (var i = 0u; i < 6u; i++) {
-      d[i] = Line(d[i][1], d[i][2], d[i][3], d[i][4], d[i][5], vec4f());
+  var at = (panel * p.channels + channel) * 288u + t % 8u;
+  for (var i = 0u; i < p.lines; i++) {
+    let k = weights(i);
+    for (var j = 0u; j < 6u; j++) {
+      v[at] = k[0] * d[0][j] + k[1] * d[1][j] + k[2] * d[2][j] + k[3] * d[3][j] + k[4] * d[4][j] + k[5] * d[5][j];
+      at += 8u;
     }
   }
 }

@@ -1,4 +1,4 @@
-import { BT, INPUT_TILE, OUTPUT_TILE, POINTS, tileColumn, tiling } from "../lib/winograd.js";
+import { BT, INPUT_TILE, OUTPUT_TILE, operandIndex, operandLength, tiling } from "../lib/winograd.js";
 import type { WinogradInputParams } from "./kernel.js";
 
 /** Float64 B^T d B of every patch by plain loops. */
@@ -6,15 +6,13 @@ export function winogradInputReference(p: WinogradInputParams, inputs: Readonly<
   const x = inputs.x!;
   const { batch, channels, height, width } = p;
   const tiles = tiling(batch, height, width);
-  const { columns } = tiles;
-  const v = new Float64Array(POINTS * channels * columns);
+  const v = new Float64Array(operandLength(channels, tiles));
   const at = (n: number, c: number, row: number, col: number) =>
     row < 0 || row >= height || col < 0 || col >= width ? 0 : x[((n * channels + c) * height + row) * width + col]!;
   for (let n = 0; n < batch; n++) {
     for (let c = 0; c < channels; c++) {
       for (let ty = 0; ty < 2 * tiles.blocksY; ty++) {
         for (let tx = 0; tx < 2 * tiles.blocksX; tx++) {
-          const column = tileColumn(tiles, n, ty, tx);
           for (let i = 0; i < INPUT_TILE; i++) {
             for (let j = 0; j < INPUT_TILE; j++) {
               let sum = 0;
@@ -23,7 +21,7 @@ export function winogradInputReference(p: WinogradInputParams, inputs: Readonly<
                   sum += BT[i]![k]! * BT[j]![l]! * at(n, c, OUTPUT_TILE * ty - 1 + k, OUTPUT_TILE * tx - 1 + l);
                 }
               }
-              v[((i * INPUT_TILE + j) * channels + c) * columns + column] = sum;
+              v[operandIndex(tiles, channels, { n, ty, tx, channel: c, i, j })] = sum;
             }
           }
         }

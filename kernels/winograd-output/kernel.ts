@@ -5,7 +5,7 @@ import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } f
 import epilogue from "../lib/conv-epilogue.wgsl.js";
 import { lanesOf, lanesPrelude } from "../lib/lanes.js";
 import silu from "../lib/mp-silu.wgsl.js";
-import { INPUT_TILE, POINTS, tiling } from "../lib/winograd.js";
+import { INPUT_TILE, operandLength, PANEL, POINTS, tiling } from "../lib/winograd.js";
 import source from "./kernel.wgsl.js";
 import quads from "./put-quads.wgsl.js";
 import scalars from "./put-scalars.wgsl.js";
@@ -19,7 +19,7 @@ export interface WinogradOutputParams {
   readonly epilogue: ConvEpilogue;
 }
 
-/** m [36][C][columns] f32, the 36 matrix products of F(4x4, 3x3), to y [N, C, H, W] with the epilogue applied. */
+/** m [panels][C][36][32] f32, the 36 matrix products of F(4x4, 3x3), to y [N, C, H, W] with the epilogue applied. */
 export const winogradOutput: Kernel<WinogradOutputParams> = {
   name: "winograd-output",
   source: [
@@ -32,14 +32,14 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
     for (const name of ["batch", "channels", "height", "width"] as const)
       positiveInteger("winograd-output", name, p[name]);
     checkEpilogue("winograd-output", p.epilogue);
-    addressable("winograd-output", "m", POINTS, p.channels, tiling(p.batch, p.height, p.width).columns);
+    addressable("winograd-output", "m", operandLength(p.channels, tiling(p.batch, p.height, p.width)));
     addressable("winograd-output", "y", p.batch, p.channels, p.height, p.width);
   },
   buffers(p) {
-    const { columns } = tiling(p.batch, p.height, p.width);
+    const tiles = tiling(p.batch, p.height, p.width);
     const length = p.batch * p.channels * p.height * p.width;
     return [
-      { name: "m", access: "read", type: "f32", length: POINTS * p.channels * columns },
+      { name: "m", access: "read", type: "f32", length: operandLength(p.channels, tiles) },
       {
         name: "c",
         access: "read",
@@ -62,14 +62,14 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
     const { blocksX, blocksY, blocks } = tiling(batch, height, width);
     return { channels, height, width, blocksX, blocksY, blocks, lines: INPUT_TILE, ...epilogueUniforms(epilogue) };
   },
-  grid: (p, _variant, caps) => grid1d(p.channels * tiling(p.batch, p.height, p.width).blocks, 64, caps),
+  grid: (p, _variant, caps) => grid1d(p.channels * tiling(p.batch, p.height, p.width).panels * PANEL, 64, caps),
   cost(p, bytesPerAct) {
-    const { columns } = tiling(p.batch, p.height, p.width);
+    const elements = operandLength(p.channels, tiling(p.batch, p.height, p.width));
     const operands = p.epilogue.kind === "sum_clip" ? 2 : 1;
     return {
       // 10 lines of 9 additions and 5 multiplications.
-      flops: p.channels * columns * 10 * 14,
-      bytes: p.channels * (operands * bytesPerAct * p.batch * p.height * p.width + 4 * POINTS * columns),
+      flops: (elements / POINTS) * 10 * 14,
+      bytes: operands * bytesPerAct * p.channels * p.batch * p.height * p.width + 4 * elements,
     };
   },
   reference: winogradOutputReference,

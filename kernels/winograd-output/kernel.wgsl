@@ -1,7 +1,7 @@
 // Output transform of Winograd's F(4x4, 3x3), Y = A^T m A (Lavin & Gray 2016; points and the order of the columns in
 // kernels/lib/winograd.ts), with the convolution's epilogue (kernels/lib/conv-epilogue.ts).
 //
-//   m [36][C][columns] f32, columns as written by winograd-input   c [N, stride]   r, y [N, C, H, W]
+//   m [panels][C][36][32] f32, as written by winograd-input   c [N, stride]   r, y [N, C, H, W]
 //
 // One invocation: the 8x8 outputs of one block and channel; its four tiles are the components of a vec4. No workgroup
 // memory, no barriers.
@@ -51,11 +51,12 @@ fn main(
   @builtin(local_invocation_index) lid: u32,
 ) {
   let t = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (t >= p.blocks * p.channels) {
+  let channel = (t / 8u) % p.channels;
+  let panel = t / 8u / p.channels;
+  let place = panel * 8u + t % 8u;
+  if (place >= p.blocks) {
     return;
   }
-  let place = t % p.blocks;
-  let channel = t / p.blocks;
   let blockRow = place / p.blocksX;
   let n = blockRow / p.blocksY;
   let qy = blockRow % p.blocksY;
@@ -63,38 +64,34 @@ fn main(
   let row = qy * 8u;
   let col = qx * 8u;
 
-  // Both loops move the lines along instead of indexing them, and take their length from the uniform, so that they stay
-  // loops: unrolled, they cost software adapters seconds of compilation.
-  let stride = p.channels * p.blocks;
-  var at = t;
-  var d: array<Line, 6>;
+  // Both loops take their length from the uniform, so that they stay loops: unrolled, they cost software adapters seconds
+  // of compilation. For the same reason out is moved along instead of indexed.
+  var at = (panel * p.channels + channel) * 288u + t % 8u;
+  var out: array<Line, 4>;
   for (var i = 0u; i < p.lines; i++) {
-    d[0] = d[1];
-    d[1] = d[2];
-    d[2] = d[3];
-    d[3] = d[4];
-    d[4] = d[5];
-    d[5] = line(
+    let o = line(
       m[at],
-      m[at + stride],
-      m[at + 2u * stride],
-      m[at + 3u * stride],
-      m[at + 4u * stride],
-      m[at + 5u * stride],
+      m[at + 8u],
+      m[at + 16u],
+      m[at + 24u],
+      m[at + 32u],
+      m[at + 40u],
     );
-    at += 6u * stride;
+    at += 48u;
+    // Powers of point i; infinity contributes to the last row only.
+    let point = select(1.5, 0.625, i < 3u) * select(-1.0, 1.0, i % 2u == 1u) * select(0.0, 1.0, i > 0u && i < 5u);
+    let first = select(1.0, 0.0, i == 5u);
+    let last = select(point * point * point, 1.0, i == 5u);
+    for (var j = 0u; j < 4u; j++) {
+      out[0][j] += first * o[j];
+      out[1][j] += point * o[j];
+      out[2][j] += (point * point) * o[j];
+      out[3][j] += last * o[j];
+    }
   }
   var factor = 0.0;
   if (EPILOGUE == 1u) {
     factor = c[n * p.scaleStride + p.scaleOffset + channel];
-  }
-  var out: array<Line, 4>;
-  for (var j = 0u; j < 4u; j++) {
-    let o = line(d[0][j], d[1][j], d[2][j], d[3][j], d[4][j], d[5][j]);
-    out[0][j] = o[0];
-    out[1][j] = o[1];
-    out[2][j] = o[2];
-    out[3][j] = o[3];
   }
   let image = (n * p.channels + channel) * p.height;
   for (var i = 0u; i + 2u < p.lines; i++) {

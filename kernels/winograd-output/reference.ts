@@ -1,5 +1,5 @@
 import { epilogueReference } from "../lib/conv-epilogue.js";
-import { AT, INPUT_TILE, OUTPUT_TILE, tileColumn, tiling } from "../lib/winograd.js";
+import { AT, INPUT_TILE, OUTPUT_TILE, operandIndex, tiling } from "../lib/winograd.js";
 import type { WinogradOutputParams } from "./kernel.js";
 
 /** Float64 A^T m A and the epilogue by plain loops. */
@@ -7,18 +7,16 @@ export function winogradOutputReference(p: WinogradOutputParams, inputs: Readonl
   const { m, c, r } = inputs as Record<"m" | "c" | "r", ArrayLike<number>>;
   const { batch, channels, height, width } = p;
   const tiles = tiling(batch, height, width);
-  const { columns } = tiles;
   const y = new Float64Array(batch * channels * height * width);
   for (let n = 0; n < batch; n++) {
     for (let channel = 0; channel < channels; channel++) {
       for (let row = 0; row < height; row++) {
         for (let col = 0; col < width; col++) {
           const [ty, tx] = [Math.floor(row / OUTPUT_TILE), Math.floor(col / OUTPUT_TILE)];
-          const column = tileColumn(tiles, n, ty, tx);
           let sum = 0;
           for (let i = 0; i < INPUT_TILE; i++) {
             for (let j = 0; j < INPUT_TILE; j++) {
-              const value = m[((i * INPUT_TILE + j) * channels + channel) * columns + column]!;
+              const value = m[operandIndex(tiles, channels, { n, ty, tx, channel, i, j })]!;
               sum += AT[row % OUTPUT_TILE]![i]! * AT[col % OUTPUT_TILE]![j]! * value;
             }
           }

@@ -5,7 +5,7 @@ import type { RawImage } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
 import { type EngineOptions, loadNetwork, openEngine, Stopwatch } from "./engine.js";
 import { generate, readImages } from "./generate.js";
-import { writeAtomic } from "./output.js";
+import { checkOutdir, writeAtomic } from "./output.js";
 import { bundledCheckpoint } from "./package.js";
 import { count, ms } from "./sample.js";
 
@@ -28,6 +28,7 @@ export function registerDemo(program: Command): void {
     .option("--quiet", "no progress")
     .addHelpText("after", "\nExample:\n  ncvsd-gpu demo --outdir out")
     .action(async (flags: EngineOptions & { outdir: string; force?: boolean; quiet?: boolean }) => {
+      checkOutdir(flags.outdir);
       const watch = new Stopwatch();
       const gpu = await openEngine(flags, watch);
       try {

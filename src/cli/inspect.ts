@@ -3,17 +3,21 @@ import { openCheckpoint } from "../checkpoint/index.js";
 import { NcvsdError } from "../errors.js";
 import type { Precision } from "../gpu/contract.js";
 import { mib } from "../gpu/device.js";
-import { elementBytes, type Node } from "../graph/graph.js";
+import { elementBytes, type Graph, type Node } from "../graph/graph.js";
 import { type MemoryPlan, planMemory } from "../graph/plan.js";
 import { type Architecture, type NetworkConfig, parseConfig } from "../model/config.js";
 import { validateTensors } from "../model/names.js";
 import { buildNetwork } from "../model/network.js";
+import { multiplyAdds, networkPreset, PRESET_NAMES, parameterCount } from "../model/presets.js";
 import { parseInteger, parsePrecision } from "./args.js";
+import { type AdapterLimits, adapterLimits, fitOf, largestTensor } from "./fit.js";
 import { bundledCheckpoint } from "./package.js";
 
 interface InspectFlags {
+  preset?: string;
   batch: number;
   precision: Precision;
+  adapter?: string;
   plan?: boolean;
   json?: boolean;
 }
@@ -23,9 +27,11 @@ export function registerInspect(program: Command): void {
     .command("inspect")
     .summary("print what a checkpoint holds and what an evaluation costs")
     .description(
-      "Prints what a checkpoint holds: architecture, config, parameters, FLOPs and peak memory per evaluation. Needs no GPU.",
+      "Prints what a checkpoint holds: architecture, config, parameters, FLOPs and peak memory per evaluation. Needs no GPU. " +
+        "With --preset it tells the same of a published network that is not there, and whether it would fit this machine's adapter.",
     )
-    .argument("[file]", "checkpoint, .safetensors or the index of its shards", bundledCheckpoint)
+    .argument("[file]", "checkpoint, .safetensors or the index of its shards (default: the bundled one)")
+    .option("--preset <name>", `a published network instead of a file: ${PRESET_NAMES}`)
     .option(
       "--batch <n>",
       "images per evaluation",
@@ -38,49 +44,111 @@ export function registerInspect(program: Command): void {
       (t: string) => parsePrecision(t),
       "f32",
     )
+    .option("--adapter <name>", "say whether it fits the GPU adapter with this in its name")
     .option("--plan", "list the nodes of the plan: kernel, shape, FLOPs, bytes, place in memory")
     .option("--json", "print one JSON object on stdout")
-    .addHelpText("after", "\nExamples:\n  ncvsd-gpu inspect\n  ncvsd-gpu inspect model.safetensors --batch 16 --plan")
-    .action(async (file: string, flags: InspectFlags) => {
-      const checkpoint = await openCheckpoint(file);
-      try {
-        const { architecture, config, labels } = parseConfig(checkpoint);
-        validateTensors(checkpoint, architecture, config);
-        const { graph } = networkAt(flags.batch, architecture, config);
-        const plan = planMemory(graph, flags.precision);
-        const tensors = [...checkpoint.tensors.values()];
-        const elements = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
-        const dtypes: Record<string, number> = {};
-        for (const t of tensors) dtypes[t.dtype] = (dtypes[t.dtype] ?? 0) + elements(t.shape);
-        const parameters = tensors.reduce((sum, t) => sum + elements(t.shape), 0);
-        const nodes = graph.nodes.map((node) => describeNode(node, plan));
-        const facts = {
-          file,
-          architecture,
-          config,
-          labels: labels ?? null,
-          tensors: tensors.length,
-          parameters,
-          dtypes,
-          sha256: await checkpoint.sha256(),
-          batch: flags.batch,
-          precision: flags.precision,
-          nodes: graph.nodes.length,
-          flops: plan.flops,
-          bytesMoved: plan.traffic,
-          weightBytes: plan.constantBytes,
-          activationBytes: plan.activationBytes,
-          activationLowerBound: plan.lowerBound,
-          arenas: plan.arenas.length,
-          externalBytes: plan.externalBytes,
-          peakBytes: plan.constantBytes + plan.activationBytes + plan.externalBytes,
-          ...(flags.plan ? { plan: nodes } : {}),
-        };
-        process.stdout.write(`${flags.json ? JSON.stringify(facts) : report(facts, flags.plan ? nodes : [])}\n`);
-      } finally {
-        await checkpoint.close();
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  ncvsd-gpu inspect",
+        "  ncvsd-gpu inspect model.safetensors --batch 16 --plan",
+        "  ncvsd-gpu inspect --preset edm2-img512-xxl --precision f16",
+      ].join("\n"),
+    )
+    .action(async (file: string | undefined, flags: InspectFlags) => {
+      if (flags.preset !== undefined && file !== undefined) {
+        throw new NcvsdError("BAD_ARGUMENT", "--preset stands for a file: give one or the other.");
       }
+      const subject = flags.preset === undefined ? await fromFile(file ?? bundledCheckpoint) : fromPreset(flags.preset);
+      const { architecture, config } = subject;
+      const { graph } = networkAt(flags.batch, architecture, config);
+      const wantsLimits = flags.preset !== undefined || flags.adapter !== undefined;
+      const limits = wantsLimits ? await adapterLimits(flags.adapter) : null;
+      const maxArena = limits === null || typeof limits === "string" ? undefined : limits.bufferBytes;
+      const plan = planMemory(graph, flags.precision, maxArena);
+      const macs = multiplyAdds(architecture, config);
+      const other = flags.precision === "f32" ? "f16" : "f32";
+      const plans = flags.preset === undefined ? [plan] : [plan, planMemory(graph, other, maxArena)];
+      const facts = {
+        ...subject.facts,
+        architecture,
+        config,
+        labels: subject.labels,
+        parameters: parameterCount(architecture, config),
+        ...subject.dtypes,
+        multiplyAdds: macs * flags.batch,
+        batch: flags.batch,
+        precision: flags.precision,
+        nodes: graph.nodes.length,
+        flops: plan.flops,
+        bytesMoved: plan.traffic,
+        ...memoryFacts(plan),
+        largestTensor: largestTensor(graph, flags.precision),
+        ...(plans[1] ? { otherPrecision: { precision: other, ...memoryFacts(plans[1]) } } : {}),
+        ...(limits === null ? {} : { limits, fits: fits(graph, plans, limits) }),
+      };
+      const nodes = flags.plan ? graph.nodes.map((node) => describeNode(node, plan)) : [];
+      if (flags.json) {
+        process.stdout.write(`${JSON.stringify({ ...facts, ...(flags.plan ? { plan: nodes } : {}) })}\n`);
+        return;
+      }
+      const lines = [
+        ...describeSubject(facts, flags.batch),
+        ...plans.flatMap((p) => describePlan(graph, p, limits)),
+        ...describeLimits(limits),
+        ...nodeTable(nodes),
+      ];
+      process.stdout.write(`${lines.join("\n")}\n`);
     });
+}
+
+/** What is inspected: a checkpoint's network, or one that only has a name. */
+interface Subject {
+  readonly architecture: Architecture;
+  readonly config: NetworkConfig;
+  readonly labels: readonly string[] | null;
+  readonly facts: { file: string; sha256: string; tensors: number } | { preset: string };
+  /** Elements of each type, of a file. */
+  readonly dtypes: { dtypes?: Record<string, number> };
+}
+
+async function fromFile(file: string): Promise<Subject> {
+  const checkpoint = await openCheckpoint(file);
+  try {
+    const { architecture, config, labels } = parseConfig(checkpoint);
+    validateTensors(checkpoint, architecture, config);
+    const dtypes: Record<string, number> = {};
+    for (const { dtype, shape } of checkpoint.tensors.values()) {
+      dtypes[dtype] = (dtypes[dtype] ?? 0) + shape.reduce((a, b) => a * b, 1);
+    }
+    const facts = { file, sha256: await checkpoint.sha256(), tensors: checkpoint.tensors.size };
+    return { architecture, config, labels: labels ?? null, facts, dtypes: { dtypes } };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+function fromPreset(name: string): Subject {
+  const { architecture, config } = networkPreset(name);
+  return { architecture, config, labels: null, facts: { preset: name }, dtypes: {} };
+}
+
+function memoryFacts(plan: MemoryPlan) {
+  return {
+    weightBytes: plan.constantBytes,
+    activationBytes: plan.activationBytes,
+    activationLowerBound: plan.lowerBound,
+    arenas: plan.arenas.length,
+    externalBytes: plan.externalBytes,
+    peakBytes: plan.constantBytes + plan.activationBytes + plan.externalBytes,
+  };
+}
+
+function fits(graph: Graph, plans: readonly MemoryPlan[], limits: AdapterLimits | string) {
+  if (typeof limits === "string") return null;
+  return Object.fromEntries(plans.map((plan) => [plan.precision, fitOf(graph, plan, limits)]));
 }
 
 /** @throws NcvsdError BAD_ARGUMENT for a batch whose tensors no kernel can index. */
@@ -110,47 +178,77 @@ function describeNode(node: Node, plan: MemoryPlan) {
   };
 }
 
-type Facts = Record<string, unknown> & {
-  config: object;
-  dtypes: Record<string, number>;
-  labels: readonly string[] | null;
-};
+interface Described {
+  readonly architecture: Architecture;
+  readonly config: object;
+  readonly labels: readonly string[] | null;
+  readonly precision: Precision;
+  readonly parameters: number;
+  readonly multiplyAdds: number;
+  readonly flops: number;
+  readonly bytesMoved: number;
+  readonly nodes: number;
+  readonly file?: string;
+  readonly sha256?: string;
+  readonly tensors?: number;
+  readonly preset?: string;
+  readonly dtypes?: Record<string, number>;
+}
 
-function report(facts: Facts, nodes: readonly ReturnType<typeof describeNode>[]): string {
-  const n = (key: string) => facts[key] as number;
-  const types = Object.entries(facts.dtypes).map(([dtype, count]) => `${count.toLocaleString("en")} ${dtype}`);
-  const lines = [
-    `file          ${facts.file}`,
-    `sha256        ${facts.sha256}`,
+function describeSubject(facts: Described, batch: number): string[] {
+  const types = Object.entries(facts.dtypes ?? {}).map(([dtype, count]) => `${count.toLocaleString("en")} ${dtype}`);
+  const stored = types.length > 0 ? ` in ${facts.tensors} tensors (${types.join(", ")})` : "";
+  return [
+    ...(facts.file === undefined ? [`preset        ${facts.preset}`] : [`file          ${facts.file}`]),
+    ...(facts.sha256 === undefined ? [] : [`sha256        ${facts.sha256}`]),
     `architecture  ${facts.architecture}`,
-    `parameters    ${n("parameters").toLocaleString("en")} in ${facts.tensors} tensors (${types.join(", ")})`,
+    `parameters    ${facts.parameters.toLocaleString("en")}${stored}`,
     ...(facts.labels ? [`labels        ${wrap(facts.labels.join(", "), 14)}`] : []),
     "config",
     ...Object.entries(facts.config).map(([key, value]) => `  ${key.padEnd(20)} ${JSON.stringify(value)}`),
-    `evaluation at batch ${facts.batch}, ${facts.precision}`,
-    `  nodes                ${facts.nodes}`,
-    `  FLOPs                ${(n("flops") / 1e9).toFixed(3)} G`,
-    `  bytes moved          ${mib(n("bytesMoved"))}`,
-    `  weights              ${mib(n("weightBytes"))}`,
-    `  activations          ${mib(n("activationBytes"))} in ${facts.arenas} buffers (no plan could do with less than ${mib(n("activationLowerBound"))})`,
-    `  inputs and outputs   ${mib(n("externalBytes"))}`,
-    `  peak memory          ${mib(n("peakBytes"))}`,
+    `evaluation at batch ${batch}, ${facts.precision}`,
+    `  multiply-adds        ${(facts.multiplyAdds / 1e9).toFixed(3)} G, convolutions as direct sums`,
+    `  FLOPs                ${(facts.flops / 1e9).toFixed(3)} G in ${facts.nodes} nodes, as the kernels compute them`,
+    `  bytes moved          ${mib(facts.bytesMoved)}`,
   ];
-  if (nodes.length > 0) {
-    const width = Math.max(...nodes.map((node) => node.name.length));
-    lines.push(
-      "",
-      `${"node".padEnd(width)}  kernel       ${"MFLOP".padStart(9)} ${"KiB".padStart(9)}  ${"place".padEnd(10)} output`,
-    );
-    for (const node of nodes) {
-      const place = node.place === null ? "-" : `${node.place.arena}:${node.place.offset.toString(16)}`;
-      const figures = `${(node.flops / 1e6).toFixed(2).padStart(9)} ${(node.bytes / 1024).toFixed(0).padStart(9)}`;
-      lines.push(
-        `${node.name.padEnd(width)}  ${node.kernel.padEnd(12)} ${figures}  ${place.padEnd(10)} ${node.shape.join("x")}`,
-      );
-    }
-  }
-  return lines.join("\n");
+}
+
+function describePlan(graph: Graph, plan: MemoryPlan, limits: AdapterLimits | string | null): string[] {
+  const memory = memoryFacts(plan);
+  const bound = `no plan could do with less than ${mib(memory.activationLowerBound)}`;
+  const { name, shape, bytes } = largestTensor(graph, plan.precision);
+  const fit = limits === null || typeof limits === "string" ? undefined : fitOf(graph, plan, limits);
+  return [
+    `memory in ${plan.precision}`,
+    `  weights              ${mib(memory.weightBytes)}`,
+    `  activations          ${mib(memory.activationBytes)} in ${memory.arenas} buffers (${bound})`,
+    `  inputs and outputs   ${mib(memory.externalBytes)}`,
+    `  peak memory          ${mib(memory.peakBytes)}`,
+    `  largest tensor       ${mib(bytes)}: ${name} [${shape.join(", ")}]`,
+    ...(fit ? [`  fits this adapter    ${fit.fits ? "yes" : `no: ${fit.reasons.join("; ")}`}`] : []),
+  ];
+}
+
+function describeLimits(limits: AdapterLimits | string | null): string[] {
+  if (limits === null) return [];
+  if (typeof limits === "string") return ["adapter       none, so that nothing is said about fitting"];
+  const memory = limits.memoryBytes === null ? "" : `, ${mib(limits.memoryBytes)} of memory`;
+  const half = limits.precisions.includes("f16") ? "with" : "without";
+  return [
+    `adapter       ${limits.adapter} ${half} f16: ${mib(limits.tensorBytes)} a binding, ${mib(limits.bufferBytes)} a buffer${memory}`,
+  ];
+}
+
+function nodeTable(nodes: readonly ReturnType<typeof describeNode>[]): string[] {
+  if (nodes.length === 0) return [];
+  const width = Math.max(...nodes.map((node) => node.name.length));
+  const head = `${"node".padEnd(width)}  kernel       ${"MFLOP".padStart(9)} ${"KiB".padStart(9)}  ${"place".padEnd(10)} output`;
+  const rows = nodes.map((node) => {
+    const place = node.place === null ? "-" : `${node.place.arena}:${node.place.offset.toString(16)}`;
+    const figures = `${(node.flops / 1e6).toFixed(2).padStart(9)} ${(node.bytes / 1024).toFixed(0).padStart(9)}`;
+    return `${node.name.padEnd(width)}  ${node.kernel.padEnd(12)} ${figures}  ${place.padEnd(10)} ${node.shape.join("x")}`;
+  });
+  return ["", head, ...rows];
 }
 
 /** Folds a list at 80 columns under its label. */

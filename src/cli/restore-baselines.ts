@@ -99,7 +99,8 @@ async function errorReduction(
   for (let start = 0; start < REDUCTION_STARTS; start++) {
     let x = new Float32Array(batch * image);
     seeds.forEach((seed, n) => {
-      x.set(normals(seed, start, image), n * image);
+      // Draw 0 of the seed is the measurement's noise.
+      x.set(normals(seed, start + 1, image), n * image);
     });
     for (let step = 0; step < REDUCTION_STEPS; step++) {
       const gradient = await operator.energyGradient!({ x, y });

@@ -1,6 +1,7 @@
 import { normals } from "../../kernels/lib/philox.js";
 import { alignedPsnr, psnr, ssim } from "../image/metrics.js";
 import { squaredResiduals } from "./restore-baselines.js";
+import type { Lpips } from "./restore-lpips.js";
 import type { Figures } from "./restore-report.js";
 import type { RestoreTask } from "./restore-tasks.js";
 
@@ -35,29 +36,44 @@ export async function measure(
   });
 }
 
-/** ||A(x) - y||^2 / (m sigma_y^2) of n images. */
-export async function chiSquared(
-  task: RestoreTask,
-  images: Float32Array,
-  y: Float32Array,
-  sigmaY: number,
-  n: number,
-): Promise<Float64Array> {
-  const residuals = squaredResiduals(await task.operator.forward(images), y, n, task.mask);
-  return residuals.map((r) => r / (task.observed * sigmaY ** 2));
+/** What reconstructions are judged by. */
+export interface Judge {
+  readonly task: RestoreTask;
+  readonly sigmaY: number;
+  readonly lpips?: Lpips;
 }
 
-/** What the truth tells of one image. */
-export function quality(task: RestoreTask, image: Float32Array, truth: Float32Array | undefined): Figures {
-  if (!truth) return {};
-  const [c, h, w] = task.operator.shape;
-  const batch = [1, c, h, w] as const;
-  // SSIM's window needs 11 pixels; amplitudes do not tell where an image lies.
-  return {
-    psnr: psnr(image, truth, batch)[0]!,
-    ...(Math.min(h, w) < 11 ? {} : { ssim: ssim(image, truth, batch)[0]! }),
-    ...(task.kind === "phase" ? { aligned: alignedPsnr(image, truth, task.operator.shape, ALIGN_REACH) } : {}),
-  };
+/**
+ * Figures of reconstructions: chi^2 = ||A(x) - y||^2 / (m sigma_y^2), and with the truth PSNR, SSIM and LPIPS.
+ * @param images N*C*H*W values
+ * @param y N measurements
+ * @param truths one per image; absent: unknown
+ */
+export async function judge(
+  { task, sigmaY, lpips }: Judge,
+  images: Float32Array,
+  y: Float32Array,
+  truths: readonly Float32Array[] | undefined,
+  n: number,
+): Promise<Figures[]> {
+  const { operator, mask, observed, kind } = task;
+  const [c, h, w] = operator.shape;
+  const chi2 = squaredResiduals(await operator.forward(images), y, n, mask).map((r) => r / (observed * sigmaY ** 2));
+  if (!truths) return Array.from(chi2, (v) => ({ chi2: v }));
+  const truth = tile(truths);
+  const shape = [n, c, h, w] as const;
+  const db = psnr(images, truth, shape);
+  // SSIM's window needs 11 pixels.
+  const similarity = Math.min(h, w) < 11 ? undefined : ssim(images, truth, shape);
+  const distance = await lpips?.distances(images, truth, [c, h, w]);
+  return parts(images, n).map((image, i) => ({
+    psnr: db[i]!,
+    ...(similarity ? { ssim: similarity[i]! } : {}),
+    ...(distance ? { lpips: distance[i]! } : {}),
+    // Amplitudes do not tell where an image lies.
+    ...(kind === "phase" ? { aligned: alignedPsnr(image, truths[i]!, [c, h, w], ALIGN_REACH) } : {}),
+    chi2: chi2[i]!,
+  }));
 }
 
 /** Index of the smallest cost. */

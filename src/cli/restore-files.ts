@@ -6,7 +6,7 @@ import { NcvsdError } from "../errors.js";
 import { imagesFromValues, type RawImage } from "../image/pixels.js";
 import { decodePng, encodePng, peekPngText } from "../image/png.js";
 import type { ImageShape } from "../model/session.js";
-import { writeAtomic } from "./output.js";
+import { sweep, writeAtomic } from "./output.js";
 import type { ImageResult } from "./restore-report.js";
 
 /** Everything that one image's folder shows. All pictures in the network's value range, C*H*W values. */
@@ -118,6 +118,7 @@ export function writeResult(
   for (const [method, values] of Object.entries(r.baselines)) add(baselineName(method), picture(values, shape));
   add("sheet.png", shown.sheet);
   files.set(VALUES, valuesFile(r, shape, result.key));
+  if (existsSync(dir)) sweep(dir);
   removeOld(dir);
   const hashes = Object.fromEntries([...files].map(([name, bytes]) => [name, sha256(bytes)]));
   for (const [name, bytes] of files) writeAtomic(join(dir, name), bytes);

@@ -18,6 +18,8 @@ export interface RestoreFlags extends EngineOptions, TaskFlags, SamplerFlags {
   batch: number;
   class?: string;
   labels?: string;
+  lpips?: string;
+  lpipsPooling: "mean" | "max";
   force?: boolean;
   json?: boolean;
   quiet?: boolean;
@@ -61,9 +63,15 @@ export function addRestoreOptions(command: Command): Command {
     )
     .option("--class <name|int>", "class of all images (default: none)")
     .addOption(
-      new Option("--labels <from>", "none, or file: the class beside each image in its file")
+      new Option("--labels <from>", "file: the class beside each image in its file; none (default)")
         .choices(["none", "file"])
         .conflicts("class"),
+    )
+    .option("--lpips <file>", "also compute LPIPS with these weights of VGG16-LPIPS (safetensors)")
+    .addOption(
+      new Option("--lpips-pooling <how>", "mean, as the reference's evaluation, or max, as the original LPIPS")
+        .choices(["mean", "max"])
+        .default("mean"),
     )
     .option("--force", "make anew what is there already")
     .addOption(new Option("--precision <type>", "storage of weights and activations: f32 or f16").default("f32"))

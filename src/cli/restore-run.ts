@@ -11,24 +11,28 @@ import { imageText, type Options, prepareOutdir, runKey, writeAtomic } from "./o
 import { version } from "./package.js";
 import { createProgress, type Progress } from "./progress.js";
 import { baselinesOf } from "./restore-baselines.js";
-import { chiSquared, extreme, measure, parts, quality, tile } from "./restore-figures.js";
+import { extreme, type Judge, judge, measure, parts, tile } from "./restore-figures.js";
 import { finishedResult, measurementPicture, moments, type Reconstruction, writeResult } from "./restore-files.js";
 import type { Input } from "./restore-inputs.js";
-import { type ImageResult, markdown, metricsJson, type ReportHead, type SampleFigures } from "./restore-report.js";
-import { evaluations, type SamplerSettings } from "./restore-settings.js";
+import {
+  type Figures,
+  type ImageResult,
+  markdown,
+  metricsJson,
+  type ReportHead,
+  type SampleFigures,
+} from "./restore-report.js";
+import type { SamplerSettings } from "./restore-settings.js";
 import { imageSheet, overviewSheet } from "./restore-sheets.js";
-import type { RestoreTask } from "./restore-tasks.js";
 
 /** One folder of reconstructions to make. */
-export interface RestoreJob {
+export interface RestoreJob extends Judge {
   readonly model: Model;
-  readonly task: RestoreTask;
   /** Clean images when `simulated`, else measurements. */
   readonly inputs: readonly Input[];
   readonly simulated: boolean;
   /** One class per input, -1 for none; undefined for an unconditional network. */
   readonly labels: readonly number[] | undefined;
-  readonly sigmaY: number;
   readonly sampler: SamplerSettings;
   readonly seed: number;
   readonly runs: number;
@@ -168,11 +172,13 @@ async function restoreGroup(
       onStep: ({ step, steps }) => progress.update(before + from + (chunk.length * step) / steps - 1e-6),
     });
     const seconds = (performance.now() - begun) / 1000 / chunk.length;
-    const chi2 = await chiSquared(task, result.images, measurement, sigmaY, chunk.length);
+    const truths = job.simulated ? chunk.map(({ m }) => values[m]!) : undefined;
+    const figures = await judge(job, result.images, measurement, truths, chunk.length);
     parts(result.images, chunk.length).forEach((image, i) => {
-      const truth = job.simulated ? values[chunk[i]!.m]! : undefined;
-      const figures = { ...quality(task, image, truth), chi2: chi2[i]! };
-      samples.push({ values: image, figures: { seed: seeds[i]!, ...figures, nfe: evaluations(sampler), seconds } });
+      samples.push({
+        values: image,
+        figures: { seed: seeds[i]!, ...figures[i]!, nfe: result.evaluations, seconds },
+      });
     });
     progress.update(before + from + chunk.length);
   }
@@ -180,10 +186,11 @@ async function restoreGroup(
   const simple = await baselinesOf(task, tile(measured), sigmaY, measurementSeeds);
   const means = members.map((_, m) => moments(samples.slice(m * runs, (m + 1) * runs).map((s) => s.values)));
   const y = tile(measured);
-  const meanChi2 = await chiSquared(task, tile(means.map((s) => s.mean)), y, sigmaY, members.length);
-  const simpleChi2 = new Map<string, Float64Array>();
+  const truths = job.simulated ? values : undefined;
+  const meanFigures = await judge(job, tile(means.map((s) => s.mean)), y, truths, members.length);
+  const simpleFigures: Record<string, Figures[]> = {};
   for (const [method, images] of Object.entries(simple))
-    simpleChi2.set(method, await chiSquared(task, images, y, sigmaY, members.length));
+    simpleFigures[method] = await judge(job, images, y, truths, members.length);
   members.forEach((at, m) => {
     const truth = job.simulated ? values[m]! : undefined;
     const own = samples.slice(m * runs, (m + 1) * runs);
@@ -212,15 +219,10 @@ async function restoreGroup(
       key: keyOf(job, at),
       ...known,
       samples: figures,
-      mean: { ...quality(task, means[m]!.mean, truth), chi2: meanChi2[m]! },
+      mean: meanFigures[m]!,
       ...(truth ? { best: extreme(figures, (f) => -f.psnr!) } : {}),
       mostConsistent: extreme(figures, (f) => f.chi2!),
-      baselines: Object.fromEntries(
-        Object.entries(baselines).map(([method, image]) => [
-          method,
-          { ...quality(task, image, truth), chi2: simpleChi2.get(method)![m]! },
-        ]),
-      ),
+      baselines: Object.fromEntries(Object.entries(simpleFigures).map(([method, all]) => [method, all[m]!])),
     };
     finish(writeImage(job, reconstruction, result));
   });

@@ -5,10 +5,11 @@ import type { Gpu } from "../gpu/device.js";
 import type { Model } from "../model/model.js";
 import { loadNetwork, openEngine, Stopwatch } from "./engine.js";
 import { parseClass } from "./labels.js";
-import { decidingOptions } from "./output.js";
+import { checkOutdir, decidingOptions } from "./output.js";
 import { bundledCheckpoint, packageRoot, version } from "./package.js";
 import { addRestoreOptions, type RestoreFlags } from "./restore-flags.js";
 import { type Input, readInputs } from "./restore-inputs.js";
+import { Lpips } from "./restore-lpips.js";
 import { summarise, summaryText } from "./restore-report.js";
 import { type RestoreJob, restore } from "./restore-run.js";
 import { evaluations, samplerSettings } from "./restore-settings.js";
@@ -35,8 +36,9 @@ export function registerRestore(program: Command): void {
         "",
         "Examples:",
         "  ncvsd-gpu restore --task box_inpainting --outdir out/box",
-        "  ncvsd-gpu restore --task super_resolution --factor 4 --data photos --net ncvsd-ffhq256.safetensors",
-        "  ncvsd-gpu restore --task motion_deblur_circ --measurement blurred.png --kernel kernel.png --sigma-y 0.02",
+        "  ncvsd-gpu restore --task super_resolution --data photos --net ffhq.safetensors",
+        "  ncvsd-gpu restore --task motion_deblur_circ --measurement blurred.png \\",
+        "    --kernel kernel.png --sigma-y 0.02",
         "  ncvsd-gpu restore --operator hdr.js --beta 0.002",
       ].join("\n"),
     )
@@ -48,6 +50,7 @@ export function registerRestore(program: Command): void {
           "BAD_ARGUMENT",
           "--data and --measurement exclude each other: give clean images or measurements",
         );
+      checkOutdir(flags.outdir);
       const gpu = await openEngine(flags, watch);
       try {
         await runRestore(gpu, flags, watch);
@@ -134,6 +137,12 @@ async function makeJob(
   const sampler = samplerSettings(task, flags, sigmaY);
   const simulated = flags.measurement === undefined;
   const { sigmas, ...settings } = sampler;
+  if (flags.lpips !== undefined && !simulated)
+    throw new NcvsdError(
+      "BAD_ARGUMENT",
+      "--lpips compares with the truth, which --measurement does not have: leave it out",
+    );
+  const lpips = flags.lpips === undefined ? undefined : await Lpips.open(gpu, flags.lpips, flags.lpipsPooling);
   const options = {
     command: "restore",
     task: task.name,
@@ -145,6 +154,7 @@ async function makeJob(
     ...settings,
     sigmas: [...sigmas],
     precision: gpu.precision,
+    ...(lpips ? { lpips: await lpips.sha256(), lpipsPooling: flags.lpipsPooling } : {}),
   };
   return {
     model,
@@ -153,6 +163,7 @@ async function makeJob(
     simulated,
     labels: labelsOf(flags, inputs, model),
     sigmaY,
+    ...(lpips ? { lpips } : {}),
     sampler,
     seed,
     runs,

@@ -1,7 +1,7 @@
 import { conv, packConvWeight, packedWeightLength } from "../../kernels/conv/kernel.js";
 import { gemm, gemmWeightLength, packGemmWeight } from "../../kernels/gemm/kernel.js";
 import type { ConvEpilogue } from "../../kernels/lib/conv-epilogue.js";
-import { POINTS, tiling, transformFilters } from "../../kernels/lib/winograd.js";
+import { PANEL_COLUMNS, POINTS, tiling, transformFilters } from "../../kernels/lib/winograd.js";
 import { linear } from "../../kernels/linear/kernel.js";
 import { winogradInput } from "../../kernels/winograd-input/kernel.js";
 import { winogradOutput } from "../../kernels/winograd-output/kernel.js";
@@ -58,12 +58,13 @@ export function mpConv(build: Build, name: string, spec: MpConvSpec, x: Tensor):
       packGemmWeight(transformFilters(folded, outChannels, inChannels), POINTS, outChannels, inChannels),
     );
     const size = { batch, height, width };
-    const { columns } = tiling(batch, height, width);
+    const { blocks, panels } = tiling(batch, height, width);
+    const operand = (channels: number) => [panels, channels, POINTS, PANEL_COLUMNS];
     const input = { ...size, channels: inChannels };
-    const { v } = graph.run(`${name}.input`, winogradInput, input, { x }, { v: [POINTS, inChannels, columns] });
-    const product = { groups: POINTS, images: 1, rows: outChannels, depth: inChannels, columns, type: "f32" as const };
-    const plain = { ...product, epilogue: { kind: "none" as const } };
-    const { y: m } = graph.run(`${name}.gemm`, gemm, plain, { x: v, w }, { y: [POINTS, outChannels, columns] });
+    const { v } = graph.run(`${name}.input`, winogradInput, input, { x }, { v: operand(inChannels) });
+    const product = { groups: POINTS, images: panels, rows: outChannels, depth: inChannels, columns: PANEL_COLUMNS };
+    const plain = { ...product, live: 4 * blocks, type: "f32" as const, epilogue: { kind: "none" as const } };
+    const { y: m } = graph.run(`${name}.gemm`, gemm, plain, { x: v, w }, { y: operand(outChannels) });
     const output = { ...size, channels: outChannels, epilogue };
     return graph.run(name, winogradOutput, output, { m, ...operands }, { y: shape }).y;
   }

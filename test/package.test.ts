@@ -1,0 +1,138 @@
+/** What a user gets from the registry: the packed tarball, installed into an empty folder. */
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, it } from "vitest";
+import { adapter, filesIn, png, run, scratch } from "./support/cli.js";
+import { TEST_ADAPTER } from "./support/gpu.js";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const place = scratch();
+const app = place("app");
+
+interface Packed {
+  readonly filename: string;
+  readonly unpackedSize: number;
+  readonly files: readonly { readonly path: string; readonly mode: number }[];
+}
+let packed: Packed;
+
+/** npm by its name on the PATH; its settings of a surrounding `npm test` would point it at this project. */
+async function npm(args: string[], cwd: string) {
+  const own = Object.keys(process.env).filter((name) => /^npm_(config_local_prefix|package_|lifecycle_)/.test(name));
+  const env = Object.fromEntries(own.map((name) => [name, ""]));
+  const result = await run("npm", [...args, "--loglevel=error"], { cwd, env });
+  expect(result.code, `npm ${args.join(" ")}\n${result.stdout}${result.stderr}`).toBe(0);
+  return result.stdout;
+}
+
+beforeAll(async () => {
+  mkdirSync(app);
+  packed = JSON.parse(await npm(["pack", "--json", "--pack-destination", place(".")], root))[0];
+  writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));
+  await npm(["install", "--prefer-offline", "--no-audit", "--no-fund", place(packed.filename)], app);
+});
+
+describe("the packed package", () => {
+  it("has the program, the types, the kernels and the bundled weights, and nothing else", () => {
+    const sources = (folder: string) =>
+      readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((path) => `${folder}/${path}`);
+    const built = [...sources("src"), ...sources("kernels")].flatMap((path) => {
+      if (path.endsWith(".d.ts")) return [];
+      if (path.endsWith(".ts")) return [`dist/${path.slice(0, -3)}.js`, `dist/${path.slice(0, -3)}.d.ts`];
+      return path.endsWith(".wgsl") ? [`dist/${path}.js`] : [];
+    });
+    const weights = ["ncvsd-fashion32", "fashion32-features", "fashion32-reference-stats", "fashion32-test64"];
+    const expected = [
+      "CHANGELOG.md",
+      "LICENSE",
+      "README.md",
+      "package.json",
+      "weights/README.md",
+      ...weights.map((name) => `weights/${name}.safetensors`),
+      ...built,
+    ];
+    expect(packed.files.map(({ path }) => path).sort()).toEqual(expected.sort());
+    expect(packed.unpackedSize).toBeLessThan(8 * 2 ** 20);
+  });
+
+  it("its program can be executed and names no folder of the machine that packed it", () => {
+    const inside = join(app, "node_modules/ncvsd-gpu");
+    const { bin } = JSON.parse(readFileSync(join(inside, "package.json"), "utf8"));
+    const main = packed.files.find(({ path }) => path === bin["ncvsd-gpu"])!;
+    expect(main.mode & 0o111).not.toBe(0);
+    expect(readFileSync(join(inside, main.path), "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
+    for (const path of filesIn(join(inside, "dist"))) {
+      expect(readFileSync(join(inside, "dist", path), "utf8").includes(root.replace(/\/$/, "")), path).toBe(false);
+    }
+  });
+});
+
+describe("installed in an empty folder", () => {
+  it("npx ncvsd-gpu sample makes an image from the bundled checkpoint", async () => {
+    const result = await run("npx", ["ncvsd-gpu", "sample", "--seeds", "0", "--ts", "10", ...adapter], { cwd: app });
+    expect(result.code, result.stderr).toBe(0);
+    expect(result.stdout).toBe("out\n");
+    expect(filesIn(join(app, "out"))).toEqual(["000000.png", "run.json"]);
+    const { width, height, text } = png(join(app, "out/000000.png"));
+    expect([width, height]).toEqual([32, 32]);
+    expect(text["ncvsd-gpu:checkpoint"]).toBe("ncvsd-fashion32.safetensors");
+  });
+
+  it("the library is imported by its name, samples, and the process ends by itself", async () => {
+    const weights = "node_modules/ncvsd-gpu/weights/ncvsd-fashion32.safetensors";
+    const options = TEST_ADAPTER ? JSON.stringify({ adapter: TEST_ADAPTER }) : "";
+    const script = `
+      import { loadModel, openGpu, sampleMultiStep } from "ncvsd-gpu";
+      const gpu = await openGpu(${options});
+      const model = await loadModel(gpu, "${weights}");
+      const { images, shape } = await sampleMultiStep(model, { seeds: [3], labels: [7], ts: [10] });
+      console.log(shape.join("x"), images.every(Number.isFinite));
+      gpu.close();`;
+    writeFileSync(join(app, "use.mjs"), script);
+    const result = await run(process.execPath, ["use.mjs"], { cwd: app });
+    expect(result).toMatchObject({ code: 0, signal: null, stdout: "1x1x32x32 true\n" });
+  });
+
+  it("its types hold for a strict TypeScript program that checks libraries, too", async () => {
+    const source = `
+      import { loadModel, type Model, type MultiStepOptions, NcvsdError, openGpu, type SampleResult, sampleHeun, sampleMultiStep } from "ncvsd-gpu";
+      const gpu = await openGpu({ precision: "f32" });
+      const model: Model = await loadModel(gpu, new URL("file:///model.safetensors"), { config: { clip_act: null } });
+      const options: MultiStepOptions = {
+        seeds: [0, 1], labels: [1, -1], ts: [10, 22], zeta: 0.5,
+        noise: (_draw, length) => new Float32Array(length),
+        onStep: async ({ step, steps, sigma, preview }) => { const x: Float32Array = await preview(); void [step / steps, sigma, x]; },
+      };
+      const result: SampleResult = await sampleMultiStep(model, options);
+      const [n, c, h, w]: readonly [number, number, number, number] = result.shape;
+      export const last: number | undefined = result.images[n * c * h * w - 1];
+      export const device: GPUDevice = gpu.device;
+      await sampleHeun(model, { seeds: new Uint32Array(2), steps: 4, S_churn: 1, guidance: 2, gnet: model });
+      // @ts-expect-error zeta is a number
+      await sampleMultiStep(model, { zeta: "1" });
+      // @ts-expect-error there is no such option
+      await sampleMultiStep(model, { stepz: 4 });
+      // @ts-expect-error images are Float32Array
+      export const wrong: string = result.images;
+      // @ts-expect-error code is one of the contract's
+      export const is = (error: NcvsdError) => error.code === "NO_SUCH_CODE";
+      gpu.close();`;
+    writeFileSync(join(app, "use.ts"), source);
+    const compilerOptions = {
+      target: "ES2023",
+      lib: ["ES2023", "DOM"],
+      module: "NodeNext",
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      skipLibCheck: false,
+      types: [],
+      noEmit: true,
+    };
+    writeFileSync(join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["use.ts"] }));
+    const tsc = join(root, "node_modules/typescript/bin/tsc");
+    const result = await run(process.execPath, [tsc, "-p", "."], { cwd: app });
+    expect(`${result.stdout}${result.stderr}`).toBe("");
+    expect(result.code).toBe(0);
+  });
+});
