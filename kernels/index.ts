@@ -2,6 +2,7 @@ import type { AnyKernel } from "../src/gpu/contract.js";
 import { addNoise } from "./add-noise/kernel.js";
 import { attention } from "./attention/kernel.js";
 import { axisGather } from "./axis-gather/kernel.js";
+import { channelAffine } from "./channel-affine/kernel.js";
 import { conv } from "./conv/kernel.js";
 import { conv2d } from "./conv2d/kernel.js";
 import { ema } from "./ema/kernel.js";
@@ -14,11 +15,14 @@ import { fftUnpack } from "./fft-unpack/kernel.js";
 import { finite } from "./finite/kernel.js";
 import { fourier } from "./fourier/kernel.js";
 import { gemm } from "./gemm/kernel.js";
+import { groupFold } from "./group-fold/kernel.js";
+import { groupStats } from "./group-stats/kernel.js";
 import { heunStep } from "./heun-step/kernel.js";
 import { injectNoise } from "./inject-noise/kernel.js";
 import { linear } from "./linear/kernel.js";
 import { maskFilter } from "./mask-filter/kernel.js";
 import { maskProximal } from "./mask-proximal/kernel.js";
+import { matmul } from "./matmul/kernel.js";
 import { mpCat } from "./mp-cat/kernel.js";
 import { mpSilu } from "./mp-silu/kernel.js";
 import { mpSum } from "./mp-sum/kernel.js";
@@ -33,6 +37,7 @@ import { renoise } from "./renoise/kernel.js";
 import { resample } from "./resample/kernel.js";
 import { scale } from "./scale/kernel.js";
 import { sigmaCombine } from "./sigma-combine/kernel.js";
+import { softmax } from "./softmax/kernel.js";
 import { spectralFilter } from "./spectral-filter/kernel.js";
 import { spectralProximal } from "./spectral-proximal/kernel.js";
 import { toBytes } from "./to-bytes/kernel.js";
@@ -45,6 +50,7 @@ export const kernels: readonly AnyKernel[] = [
   addNoise,
   attention,
   axisGather,
+  channelAffine,
   conv,
   conv2d,
   ema,
@@ -57,11 +63,14 @@ export const kernels: readonly AnyKernel[] = [
   finite,
   fourier,
   gemm,
+  groupFold,
+  groupStats,
   heunStep,
   injectNoise,
   linear,
   maskFilter,
   maskProximal,
+  matmul,
   mpCat,
   mpSilu,
   mpSum,
@@ -76,6 +85,7 @@ export const kernels: readonly AnyKernel[] = [
   resample,
   scale,
   sigmaCombine,
+  softmax,
   spectralFilter,
   spectralProximal,
   toBytes,
@@ -88,6 +98,7 @@ export {
   addNoise,
   attention,
   axisGather,
+  channelAffine,
   conv,
   conv2d,
   ema,
@@ -100,11 +111,14 @@ export {
   finite,
   fourier,
   gemm,
+  groupFold,
+  groupStats,
   heunStep,
   injectNoise,
   linear,
   maskFilter,
   maskProximal,
+  matmul,
   mpCat,
   mpSilu,
   mpSum,
@@ -119,6 +133,7 @@ export {
   resample,
   scale,
   sigmaCombine,
+  softmax,
   spectralFilter,
   spectralProximal,
   toBytes,

@@ -46,11 +46,12 @@ export function createProgram(): Command {
   return program;
 }
 
-/** A file system's refusal is no mistake in the command. */
+/** What the file system or the GPU refused is no mistake in the command. */
 function exitCodeOf(error: unknown): number {
   if (!(error instanceof NcvsdError) || error.code !== "BAD_ARGUMENT") return FAILURE;
   const cause = error.cause as NodeJS.ErrnoException | undefined;
-  return typeof cause?.errno === "number" ? FAILURE : USAGE_ERROR;
+  const refused = typeof cause?.errno === "number" || cause?.constructor?.name.startsWith("GPU");
+  return refused ? FAILURE : USAGE_ERROR;
 }
 
 async function main(): Promise<void> {

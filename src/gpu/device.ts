@@ -145,7 +145,9 @@ export class Gpu {
     this.#lost.catch(() => {});
     device.addEventListener("uncapturederror", (event) => {
       const error = (event as GPUUncapturedErrorEvent).error;
-      this.#failure ??= new NcvsdError("BAD_ARGUMENT", `The GPU refused an operation: ${error.message}`);
+      this.#failure ??= new NcvsdError("BAD_ARGUMENT", `The GPU refused an operation: ${error.message}`, {
+        cause: error,
+      });
     });
   }
 
@@ -221,7 +223,7 @@ export class Gpu {
     if (thrown !== undefined) throw thrown;
     if (memory) throw new NcvsdError("OUT_OF_MEMORY", `${what}: the adapter ${this.info.name} has not enough memory.`);
     const error = validation ?? internal;
-    if (error) throw new NcvsdError("BAD_ARGUMENT", `${what}: ${error.message}`);
+    if (error) throw new NcvsdError("BAD_ARGUMENT", `${what}: ${error.message}`, { cause: error });
     return result as T;
   }
 

@@ -1,0 +1,14 @@
+import type { ChannelAffineParams } from "./kernel.js";
+
+export function reference(
+  { batch, channels, pixels, perImage, silu }: ChannelAffineParams,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const y = new Float64Array(batch * channels * pixels);
+  for (let i = 0; i < y.length; i++) {
+    const row = Math.floor(i / pixels) % (perImage ? batch * channels : channels);
+    const v = inputs.x![i]! * inputs.affine![2 * row]! + inputs.affine![2 * row + 1]!;
+    y[i] = silu ? v / (1 + Math.exp(-v)) : v;
+  }
+  return { y };
+}

@@ -1,0 +1,77 @@
+// First half of group normalisation (Wu & He 2018): mean and sum of squared deviations of every piece of a group.
+//
+//   x [N, C, P], plus bias [C] where BIAS;   partials [N * groups][pieces][2]
+//
+// A group is C / groups neighbouring channels, one run in memory, and is cut into pieces of PIECE elements, one a
+// workgroup, so that one huge group keeps a whole GPU busy. Two passes over a piece: nothing cancels.
+struct Params {
+  channels: u32,
+  pixels: u32,
+  groups: u32,
+  // Elements of a group and its pieces.
+  length: u32,
+  pieces: u32,
+  // N * groups * pieces
+  workgroups: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<S>;
+@group(0) @binding(2) var<storage, read> bias: array<f32>;
+@group(0) @binding(3) var<storage, read_write> partials: array<f32>;
+
+var<workgroup> sums: array<f32, 64>;
+
+// The same order whatever the hardware: 64 sums in a tree.
+fn total(lid: u32, own: f32) -> f32 {
+  sums[lid] = own;
+  workgroupBarrier();
+  for (var step = 32u; step > 0u; step /= 2u) {
+    if (lid < step) {
+      sums[lid] += sums[lid + step];
+    }
+    workgroupBarrier();
+  }
+  let sum = sums[0];
+  workgroupBarrier();
+  return sum;
+}
+
+// Element i of group g (of all images).
+fn at(g: u32, i: u32) -> f32 {
+  let v = f32(x[g * p.length + i]);
+  if (!BIAS) {
+    return v;
+  }
+  return v + bias[(g % p.groups) * (p.channels / p.groups) + i / p.pixels];
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) nwg: vec3u,
+  @builtin(local_invocation_index) lid: u32,
+) {
+  let w = wid.y * nwg.x + wid.x;
+  if (w >= p.workgroups) {
+    return;
+  }
+  let g = w / p.pieces;
+  let start = (w % p.pieces) * PIECE;
+  let end = min(start + PIECE, p.length);
+  var sum = 0.0;
+  for (var i = start + lid; i < end; i += 64u) {
+    sum += at(g, i);
+  }
+  let mean = total(lid, sum) / f32(end - start);
+  sum = 0.0;
+  for (var i = start + lid; i < end; i += 64u) {
+    let d = at(g, i) - mean;
+    sum += d * d;
+  }
+  let squares = total(lid, sum);
+  if (lid == 0u) {
+    partials[2u * w] = mean;
+    partials[2u * w + 1u] = squares;
+  }
+}

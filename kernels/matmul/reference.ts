@@ -1,0 +1,21 @@
+import type { MatmulParams } from "./kernel.js";
+
+export function reference(
+  { images, m, k, n, transposed, scale }: MatmulParams,
+  { a, b }: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const y = new Float64Array(images * m * n);
+  for (let image = 0; image < images; image++) {
+    for (let row = 0; row < m; row++) {
+      for (let column = 0; column < n; column++) {
+        let sum = 0;
+        for (let i = 0; i < k; i++) {
+          const at = image * m * k + (transposed ? i * m + row : row * k + i);
+          sum += a![at]! * b![(image * k + i) * n + column]!;
+        }
+        y[(image * m + row) * n + column] = scale * sum;
+      }
+    }
+  }
+  return { y };
+}

@@ -1,0 +1,39 @@
+// Softmax down the columns: y[r, c] = exp(x[r, c] - max) / sum, over the rows r of every column c.
+//
+//   x, y [images, rows, columns]
+//
+// One invocation: one column, or four of them (kernels/lib/lanes.ts; `columns` counts in units of F). Three passes.
+struct Params {
+  images: u32,
+  rows: u32,
+  columns: u32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<V>;
+@group(0) @binding(2) var<storage, read_write> y: array<V>;
+
+@compute @workgroup_size(32)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) nwg: vec3u,
+  @builtin(local_invocation_index) lid: u32,
+) {
+  let i = (wid.y * nwg.x + wid.x) * 32u + lid;
+  if (i >= p.images * p.columns) {
+    return;
+  }
+  let first = (i / p.columns) * p.rows * p.columns + i % p.columns;
+  var top = F(x[first]);
+  for (var r = 1u; r < p.rows; r++) {
+    top = max(top, F(x[first + r * p.columns]));
+  }
+  var sum = F(0.0);
+  for (var r = 0u; r < p.rows; r++) {
+    sum += exp(F(x[first + r * p.columns]) - top);
+  }
+  let scale = F(1.0) / sum;
+  for (var r = 0u; r < p.rows; r++) {
+    y[first + r * p.columns] = V(exp(F(x[first + r * p.columns]) - top) * scale);
+  }
+}
