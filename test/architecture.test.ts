@@ -13,6 +13,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   kernels: ["src/gpu/contract"],
   "src/graph": ["src/gpu", "kernels", "src/checkpoint/half"],
   "src/model": ["src/graph", "src/gpu", "src/checkpoint", "kernels"],
+  "src/evaluate": ["src/graph", "src/gpu", "src/checkpoint", "src/model/weights", "src/model/session", "kernels"],
   "src/setup": ["src/gpu/native"],
 };
 

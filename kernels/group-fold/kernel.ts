@@ -67,7 +67,7 @@ export const groupFold: Kernel<GroupFoldParams> = {
     {
       name: "no variance: eps keeps it finite",
       params: { batch: 1, channels: 4, pixels: 5, groups: 2, bias: false, eps: 1e-2 },
-      inputs: (name, length) => (name === "partials" ? new Float32Array(length) : undefined),
+      inputs: (name: string, length: number) => (name === "partials" ? new Float32Array(length) : undefined),
     },
     { name: "128 channels", params: { batch: 1, channels: 128, pixels: 4096, groups: 32, bias: true, eps: 1e-6 } },
   ].map((test) => ({ inputs: statistics, ...test })),

@@ -1,6 +1,9 @@
+import { openCheckpoint } from "../checkpoint/index.js";
 import { type Gpu, openGpu } from "../gpu/device.js";
 import { silenceDriverWarnings } from "../gpu/native.js";
+import { parseConfig } from "../model/config.js";
 import { loadModel, type Model } from "../model/model.js";
+import { validateTensors } from "../model/names.js";
 import { parsePrecision } from "./args.js";
 import { createProgress } from "./progress.js";
 
@@ -35,6 +38,20 @@ export async function openEngine(options: EngineOptions, watch: Stopwatch): Prom
   const gpu = await openGpu({ precision, ...(options.adapter === undefined ? {} : { adapter: options.adapter }) });
   watch.lap("adapter");
   return gpu;
+}
+
+/**
+ * Reads a checkpoint's head and checks it, before a GPU is looked for: what is wrong with the file is told first.
+ * @throws NcvsdError BAD_CHECKPOINT
+ */
+export async function checkNetwork(path: string): Promise<void> {
+  const checkpoint = await openCheckpoint(path);
+  try {
+    const { architecture, config } = parseConfig(checkpoint);
+    validateTensors(checkpoint, architecture, config);
+  } finally {
+    await checkpoint.close();
+  }
 }
 
 /** Loads a checkpoint; a large one shows its progress. */

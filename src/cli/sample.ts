@@ -7,7 +7,7 @@ import type { RawImage } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
 import type { Model } from "../model/model.js";
 import { parseInteger, parseSeeds } from "./args.js";
-import { type EngineOptions, loadNetwork, openEngine, Stopwatch } from "./engine.js";
+import { checkNetwork, type EngineOptions, loadNetwork, openEngine, Stopwatch } from "./engine.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages } from "./generate.js";
 import { className, labelsForSeeds, parseClass } from "./labels.js";
 import { checkOutdir, checkWritable, writeAtomic } from "./output.js";
@@ -80,6 +80,8 @@ export function registerSample(program: Command): void {
       const watch = new Stopwatch();
       const flags = ofShard(given);
       checkOutputs(flags);
+      for (const file of [flags.net ?? bundledCheckpoint, ...(flags.gnet === undefined ? [] : [flags.gnet])])
+        await checkNetwork(file);
       const gpu = await openEngine(flags, watch);
       try {
         await runSample(gpu, flags, watch);

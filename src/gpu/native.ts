@@ -248,7 +248,10 @@ function withoutStderr<T>(run: () => T): T {
   let saved: number;
   try {
     const kind = fstatSync(2);
-    if (!kind.isCharacterDevice() && !kind.isFIFO()) return run();
+    // A file that standard output shares has one offset for both, which opening it again would lose.
+    const out = fstatSync(1);
+    const ownFile = kind.isFile() && (kind.ino !== out.ino || kind.dev !== out.dev);
+    if (!kind.isCharacterDevice() && !kind.isFIFO() && !ownFile) return run();
     saved = openSync("/proc/self/fd/2", "a");
   } catch {
     return run();

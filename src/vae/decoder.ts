@@ -1,0 +1,58 @@
+import { Graph, type Tensor } from "../graph/graph.js";
+import { attend, convolution, type FeatureMap, normalise, normOf, resnet, settle, upsample } from "./layers.js";
+import type { DecoderStructure } from "./structure.js";
+
+export interface DecoderGraph {
+  readonly graph: Graph;
+  /** [1, latentChannels, H, W], in the storage type. */
+  readonly latent: Tensor;
+  /** What comes out, in the storage type. */
+  readonly result: Tensor;
+}
+
+/** The decoder up to the end of its middle, at the latent's resolution: post_quant_conv, conv_in, mid_block. */
+function addMiddle(graph: Graph, structure: DecoderStructure, latent: FeatureMap): FeatureMap {
+  const { latentChannels, channels, attention } = structure;
+  const inner = channels[0]!;
+  let x = convolution(graph, "post_quant_conv", { outChannels: latentChannels, kernel: 1 }, latent);
+  x = settle(graph, "post_quant_conv", x);
+  x = convolution(graph, "decoder.conv_in", { outChannels: inner, kernel: 3 }, x);
+  x = resnet(graph, "decoder.mid_block.resnets.0", inner, x);
+  x = attend(graph, "decoder.mid_block.attentions.0", attention, x);
+  return resnet(graph, "decoder.mid_block.resnets.1", inner, x);
+}
+
+function startGraph(structure: DecoderStructure, height: number, width: number) {
+  const graph = new Graph();
+  const channels = structure.latentChannels;
+  const tensor = graph.external("latent", [1, channels, height, width], "act");
+  return { graph, latent: { tensor, channels, height, width } };
+}
+
+/** The middle alone, for decoding in strips: its result is [1, C, H, W] with no bias waiting. */
+export function buildMiddle(structure: DecoderStructure, height: number, width: number): DecoderGraph {
+  const { graph, latent } = startGraph(structure, height, width);
+  const x = addMiddle(graph, structure, latent);
+  const result = graph.external("middle", x.tensor.shape, "act");
+  settle(graph, "decoder.mid_block", x, result);
+  return { graph, latent: latent.tensor, result };
+}
+
+/**
+ * The whole decoder of one latent of the VAE's own scale (Rombach et al. 2022; AutoencoderKL of diffusers):
+ * [1, imageChannels, H * 2^(blocks - 1), W * 2^(blocks - 1)].
+ */
+export function buildDecoder(structure: DecoderStructure, height: number, width: number): DecoderGraph {
+  const { graph, latent } = startGraph(structure, height, width);
+  let x = addMiddle(graph, structure, latent);
+  structure.channels.forEach((own, i) => {
+    for (let j = 0; j < structure.resnets; j++) x = resnet(graph, `decoder.up_blocks.${i}.resnets.${j}`, own, x);
+    if (i < structure.channels.length - 1) x = upsample(graph, `decoder.up_blocks.${i}.upsamplers.0`, x);
+  });
+  const name = "decoder.conv_norm_out";
+  x = normalise(graph, name, x, normOf(graph, name, x), true);
+  x = convolution(graph, "decoder.conv_out", { outChannels: structure.imageChannels, kernel: 3 }, x);
+  const result = graph.external("image", [1, structure.imageChannels, x.height, x.width], "act");
+  settle(graph, "decoder.conv_out", x, result);
+  return { graph, latent: latent.tensor, result };
+}

@@ -1,0 +1,231 @@
+import { channelAffine } from "../../kernels/channel-affine/kernel.js";
+import { conv, packConvWeight, packedWeightLength } from "../../kernels/conv/kernel.js";
+import { gemm, gemmWeightLength, packGemmWeight } from "../../kernels/gemm/kernel.js";
+import { groupFold } from "../../kernels/group-fold/kernel.js";
+import { groupStats } from "../../kernels/group-stats/kernel.js";
+import { PANEL_COLUMNS, POINTS, tiling, transformFilters } from "../../kernels/lib/winograd.js";
+import { matmul } from "../../kernels/matmul/kernel.js";
+import { resample } from "../../kernels/resample/kernel.js";
+import { softmax } from "../../kernels/softmax/kernel.js";
+import { winogradInput } from "../../kernels/winograd-input/kernel.js";
+import { winogradOutput } from "../../kernels/winograd-output/kernel.js";
+import type { Graph, Recipe, Tensor } from "../graph/graph.js";
+import { convAlgorithm } from "../model/conv-algorithm.js";
+import { plainRecipe } from "../model/weights.js";
+
+/** Groups of every group normalisation, and what is added to the variance (diffusers: norm_num_groups, norm_eps). */
+export const GROUPS = 32;
+export const EPS = 1e-6;
+
+/** A feature map of one image, [1, C, H, W], in the storage type. */
+export interface FeatureMap {
+  readonly tensor: Tensor;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /**
+   * Per channel, still to be added: biases wait for the next normalisation, whose shift takes them in, so that most of them
+   * never cost a pass over memory.
+   */
+  readonly bias?: Recipe;
+}
+
+const pixelsOf = (map: FeatureMap) => map.height * map.width;
+
+/** Sum of two waiting biases. */
+function plus(a: Recipe | undefined, b: Recipe): Recipe {
+  if (!a) return b;
+  const { length } = a.sources;
+  return {
+    sources: [...a.sources, ...b.sources],
+    make(sources) {
+      const first = a.make(sources.slice(0, length));
+      const second = b.make(sources.slice(length));
+      return first.map((value, i) => value + second[i]!);
+    },
+  };
+}
+
+/**
+ * Convolution of stride 1 with zero padding; its bias waits. `x` may have none waiting.
+ * @param name `${name}.weight` [outChannels, inChannels, k, k] (or [out, in]) and `${name}.bias` in the checkpoint
+ * @param residual is added to the result
+ */
+export function convolution(
+  graph: Graph,
+  name: string,
+  layer: { readonly outChannels: number; readonly kernel: 1 | 3; readonly residual?: FeatureMap },
+  x: FeatureMap,
+): FeatureMap {
+  if (x.bias) throw new Error(`${name}: its input has a bias waiting`);
+  const { outChannels, kernel, residual } = layer;
+  const { channels: inChannels, height, width } = x;
+  const weight = `${name}.weight`;
+  const algorithm = convAlgorithm({ inChannels, outChannels, height, width, kernel });
+  const constant = (length: number, pack: (raw: Float32Array) => Float32Array) =>
+    // Packed for one algorithm, which depends on the image's size: part of the name.
+    graph.constant(`${weight} (${algorithm})`, [length], "act", { sources: [weight], make: ([raw]) => pack(raw!) });
+  const epilogue = residual ? { kind: "sum_clip" as const, residual: 1, clip: null } : { kind: "none" as const };
+  const operands = { r: residual?.tensor };
+  const shape = [1, outChannels, height, width];
+  const done = (tensor: Tensor): FeatureMap => {
+    const bias = plus(residual?.bias, plainRecipe(`${name}.bias`));
+    return { tensor, channels: outChannels, height, width, bias };
+  };
+
+  if (algorithm === "gemm") {
+    const w = constant(gemmWeightLength(1, outChannels, inChannels), (raw) =>
+      packGemmWeight(raw, 1, outChannels, inChannels),
+    );
+    const product = { groups: 1, images: 1, rows: outChannels, depth: inChannels, columns: height * width };
+    const params = { ...product, type: "act" as const, epilogue };
+    return done(graph.run(name, gemm, params, { x: x.tensor, w, ...operands }, { y: shape }).y);
+  }
+  if (algorithm === "winograd") {
+    const w = constant(gemmWeightLength(POINTS, outChannels, inChannels), (raw) =>
+      packGemmWeight(transformFilters(raw, outChannels, inChannels), POINTS, outChannels, inChannels),
+    );
+    const size = { batch: 1, height, width };
+    const { panels } = tiling(1, height, width);
+    const operand = (channels: number) => [panels, channels, POINTS, PANEL_COLUMNS];
+    const input = { ...size, channels: inChannels };
+    const { v } = graph.run(`${name}.input`, winogradInput, input, { x: x.tensor }, { v: operand(inChannels) });
+    const product = { groups: POINTS, images: panels, rows: outChannels, depth: inChannels, columns: PANEL_COLUMNS };
+    const plain = { ...product, type: "f32" as const, epilogue: { kind: "none" as const } };
+    const { y: m } = graph.run(`${name}.gemm`, gemm, plain, { x: v, w }, { y: operand(outChannels) });
+    const output = { ...size, channels: outChannels, epilogue };
+    return done(graph.run(name, winogradOutput, output, { m, ...operands }, { y: shape }).y);
+  }
+  const fanIn = inChannels * kernel * kernel;
+  const w = constant(packedWeightLength(outChannels, inChannels, kernel), (raw) =>
+    packConvWeight(raw, outChannels, fanIn),
+  );
+  const params = { batch: 1, inChannels, outChannels, height, width, kernel, epilogue };
+  return done(graph.run(name, conv, params, { x: x.tensor, w, ...operands }, { y: shape }).y);
+}
+
+/** Adds the bias that waits, in a pass of its own. @param to where the result goes; default: a new activation */
+export function settle(graph: Graph, name: string, x: FeatureMap, to?: Tensor): FeatureMap {
+  const { bias, ...map } = x;
+  if (!bias && !to) return map;
+  const affine = graph.constant(`${name}.affine`, [x.channels, 2], "f32", {
+    sources: bias?.sources ?? [],
+    make: (sources) => {
+      const shift = bias?.make(sources);
+      return Float32Array.from({ length: 2 * x.channels }, (_, i) => (i % 2 ? (shift?.[i >> 1] ?? 0) : 1));
+    },
+  });
+  return { ...map, tensor: affineNode(graph, `${name}.bias`, x, affine, false, false, to) };
+}
+
+function affineNode(
+  graph: Graph,
+  name: string,
+  x: FeatureMap,
+  affine: Tensor,
+  perImage: boolean,
+  silu: boolean,
+  to?: Tensor,
+): Tensor {
+  const { channels, height, width } = x;
+  const params = { batch: 1, channels, pixels: pixelsOf(x), perImage, silu };
+  const y = to ?? [1, channels, height, width];
+  return graph.run(name, channelAffine, params, { x: x.tensor, affine }, { y }).y;
+}
+
+/** Scale and shift [C, 2] of the group normalisation `name` for this map, the bias that waits included. */
+export function normOf(graph: Graph, name: string, x: FeatureMap): Tensor {
+  const { channels } = x;
+  const bias = x.bias && graph.constant(`${name}.waiting`, [channels], "f32", x.bias);
+  const vector = (part: string) => graph.constant(`${name}.${part}`, [channels], "f32", plainRecipe(`${name}.${part}`));
+  const params = { batch: 1, channels, pixels: pixelsOf(x), groups: GROUPS, bias: bias !== undefined };
+  const partials = graph.run(
+    `${name}.stats`,
+    groupStats,
+    params,
+    { x: x.tensor, bias },
+    { partials: [groupStats.buffers(params)[2]!.length] },
+  ).partials;
+  const inputs = { partials, bias, gamma: vector("weight"), beta: vector("bias") };
+  return graph.run(`${name}.fold`, groupFold, { ...params, eps: EPS }, inputs, { affine: [channels, 2] }).affine;
+}
+
+/** The normalised map, with SiLU if asked for. `norm` has taken in the bias that waited. */
+export function normalise(graph: Graph, name: string, x: FeatureMap, norm: Tensor, silu: boolean): FeatureMap {
+  const { bias: _, ...map } = x;
+  return { ...map, tensor: affineNode(graph, name, x, norm, true, silu) };
+}
+
+/** First half of a ResnetBlock2D: conv1(silu(norm1(x))). */
+export function resnetHead(graph: Graph, name: string, outChannels: number, x: FeatureMap, norm: Tensor): FeatureMap {
+  const normal = normalise(graph, `${name}.norm1`, x, norm, true);
+  return convolution(graph, `${name}.conv1`, { outChannels, kernel: 3 }, normal);
+}
+
+/** Second half: shortcut(x) + conv2(silu(norm2(h))), the shortcut a 1x1 convolution where the channels change. */
+export function resnetTail(graph: Graph, name: string, h: FeatureMap, norm: Tensor, x: FeatureMap): FeatureMap {
+  const outChannels = h.channels;
+  const normal = normalise(graph, `${name}.norm2`, h, norm, true);
+  const residual =
+    x.channels === outChannels
+      ? x
+      : convolution(graph, `${name}.conv_shortcut`, { outChannels, kernel: 1 }, settle(graph, `${name}.in`, x));
+  return convolution(graph, `${name}.conv2`, { outChannels, kernel: 3, residual }, normal);
+}
+
+export function resnet(graph: Graph, name: string, outChannels: number, x: FeatureMap): FeatureMap {
+  const h = resnetHead(graph, name, outChannels, x, normOf(graph, `${name}.norm1`, x));
+  return resnetTail(graph, name, h, normOf(graph, `${name}.norm2`, h), x);
+}
+
+/** Names of the four linear layers of an attention block, without prefix: diffusers renamed them once. */
+export interface AttentionNames {
+  readonly q: string;
+  readonly k: string;
+  readonly v: string;
+  readonly out: string;
+}
+
+/** Attention of one head over all pixels, added to x; height times width has to be a multiple of 4. */
+export function attend(graph: Graph, name: string, names: AttentionNames, x: FeatureMap): FeatureMap {
+  const { channels } = x;
+  const pixels = pixelsOf(x);
+  const normal = normalise(graph, `${name}.group_norm`, x, normOf(graph, `${name}.group_norm`, x), false);
+  const project = (layer: string) => {
+    const y = convolution(graph, `${name}.${layer}`, { outChannels: channels, kernel: 1 }, normal);
+    return settle(graph, `${name}.${layer}`, y).tensor;
+  };
+  const [q, k, v] = [project(names.q), project(names.k), project(names.v)];
+  // Logits and weights as [key, query]: the sums over keys then run down the rows of both products' operands.
+  const square = [pixels, pixels];
+  const first = { images: 1, m: pixels, k: channels, n: pixels, transposed: true, scale: 1 / Math.sqrt(channels) };
+  const logits = graph.run(`${name}.logits`, matmul, first, { a: k, b: q }, { y: square }).y;
+  const size = { images: 1, rows: pixels, columns: pixels };
+  const weights = graph.run(`${name}.softmax`, softmax, size, { x: logits }, { y: square }).y;
+  const second = { images: 1, m: channels, k: pixels, n: pixels, transposed: false, scale: 1 };
+  const shape = x.tensor.shape;
+  const values = graph.run(`${name}.values`, matmul, second, { a: v, b: weights }, { y: shape }).y;
+  const { bias: _, ...map } = x;
+  return convolution(
+    graph,
+    `${name}.${names.out}`,
+    { outChannels: channels, kernel: 1, residual: x },
+    { ...map, tensor: values },
+  );
+}
+
+/** Doubles height and width by repetition, then a 3x3 convolution. */
+export function upsample(graph: Graph, name: string, x: FeatureMap): FeatureMap {
+  const { channels } = x;
+  const { tensor, height, width } = settle(graph, name, x);
+  const params = { batch: 1, channels, height, width, filter: [1, 1], mode: "up" as const };
+  const large = { height: 2 * height, width: 2 * width };
+  const shape = [1, channels, large.height, large.width];
+  const repeated = graph.run(`${name}.repeat`, resample, params, { x: tensor }, { y: shape }).y;
+  return convolution(
+    graph,
+    `${name}.conv`,
+    { outChannels: channels, kernel: 3 },
+    { tensor: repeated, channels, ...large },
+  );
+}

@@ -1,0 +1,231 @@
+/**
+ * Decoding in strips: the up blocks, where the tensors are large, are cut into stages between the group normalisations. A stage
+ * runs over horizontal strips with one row of its neighbours on each side, which is all that a 3x3 convolution sees, and its
+ * map waits in the host's memory. The statistics of every normalisation are those of the whole map, so that there are no
+ * seams: strips change nothing but rounding, and cost a few rows that are computed twice.
+ */
+import { NcvsdError } from "../errors.js";
+import { mib } from "../gpu/device.js";
+import { Graph, type Tensor, tensorBytes } from "../graph/graph.js";
+import { planMemory } from "../graph/plan.js";
+import { Program } from "../graph/program.js";
+import { buildMiddle } from "./decoder.js";
+import {
+  convolution,
+  EPS,
+  type FeatureMap,
+  GROUPS,
+  normalise,
+  resnetHead,
+  resnetTail,
+  settle,
+  upsample,
+} from "./layers.js";
+import { upload, type Vae } from "./vae.js";
+
+/** A feature map of one image in the host's memory. */
+interface HostMap {
+  readonly data: Float32Array;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+interface Stage {
+  readonly name: string;
+  /** Of one size. */
+  readonly inputs: readonly HostMap[];
+  /** Group normalisation of the first input, whole. */
+  readonly norm?: string;
+  /** Rows of the result for a row of the inputs. */
+  readonly scale: 1 | 2;
+  build(graph: Graph, inputs: readonly FeatureMap[], norm: Tensor | undefined): FeatureMap;
+}
+
+interface StageGraph {
+  readonly graph: Graph;
+  readonly inputs: readonly Tensor[];
+  readonly affine: Tensor | undefined;
+  readonly result: Tensor;
+}
+
+/** One raw latent [1, C, H, W] to its picture. @param stripRows most rows of a strip, at any resolution */
+export async function decodeInStrips(
+  vae: Vae,
+  latent: Float32Array,
+  height: number,
+  width: number,
+  stripRows?: number,
+): Promise<Float32Array> {
+  const { structure } = vae;
+  const run = (stage: Stage) => runStage(vae, stage, stripRows);
+  let x = await runMiddle(vae, latent, height, width);
+  for (const [i, own] of structure.channels.entries()) {
+    for (let j = 0; j < structure.resnets; j++) {
+      const name = `decoder.up_blocks.${i}.resnets.${j}`;
+      const head: Stage = {
+        name: `${name}.head`,
+        inputs: [x],
+        norm: `${name}.norm1`,
+        scale: 1,
+        build: (graph, [map], norm) => resnetHead(graph, name, own, map!, norm!),
+      };
+      const h = await run(head);
+      const tail: Stage = {
+        name: `${name}.tail`,
+        inputs: [h, x],
+        norm: `${name}.norm2`,
+        scale: 1,
+        build: (graph, [map, trunk], norm) => resnetTail(graph, name, map!, norm!, trunk!),
+      };
+      x = await run(tail);
+    }
+    if (i === structure.channels.length - 1) continue;
+    const name = `decoder.up_blocks.${i}.upsamplers.0`;
+    x = await run({ name, inputs: [x], scale: 2, build: (graph, [map]) => upsample(graph, name, map!) });
+  }
+  const last = await run({
+    name: "decoder.conv_out",
+    inputs: [x],
+    norm: "decoder.conv_norm_out",
+    scale: 1,
+    build(graph, [map], norm) {
+      const normal = normalise(graph, "decoder.conv_norm_out", map!, norm!, true);
+      return convolution(graph, "decoder.conv_out", { outChannels: structure.imageChannels, kernel: 3 }, normal);
+    },
+  });
+  return last.data;
+}
+
+async function runMiddle(vae: Vae, latent: Float32Array, height: number, width: number): Promise<HostMap> {
+  const { gpu, weights, structure } = vae;
+  const network = buildMiddle(structure, height, width);
+  await weights.load(network.graph);
+  const label = "middle of the VAE decoder";
+  const program = await Program.create(gpu, { label, graph: network.graph, constants: weights.buffers });
+  try {
+    upload(gpu, program, network.latent, latent);
+    await program.run();
+    const data = (await program.readTensor(network.result)).slice();
+    return { data, channels: structure.channels[0]!, height, width };
+  } finally {
+    program.destroy();
+  }
+}
+
+async function runStage(vae: Vae, stage: Stage, stripRows = Number.POSITIVE_INFINITY): Promise<HostMap> {
+  const { gpu, weights } = vae;
+  const { inputs, scale } = stage;
+  const { height, width } = inputs[0]!;
+  const norm = stage.norm === undefined ? undefined : await affineOf(vae, stage.norm, inputs[0]!);
+  await weights.load(buildStage(stage, Math.min(height, 8)).graph);
+  const rows = chooseRows(vae, stage, Math.max(1, Math.min(height, stripRows)));
+  const programs = new Map<number, { network: StageGraph; program: Program }>();
+  let out: HostMap | undefined;
+  try {
+    for (let top = 0; top < height; top += rows) {
+      const bottom = Math.min(height, top + rows);
+      const first = Math.max(0, top - 1);
+      const strip = Math.min(height, bottom + 1) - first;
+      let made = programs.get(strip);
+      if (!made) {
+        const network = buildStage(stage, strip);
+        await weights.load(network.graph);
+        const options = { label: `${stage.name}, ${strip} rows`, graph: network.graph, constants: weights.buffers };
+        made = { network, program: await Program.create(gpu, options) };
+        programs.set(strip, made);
+      }
+      const { network, program } = made;
+      inputs.forEach((map, i) => {
+        upload(gpu, program, network.inputs[i]!, rowsOf(map, first, strip));
+      });
+      if (norm) gpu.write(program.buffer(network.affine!), norm);
+      await program.run();
+      const data = await program.readTensor(network.result);
+      const channels = network.result.shape[1]!;
+      const size = { channels, height: height * scale, width: width * scale };
+      out ??= { ...size, data: new Float32Array(channels * size.height * size.width) };
+      const part = { ...size, height: strip * scale, data };
+      copyRows(part, (top - first) * scale, out, top * scale, (bottom - top) * scale);
+    }
+  } finally {
+    for (const { program } of programs.values()) program.destroy();
+  }
+  return out!;
+}
+
+function buildStage(stage: Stage, rows: number): StageGraph {
+  const graph = new Graph();
+  const { width } = stage.inputs[0]!;
+  const maps = stage.inputs.map(({ channels }, i) => {
+    const tensor = graph.external(`input ${i}`, [1, channels, rows, width], "act");
+    return { tensor, channels, height: rows, width };
+  });
+  const affine = stage.norm === undefined ? undefined : graph.external("affine", [maps[0]!.channels, 2]);
+  const y = stage.build(graph, maps, affine);
+  const result = graph.external("result", y.tensor.shape, "act");
+  settle(graph, `${stage.name}.out`, y, result);
+  return { graph, inputs: maps.map((map) => map.tensor), affine, result };
+}
+
+/** As many rows as fit; a strip has two more. */
+function chooseRows(vae: Vae, stage: Stage, most: number): number {
+  const { device, precision, memoryLimit = Number.POSITIVE_INFINITY, allocatedBytes, info } = vae.gpu;
+  const limit = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+  const { height } = stage.inputs[0]!;
+  for (let rows = most; ; rows = Math.ceil(rows / 2)) {
+    const { graph } = buildStage(stage, Math.min(height, rows + 2));
+    const plan = planMemory(graph, precision, device.limits.maxBufferSize);
+    // Up to three heights are prepared at a time: the first strip's, the middle ones', the last one's.
+    const needs = 3.3 * (plan.activationBytes + plan.externalBytes);
+    const large = graph.tensors.find((tensor) => tensorBytes(tensor, precision) > limit);
+    if (!large && needs <= memoryLimit - allocatedBytes) return rows;
+    if (rows > 1) continue;
+    const what = large
+      ? `the tensor ${large.name} needs ${mib(tensorBytes(large, precision))} in one binding`
+      : `${mib(needs)}`;
+    throw new NcvsdError(
+      "OUT_OF_MEMORY",
+      `Decoding with the VAE does not fit ${info.name} even in strips of one row: ${stage.name}, ${what}.`,
+    );
+  }
+}
+
+/** Scale and shift [C, 2] of a group normalisation of a whole map. */
+async function affineOf(vae: Vae, name: string, map: HostMap): Promise<Float32Array> {
+  const gamma = await vae.checkpoint.readF32(`${name}.weight`);
+  const beta = await vae.checkpoint.readF32(`${name}.bias`);
+  const { channels, data } = map;
+  const width = channels / GROUPS;
+  const length = data.length / GROUPS;
+  const out = new Float32Array(2 * channels);
+  for (let g = 0; g < GROUPS; g++) {
+    let sum = 0;
+    for (let i = g * length; i < (g + 1) * length; i++) sum += data[i]!;
+    const mean = sum / length;
+    let squares = 0;
+    for (let i = g * length; i < (g + 1) * length; i++) squares += (data[i]! - mean) ** 2;
+    for (let c = g * width; c < (g + 1) * width; c++) {
+      const scale = gamma[c]! / Math.sqrt(squares / length + EPS);
+      out[2 * c] = scale;
+      out[2 * c + 1] = beta[c]! - mean * scale;
+    }
+  }
+  return out;
+}
+
+function rowsOf(map: HostMap, first: number, rows: number): Float32Array {
+  if (rows === map.height) return map.data;
+  const part = { ...map, height: rows, data: new Float32Array(map.channels * rows * map.width) };
+  copyRows(map, first, part, 0, rows);
+  return part.data;
+}
+
+/** Copies rows of every channel between maps of one width. */
+function copyRows(from: HostMap, fromRow: number, to: HostMap, toRow: number, rows: number): void {
+  const { width } = from;
+  for (let c = 0; c < from.channels; c++) {
+    const start = (c * from.height + fromRow) * width;
+    to.data.set(from.data.subarray(start, start + rows * width), (c * to.height + toRow) * width);
+  }
+}

@@ -1,0 +1,153 @@
+import { type Checkpoint, type CheckpointInput, narrowF16, openCheckpoint } from "../checkpoint/index.js";
+import { NcvsdError } from "../errors.js";
+import type { Gpu } from "../gpu/device.js";
+import { elementBytes, type Tensor, tensorBytes } from "../graph/graph.js";
+import { planMemory } from "../graph/plan.js";
+import { Program } from "../graph/program.js";
+import { nonFiniteNode } from "../graph/trace.js";
+import { WeightStore } from "../model/weights.js";
+import { buildDecoder, type DecoderGraph } from "./decoder.js";
+import { LATENT_CHANNELS, toRawLatents } from "./latents.js";
+import { decodeInStrips } from "./strips.js";
+import { type DecoderStructure, decoderStructure } from "./structure.js";
+
+export interface DecodeOptions {
+  /**
+   * Decode in strips of at most this many rows (of the present resolution), so that little memory is needed; the result is the
+   * same up to rounding. Default: strips only where the whole does not fit the adapter.
+   */
+  readonly stripRows?: number;
+}
+
+/** The decoder of Stability's VAE (AutoencoderKL) on a device. */
+export class Vae {
+  readonly gpu: Gpu;
+  readonly checkpoint: Checkpoint;
+  readonly structure: DecoderStructure;
+  /** Pixels of a latent's side. */
+  readonly factor: number;
+  readonly weights: WeightStore;
+  #whole: { readonly key: string; readonly network: DecoderGraph; readonly program: Program } | undefined;
+
+  private constructor(gpu: Gpu, checkpoint: Checkpoint, structure: DecoderStructure) {
+    this.gpu = gpu;
+    this.checkpoint = checkpoint;
+    this.structure = structure;
+    this.factor = 2 ** (structure.channels.length - 1);
+    this.weights = new WeightStore(gpu, checkpoint);
+    gpu.onClose(() => void checkpoint.close());
+  }
+
+  /**
+   * Opens a VAE in safetensors with diffusers' tensor names, such as sd-vae-ft-mse; weights are loaded by the first decoding.
+   * @throws NcvsdError BAD_CHECKPOINT when the decoder is not whole
+   */
+  static async open(gpu: Gpu, input: CheckpointInput): Promise<Vae> {
+    const checkpoint = await openCheckpoint(input);
+    try {
+      return new Vae(gpu, checkpoint, decoderStructure(checkpoint));
+    } catch (error) {
+      await checkpoint.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Latents of a network ("final" ones, [N, 4, H, W]) to pictures [N, 3, 8 H, 8 W] whose values from 0 to 1 are black to white;
+   * they may lie outside.
+   * @throws NcvsdError BAD_ARGUMENT for other shapes, NOT_FINITE, OUT_OF_MEMORY
+   */
+  async decode(
+    latents: Float32Array,
+    shape: readonly [number, number, number, number],
+    options: DecodeOptions = {},
+  ): Promise<{ images: Float32Array; shape: [number, number, number, number] }> {
+    const [n, channels, height, width] = shape;
+    const { latentChannels, imageChannels } = this.structure;
+    if (channels !== latentChannels || channels !== LATENT_CHANNELS) {
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        `The VAE decodes latents of ${latentChannels} channels (${LATENT_CHANNELS} are known), but these have ${channels}.`,
+      );
+    }
+    if ((height * width) % 4 !== 0 || latents.length !== n * channels * height * width) {
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        `Latents [${shape.join(", ")}] cannot be decoded: height times width has to be a multiple of 4, and ${latents.length} values were given.`,
+      );
+    }
+    const raw = toRawLatents(latents, height * width);
+    const one = channels * height * width;
+    const size = imageChannels * height * width * this.factor ** 2;
+    const images = new Float32Array(n * size);
+    for (let i = 0; i < n; i++) {
+      const latent = raw.subarray(i * one, (i + 1) * one);
+      const image =
+        options.stripRows === undefined && this.fitsWhole(height, width)
+          ? await this.#decodeWhole(latent, height, width)
+          : await decodeInStrips(this, latent, height, width, options.stripRows);
+      if (!image.every((v) => Number.isFinite(v))) throw await this.#notFinite();
+      images.set(image, i * size);
+    }
+    return { images, shape: [n, imageChannels, height * this.factor, width * this.factor] };
+  }
+
+  /** Whether all of the decoder fits the adapter's limits at once for latents of this size. */
+  fitsWhole(height: number, width: number): boolean {
+    const { graph } = buildDecoder(this.structure, height, width);
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.device.limits;
+    const { precision, memoryLimit = Number.POSITIVE_INFINITY, allocatedBytes } = this.gpu;
+    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    if (graph.tensors.some((tensor) => tensorBytes(tensor, precision) > limit)) return false;
+    if (this.#whole) return true;
+    const plan = planMemory(graph, precision, maxBufferSize);
+    const missing = graph.tensors.filter((t) => t.kind === "constant" && !this.weights.buffers.has(t.name));
+    const weights = missing.reduce((sum, t) => sum + tensorBytes(t, precision), 0);
+    // A tenth more for parameters, readback and rounding.
+    return 1.1 * (plan.activationBytes + plan.externalBytes + weights) < memoryLimit - allocatedBytes;
+  }
+
+  async #decodeWhole(latent: Float32Array, height: number, width: number): Promise<Float32Array> {
+    const key = `${height}x${width}`;
+    if (this.#whole?.key !== key) {
+      this.#whole?.program.destroy();
+      this.#whole = undefined;
+      const network = buildDecoder(this.structure, height, width);
+      await this.weights.load(network.graph);
+      const label = `VAE decoder of ${key}`;
+      const program = await Program.create(this.gpu, { label, graph: network.graph, constants: this.weights.buffers });
+      this.#whole = { key, network, program };
+    }
+    const { network, program } = this.#whole;
+    upload(this.gpu, program, network.latent, latent);
+    await program.run();
+    return program.readTensor(network.result);
+  }
+
+  async #notFinite(): Promise<NcvsdError> {
+    const node = this.#whole && (await nonFiniteNode(this.#whole.program));
+    return new NcvsdError(
+      "NOT_FINITE",
+      `The VAE's picture is not finite${node ? `, first at node ${node}` : ""}: check the latents and the VAE's file${this.gpu.precision === "f16" ? ", or use precision f32" : ""}.`,
+    );
+  }
+
+  /** Releases weights and plans. */
+  async close(): Promise<void> {
+    this.#whole?.program.destroy();
+    this.#whole = undefined;
+    this.weights.destroy();
+    await this.checkpoint.close();
+  }
+}
+
+/** Writes values to a tensor of the storage type. */
+export function upload(gpu: Gpu, program: Program, tensor: Tensor, values: Float32Array): void {
+  const stored = elementBytes(tensor.type, gpu.precision) === 2 ? narrowF16(values) : values;
+  // A write has to be whole words.
+  const bytes = new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
+  if (bytes.length % 4 === 0) return gpu.write(program.buffer(tensor), bytes);
+  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
+  padded.set(bytes);
+  gpu.write(program.buffer(tensor), padded);
+}
