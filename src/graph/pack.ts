@@ -13,12 +13,16 @@ export interface Placement {
   readonly places: Map<number, { arena: number; offset: number }>;
 }
 
-/** Orders that are tried beside the fixed ones; the best found so far is the start of the next. */
-const TRIALS = 150;
+/** Orders that are tried beside the fixed ones. */
+const TRIALS = 400;
+/** Trials without a better plan before the search goes back to the best one, or to one of the first orders. */
+const PATIENCE = 50;
+/** Within this factor of what no plan can beat, the search ends. */
+const GOOD_ENOUGH = 1.02;
 
 /**
- * Packs blocks into few bytes over several arenas: first fit in several orders, and a short search from the best of
- * them with a generator of fixed seed. Optimal packing is NP-hard; this stays within some percent of the bound.
+ * Packs blocks into few bytes over several arenas: first fit in several orders, then a local search with a generator of
+ * fixed seed: a block that lies on top of its arena is tried earlier. Optimal packing is NP-hard.
  */
 export function packBlocks(blocks: readonly Block[], maxArena = Number.POSITIVE_INFINITY): Placement {
   const orders = [
@@ -27,31 +31,41 @@ export function packBlocks(blocks: readonly Block[], maxArena = Number.POSITIVE_
     [...blocks].sort((a, b) => span(b) - span(a) || b.bytes - a.bytes),
     [...blocks].sort((a, b) => a.first - b.first || b.bytes - a.bytes),
   ];
-  let best = firstFit(orders[0]!, maxArena);
-  let bestOrder = orders[0]!;
-  const consider = (order: Block[]) => {
-    const placement = firstFit(order, maxArena);
-    if (total(placement) > total(best)) return;
-    best = placement;
-    bestOrder = order;
-  };
-  for (const order of orders.slice(1)) consider(order);
-  const bound = lowerBound(blocks);
+  const tried = orders.map((order) => ({ order, placement: firstFit(order, maxArena) }));
+  let best = tried.reduce((a, b) => (total(b.placement) < total(a.placement) ? b : a));
+  let current = best;
+  const goal = lowerBound(blocks) * GOOD_ENOUGH;
   let state = 1;
   const random = (n: number) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return Math.floor((state / 2 ** 32) * n);
   };
-  for (let trial = 0; trial < TRIALS && total(best) > bound; trial++) {
-    const order = [...bestOrder];
-    // Blocks that came late and had to enlarge an arena are tried earlier.
-    for (let move = 0; move <= trial % 4; move++) {
-      const [block] = order.splice(random(order.length), 1);
-      if (block) order.splice(random(order.length + 1), 0, block);
+  let stale = 0;
+  for (let trial = 0; trial < TRIALS && total(best.placement) > goal; trial++) {
+    const order = [...current.order];
+    const tops = order.flatMap((block, i) => (isOnTop(block, current.placement) ? [i] : []));
+    for (let move = 0; move <= random(3); move++) {
+      const from = move === 0 && tops.length > 0 ? tops[random(tops.length)]! : random(order.length);
+      const [block] = order.splice(from, 1);
+      if (block) order.splice(random(move === 0 ? from + 1 : order.length + 1), 0, block);
     }
-    consider(order);
+    const candidate = { order, placement: firstFit(order, maxArena) };
+    const change = total(candidate.placement) / total(current.placement);
+    // A little worse is accepted, to leave local minima.
+    if (change <= 1 || (change < 1.02 && random(8) === 0)) current = candidate;
+    if (total(current.placement) < total(best.placement)) {
+      best = current;
+      stale = 0;
+    } else if (++stale % PATIENCE === 0) {
+      current = random(2) === 0 ? best : tried[random(tried.length)]!;
+    }
   }
-  return best;
+  return best.placement;
+}
+
+function isOnTop(block: Block, placement: Placement): boolean {
+  const place = placement.places.get(block.id)!;
+  return place.offset + block.bytes === placement.arenas[place.arena];
 }
 
 function span(block: Block): number {
