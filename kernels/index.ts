@@ -40,6 +40,7 @@ import { sigmaCombine } from "./sigma-combine/kernel.js";
 import { softmax } from "./softmax/kernel.js";
 import { spectralFilter } from "./spectral-filter/kernel.js";
 import { spectralProximal } from "./spectral-proximal/kernel.js";
+import { subsample } from "./subsample/kernel.js";
 import { toBytes } from "./to-bytes/kernel.js";
 import { ulaStep } from "./ula-step/kernel.js";
 import { winogradInput } from "./winograd-input/kernel.js";
@@ -88,6 +89,7 @@ export const kernels: readonly AnyKernel[] = [
   softmax,
   spectralFilter,
   spectralProximal,
+  subsample,
   toBytes,
   winogradInput,
   winogradOutput,
@@ -136,6 +138,7 @@ export {
   softmax,
   spectralFilter,
   spectralProximal,
+  subsample,
   toBytes,
   ulaStep,
   winogradInput,

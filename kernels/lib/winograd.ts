@@ -49,12 +49,16 @@ function coefficients(left: number | null): number[] {
   return [...poly, ...Array(INPUT_TILE - poly.length).fill(0)];
 }
 
-/** Blocks of a panel: a panel's 32 columns are what one subgroup of eight lanes holds as vec4. */
-export const PANEL = 8;
+/** Blocks of a panel, unless the image has few: its 32 columns are what one subgroup of eight lanes holds as vec4. */
+const LARGEST_PANEL = 8;
+
+/** Columns of a panel of that size: four tiles a block. */
+export const PANEL_COLUMNS = 4 * LARGEST_PANEL;
 
 /**
  * The operands of the 36 products: [panel][channel][point][column of the panel], so that the transforms write and read
- * one contiguous run per channel. Tiles come in blocks of 2x2, one vec4 each, and blocks in panels of eight: block
+ * one contiguous run per channel. Tiles come in blocks of 2x2, one vec4 each, and blocks in panels of eight (of four, two or
+ * one where there are no more): block
  * (n blocksY + qy) blocksX + qx covers tiles (2 qy, 2 qx) to (2 qy + 1, 2 qx + 1) of image n, in row order. Tiles past the
  * image's edge are there too; blocks past the last are zero.
  */
@@ -63,22 +67,32 @@ export interface Tiling {
   readonly blocksX: number;
   readonly blocksY: number;
   readonly blocks: number;
+  /** Blocks of a panel, a power of two, and panels in all. */
+  readonly panel: number;
   readonly panels: number;
+  /** Columns of a panel: four tiles a block. */
+  readonly panelColumns: number;
 }
 
-/** Columns of a panel: four tiles a block. */
-export const PANEL_COLUMNS = 4 * PANEL;
-
-export function tiling(batch: number, height: number, width: number): Tiling {
+/** @param panel blocks of a panel, a power of two up to 8 */
+export function tiling(batch: number, height: number, width: number, panel: number = LARGEST_PANEL): Tiling {
   const blocksX = Math.ceil(width / (2 * OUTPUT_TILE));
   const blocksY = Math.ceil(height / (2 * OUTPUT_TILE));
   const blocks = batch * blocksX * blocksY;
-  return { blocksX, blocksY, blocks, panels: Math.ceil(blocks / PANEL) };
+  return { blocksX, blocksY, blocks, panel, panels: Math.ceil(blocks / panel), panelColumns: 4 * panel };
+}
+
+/** The panel size that leaves least of a panel empty. Only the operands' layout depends on it, no bit of the result. */
+export function panelFor(batch: number, height: number, width: number): number {
+  const { blocks } = tiling(batch, height, width);
+  let panel = 1;
+  while (panel < blocks && panel < LARGEST_PANEL) panel *= 2;
+  return panel;
 }
 
 /** Elements of an operand with this many channels. */
-export function operandLength(channels: number, { panels }: Tiling): number {
-  return panels * channels * POINTS * PANEL_COLUMNS;
+export function operandLength(channels: number, { panels, panelColumns }: Tiling): number {
+  return panels * channels * POINTS * panelColumns;
 }
 
 /** Index of point (i, j) of tile (ty, tx) of image n and a channel. */
@@ -88,9 +102,9 @@ export function operandIndex(
   at: { n: number; ty: number; tx: number; channel: number; i: number; j: number },
 ): number {
   const block = (at.n * tiles.blocksY + (at.ty >> 1)) * tiles.blocksX + (at.tx >> 1);
-  const column = 4 * (block % PANEL) + 2 * (at.ty & 1) + (at.tx & 1);
-  const line = (Math.floor(block / PANEL) * channels + at.channel) * POINTS + at.i * INPUT_TILE + at.j;
-  return line * PANEL_COLUMNS + column;
+  const column = 4 * (block % tiles.panel) + 2 * (at.ty & 1) + (at.tx & 1);
+  const line = (Math.floor(block / tiles.panel) * channels + at.channel) * POINTS + at.i * INPUT_TILE + at.j;
+  return line * tiles.panelColumns + column;
 }
 
 /** G g G^T in float64 of filters [rows, depth, 3, 3]: [36][rows, depth], one matrix per point. */

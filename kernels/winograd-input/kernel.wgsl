@@ -1,7 +1,7 @@
 // Input transform of Winograd's F(4x4, 3x3), v = B^T d B (Lavin & Gray 2016; points, constants and the order of the
 // columns in kernels/lib/winograd.ts).
 //
-//   x [N, C, H, W]   v [panels][C][36][32] f32
+//   x [N, C, H, W]   v [panels][C][36][panel columns] f32
 //
 // One invocation: the four patches of an 8x8 block of one channel, one component of a vec4 each: rows 8 qy - 1 to 8 qy + 8
 // and columns 8 qx - 1 to 8 qx + 8, zero outside the image. No workgroup memory, no barriers.
@@ -12,6 +12,8 @@ struct Params {
   blocksX: u32,
   blocksY: u32,
   blocks: u32,
+  // Binary logarithm of the blocks of a panel.
+  panelShift: u32,
   // Six.
   lines: u32,
 }
@@ -79,11 +81,13 @@ fn main(
   @builtin(local_invocation_index) lid: u32,
 ) {
   let t = (wid.y * nwg.x + wid.x) * 64u + lid;
-  let channel = (t / 8u) % p.channels;
-  let panel = t / 8u / p.channels;
-  let place = panel * 8u + t % 8u;
+  let step = 1u << p.panelShift;
+  let lane = t & (step - 1u);
+  let channel = (t >> p.panelShift) % p.channels;
+  let panel = (t >> p.panelShift) / p.channels;
+  let place = (panel << p.panelShift) + lane;
   // Blocks past the last fill their panel with zeros.
-  if (panel * 8u >= p.blocks) {
+  if ((panel << p.panelShift) >= p.blocks) {
     return;
   }
   let blockRow = place / p.blocksX;
@@ -116,12 +120,12 @@ fn main(
       vec4f(up.right.x, up.behind, low.right.x, low.behind),
     );
   }
-  var at = (panel * p.channels + channel) * 288u + t % 8u;
+  var at = (panel * p.channels + channel) * 36u * step + lane;
   for (var i = 0u; i < p.lines; i++) {
     let k = weights(i);
     for (var j = 0u; j < 6u; j++) {
       v[at] = k[0] * d[0][j] + k[1] * d[1][j] + k[2] * d[2][j] + k[3] * d[3][j] + k[4] * d[4][j] + k[5] * d[5][j];
-      at += 8u;
+      at += step;
     }
   }
 }

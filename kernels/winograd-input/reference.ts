@@ -5,7 +5,7 @@ import type { WinogradInputParams } from "./kernel.js";
 export function winogradInputReference(p: WinogradInputParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
   const x = inputs.x!;
   const { batch, channels, height, width } = p;
-  const tiles = tiling(batch, height, width);
+  const tiles = tiling(batch, height, width, p.panel);
   const v = new Float64Array(operandLength(channels, tiles));
   const at = (n: number, c: number, row: number, col: number) =>
     row < 0 || row >= height || col < 0 || col >= width ? 0 : x[((n * channels + c) * height + row) * width + col]!;

@@ -1,7 +1,7 @@
 // Output transform of Winograd's F(4x4, 3x3), Y = A^T m A (Lavin & Gray 2016; points and the order of the columns in
 // kernels/lib/winograd.ts), with the convolution's epilogue (kernels/lib/conv-epilogue.ts).
 //
-//   m [panels][C][36][32] f32, as written by winograd-input   c [N, stride]   r, y [N, C, H, W]
+//   m [panels][C][36][panel columns] f32, as written by winograd-input   c [N, stride]   r, y [N, C, H, W]
 //
 // One invocation: the 8x8 outputs of one block and channel; its four tiles are the components of a vec4. No workgroup
 // memory, no barriers.
@@ -12,6 +12,8 @@ struct Params {
   blocksX: u32,
   blocksY: u32,
   blocks: u32,
+  // Binary logarithm of the blocks of a panel.
+  panelShift: u32,
   // Six.
   lines: u32,
   scaleOffset: u32,
@@ -51,9 +53,11 @@ fn main(
   @builtin(local_invocation_index) lid: u32,
 ) {
   let t = (wid.y * nwg.x + wid.x) * 64u + lid;
-  let channel = (t / 8u) % p.channels;
-  let panel = t / 8u / p.channels;
-  let place = panel * 8u + t % 8u;
+  let step = 1u << p.panelShift;
+  let lane = t & (step - 1u);
+  let channel = (t >> p.panelShift) % p.channels;
+  let panel = (t >> p.panelShift) / p.channels;
+  let place = (panel << p.panelShift) + lane;
   if (place >= p.blocks) {
     return;
   }
@@ -66,18 +70,18 @@ fn main(
 
   // Both loops take their length from the uniform, so that they stay loops: unrolled, they cost software adapters seconds
   // of compilation. For the same reason out is moved along instead of indexed.
-  var at = (panel * p.channels + channel) * 288u + t % 8u;
+  var at = (panel * p.channels + channel) * 36u * step + lane;
   var out: array<Line, 4>;
   for (var i = 0u; i < p.lines; i++) {
     let o = line(
       m[at],
-      m[at + 8u],
-      m[at + 16u],
-      m[at + 24u],
-      m[at + 32u],
-      m[at + 40u],
+      m[at + step],
+      m[at + 2u * step],
+      m[at + 3u * step],
+      m[at + 4u * step],
+      m[at + 5u * step],
     );
-    at += 48u;
+    at += 6u * step;
     // Powers of point i; infinity contributes to the last row only.
     let point = select(1.5, 0.625, i < 3u) * select(-1.0, 1.0, i % 2u == 1u) * select(0.0, 1.0, i > 0u && i < 5u);
     let first = select(1.0, 0.0, i == 5u);

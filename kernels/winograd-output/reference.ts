@@ -6,7 +6,7 @@ import type { WinogradOutputParams } from "./kernel.js";
 export function winogradOutputReference(p: WinogradOutputParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
   const { m, c, r } = inputs as Record<"m" | "c" | "r", ArrayLike<number>>;
   const { batch, channels, height, width } = p;
-  const tiles = tiling(batch, height, width);
+  const tiles = tiling(batch, height, width, p.panel);
   const y = new Float64Array(batch * channels * height * width);
   for (let n = 0; n < batch; n++) {
     for (let channel = 0; channel < channels; channel++) {

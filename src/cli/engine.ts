@@ -32,10 +32,19 @@ export class Stopwatch {
   }
 }
 
+export const PRECISION_HELP = "storage of weights and activations: f32, f16, or auto (f16 where a GPU has it)";
+
 export async function openEngine(options: EngineOptions, watch: Stopwatch): Promise<Gpu> {
-  const precision = parsePrecision(options.precision ?? "f32");
+  const adapter = options.adapter === undefined ? {} : { adapter: options.adapter };
+  const auto = options.precision === "auto";
+  const precision = auto ? "f32" : parsePrecision(options.precision ?? "f32");
   silenceDriverWarnings();
-  const gpu = await openGpu({ precision, ...(options.adapter === undefined ? {} : { adapter: options.adapter }) });
+  let gpu = await openGpu({ precision, ...adapter });
+  // A software adapter computes in f32 anyway: there f16 saves memory, but no time.
+  if (auto && !gpu.info.software && gpu.features.includes("shader-f16")) {
+    gpu.close();
+    gpu = await openGpu({ precision: "f16", ...adapter });
+  }
   watch.lap("adapter");
   return gpu;
 }

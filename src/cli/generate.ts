@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { NcvsdError } from "../errors.js";
-import { imagesFromValues, type RawImage } from "../image/pixels.js";
+import { type BatchShape, imagesFromValues, type RawImage } from "../image/pixels.js";
 import { decodePng, encodePng } from "../image/png.js";
 import type { Model } from "../model/model.js";
 import type { HeunOptions } from "../sample/heun.js";
@@ -33,6 +33,11 @@ export interface GenerateTask {
   readonly subdirs?: boolean;
   readonly force?: boolean;
   readonly saveRaw?: string;
+  /**
+   * How the values of a batch become pictures; absent: they are pictures, of 1 or 3 channels in [-1, 1]. null: they are not, and
+   * only `saveRaw` is written.
+   */
+  readonly pictures?: ((values: Float32Array, shape: BatchShape) => Promise<readonly RawImage[]>) | null;
   readonly silent?: boolean;
   readonly debug?: boolean;
   readonly label?: string;
@@ -68,8 +73,11 @@ export async function generate(task: GenerateTask): Promise<Generated> {
   // Where the file lay on this machine is nobody's business: its hash says which it is.
   const checkpoint = { name: basename(model.checkpoint.name), sha256: task.checkpointSha256 };
   const adapter = model.gpu.info.name;
+  const { pictures = async (values, shape) => imagesFromValues(values, shape) } = task;
   // Refuses a network of latents now, not after its first batch.
-  imagesFromValues(new Float32Array(model.shape.reduce((a, b) => a * b, 1)), [1, ...model.shape]);
+  if (task.pictures === undefined) {
+    imagesFromValues(new Float32Array(model.shape.reduce((a, b) => a * b, 1)), [1, ...model.shape]);
+  }
   const outdir = prepareOutdir(task.outdir);
   const run = {
     version,
@@ -105,16 +113,17 @@ export async function generate(task: GenerateTask): Promise<Generated> {
     label: task.label ?? "sampling",
   });
   const finishRecord = () => {
-    if (made + kept.length > 0) record.write({ ...timings, seconds: since() });
+    if (pictures && made + kept.length > 0) record.write({ ...timings, seconds: since() });
     outdir.discardIfEmpty();
   };
   const unregister = onInterrupt(() => {
     progress.stop();
     raw?.discard();
     finishRecord();
-    process.stderr.write(
-      `Stopped: ${made + kept.length} of ${seeds.length} images are in ${task.outdir}; the same command goes on from there.\n`,
-    );
+    const left = pictures
+      ? `${made + kept.length} of ${seeds.length} images are in ${task.outdir}; the same command goes on from there`
+      : "nothing was kept";
+    process.stderr.write(`Stopped: ${left}.\n`);
   });
   try {
     task.onStart?.();
@@ -129,7 +138,9 @@ export async function generate(task: GenerateTask): Promise<Generated> {
         progress.update(at + (batchSeeds.length * step) / steps - 1e-6);
       });
       raw?.append(result.images);
-      for (const [i, image] of imagesFromValues(result.images, result.shape).entries()) {
+      if (!pictures) made += batchSeeds.length;
+      const images = pictures ? await pictures(result.images, result.shape) : [];
+      for (const [i, image] of images.entries()) {
         const seed = batchSeeds[i]!;
         const index = labelOf.get(seed);
         const name =

@@ -61,7 +61,7 @@ export function addRestoreOptions(command: Command): Command {
       integer("--batch", { min: 1, max: 65536 }),
       16,
     )
-    .option("--class <name|int>", "class of all images (default: none)")
+    .option("--class <name|int>", "class of all images, where it is known: it helps (default: none)")
     .addOption(
       new Option("--labels <from>", "file: the class beside each image in its file; none (default)")
         .choices(["none", "file"])

@@ -7,13 +7,14 @@ import type { RawImage } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
 import type { Model } from "../model/model.js";
 import { parseInteger, parseSeeds } from "./args.js";
-import { checkNetwork, type EngineOptions, loadNetwork, openEngine, Stopwatch } from "./engine.js";
+import { checkNetwork, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP, Stopwatch } from "./engine.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages } from "./generate.js";
 import { className, labelsForSeeds, parseClass } from "./labels.js";
 import { checkOutdir, checkWritable, writeAtomic } from "./output.js";
 import { bundledCheckpoint } from "./package.js";
 import { addSamplerOptions, chooseSampler, type SamplerFlags } from "./sampler-options.js";
 import { chooseShard, SHARD_HELP, shardRange } from "./shard.js";
+import { openPictures, type Pictures, VAE_HELP } from "./vae.js";
 
 interface SampleFlags extends EngineOptions, SamplerFlags {
   net?: string;
@@ -24,6 +25,7 @@ interface SampleFlags extends EngineOptions, SamplerFlags {
   subdirs?: boolean;
   grid?: string;
   saveRaw?: string;
+  vae?: string;
   shard?: string | true;
   force?: boolean;
   json?: boolean;
@@ -52,6 +54,7 @@ export function registerSample(program: Command): void {
     .option("--subdirs", "a subfolder for every 1000 seeds")
     .option("--grid <file>", "also write all images as one labelled sheet (PNG)")
     .option("--save-raw <file>", "also write the values before rounding to 8 bits (safetensors, tensor `images`)")
+    .option("--vae <file>", VAE_HELP)
     .option(
       "--batch <n>",
       "images at a time; does not change them",
@@ -60,7 +63,7 @@ export function registerSample(program: Command): void {
     )
     .option("--shard [i/n]", SHARD_HELP)
     .option("--force", "make images anew that are there already")
-    .addOption(new Option("--precision <type>", "storage of weights and activations: f32 or f16").default("f32"))
+    .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
     .option("--adapter <name>", "part of the name of the GPU adapter")
     .option("--json", "print one JSON object on stdout")
     .option("--quiet", "no progress")
@@ -80,8 +83,7 @@ export function registerSample(program: Command): void {
       const watch = new Stopwatch();
       const flags = ofShard(given);
       checkOutputs(flags);
-      for (const file of [flags.net ?? bundledCheckpoint, ...(flags.gnet === undefined ? [] : [flags.gnet])])
-        await checkNetwork(file);
+      await checkNetwork(flags.net ?? bundledCheckpoint);
       const gpu = await openEngine(flags, watch);
       try {
         await runSample(gpu, flags, watch);
@@ -118,8 +120,10 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
     if (!silent) process.stderr.write(`${line}\n`);
   };
   const model = await loadNetwork(gpu, flags.net ?? bundledCheckpoint, watch, silent);
-  const task = await makeTask(gpu, model, flags, watch, silent);
-  if (flags.grid !== undefined) checkGrid(flags.grid, task);
+  const pictures = await openPictures(gpu, model, flags);
+  const task = await makeTask(gpu, model, flags, watch, silent, pictures);
+  if (flags.grid !== undefined) checkGrid(flags.grid, task, pictures.shape);
+  if (pictures.pictures === null) say(`no --vae: the latents go to ${flags.saveRaw}, and no picture is made`);
   const perImage = evaluationsPerImage(task.sampler);
   const name = basename(model.checkpoint.name);
   const { made, kept, timings } = await generate({
@@ -159,6 +163,10 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
       `made ${count(made, "image")} in ${seconds.toFixed(1)} s: ${ms(rate)} per image, ${ms(rate / perImage)} per evaluation`,
     );
   if (flags.verbose) say(`times: ${watch}; first batch ${timings.firstBatch.toFixed(2)} s`);
+  if (pictures.pictures === null) {
+    process.stdout.write(`${flags.saveRaw}\n`);
+    return;
+  }
   process.stdout.write(`${task.outdir}${flags.grid === undefined ? "" : `\n${flags.grid}`}\n`);
 }
 
@@ -168,6 +176,7 @@ async function makeTask(
   flags: SampleFlags,
   watch: Stopwatch,
   silent: boolean,
+  { pictures, vaeSha256 }: Pictures,
 ): Promise<GenerateTask> {
   const { label_dim: labelDim } = model.config;
   const asked = flags.class === undefined ? undefined : parseClass(flags.class, { labelDim, labels: model.labels });
@@ -176,7 +185,12 @@ async function makeTask(
     model,
     seeds: flags.seeds,
     labels: labelsForSeeds(flags.seeds, labelDim, asked),
-    options: { ...deciding, class: asked ?? null, precision: gpu.precision },
+    options: {
+      ...deciding,
+      class: asked ?? null,
+      precision: gpu.precision,
+      ...(vaeSha256 === undefined ? {} : { vae: vaeSha256 }),
+    },
     sampler,
     checkpointSha256: await model.checkpoint.sha256(),
     batch: Math.min(flags.batch, flags.seeds.length),
@@ -185,6 +199,7 @@ async function makeTask(
     subdirs: flags.subdirs ?? false,
     force: flags.force ?? false,
     ...(flags.saveRaw === undefined ? {} : { saveRaw: flags.saveRaw }),
+    ...(pictures === undefined ? {} : { pictures }),
     silent,
     debug: flags.verbose ?? false,
   };
@@ -210,8 +225,7 @@ function sheet({ model, seeds, labels }: GenerateTask, images: readonly RawImage
 const MAX_CELLS = 10_000;
 
 /** Draws the sheet with blank images. @throws NcvsdError BAD_ARGUMENT when it would be too large. */
-function checkGrid(path: string, task: GenerateTask): void {
-  const [channels, height, width] = task.model.shape;
+function checkGrid(path: string, task: GenerateTask, [channels, height, width]: Pictures["shape"]): void {
   const count = task.seeds.length;
   const fail = (cause?: unknown) =>
     new NcvsdError(

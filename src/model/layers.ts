@@ -1,7 +1,7 @@
 import { conv, packConvWeight, packedWeightLength } from "../../kernels/conv/kernel.js";
 import { gemm, gemmWeightLength, packGemmWeight } from "../../kernels/gemm/kernel.js";
 import type { ConvEpilogue } from "../../kernels/lib/conv-epilogue.js";
-import { PANEL_COLUMNS, POINTS, tiling, transformFilters } from "../../kernels/lib/winograd.js";
+import { POINTS, panelFor, tiling, transformFilters } from "../../kernels/lib/winograd.js";
 import { linear } from "../../kernels/linear/kernel.js";
 import { winogradInput } from "../../kernels/winograd-input/kernel.js";
 import { winogradOutput } from "../../kernels/winograd-output/kernel.js";
@@ -57,12 +57,12 @@ export function mpConv(build: Build, name: string, spec: MpConvSpec, x: Tensor):
     const w = constant(gemmWeightLength(POINTS, outChannels, inChannels), (folded) =>
       packGemmWeight(transformFilters(folded, outChannels, inChannels), POINTS, outChannels, inChannels),
     );
-    const size = { batch, height, width };
-    const { blocks, panels } = tiling(batch, height, width);
-    const operand = (channels: number) => [panels, channels, POINTS, PANEL_COLUMNS];
+    const size = { batch, height, width, panel: panelFor(batch, height, width) };
+    const { blocks, panels, panelColumns } = tiling(batch, height, width, size.panel);
+    const operand = (channels: number) => [panels, channels, POINTS, panelColumns];
     const input = { ...size, channels: inChannels };
     const { v } = graph.run(`${name}.input`, winogradInput, input, { x }, { v: operand(inChannels) });
-    const product = { groups: POINTS, images: panels, rows: outChannels, depth: inChannels, columns: PANEL_COLUMNS };
+    const product = { groups: POINTS, images: panels, rows: outChannels, depth: inChannels, columns: panelColumns };
     const plain = { ...product, live: 4 * blocks, type: "f32" as const, epilogue: { kind: "none" as const } };
     const { y: m } = graph.run(`${name}.gemm`, gemm, plain, { x: v, w }, { y: operand(outChannels) });
     const output = { ...size, channels: outChannels, epilogue };

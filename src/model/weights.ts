@@ -45,6 +45,17 @@ export function plainRecipe(name: string): Recipe {
   return { sources: [name], make: ([values]) => values! };
 }
 
+/** The driver copies what is written and keeps the copy until the GPU has it: no more than this many bytes at a time. */
+const STAGING = 32 * 2 ** 20;
+
+/** Buffers are whole vec4s. */
+function padded(bytes: Uint8Array): Uint8Array {
+  if (bytes.length % 16 === 0) return bytes;
+  const whole = new Uint8Array(Math.ceil(bytes.length / 16) * 16);
+  whole.set(bytes);
+  return whole;
+}
+
 /** Where raw weights come from: a checkpoint, or tensors in memory. */
 export type WeightSource = Pick<Checkpoint, "readF32">;
 
@@ -62,6 +73,7 @@ export class WeightStore {
   /** Reads, folds, packs and uploads every constant of `graph` that is not there yet, one at a time. */
   async load(graph: Graph, onProgress?: (done: number, total: number) => void): Promise<void> {
     const wanted = graph.tensors.filter((t) => t.kind === "constant" && !this.buffers.has(t.name));
+    let staged = 0;
     for (const [done, tensor] of wanted.entries()) {
       onProgress?.(done, wanted.length);
       const recipe = graph.recipes.get(tensor.name)!;
@@ -75,13 +87,20 @@ export class WeightStore {
         );
       }
       const stored = elementBytes(tensor.type, this.#gpu.precision) === 2 ? narrowF16(values) : values;
-      const padded = new Uint8Array(Math.ceil(stored.byteLength / 16) * 16);
-      padded.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
+      const bytes = padded(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
       const buffer = await this.#gpu.scoped(`Loading ${tensor.name}`, () =>
-        this.#gpu.storage(tensor.name, padded.length),
+        this.#gpu.storage(tensor.name, bytes.length),
       );
-      this.#gpu.write(buffer, padded);
       this.buffers.set(tensor.name, buffer);
+      for (let at = 0; at < bytes.length; at += STAGING) {
+        const piece = bytes.subarray(at, at + STAGING);
+        this.#gpu.write(buffer, piece, at);
+        staged += piece.length;
+        if (staged < STAGING) continue;
+        this.#gpu.flushDestroyed();
+        await this.#gpu.idle();
+        staged = 0;
+      }
     }
     onProgress?.(wanted.length, wanted.length);
   }

@@ -1,6 +1,6 @@
 import { Graph, type Tensor } from "../graph/graph.js";
 import { attend, convolution, type FeatureMap, normalise, normOf, resnet, settle, upsample } from "./layers.js";
-import type { DecoderStructure } from "./structure.js";
+import type { VaeStructure } from "./structure.js";
 
 export interface DecoderGraph {
   readonly graph: Graph;
@@ -11,7 +11,7 @@ export interface DecoderGraph {
 }
 
 /** The decoder up to the end of its middle, at the latent's resolution: post_quant_conv, conv_in, mid_block. */
-function addMiddle(graph: Graph, structure: DecoderStructure, latent: FeatureMap): FeatureMap {
+function addMiddle(graph: Graph, structure: VaeStructure, latent: FeatureMap): FeatureMap {
   const { latentChannels, channels, attention } = structure;
   const inner = channels[0]!;
   let x = convolution(graph, "post_quant_conv", { outChannels: latentChannels, kernel: 1 }, latent);
@@ -22,7 +22,7 @@ function addMiddle(graph: Graph, structure: DecoderStructure, latent: FeatureMap
   return resnet(graph, "decoder.mid_block.resnets.1", inner, x);
 }
 
-function startGraph(structure: DecoderStructure, height: number, width: number) {
+function startGraph(structure: VaeStructure, height: number, width: number) {
   const graph = new Graph();
   const channels = structure.latentChannels;
   const tensor = graph.external("latent", [1, channels, height, width], "act");
@@ -30,7 +30,7 @@ function startGraph(structure: DecoderStructure, height: number, width: number) 
 }
 
 /** The middle alone, for decoding in strips: its result is [1, C, H, W] with no bias waiting. */
-export function buildMiddle(structure: DecoderStructure, height: number, width: number): DecoderGraph {
+export function buildMiddle(structure: VaeStructure, height: number, width: number): DecoderGraph {
   const { graph, latent } = startGraph(structure, height, width);
   const x = addMiddle(graph, structure, latent);
   const result = graph.external("middle", x.tensor.shape, "act");
@@ -42,7 +42,7 @@ export function buildMiddle(structure: DecoderStructure, height: number, width: 
  * The whole decoder of one latent of the VAE's own scale (Rombach et al. 2022; AutoencoderKL of diffusers):
  * [1, imageChannels, H * 2^(blocks - 1), W * 2^(blocks - 1)].
  */
-export function buildDecoder(structure: DecoderStructure, height: number, width: number): DecoderGraph {
+export function buildDecoder(structure: VaeStructure, height: number, width: number): DecoderGraph {
   const { graph, latent } = startGraph(structure, height, width);
   let x = addMiddle(graph, structure, latent);
   structure.channels.forEach((own, i) => {

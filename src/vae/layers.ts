@@ -3,10 +3,11 @@ import { conv, packConvWeight, packedWeightLength } from "../../kernels/conv/ker
 import { gemm, gemmWeightLength, packGemmWeight } from "../../kernels/gemm/kernel.js";
 import { groupFold } from "../../kernels/group-fold/kernel.js";
 import { groupStats } from "../../kernels/group-stats/kernel.js";
-import { PANEL_COLUMNS, POINTS, tiling, transformFilters } from "../../kernels/lib/winograd.js";
+import { POINTS, tiling, transformFilters } from "../../kernels/lib/winograd.js";
 import { matmul } from "../../kernels/matmul/kernel.js";
 import { resample } from "../../kernels/resample/kernel.js";
 import { softmax } from "../../kernels/softmax/kernel.js";
+import { subsample } from "../../kernels/subsample/kernel.js";
 import { winogradInput } from "../../kernels/winograd-input/kernel.js";
 import { winogradOutput } from "../../kernels/winograd-output/kernel.js";
 import type { Graph, Recipe, Tensor } from "../graph/graph.js";
@@ -86,12 +87,12 @@ export function convolution(
       packGemmWeight(transformFilters(raw, outChannels, inChannels), POINTS, outChannels, inChannels),
     );
     const size = { batch: 1, height, width };
-    const { panels } = tiling(1, height, width);
-    const operand = (channels: number) => [panels, channels, POINTS, PANEL_COLUMNS];
+    const { blocks, panels, panelColumns } = tiling(1, height, width);
+    const operand = (channels: number) => [panels, channels, POINTS, panelColumns];
     const input = { ...size, channels: inChannels };
     const { v } = graph.run(`${name}.input`, winogradInput, input, { x: x.tensor }, { v: operand(inChannels) });
-    const product = { groups: POINTS, images: panels, rows: outChannels, depth: inChannels, columns: PANEL_COLUMNS };
-    const plain = { ...product, type: "f32" as const, epilogue: { kind: "none" as const } };
+    const product = { groups: POINTS, images: panels, rows: outChannels, depth: inChannels, columns: panelColumns };
+    const plain = { ...product, live: 4 * blocks, type: "f32" as const, epilogue: { kind: "none" as const } };
     const { y: m } = graph.run(`${name}.gemm`, gemm, plain, { x: v, w }, { y: operand(outChannels) });
     const output = { ...size, channels: outChannels, epilogue };
     return done(graph.run(name, winogradOutput, output, { m, ...operands }, { y: shape }).y);
@@ -228,4 +229,28 @@ export function upsample(graph: Graph, name: string, x: FeatureMap): FeatureMap 
     { outChannels: channels, kernel: 3 },
     { tensor: repeated, channels, ...large },
   );
+}
+
+/**
+ * Halves height and width, which are even: a 3x3 convolution of stride 2 with zeros on the right and below, computed as every
+ * second value of the one of stride 1.
+ */
+export function downsample(graph: Graph, name: string, x: FeatureMap): FeatureMap {
+  const { channels } = x;
+  const { tensor, height, width, bias } = convolution(
+    graph,
+    `${name}.conv`,
+    { outChannels: channels, kernel: 3 },
+    settle(graph, name, x),
+  );
+  const small = { height: height / 2, width: width / 2 };
+  const shape = [1, channels, small.height, small.width];
+  const picked = graph.run(
+    `${name}.pick`,
+    subsample,
+    { planes: channels, height, width },
+    { x: tensor },
+    { y: shape },
+  ).y;
+  return { tensor: picked, channels, ...small, ...(bias ? { bias } : {}) };
 }

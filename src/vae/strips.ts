@@ -21,7 +21,8 @@ import {
   settle,
   upsample,
 } from "./layers.js";
-import { upload, type Vae } from "./vae.js";
+import { upload } from "./upload.js";
+import type { Vae } from "./vae.js";
 
 /** A feature map of one image in the host's memory. */
 interface HostMap {

@@ -1,15 +1,17 @@
-import { type Checkpoint, type CheckpointInput, narrowF16, openCheckpoint } from "../checkpoint/index.js";
+import { type Checkpoint, type CheckpointInput, openCheckpoint } from "../checkpoint/index.js";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import { elementBytes, type Tensor, tensorBytes } from "../graph/graph.js";
+import { tensorBytes } from "../graph/graph.js";
 import { planMemory } from "../graph/plan.js";
 import { Program } from "../graph/program.js";
 import { nonFiniteNode } from "../graph/trace.js";
 import { WeightStore } from "../model/weights.js";
 import { buildDecoder, type DecoderGraph } from "./decoder.js";
+import { buildEncoder } from "./encoder.js";
 import { LATENT_CHANNELS, toRawLatents } from "./latents.js";
 import { decodeInStrips } from "./strips.js";
-import { type DecoderStructure, decoderStructure } from "./structure.js";
+import { encoderTensors, requireTensors, type VaeStructure, vaeStructure } from "./structure.js";
+import { upload } from "./upload.js";
 
 export interface DecodeOptions {
   /**
@@ -19,17 +21,17 @@ export interface DecodeOptions {
   readonly stripRows?: number;
 }
 
-/** The decoder of Stability's VAE (AutoencoderKL) on a device. */
+/** Stability's VAE (AutoencoderKL) on a device. */
 export class Vae {
   readonly gpu: Gpu;
   readonly checkpoint: Checkpoint;
-  readonly structure: DecoderStructure;
+  readonly structure: VaeStructure;
   /** Pixels of a latent's side. */
   readonly factor: number;
   readonly weights: WeightStore;
   #whole: { readonly key: string; readonly network: DecoderGraph; readonly program: Program } | undefined;
 
-  private constructor(gpu: Gpu, checkpoint: Checkpoint, structure: DecoderStructure) {
+  private constructor(gpu: Gpu, checkpoint: Checkpoint, structure: VaeStructure) {
     this.gpu = gpu;
     this.checkpoint = checkpoint;
     this.structure = structure;
@@ -45,7 +47,7 @@ export class Vae {
   static async open(gpu: Gpu, input: CheckpointInput): Promise<Vae> {
     const checkpoint = await openCheckpoint(input);
     try {
-      return new Vae(gpu, checkpoint, decoderStructure(checkpoint));
+      return new Vae(gpu, checkpoint, vaeStructure(checkpoint));
     } catch (error) {
       await checkpoint.close();
       throw error;
@@ -124,6 +126,52 @@ export class Vae {
     return program.readTensor(network.result);
   }
 
+  /**
+   * Pictures [N, 3, H, W] with values from 0 (black) to 1 (white), which is how the networks' data sets were encoded, to the
+   * distributions of their raw latents: [N, 8, H / 8, W / 8], four means and four standard deviations. A latent of a network
+   * is `toFinalLatents(mean + std * noise)`.
+   * @throws NcvsdError BAD_CHECKPOINT for a file without the encoder, BAD_ARGUMENT, OUT_OF_MEMORY, NOT_FINITE
+   */
+  async encode(
+    images: Float32Array,
+    shape: readonly [number, number, number, number],
+  ): Promise<{ latents: Float32Array; shape: [number, number, number, number] }> {
+    const [n, channels, height, width] = shape;
+    const { imageChannels, latentChannels } = this.structure;
+    const fits = channels === imageChannels && height % this.factor === 0 && width % this.factor === 0;
+    const pixels = (height * width) / this.factor ** 2;
+    if (!fits || pixels % 4 !== 0 || images.length !== n * channels * height * width) {
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        `Images [${shape.join(", ")}] cannot be encoded: ${imageChannels} channels and sides that are multiples of ${2 * this.factor} are needed; ${images.length} values were given.`,
+      );
+    }
+    requireTensors(this.checkpoint, encoderTensors(this.structure));
+    const network = buildEncoder(this.structure, height, width);
+    await this.weights.load(network.graph);
+    const label = `VAE encoder of ${height}x${width}`;
+    const program = await Program.create(this.gpu, { label, graph: network.graph, constants: this.weights.buffers });
+    try {
+      const latents = new Float32Array(n * 2 * latentChannels * pixels);
+      for (let i = 0; i < n; i++) {
+        const one = channels * height * width;
+        upload(this.gpu, program, network.image, images.subarray(i * one, (i + 1) * one));
+        await program.run();
+        const moments = await program.readTensor(network.moments);
+        if (!moments.every((v) => Number.isFinite(v))) {
+          throw new NcvsdError("NOT_FINITE", "The VAE's latents are not finite: check the images and the VAE's file.");
+        }
+        const means = latentChannels * pixels;
+        // The reference clips logarithms of variances at -30 and 20.
+        const out = moments.map((v, j) => (j < means ? v : Math.exp(0.5 * Math.min(20, Math.max(-30, v)))));
+        latents.set(out, i * out.length);
+      }
+      return { latents, shape: [n, 2 * latentChannels, height / this.factor, width / this.factor] };
+    } finally {
+      program.destroy();
+    }
+  }
+
   async #notFinite(): Promise<NcvsdError> {
     const node = this.#whole && (await nonFiniteNode(this.#whole.program));
     return new NcvsdError(
@@ -139,15 +187,4 @@ export class Vae {
     this.weights.destroy();
     await this.checkpoint.close();
   }
-}
-
-/** Writes values to a tensor of the storage type. */
-export function upload(gpu: Gpu, program: Program, tensor: Tensor, values: Float32Array): void {
-  const stored = elementBytes(tensor.type, gpu.precision) === 2 ? narrowF16(values) : values;
-  // A write has to be whole words.
-  const bytes = new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength);
-  if (bytes.length % 4 === 0) return gpu.write(program.buffer(tensor), bytes);
-  const padded = new Uint8Array(Math.ceil(bytes.length / 4) * 4);
-  padded.set(bytes);
-  gpu.write(program.buffer(tensor), padded);
 }

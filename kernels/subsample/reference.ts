@@ -1,0 +1,14 @@
+import type { SubsampleParams } from "./kernel.js";
+
+export function reference(
+  { planes, height, width }: SubsampleParams,
+  { x }: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const values: number[] = [];
+  for (let plane = 0; plane < planes; plane++) {
+    for (let row = 1; row < height; row += 2) {
+      for (let column = 1; column < width; column += 2) values.push(x![(plane * height + row) * width + column]!);
+    }
+  }
+  return { y: Float64Array.from(values) };
+}

@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import type { Gpu } from "../src/gpu/device.js";
+import { Graph } from "../src/graph/graph.js";
+import { plainRecipe, WeightStore } from "../src/model/weights.js";
+
+const MIB = 2 ** 20;
+
+/** A device that counts: bytes written and not yet taken, at most; and what ended up in the buffers. */
+function countingGpu(precision: "f32" | "f16") {
+  const count = { pending: 0, most: 0, flushed: 0 };
+  const buffers = new Map<string, { size: number; bytes: Uint8Array }>();
+  const gpu = {
+    precision,
+    scoped: async (_what: string, action: () => unknown) => action(),
+    storage(name: string, size: number) {
+      const buffer = { size, bytes: new Uint8Array(size) };
+      buffers.set(name, buffer);
+      return buffer;
+    },
+    write(buffer: { bytes: Uint8Array }, data: Uint8Array, offset = 0) {
+      expect(data.byteLength % 4).toBe(0);
+      buffer.bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
+      count.pending += data.byteLength;
+      count.most = Math.max(count.most, count.pending);
+    },
+    flushDestroyed() {
+      count.flushed = count.pending;
+    },
+    async idle() {
+      count.pending -= count.flushed;
+      count.flushed = 0;
+    },
+  };
+  return { gpu: gpu as unknown as Gpu, count, buffers };
+}
+
+describe("loading weights", () => {
+  it("asks for one tensor at a time and never has more than 64 MiB of writes in flight", async () => {
+    const graph = new Graph();
+    const lengths = [30 * MIB, 5 * MIB + 3, 1, 9 * MIB];
+    lengths.forEach((length, i) => {
+      graph.constant(`t${i}`, [length], "f32", plainRecipe(`t${i}`));
+    });
+    const { gpu, count, buffers } = countingGpu("f32");
+    let reading = 0;
+    const source = {
+      async readF32(name: string) {
+        expect(++reading).toBe(1);
+        const length = lengths[Number(name.slice(1))]!;
+        await new Promise((resolve) => setImmediate(resolve));
+        reading--;
+        const values = new Float32Array(length);
+        values[0] = 1;
+        values[length - 1] = length;
+        return values;
+      },
+    };
+    const progress: number[] = [];
+    await new WeightStore(gpu, source).load(graph, (done) => progress.push(done));
+    expect(progress).toEqual([0, 1, 2, 3, 4]);
+    expect(count.most).toBeLessThanOrEqual(64 * MIB);
+    lengths.forEach((length, i) => {
+      const { bytes, size } = buffers.get(`t${i}`)!;
+      expect(size % 16).toBe(0);
+      const values = new Float32Array(bytes.buffer);
+      expect(values[length - 1]).toBe(Math.fround(length));
+      expect([...values.subarray(length)]).toEqual(new Array(size / 4 - length).fill(0));
+    });
+  });
+
+  it("f16 halves what is written; an odd number of halves is padded to whole words", async () => {
+    const graph = new Graph();
+    graph.constant("odd", [7], "act", plainRecipe("odd"));
+    const { gpu, buffers } = countingGpu("f16");
+    await new WeightStore(gpu, { readF32: async () => new Float32Array(7).fill(1) }).load(graph);
+    expect([...new Uint16Array(buffers.get("odd")!.bytes.buffer)]).toEqual([...new Array(7).fill(0x3c00), 0]);
+  });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { fitOf } from "../src/cli/fit.js";
+import { tensorBytes } from "../src/graph/graph.js";
+import { planMemory, verifyPlan } from "../src/graph/plan.js";
+import { parseConfig } from "../src/model/config.js";
+import { expectedTensors } from "../src/model/names.js";
+import { buildNetwork } from "../src/model/network.js";
+import { multiplyAdds, networkPreset, networkPresets, parameterCount } from "../src/model/presets.js";
+import { cli, cliOk } from "./support/cli.js";
+
+/** GMAC of one evaluation at 64x64, as published for the teacher, and with NCVSD's second encoder. */
+const GMAC = {
+  xs: [45, 57],
+  s: [101, 127],
+  m: [179, 226],
+  l: [279, 353],
+  xl: [402, 508],
+  xxl: [547, 691],
+} as const;
+/** Millions of parameters of EDM2 (table 2 of the paper). */
+const PARAMETERS = { xs: 125, s: 280, m: 498, l: 777, xl: 1119, xxl: 1523 } as const;
+
+describe("presets", () => {
+  for (const [size, [teacher, student]] of Object.entries(GMAC)) {
+    for (const data of ["img64", "img512"]) {
+      it(`${data}-${size} costs what is published`, () => {
+        const edm2 = networkPreset(`edm2-${data}-${size}`);
+        const ncvsd = networkPreset(`ncvsd-${data}-${size}`);
+        const gmac = ({ architecture, config }: typeof edm2) => Math.round(multiplyAdds(architecture, config) / 1e9);
+        expect(gmac(edm2)).toBe(teacher);
+        expect(gmac(ncvsd)).toBe(student);
+        const millions = Math.round(parameterCount(edm2.architecture, edm2.config) / 1e6);
+        expect(millions).toBe(PARAMETERS[size as keyof typeof PARAMETERS]);
+      });
+    }
+  }
+
+  it("the count of multiply-adds is that of the graph with direct convolutions", () => {
+    // Where a kernel counts its products (convolutions, linear layers), its FLOPs are twice them; Winograd's are fewer.
+    const { architecture, config } = networkPreset("edm2-img64-xs");
+    const small = { ...config, model_channels: 64, img_resolution: 8, attn_resolutions: [], label_dim: 3 };
+    const { graph } = buildNetwork(architecture, small, 1);
+    const exact = graph.nodes
+      .filter(({ kernel }) => ["linear", "conv"].includes(kernel.name))
+      .reduce((sum, { kernel, params }) => sum + kernel.cost(params as never, 4).flops / 2, 0);
+    expect(exact).toBeGreaterThan(0);
+    expect(multiplyAdds(architecture, small)).toBeGreaterThan(exact);
+  });
+
+  it("every preset is a config that the parser accepts", () => {
+    for (const { name, architecture, config } of networkPresets) {
+      const tensors = new Map(
+        [...expectedTensors(architecture, config)].map(([tensor, shape]) => [
+          tensor,
+          { name: tensor, dtype: "F16", shape, byteLength: 0, file: name },
+        ]),
+      );
+      const parsed = parseConfig({ name, tensors, metadata: { architecture, config: JSON.stringify(config) } });
+      expect(parsed.config).toEqual(config);
+    }
+  });
+
+  it("the plan of the largest holds in both precisions, and f16 halves it", () => {
+    for (const name of ["edm2-img512-xxl", "ncvsd-ffhq256-xs"]) {
+      const { architecture, config } = networkPreset(name);
+      const { graph } = buildNetwork(architecture, config, 1);
+      const [full, half] = (["f32", "f16"] as const).map((precision) => {
+        const plan = planMemory(graph, precision);
+        verifyPlan(graph, plan);
+        return plan;
+      });
+      expect(half!.constantBytes).toBeLessThan(0.53 * full!.constantBytes);
+      expect(half!.activationBytes).toBeLessThan(full!.activationBytes);
+    }
+  });
+
+  it("whether it fits is what the limits say", () => {
+    const { architecture, config } = networkPreset("edm2-img64-xs");
+    const { graph } = buildNetwork(architecture, config, 1);
+    const plan = planMemory(graph, "f32");
+    const largest = Math.max(...graph.tensors.map((tensor) => tensorBytes(tensor, "f32")));
+    const peak = plan.constantBytes + plan.activationBytes + plan.externalBytes;
+    const limits = { adapter: "one", precisions: ["f32"] as const, bufferBytes: 2 ** 32 };
+    const verdict = (one: number, memoryBytes: number | null) =>
+      fitOf(graph, plan, { ...limits, tensorBytes: one, memoryBytes });
+    expect(verdict(largest, peak)).toEqual({ fits: true, reasons: [] });
+    expect(verdict(largest, null).fits).toBe(true);
+    expect(verdict(largest - 1, peak).reasons).toEqual([expect.stringMatching(/over the .* of one binding/)]);
+    expect(verdict(largest, peak - 1).reasons).toEqual([expect.stringMatching(/of memory/)]);
+    const half = fitOf(graph, planMemory(graph, "f16"), { ...limits, tensorBytes: largest, memoryBytes: null });
+    expect(half.reasons).toEqual(["the adapter has no shader-f16"]);
+  });
+});
+
+describe("inspect --preset", () => {
+  const none = { VK_ICD_FILENAMES: "/nonexistent", VK_DRIVER_FILES: "/nonexistent" };
+
+  it("prints parameters, multiply-adds, both memory plans and the verdict, without a file", async () => {
+    const { stdout } = await cliOk(["inspect", "--preset", "edm2-img512-xxl"]);
+    expect(stdout).toMatch(/^preset +edm2-img512-xxl$/m);
+    expect(stdout).toMatch(/^parameters +1,523,165,925$/m);
+    expect(stdout).toMatch(/^ +multiply-adds +546\.9\d* G/m);
+    expect(stdout).toMatch(/^memory in f32$/m);
+    expect(stdout).toMatch(/^memory in f16$/m);
+    expect(stdout.match(/^ +largest tensor /gm)).toHaveLength(2);
+    expect(stdout.match(/^ +fits this adapter +(yes|no: .*)$/gm)).toHaveLength(2);
+  });
+
+  it("works without a GPU, in JSON too", async () => {
+    const env = { ...none, XDG_CACHE_HOME: "/nonexistent" };
+    const { stdout } = await cliOk(["inspect", "--preset", "ncvsd-img64-xs", "--json"], { env });
+    const facts = JSON.parse(stdout);
+    expect(facts).toMatchObject({ preset: "ncvsd-img64-xs", architecture: "ncvsd", precision: "f32" });
+    expect(Math.round(facts.multiplyAdds / 1e9)).toBe(57);
+    expect(facts.otherPrecision.weightBytes).toBeLessThan(facts.weightBytes);
+  });
+
+  it("an unknown name lists those that there are; a file beside it is refused", async () => {
+    const unknown = await cli(["inspect", "--preset", "edm2-img64-xxs"]);
+    expect(unknown).toMatchObject({ code: 2, stdout: "" });
+    for (const { name } of networkPresets) expect(unknown.stderr).toContain(name);
+    const both = await cli(["inspect", "model.safetensors", "--preset", "edm2-img64-xs"]);
+    expect(both).toMatchObject({ code: 2, stdout: "" });
+    expect(both.stderr).toMatch(/^ncvsd-gpu: --preset stands for a file/);
+  });
+});

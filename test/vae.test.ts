@@ -1,0 +1,210 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openCheckpoint, writeSafetensors } from "../src/checkpoint/index.js";
+import type { Gpu } from "../src/gpu/device.js";
+import { planMemory } from "../src/graph/plan.js";
+import { normalSource, relativeError } from "../src/graph/run-kernel.js";
+import { buildDecoder } from "../src/vae/decoder.js";
+import { pixelByte, toFinalLatents, toRawLatents } from "../src/vae/latents.js";
+import { vaeStructure } from "../src/vae/structure.js";
+import { Vae } from "../src/vae/vae.js";
+import { openTestGpu } from "./support/gpu.js";
+import { randomVae, SMALL_VAE } from "./support/random-vae.js";
+import { decode, encode } from "./support/reference-vae.js";
+
+const [H, W] = [6, 10];
+const random = normalSource(11);
+const latents = Float32Array.from({ length: 2 * 4 * H * W }, () => 0.5 * random());
+const shape = [2, 4, H, W] as const;
+
+/** The float64 decoder on the same latents, image by image. */
+function reference(weights: ReturnType<typeof randomVae>["weights"], layers: readonly string[]): number[] {
+  const raw = toRawLatents(latents, H * W);
+  return [0, 1].flatMap((n) => {
+    const data = Float64Array.from(raw.subarray(n * 4 * H * W, (n + 1) * 4 * H * W));
+    return [...decode(weights, layers, { data, c: 4, h: H, w: W }).data];
+  });
+}
+
+describe("decoding latents", () => {
+  let gpu: Gpu;
+  const { weights, file } = randomVae(SMALL_VAE);
+  const expected = reference(weights, ["to_q", "to_k", "to_v", "to_out.0"]);
+  beforeAll(async () => {
+    gpu = await openTestGpu();
+  });
+  afterAll(() => gpu.close());
+
+  it("is the float64 decoder's picture, two images at a time", async () => {
+    const vae = await Vae.open(gpu, file);
+    const { images, shape: size } = await vae.decode(latents, shape);
+    expect(size).toEqual([2, 3, 4 * H, 4 * W]);
+    expect(relativeError(images, expected)).toBeLessThan(2e-5);
+    // The second time nothing is built, and one image alone is the same to the bit.
+    const one = await vae.decode(latents.subarray(0, 4 * H * W), [1, 4, H, W]);
+    expect(one.images).toEqual(images.subarray(0, images.length / 2));
+    await vae.close();
+  });
+
+  for (const stripRows of [1, 3, 8, 100]) {
+    it(`in strips of ${stripRows} rows it is the same: no seams`, async () => {
+      const vae = await Vae.open(gpu, file);
+      const { images } = await vae.decode(latents.subarray(0, 4 * H * W), [1, 4, H, W], { stripRows });
+      expect(relativeError(images, expected.slice(0, images.length))).toBeLessThan(2e-5);
+      const worst = Math.max(...images.map((v, i) => Math.abs(v - expected[i]!)));
+      expect(worst).toBeLessThan(0.01 / 255);
+      await vae.close();
+    });
+  }
+
+  it("takes strips by itself where the whole does not fit; where not even they do, that is an error", async () => {
+    const { graph } = buildDecoder(SMALL_VAE, H, W);
+    const { constantBytes, activationBytes } = planMemory(graph, "f32");
+    const first = latents.subarray(0, 4 * H * W);
+    const little = await openTestGpu({ memoryLimit: 1.1 * (constantBytes + activationBytes) });
+    try {
+      const vae = await Vae.open(little, file);
+      expect(vae.fitsWhole(H, W)).toBe(false);
+      const { images } = await vae.decode(first, [1, 4, H, W]);
+      expect(relativeError(images, expected.slice(0, images.length))).toBeLessThan(2e-5);
+    } finally {
+      little.close();
+    }
+    const less = await openTestGpu({ memoryLimit: 0.5 * constantBytes });
+    try {
+      const vae = await Vae.open(less, file);
+      await expect(vae.decode(first, [1, 4, H, W])).rejects.toMatchObject({ code: "OUT_OF_MEMORY" });
+    } finally {
+      less.close();
+    }
+  });
+
+  it("f16 storage stays within a level of brightness", async () => {
+    const probe = await openTestGpu();
+    const able = probe.features.includes("shader-f16");
+    probe.close();
+    const half = await openTestGpu({ precision: able ? "f16" : "f32" });
+    try {
+      const vae = await Vae.open(half, file);
+      const { images } = await vae.decode(latents, shape);
+      expect(relativeError(images, expected)).toBeLessThan(able ? 5e-3 : 2e-5);
+      const strips = await vae.decode(latents, shape, { stripRows: 5 });
+      expect(relativeError(strips.images, expected)).toBeLessThan(able ? 5e-3 : 2e-5);
+    } finally {
+      half.close();
+    }
+  });
+
+  it("latents that are not finite, or of another shape, are errors", async () => {
+    const vae = await Vae.open(gpu, file);
+    const broken = latents.slice(0, 4 * H * W);
+    broken[5] = Number.NaN;
+    await expect(vae.decode(broken, [1, 4, H, W])).rejects.toMatchObject({ code: "NOT_FINITE" });
+    await expect(vae.decode(latents, [2, 3, H, W])).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    await expect(vae.decode(latents, [1, 4, H, W])).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    await vae.close();
+  });
+
+  it("the attention's old names are the same layers", async () => {
+    const rename = new Map(Object.entries({ to_q: "query", to_k: "key", to_v: "value", "to_out.0": "proj_attn" }));
+    const tensors = [...weights].map(([name, { shape: extents, values }]) => {
+      const own = [...rename.keys()].find((layer) => name.includes(`attentions.0.${layer}.`));
+      return {
+        name: own ? name.replace(own, rename.get(own)!) : name,
+        dtype: "F32",
+        shape: own && name.endsWith("weight") ? [...extents, 1, 1] : extents,
+        data: values as Float32Array,
+      };
+    });
+    const vae = await Vae.open(gpu, writeSafetensors(tensors));
+    const { images } = await vae.decode(latents, shape);
+    expect(relativeError(images, expected)).toBeLessThan(2e-5);
+    await vae.close();
+  });
+});
+
+describe("encoding pictures", () => {
+  let gpu: Gpu;
+  beforeAll(async () => {
+    gpu = await openTestGpu();
+  });
+  afterAll(() => gpu.close());
+
+  it("gives the float64 encoder's means and standard deviations", async () => {
+    const { weights, file } = randomVae(SMALL_VAE, 9, true);
+    const vae = await Vae.open(gpu, file);
+    const [h, w] = [16, 24];
+    const images = Float32Array.from({ length: 2 * 3 * h * w }, (_, i) => 0.5 + 0.5 * Math.sin(i * i));
+    const { latents: found, shape: size } = await vae.encode(images, [2, 3, h, w]);
+    expect(size).toEqual([2, 8, 4, 6]);
+    const expected = [0, 1].flatMap((n) => {
+      const data = Float64Array.from(images.subarray(n * 3 * h * w, (n + 1) * 3 * h * w));
+      const moments = encode(weights, ["to_q", "to_k", "to_v", "to_out.0"], { data, c: 3, h, w }).data;
+      return [...moments].map((v, i) => (i < 96 ? v : Math.exp(v / 2)));
+    });
+    expect(relativeError(found, expected)).toBeLessThan(2e-5);
+    await expect(vae.encode(images, [2, 3, w, h - 1])).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+    await vae.close();
+    const decoderOnly = await Vae.open(gpu, randomVae(SMALL_VAE).file);
+    await expect(decoderOnly.encode(images, [2, 3, h, w])).rejects.toThrow(/'encoder.conv_in.weight' .* is missing/);
+    await decoderOnly.close();
+  });
+});
+
+describe("the file", () => {
+  const { weights } = randomVae(SMALL_VAE);
+  const without = (change: (name: string) => boolean, more: object = {}) =>
+    openCheckpoint(
+      writeSafetensors(
+        [...weights]
+          .filter(([name]) => !change(name))
+          .map(([name, { shape: extents, values }]) => ({
+            name,
+            dtype: "F32",
+            shape: extents,
+            data: values as Float32Array,
+            ...(name === "decoder.conv_out.bias" ? more : {}),
+          })),
+      ),
+    );
+  it.each([
+    [/it is no AutoencoderKL/, (name: string) => name.startsWith("decoder.conv_out")],
+    [/tensor 'post_quant_conv.weight' \[4, 4, 1, 1\] is missing/, (name: string) => name === "post_quant_conv.weight"],
+    [/attention of its middle is missing/, (name: string) => name.includes("to_q")],
+    [/conv_shortcut.weight' .* is missing/, (name: string) => name.includes("conv_shortcut.weight")],
+  ] as const)("%s", async (message, change) => {
+    const checkpoint = await without(change);
+    expect(() => vaeStructure(checkpoint)).toThrow(message);
+    expect(() => vaeStructure(checkpoint)).toThrow(expect.objectContaining({ code: "BAD_CHECKPOINT" }));
+  });
+
+  it("tensors of the encoder may be there; a wrong shape is named", async () => {
+    const more = { shape: [1, 3], data: new Float32Array(3) };
+    const checkpoint = await without(() => false, more);
+    expect(() => vaeStructure(checkpoint)).toThrow(/'decoder.conv_out.bias' has shape \[1, 3\]/);
+  });
+});
+
+it("latents and bytes are scaled as the reference scales them", async () => {
+  const path = new URL("fixtures/primitives/encoders.safetensors", import.meta.url);
+  const file = await openCheckpoint(new Uint8Array(readFileSync(path)));
+  const pixels = 3 * 5;
+  const [latent, input, output, raw, noise, final] = (await Promise.all(
+    ["latent", "decoder_input", "decoder_output", "raw", "noise.0", "final"].map((name) => file.readF32(`vae.${name}`)),
+  )) as [Float32Array, Float32Array, Float32Array, Float32Array, Float32Array, Float32Array];
+  expect(relativeError(toRawLatents(latent, pixels), input)).toBeLessThan(1e-6);
+  // An entry of the data set holds mean and standard deviation, eight channels.
+  const drawn = noise.map((z, i) => {
+    const at = Math.floor(i / (4 * pixels)) * 8 * pixels + (i % (4 * pixels));
+    return raw[at]! + raw[at + 4 * pixels]! * z;
+  });
+  expect(relativeError(toFinalLatents(drawn, pixels), final)).toBeLessThan(1e-6);
+  expect([...output].map(pixelByte)).toEqual([...(await file.readBytes("vae.pixels_u8"))]);
+});
+
+it("a byte of the picture is truncated after clipping", () => {
+  expect([-1, 0, 0.5, 0.999, 1, 2].map(pixelByte)).toEqual([0, 0, 127, 254, 255, 255]);
+  const x = Float32Array.from({ length: 16 }, (_, i) => i / 4 - 2);
+  const back = toFinalLatents(toRawLatents(x, 4), 4);
+  expect(Math.max(...back.map((v, i) => Math.abs(v - x[i]!)))).toBeLessThan(1e-6);
+});
