@@ -60,20 +60,15 @@ describe("memory plan", () => {
     ["ncvsd-tiny", fixturePath("ncvsd-tiny.safetensors")],
     ["edm2-tiny", fixturePath("edm2-tiny.safetensors")],
   ];
-  // Most plans are within 1.15; a batch of 1, where Winograd's panels are padded, needs more.
   for (const [name, path] of networks) {
-    it(`${name}: close to the liveness bound, verified, at several batches`, async () => {
+    it(`${name}: within 1.15 of the liveness bound, verified, at several batches`, async () => {
       const checkpoint = await openCheckpoint(path);
       const { architecture, config } = parseConfig(checkpoint);
-      for (const [batch, allowed] of [
-        [1, 1.25],
-        [3, 1.15],
-        [16, 1.16],
-      ] as const) {
+      for (const batch of [1, 3, 16]) {
         const { graph } = buildNetwork(architecture, config, batch);
         const plan = planMemory(graph, "f32");
         verifyPlan(graph, plan);
-        expect(plan.activationBytes / plan.lowerBound).toBeLessThanOrEqual(allowed);
+        expect(plan.activationBytes / plan.lowerBound).toBeLessThanOrEqual(1.15);
         expect(plan.activationBytes).toBeGreaterThanOrEqual(plan.lowerBound);
       }
       await checkpoint.close();

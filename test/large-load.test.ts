@@ -1,7 +1,11 @@
 import { describe, expect, it } from "vitest";
+import { packGemmWeight } from "../kernels/gemm/kernel.js";
+import { POINTS, transformFilters } from "../kernels/lib/winograd.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { Graph } from "../src/graph/graph.js";
+import { normalSource } from "../src/graph/run-kernel.js";
 import { plainRecipe, WeightStore } from "../src/model/weights.js";
+import { packWinogradWeight } from "../src/model/winograd-weight.js";
 
 const MIB = 2 ** 20;
 
@@ -75,4 +79,18 @@ describe("loading weights", () => {
     await new WeightStore(gpu, { readF32: async () => new Float32Array(7).fill(1) }).load(graph);
     expect([...new Uint16Array(buffers.get("odd")!.bytes.buffer)]).toEqual([...new Array(7).fill(0x3c00), 0]);
   });
+});
+
+it("filters are transformed and packed eight rows at a time, to the same bits as all at once", () => {
+  const random = normalSource(1);
+  for (const [rows, depth] of [
+    [1, 1],
+    [8, 4],
+    [19, 7],
+    [32, 33],
+  ] as const) {
+    const w = Float32Array.from({ length: rows * depth * 9 }, random);
+    const whole = packGemmWeight(transformFilters(w, rows, depth), POINTS, rows, depth);
+    expect(packWinogradWeight(w, rows, depth)).toEqual(whole);
+  }
 });

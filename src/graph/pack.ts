@@ -14,7 +14,7 @@ export interface Placement {
 }
 
 /** Orders that are tried beside the fixed ones. */
-const TRIALS = 400;
+const TRIALS = 600;
 /** Trials without a better plan before the search goes back to the best one, or to one of the first orders. */
 const PATIENCE = 50;
 /** Within this factor of what no plan can beat, the search ends. */

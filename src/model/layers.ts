@@ -59,7 +59,8 @@ export function mpConv(build: Build, name: string, spec: MpConvSpec, x: Tensor):
     );
     const size = { batch, height, width, panel: panelFor(batch, height, width) };
     const { blocks, panels, panelColumns } = tiling(batch, height, width, size.panel);
-    const operand = (channels: number) => [panels, channels, POINTS, panelColumns];
+    // Flat: nothing but the next node reads it, and its padding may hold anything.
+    const operand = (channels: number) => [panels * channels * POINTS * panelColumns];
     const input = { ...size, channels: inChannels };
     const { v } = graph.run(`${name}.input`, winogradInput, input, { x }, { v: operand(inChannels) });
     const product = { groups: POINTS, images: panels, rows: outChannels, depth: inChannels, columns: panelColumns };

@@ -3,7 +3,7 @@ import { conv, packConvWeight, packedWeightLength } from "../../kernels/conv/ker
 import { gemm, gemmWeightLength, packGemmWeight } from "../../kernels/gemm/kernel.js";
 import { groupFold } from "../../kernels/group-fold/kernel.js";
 import { groupStats } from "../../kernels/group-stats/kernel.js";
-import { POINTS, tiling, transformFilters } from "../../kernels/lib/winograd.js";
+import { POINTS, tiling } from "../../kernels/lib/winograd.js";
 import { matmul } from "../../kernels/matmul/kernel.js";
 import { resample } from "../../kernels/resample/kernel.js";
 import { softmax } from "../../kernels/softmax/kernel.js";
@@ -13,6 +13,7 @@ import { winogradOutput } from "../../kernels/winograd-output/kernel.js";
 import type { Graph, Recipe, Tensor } from "../graph/graph.js";
 import { convAlgorithm } from "../model/conv-algorithm.js";
 import { plainRecipe } from "../model/weights.js";
+import { packWinogradWeight } from "../model/winograd-weight.js";
 
 /** Groups of every group normalisation, and what is added to the variance (diffusers: norm_num_groups, norm_eps). */
 export const GROUPS = 32;
@@ -84,7 +85,7 @@ export function convolution(
   }
   if (algorithm === "winograd") {
     const w = constant(gemmWeightLength(POINTS, outChannels, inChannels), (raw) =>
-      packGemmWeight(transformFilters(raw, outChannels, inChannels), POINTS, outChannels, inChannels),
+      packWinogradWeight(raw, outChannels, inChannels),
     );
     const size = { batch: 1, height, width };
     const { blocks, panels, panelColumns } = tiling(1, height, width);
