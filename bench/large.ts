@@ -5,6 +5,7 @@
  * Host memory is the process's resident set less what the engine holds on the device, since a software adapter's buffers lie
  * in the same process.
  */
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,6 +24,8 @@ const { values: flags } = parseArgs({
     precision: { type: "string", default: "f32" },
     evaluations: { type: "string", default: "3" },
     adapter: { type: "string" },
+    /** Only writes the checkpoint: the process that measures shall not have made the weights. */
+    write: { type: "string" },
   },
 });
 
@@ -109,11 +112,15 @@ async function evaluate(model: Model): Promise<number> {
 }
 
 const preset = networkPreset(flags.preset);
+if (flags.write !== undefined) {
+  writeRandomCheckpoint(flags.write, preset);
+  process.exit(0);
+}
 const folder = mkdtempSync(join(tmpdir(), "ncvsd-large-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 const path = join(folder, `${preset.name}.safetensors`);
-writeRandomCheckpoint(path, preset);
-globalThis.gc?.();
+const writer = [process.argv[1]!, "--preset", preset.name, "--write", path];
+if (spawnSync(process.execPath, writer, { stdio: "inherit" }).status !== 0) throw new Error(`${path} was not written`);
 
 silenceDriverWarnings();
 const precision = flags.precision === "f16" ? "f16" : "f32";

@@ -29,7 +29,7 @@ await build({
   plugins: [wgsl],
   build: { ssr: entry, outDir, emptyOutDir: false, target: "node20", minify: false },
 });
-const { status } = spawnSync(process.execPath, ["--expose-gc", join(outDir, `${name}.js`), ...args], {
+const { status } = spawnSync(process.execPath, [join(outDir, `${name}.js`), ...args], {
   stdio: "inherit",
 });
 process.exit(status ?? 1);

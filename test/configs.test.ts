@@ -63,11 +63,15 @@ function randomWeights(
   return tensors;
 }
 
+let worst = 0;
 let gpu: Gpu;
 beforeAll(async () => {
   gpu = await openTestGpu();
 });
-afterAll(() => gpu.close());
+afterAll(() => {
+  console.info(`worst error of F: ${worst.toExponential(1)}`);
+  gpu.close();
+});
 
 describe("the float64 reference of these tests", () => {
   for (const file of ["edm2-tiny.clip.case", "ncvsd-tiny.model.case"]) {
@@ -135,6 +139,7 @@ for (const architecture of ["edm2", "ncvsd"] as const) {
           captured.get("F_x")!.values,
           rows.flatMap((row) => [...row.f]),
         );
+        worst = Math.max(worst, f);
         expect(f, "F").toBeLessThanOrEqual(TOLERANCE);
         expect(
           relativeError(
