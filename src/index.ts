@@ -47,3 +47,4 @@ export {
   solveInverse,
 } from "./sample/pnp-gd.js";
 export { multiStepLevel, noiseLevels, type ScheduleOptions } from "./sample/schedule.js";
+export { type DecodeOptions, Vae } from "./vae/vae.js";

@@ -16,18 +16,20 @@ export interface ConvShape {
  */
 export type ConvAlgorithm = "winograd" | "gemm" | "direct";
 
-/** WebGPU's default limit of a storage binding, which the 36 matrices of a Winograd layer have to fit in f32. */
+/** WebGPU's default limit of a storage binding, which a Winograd layer's 36 matrices and one image's operands have to fit in f32. */
 const LARGEST_BINDING = 128 * 2 ** 20;
 
 /**
  * The cheapest algorithm by the multiplications that it makes, padding included. The matrix kernels read quads of
  * neighbours, so a 1x1 convolution needs a multiple of four pixels. Winograd fills blocks of 8x8 outputs with 144 products
  * each where the direct sum makes nine per pixel: from 16 pixels a block on it never makes more, and its products run as
- * matrix products; its weights take four times the space of the direct sum's. On measured layers (bench/NOTES.md) it wins at every channel count, one output channel included.
+ * matrix products. On measured layers (bench/NOTES.md) it wins at every channel count, one output channel included. Its
+ * weights take four times the space of the direct sum's and its operands 2.25 times that of an image, per image.
  */
 export function convAlgorithm({ inChannels, outChannels, height, width, kernel }: ConvShape): ConvAlgorithm {
   if (kernel === 1) return (height * width) % 4 === 0 ? "gemm" : "direct";
   if (4 * 36 * (inChannels + 1) * (outChannels + 7) > LARGEST_BINDING) return "direct";
+  if (4 * 2.25 * Math.max(inChannels, outChannels) * height * width > LARGEST_BINDING) return "direct";
   const blocks = Math.ceil(height / 8) * Math.ceil(width / 8);
   return height * width >= 16 * blocks ? "winograd" : "direct";
 }

@@ -1,13 +1,14 @@
 import { conv, packConvWeight, packedWeightLength } from "../../kernels/conv/kernel.js";
 import { gemm, gemmWeightLength, packGemmWeight } from "../../kernels/gemm/kernel.js";
 import type { ConvEpilogue } from "../../kernels/lib/conv-epilogue.js";
-import { POINTS, panelFor, tiling, transformFilters } from "../../kernels/lib/winograd.js";
+import { POINTS, panelFor, tiling } from "../../kernels/lib/winograd.js";
 import { linear } from "../../kernels/linear/kernel.js";
 import { winogradInput } from "../../kernels/winograd-input/kernel.js";
 import { winogradOutput } from "../../kernels/winograd-output/kernel.js";
 import type { Graph, Tensor } from "../graph/graph.js";
 import { convAlgorithm } from "./conv-algorithm.js";
 import { foldRecipe } from "./weights.js";
+import { packWinogradWeight } from "./winograd-weight.js";
 
 /** A graph under construction for one batch size. */
 export interface Build {
@@ -55,7 +56,7 @@ export function mpConv(build: Build, name: string, spec: MpConvSpec, x: Tensor):
   }
   if (algorithm === "winograd") {
     const w = constant(gemmWeightLength(POINTS, outChannels, inChannels), (folded) =>
-      packGemmWeight(transformFilters(folded, outChannels, inChannels), POINTS, outChannels, inChannels),
+      packWinogradWeight(folded, outChannels, inChannels),
     );
     const size = { batch, height, width, panel: panelFor(batch, height, width) };
     const { blocks, panels, panelColumns } = tiling(batch, height, width, size.panel);
