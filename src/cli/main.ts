@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { NcvsdError } from "../errors.js";
+import { registerBench } from "./bench.js";
 import { registerConvert } from "./convert.js";
 import { registerDemo } from "./demo.js";
 import { registerDoctor } from "./doctor.js";
@@ -35,6 +36,7 @@ export function createProgram(): Command {
     registerConvert,
     registerInspect,
     registerDoctor,
+    registerBench,
   ])
     register(program);
   for (const command of program.commands) {

@@ -1,0 +1,62 @@
+import { kernels } from "../../kernels/index.js";
+import type { AnyKernel } from "../gpu/contract.js";
+import type { Gpu } from "../gpu/device.js";
+import { prepareKernel, relativeError } from "../graph/run-kernel.js";
+import { median } from "./bench-network.js";
+import { nodeTimes, type Peak } from "./bench-peaks.js";
+
+export interface KernelTimes {
+  readonly kernel: string;
+  readonly variant: string;
+  readonly case: string;
+  /** Largest ||out - ref|| / ||ref|| of its buffers against float64. */
+  readonly error: number;
+  readonly ok: boolean;
+  /** Median; null where the result is wrong. */
+  readonly ms: number | null;
+  readonly flops: number;
+  readonly bytes: number;
+}
+
+/** Every kernel on its largest case: checked against its reference, then timed; the adapter's peaks in turns with them. */
+export async function measureKernels(
+  gpu: Gpu,
+  runs: number,
+  peaks: readonly Peak[],
+  list: readonly AnyKernel[] = kernels,
+) {
+  const rows: KernelTimes[] = [];
+  for (const kernel of list) {
+    rows.push(await measureKernel(gpu, kernel, runs));
+    for (const peak of peaks) await peak.measure();
+  }
+  return rows;
+}
+
+async function measureKernel(gpu: Gpu, kernel: AnyKernel, runs: number): Promise<KernelTimes> {
+  const cost = (params: object) => kernel.cost(params, gpu.precision === "f16" ? 2 : 4);
+  const work = (params: object) => cost(params).flops + cost(params).bytes;
+  const test = kernel.cases.reduce((a, b) => (work(b.params) > work(a.params) ? b : a));
+  const { program, inputs, outputs, poison } = await prepareKernel(gpu, kernel, test);
+  try {
+    await program.run();
+    const reference = kernel.reference(test.params, inputs);
+    let [error, ok] = [0, true];
+    for (const [name, out] of Object.entries(await outputs())) {
+      const found = relativeError(out, reference[name]!);
+      error = Math.max(error, found);
+      if (found > (out instanceof Uint32Array ? 0 : kernel.tolerance[gpu.precision])) ok = false;
+    }
+    const times: number[] = [];
+    for (let run = 0; ok && run < runs; run++) {
+      // Buffers that it updates start anew, or they would grow without bounds.
+      poison();
+      times.push((await nodeTimes(program))[0]!.ms);
+    }
+    const variant = kernel.variant(test.params, gpu.caps).key;
+    const ms = ok ? median(times) : null;
+    return { kernel: kernel.name, variant, case: test.name, error, ok, ms, ...cost(test.params) };
+  } finally {
+    program.destroy();
+  }
+}
