@@ -212,7 +212,7 @@ describe("PnP-GD with the exact denoiser of a Gaussian prior: a short run has th
     const measurement = await measurementOf(operator, s);
     const ula = { c1: 0.2, c2: 1, steps: 15 };
     const prior = gaussianDenoiser(gpu, PRIOR);
-    const { images } = await solveInverse(prior, { operator, measurement, beta, sigmas, ula, runs });
+    const { images } = await solveInverse(prior, { operator, measurement, beta, sigmas, ula, langevin: true, runs });
     expectScores(
       "super-resolution",
       images,

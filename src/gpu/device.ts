@@ -38,6 +38,9 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
     );
   }
   const precision = options.precision ?? "f32";
+  if (precision !== "f32" && precision !== "f16") {
+    throw new NcvsdError("BAD_ARGUMENT", `precision must be f32 or f16, got ${precision}.`);
+  }
   if (precision === "f16" && !adapter.features.has("shader-f16")) {
     throw new NcvsdError("BAD_ARGUMENT", `The adapter ${adapterName(adapter)} has no shader-f16: use precision f32.`);
   }
@@ -145,9 +148,12 @@ export class Gpu {
     this.#lost.catch(() => {});
     device.addEventListener("uncapturederror", (event) => {
       const error = (event as GPUUncapturedErrorEvent).error;
-      this.#failure ??= new NcvsdError("BAD_ARGUMENT", `The GPU refused an operation: ${error.message}`, {
-        cause: error,
-      });
+      const memory = error.constructor.name === "GPUOutOfMemoryError";
+      this.#failure ??= memory
+        ? new NcvsdError("OUT_OF_MEMORY", `The adapter ${this.info.name} ran out of memory: take a smaller batch.`, {
+            cause: error,
+          })
+        : new NcvsdError("BAD_ARGUMENT", `The GPU refused an operation: ${error.message}`, { cause: error });
     });
   }
 

@@ -4,7 +4,7 @@ import type { RunResources, Submitter } from "../sample/stage.js";
 import { bad, volume } from "./check.js";
 import { expectBuffer, expectResult, hasEnergy, nameOf, openEnergy, openSession } from "./energy.js";
 import type { Operator } from "./operator.js";
-import { Ula, type UlaOptions } from "./ula.js";
+import { Ula, type UlaOptions, ulaSettings } from "./ula.js";
 
 /** The likelihood step of PnP-GD for a fixed batch and measurement: from `centre` to `u`. */
 export interface Likelihood {
@@ -22,8 +22,10 @@ export interface LikelihoodOptions {
   /** batch * measurementShape values. */
   readonly y: Float32Array;
   readonly beta: number;
-  /** Given: Langevin dynamics even where the operator has a closed form. */
+  /** Settings of the Langevin dynamics. */
   readonly ula: UlaOptions | undefined;
+  /** Langevin dynamics even where the operator has a closed form. */
+  readonly langevin?: boolean;
 }
 
 /** Opens the operator's closed form if it has one, else Langevin dynamics. */
@@ -33,10 +35,12 @@ export async function openLikelihood(
   run: RunResources,
   noise: NoiseSource,
   submitter: Submitter,
-  { batch, y, beta, ula }: LikelihoodOptions,
+  { batch, y, beta, ula, langevin: preferred = false }: LikelihoodOptions,
 ): Promise<Likelihood> {
   const elements = volume(operator.shape);
-  const closedForm = operator.sampleProximal !== undefined && (ula === undefined || !hasEnergy(operator));
+  const closedForm = operator.sampleProximal !== undefined && !(preferred && hasEnergy(operator));
+  // Also where they are not used: a mistake in them is told.
+  ulaSettings(ula ?? {});
   if (!closedForm) {
     if (!hasEnergy(operator))
       bad(

@@ -339,8 +339,10 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   #tooLarge(batch: number, cause?: NcvsdError): NcvsdError {
     const largest = this.largestBatch(batch - 1);
-    const advice =
-      largest > 0 ? `the largest batch that fits is ${largest}` : "not even a batch of 1 fits this adapter";
+    // An adapter that does not say how much memory it has can only be tried.
+    const unknown = cause !== undefined && this.gpu.memoryLimit === undefined && batch > 1;
+    const fits = largest > 0 ? `the largest batch that fits is ${largest}` : "not even a batch of 1 fits this adapter";
+    const advice = unknown ? `try a batch of ${batch >> 1}` : fits;
     const planned = this.#tryPlan(batch)?.plan;
     const needs = planned ? ` (${mib(planned.activationBytes + planned.externalBytes)} beside the weights)` : "";
     const message = `A batch of ${batch}${needs} is more than ${this.gpu.info.name} can hold in its memory or in one buffer: ${advice}.`;

@@ -40,11 +40,10 @@ export interface SolveInverseOptions {
   readonly ts?: readonly number[] | null;
   /** Share of fresh noise in the multi-step prior, 0 to 1; default 1. */
   readonly zeta?: number;
-  /**
-   * Langevin dynamics in the likelihood step; operators without a closed form use it anyway, with the paper's settings.
-   * Given for one with a closed form, it is used in place of that.
-   */
+  /** Langevin dynamics in the likelihood step of operators without a closed form; default: the paper's settings. */
   readonly ula?: UlaOptions | null;
+  /** Langevin dynamics even where the operator has a closed form; default false. */
+  readonly langevin?: boolean;
   /** Independent samples per measurement, default 1. Sample r of measurement n is image n * runs + r. */
   readonly runs?: number;
   /** One per sample (N * runs), integers 0 to 2^32-1; default 0, 1, 2, … */
@@ -107,6 +106,7 @@ export async function solveInverse(
       y,
       beta,
       ula: options.ula ?? undefined,
+      langevin: options.langevin ?? false,
     });
     const x0 = run.buffer("x0", total);
     const decay = run.buffer("decay", 1);
@@ -199,6 +199,8 @@ function checkOptions(model: GenerativeDenoiser, options: SolveInverseOptions): 
   } = options;
   if (operator === undefined || typeof operator.forward !== "function")
     bad("operator is missing: give one of `operators`, or your own.");
+  if (!Array.isArray(operator.shape) || !Array.isArray(operator.measurementShape))
+    bad("operator needs shape and measurementShape, each a list such as [3, 64, 64].");
   if (operator.shape.join() !== model.shape.join()) {
     bad(
       `The operator is for images of ${operator.shape.join(" x ")}, the network makes ${model.shape.join(" x ")}: they must agree.`,
@@ -216,7 +218,7 @@ function checkOptions(model: GenerativeDenoiser, options: SolveInverseOptions): 
 /** Labels given per measurement hold for each of its runs. */
 function labelsOf({ labels, runs = 1 }: SolveInverseOptions, batch: number): Labels | undefined {
   if (labels === undefined || labels instanceof Float32Array || labels.length !== batch / runs) return labels;
-  return labels.flatMap((label) => Array<number>(runs).fill(label));
+  return Array.from(labels).flatMap((label) => Array<number>(runs).fill(label));
 }
 
 /** Each item of `one` values `times` times in a row. */
