@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeSafetensors } from "../src/checkpoint/index.js";
@@ -390,19 +391,21 @@ describe("no adapter", () => {
     NCVSD_TEST_ADAPTER: "",
   };
 
-  it.each([["sample", "--seeds", "0"], ["doctor"], ["doctor", "--json"], ["demo", "--outdir", "/nonexistent"]])(
-    "%s %s: exit 1, and what to do",
-    async (...args) => {
-      const said = await refused(
-        1,
-        args.filter((arg) => arg !== undefined),
-        none,
-      );
-      expect(said).toMatch(
-        /^No GPU adapter was found: run `npx ncvsd-gpu doctor --setup` to set up a software one, or install a Vulkan driver/,
-      );
-    },
-  );
+  it.each([
+    ["sample", "--seeds", "0"],
+    ["doctor"],
+    ["doctor", "--json"],
+    ["demo", "--outdir", join(tmpdir(), "ncvsd-never")],
+  ])("%s %s: exit 1, and what to do", async (...args) => {
+    const said = await refused(
+      1,
+      args.filter((arg) => arg !== undefined),
+      none,
+    );
+    expect(said).toMatch(
+      /^No GPU adapter was found: run `npx ncvsd-gpu doctor --setup` to set up a software one, or install a Vulkan driver/,
+    );
+  });
 
   it("of that name: exit 1, and which there are", async () => {
     for (const command of ["sample", "doctor"])
