@@ -52,9 +52,6 @@ function coefficients(left: number | null): number[] {
 /** Blocks of a panel, unless the image has few: its 32 columns are what one subgroup of eight lanes holds as vec4. */
 const LARGEST_PANEL = 8;
 
-/** Columns of a panel of that size: four tiles a block. */
-export const PANEL_COLUMNS = 4 * LARGEST_PANEL;
-
 /**
  * The operands of the 36 products: [panel][channel][point][column of the panel], so that the transforms write and read
  * one contiguous run per channel. Tiles come in blocks of 2x2, one vec4 each, and blocks in panels of eight (of four, two or

@@ -1,11 +1,10 @@
 import { NcvsdError } from "../errors.js";
+import { MULTI_STEP_LEVELS } from "../sample/schedule.js";
 
 /** The largest seed: the generator's key has 32 bits. */
 export const MAX_SEED = 2 ** 32 - 1;
 /** Seeds that one run may name. */
 export const MAX_SEEDS = 1_000_000;
-/** Levels of the noise schedule that time steps index. */
-export const SCHEDULE_LEVELS = 40;
 
 const bad = (message: string) => new NcvsdError("BAD_ARGUMENT", message);
 
@@ -119,7 +118,7 @@ export function formatSeeds(seeds: Iterable<number>): string {
  * it, is dropped.
  */
 export function parseTs(text: string, option = "--ts"): number[] {
-  const last = SCHEDULE_LEVELS - 1;
+  const last = MULTI_STEP_LEVELS - 1;
   const rule = `must be whole numbers from 0 to ${last - 1}, strictly increasing, such as 10,22 (a trailing ${last} may follow)`;
   const ts = text.split(",").map((part) => {
     if (!/^\s*\d+\s*$/.test(part))
