@@ -82,6 +82,20 @@ describe("errors of the GPU", () => {
     gpu.close();
   });
 
+  it("memory that runs out outside of any scope: OUT_OF_MEMORY all the same", async () => {
+    const gpu = await openTestGpu();
+    class GPUOutOfMemoryError {
+      readonly message = "no memory";
+    }
+    gpu.device.dispatchEvent(Object.assign(new Event("uncapturederror"), { error: new GPUOutOfMemoryError() }));
+    expect(() => gpu.check()).toThrow(expect.objectContaining({ code: "OUT_OF_MEMORY" }));
+    gpu.close();
+  });
+
+  it("a precision that there is not: BAD_ARGUMENT", async () => {
+    await expect(openTestGpu({ precision: "bf16" as "f16" })).rejects.toMatchObject({ code: "BAD_ARGUMENT" });
+  });
+
   it("a closed device: DEVICE_LOST, not a crash", async () => {
     const gpu = await openTestGpu();
     const model = await loadModel(gpu, fixturePath("edm2-tiny-uncond.safetensors"));

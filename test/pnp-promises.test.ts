@@ -322,4 +322,35 @@ describe("bad arguments are refused in one sentence", () => {
     const run = solveInverse(model, { operator, measurement: new Float32Array(64), beta: 0.01 });
     await expect(run).rejects.toThrow(/images of 1 x 8 x 8, the network makes 3 x 16 x 16/);
   });
+
+  it("an operator without its shapes", async () => {
+    const { measurementShape, forward } = half();
+    const operator = { measurementShape, forward } as unknown as Operator;
+    const run = solveInverse(model, { operator, measurement: new Float32Array(192), beta: 0.01, ...short });
+    await expect(run).rejects.toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringMatching(/shape/) });
+  });
+});
+
+describe("the likelihood step", () => {
+  it("is the closed form where there is one, whatever `ula` says, unless `langevin` asks for the other", async () => {
+    const operator = blur();
+    const measurement = await operator.forward(noise(1, ONE));
+    const solve = async (options: object) =>
+      Buffer.from(
+        (await solveInverse(model, { operator, measurement, beta: 0.01, ...short, ...options })).images.buffer,
+      );
+    const ula = { c1: 0.01, steps: 2 };
+    const closed = await solve({});
+    expect((await solve({ ula })).equals(closed)).toBe(true);
+    expect((await solve({ ula, langevin: true })).equals(closed)).toBe(false);
+  });
+
+  it("takes labels of any integer array, one per measurement", async () => {
+    const operator = blur();
+    const measurement = await operator.forward(noise(2, ONE));
+    const solve = async (labels: ArrayLike<number>) =>
+      (await solveInverse(model, { operator, measurement, beta: 0.01, ...short, runs: 2, labels: labels as number[] }))
+        .images;
+    expect(await solve(Int32Array.of(1, 2))).toEqual(await solve([1, 2]));
+  });
 });
