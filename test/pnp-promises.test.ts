@@ -347,7 +347,7 @@ describe("the likelihood step", () => {
 
   it("takes labels of any integer array, one per measurement", async () => {
     const operator = blur();
-    const measurement = await operator.forward(noise(2, ONE));
+    const measurement = await operator.forward(noise(2, 2 * ONE));
     const solve = async (labels: ArrayLike<number>) =>
       (await solveInverse(model, { operator, measurement, beta: 0.01, ...short, runs: 2, labels: labels as number[] }))
         .images;
