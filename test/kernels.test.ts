@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { kernels } from "../kernels/index.js";
-import type { Caps, Precision } from "../src/gpu/contract.js";
+import { actType, type Caps, type Precision } from "../src/gpu/contract.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { composeSource, packUniforms, reflectSource } from "../src/gpu/reflect.js";
 import { prepareKernel, relativeError } from "../src/graph/run-kernel.js";
@@ -37,7 +37,7 @@ describe("contracts (no GPU)", () => {
             expect(size).toBeGreaterThan(0);
             expect(size).toBeLessThanOrEqual(caps.maxWorkgroupsPerDimension);
           }
-          const cost = kernel.cost(test.params, 4);
+          const cost = kernel.cost(test.params, 4, 4);
           expect(cost.flops).toBeGreaterThanOrEqual(0);
           expect(cost.bytes).toBeGreaterThan(0);
         }
@@ -46,19 +46,24 @@ describe("contracts (no GPU)", () => {
   }
 });
 
-for (const precision of ["f32", "f16"] as const satisfies readonly Precision[]) {
+/** Only kernels with weights differ between f32 and f16-weights. */
+const weighted = kernels.filter((kernel) =>
+  kernel.buffers(kernel.cases[0]!.params).some((buffer) => buffer.type === "weight"),
+);
+
+for (const precision of ["f32", "f16", "f16-weights"] as const satisfies readonly Precision[]) {
   describe(`against float64, ${precision} storage`, () => {
     let gpu: Gpu;
     beforeAll(async () => {
       const probe = await openTestGpu();
-      const able = precision === "f32" || probe.features.includes("shader-f16");
+      const able = precision !== "f16" || probe.features.includes("shader-f16");
       probe.close();
       // SwiftShader has no f16: there the f16 cases run in f32, so that they test something everywhere.
       gpu = await openTestGpu({ precision: able ? precision : "f32" });
     });
     afterAll(() => gpu.close());
 
-    for (const kernel of kernels) {
+    for (const kernel of precision === "f16-weights" ? weighted : kernels) {
       for (const test of kernel.cases) {
         it(`${kernel.name}: ${test.name}`, async () => {
           const run = await prepareKernel(gpu, kernel, test);
@@ -69,7 +74,7 @@ for (const precision of ["f32", "f16"] as const satisfies readonly Precision[]) 
             const ref = reference[name];
             expect(ref, `the reference gives no ${name}`).toBeDefined();
             if (out instanceof Uint32Array) expect([...out]).toEqual([...ref!]);
-            else expect(relativeError(out, ref!), name).toBeLessThanOrEqual(kernel.tolerance[gpu.precision]);
+            else expect(relativeError(out, ref!), name).toBeLessThanOrEqual(kernel.tolerance[actType(gpu.precision)]);
           }
           run.poison();
           await run.program.run();

@@ -42,7 +42,7 @@ describe("presets", () => {
     const { graph } = buildNetwork(architecture, small, 1);
     const exact = graph.nodes
       .filter(({ kernel }) => ["linear", "conv"].includes(kernel.name))
-      .reduce((sum, { kernel, params }) => sum + kernel.cost(params as never, 4).flops / 2, 0);
+      .reduce((sum, { kernel, params }) => sum + kernel.cost(params as never, 4, 4).flops / 2, 0);
     expect(exact).toBeGreaterThan(0);
     expect(multiplyAdds(architecture, small)).toBeGreaterThan(exact);
   });

@@ -51,7 +51,7 @@ export const conv: Kernel<ConvParams> = {
     const pixels = p.batch * p.height * p.width;
     return [
       { name: "x", access: "read", type: "act", length: pixels * p.inChannels },
-      { name: "w", access: "read", type: "act", length: packedWeightLength(p.outChannels, p.inChannels, p.kernel) },
+      { name: "w", access: "read", type: "weight", length: packedWeightLength(p.outChannels, p.inChannels, p.kernel) },
       {
         name: "c",
         access: "read",
@@ -84,13 +84,13 @@ export const conv: Kernel<ConvParams> = {
     const [height, width] = p.kernel === 1 ? [1, p.height * p.width] : [p.height, p.width];
     return grid1d(Math.ceil(width / 4) * height * Math.ceil(p.outChannels / 8) * p.batch, 64, caps);
   },
-  cost(p, bytesPerAct) {
+  cost(p, bytesPerAct, bytesPerWeight) {
     const pixels = p.batch * p.height * p.width;
     const fanIn = p.inChannels * p.kernel * p.kernel;
     const residual = p.epilogue.kind === "sum_clip" ? p.outChannels : 0;
     return {
       flops: 2 * pixels * p.outChannels * fanIn,
-      bytes: bytesPerAct * (pixels * (p.inChannels + p.outChannels + residual) + p.outChannels * fanIn),
+      bytes: bytesPerAct * pixels * (p.inChannels + p.outChannels + residual) + bytesPerWeight * p.outChannels * fanIn,
     };
   },
   reference: convReference,

@@ -20,7 +20,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<S>;
-@group(0) @binding(2) var<storage, read> w: array<vec4<S>>;
+@group(0) @binding(2) var<storage, read> w: array<W4>;
 @group(0) @binding(3) var<storage, read> c: array<f32>;
 @group(0) @binding(4) var<storage, read> r: array<S>;
 @group(0) @binding(5) var<storage, read_write> y: array<S>;
@@ -60,8 +60,8 @@ fn main(
       let r0 = row + i32(ky) - i32(KERNEL / 2u);
       if (KERNEL == 1u) {
         let v = vec4f(at(base, r0, col), at(base, r0, col + 1), at(base, r0, col + 2), at(base, r0, col + 3));
-        let w0 = vec4f(w[wi]);
-        let w1 = vec4f(w[wi + 1u]);
+        let w0 = weight4(w[wi]);
+        let w1 = weight4(w[wi + 1u]);
         wi += 2u;
         acc[0] += w0.x * v;
         acc[1] += w0.y * v;
@@ -76,8 +76,8 @@ fn main(
         let b = vec2f(at(base, r0, col + 3), at(base, r0, col + 4));
         for (var kx = 0u; kx < 3u; kx++) {
           let v = select(select(vec4f(a.zw, b.xy), vec4f(a.yzw, b.x), kx == 1u), a, kx == 0u);
-          let w0 = vec4f(w[wi]);
-          let w1 = vec4f(w[wi + 1u]);
+          let w0 = weight4(w[wi]);
+          let w1 = weight4(w[wi + 1u]);
           wi += 2u;
           acc[0] += w0.x * v;
           acc[1] += w0.y * v;

@@ -117,7 +117,7 @@ export const gemm: Kernel<GemmParams> = {
     const { epilogue } = p;
     return [
       { name: "x", access: "read", type: p.type, length: products * p.depth },
-      { name: "w", access: "read", type: "act", length: gemmWeightLength(p.groups, p.rows, p.depth) },
+      { name: "w", access: "read", type: "weight", length: gemmWeightLength(p.groups, p.rows, p.depth) },
       {
         name: "c",
         access: "read",
@@ -166,12 +166,12 @@ export const gemm: Kernel<GemmParams> = {
     if (loop.kind === "narrow") return grid1d(p.groups * Math.ceil(p.rows / loop.rows) * quads, 1, caps);
     return grid1d(p.groups * Math.ceil(p.rows / loop.rows) * Math.ceil(quads / (loop.lanes * loop.wide)), 1, caps);
   },
-  cost(p, bytesPerAct) {
+  cost(p, bytesPerAct, bytesPerWeight) {
     const products = p.groups * liveQuads(p) * 4;
     const operands = p.depth + p.rows * (p.epilogue.kind === "sum_clip" ? 2 : 1);
     return {
       flops: 2 * products * p.rows * p.depth,
-      bytes: (p.type === "f32" ? 4 : bytesPerAct) * products * operands + bytesPerAct * p.groups * p.rows * p.depth,
+      bytes: (p.type === "f32" ? 4 : bytesPerAct) * products * operands + bytesPerWeight * p.groups * p.rows * p.depth,
     };
   },
   reference: gemmReference,

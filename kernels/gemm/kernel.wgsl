@@ -25,7 +25,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
-@group(0) @binding(2) var<storage, read> w: array<vec4<S>>;
+@group(0) @binding(2) var<storage, read> w: array<W4>;
 @group(0) @binding(3) var<storage, read> c: array<f32>;
 @group(0) @binding(4) var<storage, read> r: array<vec4<X>>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4<X>>;

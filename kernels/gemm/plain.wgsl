@@ -22,8 +22,8 @@ fn main(
   var acc: array<vec4f, 8>;
   for (var k = 0u; k < p.depth; k++) {
     let v = vec4f(x[xi]);
-    let a = vec4f(w[wi]);
-    let b = vec4f(w[wi + 1u]);
+    let a = weight4(w[wi]);
+    let b = weight4(w[wi + 1u]);
     acc[0] += a.x * v;
     acc[1] += a.y * v;
     acc[2] += a.z * v;

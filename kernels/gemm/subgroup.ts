@@ -47,8 +47,8 @@ ${sides
   var wi = (group * rowGroups + rowQuad / 2u) * p.packedDepth * 2u + rowQuad % 2u;
 ${each(rows, (row) => sides.map((s) => `  var a${row}_${s} = vec4f();`).join(""))}
   for (var k = 0u; k < p.packedDepth; k += 2u) {
-    let w0 = vec4f(w[wi]);
-    let w1 = vec4f(w[wi + 2u]);
+    let w0 = weight4(w[wi]);
+    let w1 = weight4(w[wi + 2u]);
     // The last k of an odd depth repeats the one before; its weights are zero.
     let next = select(0u, step, k + 1u < p.depth);
 ${sides.map((s) => `    let x0_${s} = vec4f(x[xi${s}]);\n    let x1_${s} = vec4f(x[xi${s} + next]);`).join("\n")}
@@ -114,7 +114,7 @@ ${columns.map((c) => `  var a${c} = vec4f();`).join("\n")}
     // Past the last k the columns count as zero, and the weights repeat.
     let mine = k + lane;
     let v = select(vec4f(), vec4f(x[xi + min(mine, p.depth - 1u) * step]), mine < p.depth);
-${steps.map((i) => `    let w${i} = vec4f(w[wi + 2u * min(k + ${i}u, p.depth - 1u)]);`).join("\n")}
+${steps.map((i) => `    let w${i} = weight4(w[wi + 2u * min(k + ${i}u, p.depth - 1u)]);`).join("\n")}
 ${steps.map((i) => columns.map((c) => `    a${c} = a${c} + w${i} * subgroupBroadcast(v.${c}, ${i}u);`).join("\n")).join("\n")}
   }
   for (var i = 0u; i < 4u; i++) {

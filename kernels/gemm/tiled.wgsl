@@ -48,7 +48,7 @@ fn main(
           xv = vec4f(x[xBase + (k0 + i) * step]);
         }
         if (wInside) {
-          wv = vec4f(w[wBase + (k0 + i) * 2u]);
+          wv = weight4(w[wBase + (k0 + i) * 2u]);
         }
       }
       xTile[i * 16u + lane] = xv;

@@ -1,5 +1,5 @@
 import { kernels } from "../../kernels/index.js";
-import type { AnyKernel } from "../gpu/contract.js";
+import { type AnyKernel, actType, costOf } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
 import { prepareKernel, relativeError } from "../graph/run-kernel.js";
 import { median } from "./bench-network.js";
@@ -34,7 +34,7 @@ export async function measureKernels(
 }
 
 async function measureKernel(gpu: Gpu, kernel: AnyKernel, runs: number): Promise<KernelTimes> {
-  const cost = (params: object) => kernel.cost(params, gpu.precision === "f16" ? 2 : 4);
+  const cost = (params: object) => costOf(kernel, params, gpu.precision);
   const work = (params: object) => cost(params).flops + cost(params).bytes;
   const test = kernel.cases.reduce((a, b) => (work(b.params) > work(a.params) ? b : a));
   const { program, inputs, outputs, poison } = await prepareKernel(gpu, kernel, test);
@@ -45,7 +45,7 @@ async function measureKernel(gpu: Gpu, kernel: AnyKernel, runs: number): Promise
     for (const [name, out] of Object.entries(await outputs())) {
       const found = relativeError(out, reference[name]!);
       error = Math.max(error, found);
-      if (found > (out instanceof Uint32Array ? 0 : kernel.tolerance[gpu.precision])) ok = false;
+      if (found > (out instanceof Uint32Array ? 0 : kernel.tolerance[actType(gpu.precision)])) ok = false;
     }
     const times: number[] = [];
     for (let run = 0; ok && run < runs; run++) {

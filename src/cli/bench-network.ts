@@ -1,7 +1,7 @@
 import { openCheckpoint } from "../checkpoint/index.js";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import { type NodeTime, Program } from "../graph/program.js";
+import { Program } from "../graph/program.js";
 import { normalSource } from "../graph/run-kernel.js";
 import { nonFiniteNode } from "../graph/trace.js";
 import { parseConfig } from "../model/config.js";
@@ -10,7 +10,7 @@ import { validateTensors } from "../model/names.js";
 import { buildNetwork, type NetworkGraph } from "../model/network.js";
 import { multiplyAdds } from "../model/presets.js";
 import { WeightStore } from "../model/weights.js";
-import { hasTimestamps, nodeTimes, type Peak } from "./bench-peaks.js";
+import { hasTimestamps, type Peak, type Timeline, timeline } from "./bench-peaks.js";
 import type { Stopwatch } from "./engine.js";
 
 /** Times in milliseconds over all runs. */
@@ -84,7 +84,7 @@ export async function startNetwork(gpu: Gpu, path: string, network: NetworkGraph
 }
 
 /** Submits evaluations, with timestamps around all of one where the adapter has them (else `gpu` is NaN). Milliseconds. */
-function replayOf(program: Program) {
+export function replayOf(program: Program) {
   const { gpu } = program;
   const count = 2;
   const querySet = hasTimestamps(gpu) ? gpu.device.createQuerySet({ type: "timestamp", count }) : undefined;
@@ -120,19 +120,20 @@ export async function measureNetwork(
   const replay = replayOf(program);
   await replay();
   const times: Awaited<ReturnType<typeof replay>>[] = [];
-  const profiles: NodeTime[][] = [];
+  const profiles: Timeline[] = [];
   let allocations = 0;
   for (let run = 0; run < runs; run++) {
     const before = gpu.allocations;
     times.push(await replay());
     allocations += gpu.allocations - before;
-    profiles.push(await nodeTimes(program));
+    profiles.push(await timeline(program));
     for (const peak of peaks) await peak.measure();
   }
   const spread = (values: number[]): Spread => ({ median: median(values), min: Math.min(...values) });
   const wallMs = spread(times.map((t) => t.wall));
   const stamped = hasTimestamps(gpu);
-  const kernelSumMs = stamped ? median(profiles.map((nodes) => nodes.reduce((sum, { ms }) => sum + ms, 0))) : null;
+  const sumOf = ({ nodes }: Timeline) => nodes.reduce((sum, { ms }) => sum + ms, 0);
+  const kernelSumMs = stamped ? median(profiles.map(sumOf)) : null;
   return {
     net,
     batch,
@@ -151,6 +152,8 @@ export async function measureNetwork(
     /** GPU buffers created by the evaluations after the first. */
     allocations,
     /** Medians, in the order of execution. */
-    nodes: profiles[0]!.map((node, i) => ({ ...node, ms: median(profiles.map((nodes) => nodes[i]!.ms)) })),
+    nodes: profiles[0]!.nodes.map((node, i) => ({ ...node, ms: median(profiles.map(({ nodes }) => nodes[i]!.ms)) })),
+    /** The run whose nodes took the least. */
+    timeline: profiles.reduce((a, b) => (sumOf(b) < sumOf(a) ? b : a)),
   };
 }

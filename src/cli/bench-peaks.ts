@@ -1,28 +1,54 @@
-import type { Kernel } from "../gpu/contract.js";
+import { costOf, type Kernel } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
 import type { NodeTime, Program } from "../graph/program.js";
 import { type KernelRun, prepareKernel } from "../graph/run-kernel.js";
 
 export const hasTimestamps = (gpu: Gpu) => gpu.device.features.has("timestamp-query");
 
-/** Time of every node: by timestamps, or without them by the clock, one node at a time and the wait for the GPU included. */
-export async function nodeTimes(program: Program): Promise<NodeTime[]> {
+/** What the host did during one evaluation, in milliseconds after it began to record. */
+export interface HostPart {
+  readonly part: string;
+  readonly startMs: number;
+  readonly ms: number;
+}
+
+/** One evaluation with every node in a pass of its own. */
+export interface Timeline {
+  readonly nodes: readonly NodeTime[];
+  /** Empty without timestamp queries: then nothing but the nodes' own clock is known. */
+  readonly host: readonly HostPart[];
+}
+
+/** Begin and time of every node: by timestamps, or without them by the clock, one node at a time, waiting included. */
+export async function timeline(program: Program): Promise<Timeline> {
   const { gpu } = program;
-  if (hasTimestamps(gpu)) return program.profile();
-  const times: NodeTime[] = [];
+  const host: HostPart[] = [];
+  if (hasTimestamps(gpu)) {
+    let first: number | undefined;
+    const nodes = await program.profile((part, begin, end) => {
+      first ??= begin;
+      host.push({ part, startMs: begin - first, ms: end - begin });
+    });
+    return { nodes, host };
+  }
+  const nodes: NodeTime[] = [];
   await gpu.idle();
-  let start = performance.now();
+  const first = performance.now();
+  let start = first;
   await program.trace(async ({ name, kernel, params }) => {
     await gpu.idle();
     const ms = performance.now() - start;
     const variant = kernel.variant(params as never, gpu.caps).key;
-    const cost = kernel.cost(params as never, gpu.precision === "f16" ? 2 : 4);
-    times.push({ node: name, kernel: kernel.name, variant, ms, ...cost });
+    const cost = costOf(kernel, params as never, gpu.precision);
+    nodes.push({ node: name, kernel: kernel.name, variant, startMs: start - first, ms, ...cost });
     start = performance.now();
     return true;
   });
-  return times;
+  return { nodes, host };
 }
+
+/** The nodes of a timeline. */
+export const nodeTimes = async (program: Program) => (await timeline(program)).nodes;
 
 /** What an adapter can do at best, measured again whenever a benchmark has a turn. */
 export interface Peak {

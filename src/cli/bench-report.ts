@@ -1,6 +1,7 @@
 import type { NodeTime } from "../graph/program.js";
 import type { KernelTimes } from "./bench-kernels.js";
 import type { NetworkTimes, Spread } from "./bench-network.js";
+import type { Timeline } from "./bench-peaks.js";
 
 /** What the adapter reached in this run, with simple kernels. */
 export interface Peaks {
@@ -145,20 +146,38 @@ export function kernelLines(rows: readonly KernelTimes[]): string[] {
   ];
 }
 
-/** An evaluation for Chrome's trace viewer: the nodes' median times end to end, since each was measured in a pass of its own. */
-export function chromeTrace(nodes: readonly NodeTime[], header: Header, about: object): string {
-  let ts = 0;
-  const events = nodes.map(({ node, kernel, variant, ms, flops, bytes }) => {
-    const event = { name: node, cat: kernel, ph: "X", ts, dur: 1000 * ms, pid: 1, tid: 1 };
-    ts += event.dur;
-    return { ...event, args: { kernel, variant, flops, bytes, ...rated({ ms, flops, bytes }, header.peaks) } };
-  });
+/**
+ * An evaluation for Chrome's trace viewer: what the GPU and what the host did, with the gaps between. The clocks of the two
+ * have no common zero: the first node is drawn where the submission begins, the earliest that it can have started.
+ */
+export function chromeTrace({ nodes, host }: Timeline, header: Header, about: object): string {
+  const event = { ph: "X", pid: 1 };
+  const submission = host.find(({ part }) => part === "submit")?.startMs ?? 0;
+  const gpuEvents = nodes.map(({ node, kernel, variant, startMs, ms, flops, bytes }) => ({
+    ...event,
+    name: node,
+    cat: kernel,
+    tid: 1,
+    ts: 1000 * (submission + startMs),
+    dur: 1000 * ms,
+    args: { kernel, variant, flops, bytes, ...rated({ ms, flops, bytes }, header.peaks) },
+  }));
+  const hostEvents = host.map(({ part, startMs, ms }) => ({
+    ...event,
+    name: part,
+    cat: "host",
+    tid: 2,
+    ts: 1000 * startMs,
+    dur: 1000 * ms,
+  }));
+  const lane = (name: string, tid: number) => ({ name: "thread_name", ph: "M", pid: 1, tid, args: { name } });
   const names = [
     { name: "process_name", ph: "M", pid: 1, tid: 1, args: { name: header.adapter } },
-    { name: "thread_name", ph: "M", pid: 1, tid: 1, args: { name: "one evaluation, nodes end to end" } },
+    lane(header.timestamps ? "GPU, each node in a pass of its own" : "nodes one by one, by the host's clock", 1),
+    ...(host.length > 0 ? [lane("host", 2)] : []),
   ];
   return JSON.stringify({
-    traceEvents: [...names, ...events],
+    traceEvents: [...names, ...gpuEvents, ...hostEvents],
     displayTimeUnit: "ms",
     otherData: { ...header, ...about },
   });

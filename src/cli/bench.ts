@@ -54,7 +54,7 @@ export function registerBench(program: Command): void {
       ),
     )
     .option("--profile", "list the nodes: time, rates, share, nearness to the roofline")
-    .option("--trace <file>", "write the nodes' times for Chrome's trace viewer (JSON)")
+    .option("--trace <file>", "write one evaluation's timeline of GPU and host for Chrome's trace viewer (JSON)")
     .option("--adapter <name>", "part of the name of the GPU adapter")
     .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
     .option("--json", "print one JSON object on stdout")
@@ -85,10 +85,10 @@ async function benchNetwork(flags: BenchFlags): Promise<void> {
     const [fma, copy] = [await fmaPeak(gpu), await copyPeak(gpu)];
     const times = await measureNetwork(program, { net, batch, flops, runs }, [fma, copy]);
     const header = headerOf(gpu, fma.best, copy.best);
-    const { nodes, ...figures } = times;
+    const { nodes, timeline, ...figures } = times;
     const shareOfPeak = times.gflopsPerSecond / header.peaks.gflopsPerSecond;
     const facts = { version, ...figures, shareOfPeak, startup: watch.parts };
-    if (flags.trace !== undefined) writeAtomic(flags.trace, chromeTrace(nodes, header, facts));
+    if (flags.trace !== undefined) writeAtomic(flags.trace, chromeTrace(timeline, header, facts));
     if (flags.json) {
       const profile = { nodes: profileRows(nodes, header.peaks), kernels: kernelRows(nodes, header.peaks) };
       print([JSON.stringify({ ...header, ...facts, ...(flags.profile ? { profile } : {}) })]);

@@ -1,10 +1,12 @@
 import type { Command } from "commander";
 import { kernels } from "../../kernels/index.js";
 import { NcvsdError } from "../errors.js";
+import { actType } from "../gpu/contract.js";
 import { type Gpu, mib, openGpu } from "../gpu/device.js";
-import { silenceDriverWarnings } from "../gpu/native.js";
+import { listAdapters, silenceDriverWarnings } from "../gpu/native.js";
 import { prepareKernel, relativeError } from "../graph/run-kernel.js";
 import { setUpAdapter } from "../setup/index.js";
+import { addAdapterOption } from "./adapter-option.js";
 import { version } from "./package.js";
 
 interface DoctorFlags {
@@ -24,7 +26,7 @@ interface Check {
 }
 
 export function registerDoctor(program: Command): void {
-  program
+  const command = program
     .command("doctor")
     .summary("say which GPU adapter was found, and what to do when there is none")
     .description("Says which GPU adapter was found, its features and limits, and what to do when there is none.")
@@ -32,8 +34,8 @@ export function registerDoctor(program: Command): void {
       "--setup",
       "set up a software adapter if none works (as root or with sudo: packages; else in a cache folder)",
     )
-    .option("--check", "run every kernel against its float64 reference on this adapter")
-    .option("--adapter <name>", "part of the name of the GPU adapter")
+    .option("--check", "run every kernel against its float64 reference on this adapter");
+  addAdapterOption(command)
     .option("--json", "print one JSON object on stdout")
     .addHelpText(
       "after",
@@ -45,9 +47,10 @@ export function registerDoctor(program: Command): void {
       silenceDriverWarnings();
       const gpu = await openGpu(flags.adapter === undefined ? {} : { adapter: flags.adapter });
       try {
+        const adapters = (await listAdapters()).map(({ name }) => name);
         const checks = flags.check ? await checkKernels(gpu) : undefined;
         process.stdout.write(
-          `${flags.json ? JSON.stringify(facts(gpu, installed, checks)) : report(gpu, installed, checks)}\n`,
+          `${flags.json ? JSON.stringify(facts(gpu, adapters, installed, checks)) : report(gpu, adapters, installed, checks)}\n`,
         );
         const failed = checks?.filter((c) => !c.ok) ?? [];
         if (failed.length > 0) {
@@ -75,13 +78,13 @@ async function checkKernels(gpu: Gpu): Promise<Check[]> {
         error = Math.max(error, relativeError(out, reference[name]!));
       run.program.destroy();
     }
-    const tolerance = kernel.tolerance[gpu.precision];
+    const tolerance = kernel.tolerance[actType(gpu.precision)];
     checks.push({ kernel: kernel.name, cases: kernel.cases.length, error, tolerance, ok: error <= tolerance });
   }
   return checks;
 }
 
-function facts(gpu: Gpu, installed: string | null, checks: Check[] | undefined) {
+function facts(gpu: Gpu, adapters: readonly string[], installed: string | null, checks: Check[] | undefined) {
   const { limits } = gpu.device;
   return {
     version,
@@ -96,12 +99,13 @@ function facts(gpu: Gpu, installed: string | null, checks: Check[] | undefined) 
     },
     subgroupSize: [gpu.caps.subgroupMinSize, gpu.caps.subgroupMaxSize],
     memoryLimit: gpu.memoryLimit ?? null,
+    adapters,
     installed,
     ...(checks ? { checks } : {}),
   };
 }
 
-function report(gpu: Gpu, installed: string | null, checks: Check[] | undefined): string {
+function report(gpu: Gpu, adapters: readonly string[], installed: string | null, checks: Check[] | undefined): string {
   const { limits } = gpu.device;
   const has = (feature: string) => (gpu.features.includes(feature) ? "yes" : "no");
   const { subgroupMinSize: low, subgroupMaxSize: high } = gpu.caps;
@@ -117,6 +121,10 @@ function report(gpu: Gpu, installed: string | null, checks: Check[] | undefined)
     `workgroups  ${limits.maxComputeInvocationsPerWorkgroup} invocations, ${limits.maxComputeWorkgroupStorageSize / 1024} KiB of shared memory`,
     ...(gpu.memoryLimit === undefined ? [] : [`memory      ${mib(gpu.memoryLimit)} free`]),
   ];
+  if (adapters.length > 1) {
+    lines.push("", "adapters here, by the number that --adapter takes");
+    for (const [i, name] of adapters.entries()) lines.push(`${String(i).padStart(8)}    ${name}`);
+  }
   if (checks) {
     lines.push("", "kernel            cases  error     allowed");
     for (const c of checks) {

@@ -8,6 +8,7 @@ import { checkFinite } from "../evaluate/statistics.js";
 import type { Gpu } from "../gpu/device.js";
 import { fromByte, toByte, valuesFromImages } from "../image/pixels.js";
 import type { Model } from "../model/model.js";
+import { addAdapterOption } from "./adapter-option.js";
 import { MAX_SEED, parseInteger } from "./args.js";
 import { type EngineOptions, loadNetwork, openEngine, Stopwatch } from "./engine.js";
 import { addBatchOption, openReference } from "./evaluate-options.js";
@@ -66,10 +67,10 @@ export function registerEvaluateFd(evaluate: Command): Command {
     .option("--outdir <dir>", "also keep the images there, as `sample` writes them")
     .option("--force", "begin anew, whatever is there")
     .addOption(new Option("--precision <type>", "storage of weights and activations: f32 or f16").default("f32"))
-    .option("--adapter <name>", "part of the name of the GPU adapter")
     .option("--json", "print one JSON object on stdout")
     .option("--quiet", "no progress")
     .option("--verbose", "say more: times of the start-up, the node of a failure, stacks of errors");
+  addAdapterOption(command);
   return addSamplerOptions(command)
     .addHelpText(
       "after",

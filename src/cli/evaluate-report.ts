@@ -8,6 +8,7 @@ import type { Gpu } from "../gpu/device.js";
 import { imagesFromValues, type RawImage, valuesFromImages } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
 import { loadModel, type Model } from "../model/model.js";
+import { addAdapterOption } from "./adapter-option.js";
 import { type EngineOptions, openEngine, Stopwatch } from "./engine.js";
 import { openPictures } from "./evaluate-inputs.js";
 import { addBatchOption } from "./evaluate-options.js";
@@ -52,8 +53,7 @@ export function registerEvaluateReport(evaluate: Command): Command {
     .option("--features <file>", "the feature network for --data (default: the bundled fashion32-features)")
     .option("--title <text>", "heading of the page", "Evaluation")
     .option("--no-images", "no pictures: needs neither GPU nor checkpoints");
-  return addBatchOption(command, "images", 16)
-    .option("--adapter <name>", "part of the name of the GPU adapter")
+  return addAdapterOption(addBatchOption(command, "images", 16))
     .option("--quiet", "no progress")
     .option("--verbose", "stacks of errors")
     .addHelpText(

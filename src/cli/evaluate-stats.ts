@@ -4,6 +4,7 @@ import { requireSamples } from "../evaluate/frechet.js";
 import { RunningMoments, statisticsOf } from "../evaluate/statistics.js";
 import { encodeStatistics } from "../evaluate/statistics-file.js";
 import { valuesFromImages } from "../image/pixels.js";
+import { addAdapterOption } from "./adapter-option.js";
 import { type EngineOptions, openEngine, Stopwatch } from "./engine.js";
 import { openPictures } from "./evaluate-inputs.js";
 import { addBatchOption } from "./evaluate-options.js";
@@ -31,8 +32,7 @@ export function registerEvaluateStats(evaluate: Command): Command {
     .requiredOption("--data <dir>", "the images, of the size that the feature network takes")
     .requiredOption("--out <file>", "where the statistics go (safetensors: mean, cov)")
     .option("--features <file>", "the feature network (default: the bundled fashion32-features)");
-  return addBatchOption(command, "images", 64)
-    .option("--adapter <name>", "part of the name of the GPU adapter")
+  return addAdapterOption(addBatchOption(command, "images", 64))
     .option("--json", "print one JSON object on stdout")
     .option("--quiet", "no progress")
     .option("--verbose", "stacks of errors")

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import { openCheckpoint } from "../checkpoint/index.js";
 import { NcvsdError } from "../errors.js";
-import type { Precision } from "../gpu/contract.js";
+import { costOf, type Precision } from "../gpu/contract.js";
 import { mib } from "../gpu/device.js";
-import { elementBytes, type Graph, type Node } from "../graph/graph.js";
+import type { Graph, Node } from "../graph/graph.js";
 import { type MemoryPlan, planMemory } from "../graph/plan.js";
 import { type Architecture, type NetworkConfig, parseConfig } from "../model/config.js";
 import { validateTensors } from "../model/names.js";
@@ -166,7 +166,7 @@ function networkAt(batch: number, architecture: Architecture, config: NetworkCon
 }
 
 function describeNode(node: Node, plan: MemoryPlan) {
-  const { flops, bytes } = node.kernel.cost(node.params as never, elementBytes("act", plan.precision));
+  const { flops, bytes } = costOf(node.kernel, node.params as never, plan.precision);
   const out = Object.values(node.writes)[0]!;
   return {
     name: node.name,

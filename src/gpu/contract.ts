@@ -3,14 +3,18 @@
  * plan's figures are derived. A kernel folder exports one `Kernel`; nothing else knows its WGSL.
  */
 
-/** Storage type of activations and weights. Accumulation is always f32. */
-export type Precision = "f32" | "f16";
+/**
+ * Storage type of activations and weights; accumulation is always f32. `f16-weights` keeps activations in f32 and needs
+ * nothing of the adapter: kernels unpack the weights.
+ */
+export type Precision = "f32" | "f16" | "f16-weights";
 
 /**
- * Element type of a buffer. `act` is the storage type of the network's activations and weights: f32, or f16 when the
- * plan's precision says so (WGSL sees it as the alias `S`). Sampler state, sigmas and labels are always f32.
+ * Element type of a buffer. `act` is the storage type of the network's activations: f32, or f16 when the plan's precision
+ * says so (WGSL sees it as the alias `S`). `weight` is that of packed weights, bound as `array<W4>` and read four at a time
+ * with `weight4(w[i])`. Sampler state, sigmas and labels are always f32.
  */
-export type ElementType = "f32" | "u32" | "act";
+export type ElementType = "f32" | "u32" | "act" | "weight";
 
 /** What a kernel may ask of the adapter when it picks a variant. Never the batch: a seed's bits must not depend on it. */
 export interface Caps {
@@ -23,6 +27,8 @@ export interface Caps {
   readonly software: boolean;
   readonly maxWorkgroupSize: number;
   readonly maxWorkgroupsPerDimension: number;
+  /** What a tuner chose on this adapter, by `tuneKey`; where it says nothing, a kernel's own cost model picks. */
+  readonly tuning?: ReadonlyMap<string, string>;
 }
 
 export interface BufferUse {
@@ -70,20 +76,40 @@ export interface Kernel<P = never> {
   check(params: P): void;
   buffers(params: P): readonly BufferUse[];
   variant(params: P, caps: Caps): Variant;
+  /** Where several variants fit: a name of the shape for `Caps.tuning`. Without the batch: a seed's bits must not depend on it. */
+  tuneKey?(params: P): string;
+  /** The values of `Caps.tuning` that fit the shape and the adapter, the cost model's own choice first. */
+  choices?(params: P, caps: Caps): readonly string[];
   /** Values of the members of the uniform struct `Params`, by name. Arrays and vectors as lists. */
   uniforms(params: P): Readonly<Record<string, number | readonly number[]>>;
   /** Workgroups in x, y, z. */
   grid(params: P, variant: Variant, caps: Caps): readonly [number, number, number];
-  cost(params: P, bytesPerAct: 2 | 4): Cost;
+  cost(params: P, bytesPerAct: 2 | 4, bytesPerWeight: 2 | 4): Cost;
   /** Plain loops in float64, from the same inputs; returns every written buffer. */
   reference(params: P, inputs: Readonly<Record<string, ArrayLike<number>>>): Record<string, Float64Array>;
   readonly cases: readonly Case<P>[];
-  /** Largest allowed ||out - ref|| / ||ref|| of any written buffer. u32 buffers must be equal. */
+  /** Largest allowed ||out - ref|| / ||ref|| of any written buffer, by the type of activations. u32 buffers must be equal. */
   readonly tolerance: { readonly f32: number; readonly f16: number };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a list of kernels with different parameters
 export type AnyKernel = Kernel<any>;
+
+/** Bytes of one element. */
+export function elementBytes(type: ElementType, precision: Precision): 2 | 4 {
+  if (type === "weight") return precision === "f32" ? 4 : 2;
+  return type === "act" && precision === "f16" ? 2 : 4;
+}
+
+/** Of activations: what `tolerance` is told by. */
+export function actType(precision: Precision): "f32" | "f16" {
+  return precision === "f16" ? "f16" : "f32";
+}
+
+/** A kernel's cost at a precision. */
+export function costOf<P>(kernel: Kernel<P>, params: P, precision: Precision): Cost {
+  return kernel.cost(params, elementBytes("act", precision), elementBytes("weight", precision));
+}
 
 /** Workgroups for `threads` invocations in workgroups of `size`, folded into two dimensions past the device limit. */
 export function grid1d(threads: number, size: number, caps: Pick<Caps, "maxWorkgroupsPerDimension">) {

@@ -38,8 +38,8 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
     );
   }
   const precision = options.precision ?? "f32";
-  if (precision !== "f32" && precision !== "f16") {
-    throw new NcvsdError("BAD_ARGUMENT", `precision must be f32 or f16, got ${precision}.`);
+  if (!["f32", "f16", "f16-weights"].includes(precision)) {
+    throw new NcvsdError("BAD_ARGUMENT", `precision must be f32, f16 or f16-weights, got ${precision}.`);
   }
   if (precision === "f16" && !adapter.features.has("shader-f16")) {
     throw new NcvsdError("BAD_ARGUMENT", `The adapter ${adapterName(adapter)} has no shader-f16: use precision f32.`);

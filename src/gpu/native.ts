@@ -14,6 +14,7 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync } from "node:f
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { NcvsdError } from "../errors.js";
+import { twinAccess } from "./twins.js";
 
 /** One driver in the cache folder. Paths are relative to that folder. */
 export interface CachedDriver {
@@ -136,17 +137,57 @@ export function silenceDriverWarnings(): void {
 
 /**
  * Dawn's GPU object in this process, with WebGPU's globals (GPUBufferUsage, ...) installed on `globalThis`.
- * @param options.adapter part of an adapter's name, e.g. `lavapipe`, `SwiftShader`, `NVIDIA`
- * @throws NcvsdError NO_ADAPTER when there is no adapter, or none of that name
+ * @param options.adapter part of an adapter's name, e.g. `lavapipe`, `SwiftShader`, `NVIDIA`; or its number in
+ *   `listAdapters()`, of one or two digits (4090 is part of a name)
+ * @throws NcvsdError NO_ADAPTER when there is no adapter, or none of that name or number
  */
 export function loadNativeGpu(options: { adapter?: string } = {}): Promise<GPU> {
   const key = options.adapter ?? "";
   const known = opened.get(key);
   if (known) return known;
-  const opening = options.adapter === undefined ? openDefault() : openNamed(options.adapter);
+  const { adapter } = options;
+  const opening =
+    adapter === undefined
+      ? openDefault()
+      : /^\d{1,2}$/.test(adapter)
+        ? openNumbered(Number(adapter))
+        : openNamed(adapter);
   opened.set(key, opening);
   opening.catch(() => opened.delete(key));
   return opening;
+}
+
+/** An adapter of this machine. */
+export interface ListedAdapter {
+  /** As its driver tells it. */
+  readonly name: string;
+  readonly access: DriverAccess | undefined;
+  /** Names of all adapters that are seen by this access, in Dawn's order; this one is at `place`. */
+  readonly beside: readonly string[];
+  readonly place: number;
+}
+
+/**
+ * The adapters of this machine: those that Dawn finds, in its order, of which the first is the default, then those of the
+ * cached drivers. Their places in this list are their numbers.
+ */
+export async function listAdapters(): Promise<ListedAdapter[]> {
+  const { folder, marker } = cache();
+  const places = [defaultAccess(folder, marker)];
+  for (const [key, driver] of Object.entries(marker?.drivers ?? {}))
+    if (key !== marker?.default) places.push(driverAccess(folder, driver, true));
+  const found: ListedAdapter[] = [];
+  for (const access of places) {
+    const beside = await namesOf(access);
+    const names = new Set(found.map(({ name }) => name));
+    for (const [place, name] of beside.entries()) if (!names.has(name)) found.push({ name, access, beside, place });
+  }
+  return found;
+}
+
+/** A name that no adapter has makes Dawn list them all. */
+async function namesOf(access: DriverAccess | undefined): Promise<readonly string[]> {
+  return (await discover("adapter=?", access)).adapters;
 }
 
 async function openDefault(): Promise<GPU> {
@@ -154,6 +195,33 @@ async function openDefault(): Promise<GPU> {
   const { gpu, adapters } = await discover("", defaultAccess(folder, marker));
   if (!gpu || adapters.length === 0) throw new NcvsdError("NO_ADAPTER", noAdapterSentence());
   return gpu;
+}
+
+async function openNumbered(wanted: number): Promise<GPU> {
+  const all = await listAdapters();
+  if (all.length === 0) throw new NcvsdError("NO_ADAPTER", noAdapterSentence());
+  const found = all[wanted];
+  if (!found) {
+    const there = all.map(({ name }, i) => `${i} "${name}"`).join(", ");
+    throw new NcvsdError("NO_ADAPTER", `There is no adapter ${wanted}: there is ${there}.`);
+  }
+  const { name, access, beside, place } = found;
+  const count = beside.filter((other) => other === name).length;
+  if (count > 1) {
+    const which = beside.slice(0, place).filter((other) => other === name).length;
+    const beyond = (env: Record<string, string>) => ({ preload: [], ...access, env: { ...access?.env, ...env } });
+    const env = await twinAccess({ name, which, count }, (more) => namesOf(beyond(more)));
+    const gpu = env && (await discover(`adapter=${name}`, beyond(env))).gpu;
+    if (gpu) return gpu;
+  }
+  // Dawn takes the first whose name has this one in it.
+  const first = beside.findIndex((other) => other.includes(name));
+  if (first === place) return (await discover(`adapter=${name}`, access)).gpu!;
+  const number = all.findIndex((other) => other.access === access && other.place === first);
+  throw new NcvsdError(
+    "NO_ADAPTER",
+    `Adapter ${wanted} cannot be told from adapter ${number} by its name, "${name}": let the process see one of them only (Slurm's --gres=gpu:1, a container with one GPU), or install Mesa's device selection layer (Debian, Ubuntu: package mesa-vulkan-drivers).`,
+  );
 }
 
 /** Looks among the system's adapters and at each cached driver alone; last where set-up found nothing that works. */
@@ -169,8 +237,7 @@ async function openNamed(wanted: string): Promise<GPU> {
   if (!marker?.default) places.unshift(undefined);
   else if (!marker.exclusive) places.push(undefined);
   for (const access of places) {
-    // A name that no adapter has makes Dawn list them all.
-    const listed = (await discover("adapter=?", access)).adapters;
+    const listed = await namesOf(access);
     for (const name of listed) seen.add(name);
     const match = listed.find((name) => sameAdapter(name, wanted));
     const gpu = match && (await discover(`adapter=${match}`, access)).gpu;

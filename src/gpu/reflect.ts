@@ -1,5 +1,5 @@
 import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
-import type { AnyKernel, Precision, SourcePart, Variant } from "./contract.js";
+import { type AnyKernel, actType, type Precision, type SourcePart, type Variant } from "./contract.js";
 
 /** A storage buffer as declared in WGSL. */
 export interface Binding {
@@ -30,13 +30,24 @@ export interface ComposedSource {
   readonly parts: readonly { file: string; firstLine: number }[];
 }
 
+/** Four weights as they are stored, and as they are computed with. */
+const WEIGHTS: Readonly<Record<Precision, readonly string[]>> = {
+  f32: ["alias W4 = vec4f;", "fn weight4(w: W4) -> vec4f { return w; }"],
+  f16: ["alias W4 = vec4<f16>;", "fn weight4(w: W4) -> vec4f { return vec4f(w); }"],
+  "f16-weights": [
+    "alias W4 = vec2u;",
+    "fn weight4(w: W4) -> vec4f { return vec4f(unpack2x16float(w.x), unpack2x16float(w.y)); }",
+  ],
+};
+
 /** Puts the generated prelude and the shared parts in front of a kernel's WGSL. */
 export function composeSource(kernel: AnyKernel, variant: Variant, precision: Precision): ComposedSource {
   const needs = new Set<string>(variant.needs ?? []);
   if (precision === "f16") needs.add("f16");
   const prelude = [
     ...[...needs].sort().map((feature) => `enable ${feature};`),
-    `alias S = ${precision};`,
+    `alias S = ${actType(precision)};`,
+    ...WEIGHTS[precision],
     ...(variant.prelude === "" ? [] : [variant.prelude]),
   ].join("\n");
   const all: SourcePart[] = [{ file: `prelude of ${kernel.name} (${variant.key})`, text: prelude }, ...kernel.source];

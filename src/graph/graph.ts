@@ -1,5 +1,5 @@
 import { NcvsdError } from "../errors.js";
-import type { AnyKernel, ElementType, Kernel, Precision } from "../gpu/contract.js";
+import { type AnyKernel, type ElementType, elementBytes, type Kernel, type Precision } from "../gpu/contract.js";
 
 /**
  * `external`: a buffer that outlives a run (network inputs and outputs, sampler state);
@@ -31,11 +31,6 @@ export interface Node {
   /** By WGSL variable name. */
   readonly reads: Readonly<Record<string, Tensor>>;
   readonly writes: Readonly<Record<string, Tensor>>;
-}
-
-/** Bytes of one element. */
-export function elementBytes(type: ElementType, precision: Precision): 2 | 4 {
-  return type === "act" && precision === "f16" ? 2 : 4;
 }
 
 /** Bytes of a tensor's buffer: a multiple of 16, so that vec4 views are whole. */

@@ -1,5 +1,5 @@
-import type { Precision } from "../gpu/contract.js";
-import { elementBytes, type Graph, type Tensor, tensorBytes } from "./graph.js";
+import { costOf, type Precision } from "../gpu/contract.js";
+import { type Graph, type Tensor, tensorBytes } from "./graph.js";
 import { type Block, type Placement, packBlocks } from "./pack.js";
 
 /** First and last node index at which a tensor must exist. */
@@ -76,7 +76,7 @@ export function planMemory(graph: Graph, precision: Precision, maxArena = Number
   const live = graph.nodes.map((_, i) => sum(spans.filter((s) => s.first <= i && i <= s.last).map((s) => s.bytes)));
   const bytesOf = (kind: Tensor["kind"]) =>
     sum(graph.tensors.filter((t) => t.kind === kind).map((t) => tensorBytes(t, precision)));
-  const costs = graph.nodes.map((n) => n.kernel.cost(n.params as never, elementBytes("act", precision)));
+  const costs = graph.nodes.map((n) => costOf(n.kernel, n.params as never, precision));
   return {
     precision,
     lifetimes: spans,

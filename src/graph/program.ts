@@ -1,9 +1,9 @@
 import { widenF16 } from "../checkpoint/half.js";
 import { NcvsdError } from "../errors.js";
-import type { Variant } from "../gpu/contract.js";
+import { costOf, elementBytes, type Variant } from "../gpu/contract.js";
 import { type Gpu, mib } from "../gpu/device.js";
 import { packUniforms } from "../gpu/reflect.js";
-import { elementBytes, type Graph, type Node, type Tensor, tensorBytes } from "./graph.js";
+import { type Graph, type Node, type Tensor, tensorBytes } from "./graph.js";
 import { type MemoryPlan, planMemory, verifyPlan } from "./plan.js";
 
 interface Dispatch {
@@ -21,10 +21,15 @@ interface Region {
   readonly size: number;
 }
 
+/** WebGPU allows no more in one query set. */
+const MAX_QUERIES = 4096;
+
 export interface NodeTime {
   readonly node: string;
   readonly kernel: string;
   readonly variant: string;
+  /** When it began, in milliseconds after the first node did. */
+  readonly startMs: number;
   readonly ms: number;
   readonly flops: number;
   readonly bytes: number;
@@ -189,8 +194,12 @@ export class Program {
     return (half ? widenF16(new Uint16Array(bytes)) : new Float32Array(bytes)).subarray(0, tensor.length);
   }
 
-  /** Time of every node on the GPU, from timestamps around a pass of its own. @throws BAD_ARGUMENT without `timestamp-query`. */
-  async profile(): Promise<NodeTime[]> {
+  /**
+   * Begin and time of every node on the GPU, from timestamps around a pass of its own.
+   * @param host told what the host did meanwhile, in milliseconds of `performance.now()`
+   * @throws BAD_ARGUMENT without `timestamp-query`.
+   */
+  async profile(host?: (part: "encode" | "submit" | "wait", begin: number, end: number) => void): Promise<NodeTime[]> {
     const { gpu } = this;
     if (!gpu.device.features.has("timestamp-query")) {
       throw new NcvsdError(
@@ -198,32 +207,47 @@ export class Program {
         `The adapter ${gpu.info.name} has no timestamp queries: nothing can be profiled.`,
       );
     }
-    const count = 2 * this.#dispatches.length;
-    const querySet = gpu.device.createQuerySet({ type: "timestamp", count });
-    const resolved = gpu.createBuffer("timestamps", 8 * count, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC);
+    const dispatches = this.#dispatches;
+    const total = 2 * dispatches.length;
+    const resolved = gpu.createBuffer("timestamps", 8 * total, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC);
+    const querySets: GPUQuerySet[] = [];
     try {
+      const times = [performance.now()];
       const encoder = gpu.device.createCommandEncoder();
-      this.#dispatches.forEach(({ pipeline, bindGroup, grid }, i) => {
-        const timestampWrites = { querySet, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 };
-        const pass = encoder.beginComputePass({ timestampWrites });
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, bindGroup);
-        pass.dispatchWorkgroups(...grid);
-        pass.end();
+      for (let first = 0; first < total; first += MAX_QUERIES) {
+        const count = Math.min(MAX_QUERIES, total - first);
+        const querySet = gpu.device.createQuerySet({ type: "timestamp", count });
+        querySets.push(querySet);
+        for (let query = 0; query < count; query += 2) {
+          const { pipeline, bindGroup, grid } = dispatches[(first + query) / 2]!;
+          const timestampWrites = { querySet, beginningOfPassWriteIndex: query, endOfPassWriteIndex: query + 1 };
+          const pass = encoder.beginComputePass({ timestampWrites });
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, bindGroup);
+          pass.dispatchWorkgroups(...grid);
+          pass.end();
+        }
+        encoder.resolveQuerySet(querySet, 0, count, resolved, 8 * first);
+      }
+      const commands = encoder.finish();
+      times.push(performance.now());
+      gpu.device.queue.submit([commands]);
+      times.push(performance.now());
+      const stamps = new BigUint64Array(await gpu.read(resolved, 8 * total));
+      times.push(performance.now());
+      (["encode", "submit", "wait"] as const).forEach((part, i) => {
+        host?.(part, times[i]!, times[i + 1]!);
       });
-      encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
-      gpu.device.queue.submit([encoder.finish()]);
-      const times = new BigUint64Array(await gpu.read(resolved, 8 * count));
-      const bytesPerAct = this.plan.precision === "f16" ? 2 : 4;
-      return this.#dispatches.map(({ node, variant }, i) => ({
+      return dispatches.map(({ node, variant }, i) => ({
         node: node.name,
         kernel: node.kernel.name,
         variant: variant.key,
-        ms: Number(times[2 * i + 1]! - times[2 * i]!) / 1e6,
-        ...node.kernel.cost(node.params as never, bytesPerAct),
+        startMs: Number(stamps[2 * i]! - stamps[0]!) / 1e6,
+        ms: Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1e6,
+        ...costOf(node.kernel, node.params as never, this.plan.precision),
       }));
     } finally {
-      querySet.destroy();
+      for (const querySet of querySets) querySet.destroy();
       gpu.destroyBuffer(resolved);
     }
   }

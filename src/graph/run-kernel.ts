@@ -1,7 +1,7 @@
 import { narrowF16, widenF16 } from "../checkpoint/half.js";
-import type { AnyKernel, Case, ElementType } from "../gpu/contract.js";
+import { type AnyKernel, type Case, type ElementType, elementBytes } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
-import { elementBytes, Graph, type Tensor, tensorBytes } from "./graph.js";
+import { Graph, type Tensor, tensorBytes } from "./graph.js";
 import { Program } from "./program.js";
 
 /** One kernel of one case made ready: its inputs are uploaded, its outputs hold poison until it runs. */

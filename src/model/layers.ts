@@ -43,7 +43,12 @@ export function mpConv(build: Build, name: string, spec: MpConvSpec, x: Tensor):
   const algorithm = convAlgorithm(spec);
   const constant = (length: number, pack: (folded: Float32Array) => Float32Array) =>
     // The factor is part of the name, so that a capture of the raw layer gets a weight of its own.
-    graph.constant(`${weight} * ${factor}`, [length], "act", foldRecipe(weight, outChannels, { gain, factor, pack }));
+    graph.constant(
+      `${weight} * ${factor}`,
+      [length],
+      "weight",
+      foldRecipe(weight, outChannels, { gain, factor, pack }),
+    );
   const shape = [batch, outChannels, height, width];
   const operands = { c: spec.c, r: spec.r };
 

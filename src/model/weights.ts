@@ -1,8 +1,9 @@
 import type { Checkpoint } from "../checkpoint/index.js";
 import { narrowF16 } from "../checkpoint/index.js";
 import { NcvsdError } from "../errors.js";
+import { elementBytes } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
-import { elementBytes, type Graph, type Recipe } from "../graph/graph.js";
+import type { Graph, Recipe } from "../graph/graph.js";
 
 /** eps of EDM2's `normalize`; it is added to the RMS, unscaled. */
 const EPS = 1e-4;

@@ -66,7 +66,7 @@ export function convolution(
   const algorithm = convAlgorithm({ inChannels, outChannels, height, width, kernel });
   const constant = (length: number, pack: (raw: Float32Array) => Float32Array) =>
     // Packed for one algorithm, which depends on the image's size: part of the name.
-    graph.constant(`${weight} (${algorithm})`, [length], "act", { sources: [weight], make: ([raw]) => pack(raw!) });
+    graph.constant(`${weight} (${algorithm})`, [length], "weight", { sources: [weight], make: ([raw]) => pack(raw!) });
   const epilogue = residual ? { kind: "sum_clip" as const, residual: 1, clip: null } : { kind: "none" as const };
   const operands = { r: residual?.tensor };
   const shape = [1, outChannels, height, width];

@@ -1,6 +1,7 @@
 import { narrowF16 } from "../checkpoint/index.js";
+import { elementBytes } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
-import { elementBytes, type Tensor } from "../graph/graph.js";
+import type { Tensor } from "../graph/graph.js";
 import type { Program } from "../graph/program.js";
 
 /** Writes values to an external tensor of the storage type. */
