@@ -19,6 +19,7 @@ import { groupFold } from "./group-fold/kernel.js";
 import { groupStats } from "./group-stats/kernel.js";
 import { heunStep } from "./heun-step/kernel.js";
 import { injectNoise } from "./inject-noise/kernel.js";
+import { layerNorm } from "./layer-norm/kernel.js";
 import { linear } from "./linear/kernel.js";
 import { maskFilter } from "./mask-filter/kernel.js";
 import { maskProximal } from "./mask-proximal/kernel.js";
@@ -42,6 +43,7 @@ import { spectralFilter } from "./spectral-filter/kernel.js";
 import { spectralProximal } from "./spectral-proximal/kernel.js";
 import { subsample } from "./subsample/kernel.js";
 import { toBytes } from "./to-bytes/kernel.js";
+import { tokenAttention } from "./token-attention/kernel.js";
 import { ulaStep } from "./ula-step/kernel.js";
 import { winogradInput } from "./winograd-input/kernel.js";
 import { winogradOutput } from "./winograd-output/kernel.js";
@@ -68,6 +70,7 @@ export const kernels: readonly AnyKernel[] = [
   groupStats,
   heunStep,
   injectNoise,
+  layerNorm,
   linear,
   maskFilter,
   maskProximal,
@@ -93,6 +96,7 @@ export const kernels: readonly AnyKernel[] = [
   toBytes,
   winogradInput,
   winogradOutput,
+  tokenAttention,
   ulaStep,
 ];
 

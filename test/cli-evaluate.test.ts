@@ -138,6 +138,12 @@ describe("evaluate fd", () => {
       /images of 16x16 with 3 channels, .* takes 32x32 with 1/,
     );
     expect(await fails("--steps", "3")).toMatch(/--steps is for EDM2 teachers/);
+    mkdirSync(at("folder.json"));
+    // Before anything is made, not after hours of it.
+    expect(await fails("--n", "1000000", "--out", "folder.json")).toMatch(
+      /folder\.json cannot be written: it is a folder/,
+    );
+    expect(existsSync(at("folder.features.parts"))).toBe(false);
   });
 });
 

@@ -64,6 +64,7 @@ describe("statistics files", () => {
     await expect(readStatistics(weightsPath("fashion32-features.safetensors"), bytes)).rejects.toThrow(
       "no tensors called mean and cov",
     );
+    await expect(readStatistics("fid-refs.pkl", bytes)).rejects.toThrow(/is a pickle.* save its mu and sigma/);
     writeFileSync(place("bad.npz"), "nothing");
     await expect(readStatistics(place("bad.npz"), bytes)).rejects.toThrow("bad.npz is no .npz file");
     const whole = bytes(fixturePath("npz/stats.npz"));

@@ -136,12 +136,14 @@ describe("bootstrap", () => {
 
   it("covers what other runs of the same size give", () => {
     const others = Array.from({ length: 40 }, (_, k) => reference.distance(statistics(shifted(1000 + k), dim)));
-    const covered = Array.from({ length: 10 }, (_, k) => bootstrapInterval(shifted(k), reference)!).map(
-      ({ low, high }) => high - low,
-    );
+    const intervals = Array.from({ length: 20 }, (_, k) => bootstrapInterval(shifted(k), reference)!);
+    const mean = others.reduce((a, b) => a + b, 0) / others.length;
+    // 19 of 20 are expected; below 16 would happen once in 400 times.
+    expect(intervals.filter(({ low, high }) => low <= mean && mean <= high).length).toBeGreaterThanOrEqual(16);
+    const widths = intervals.map(({ low, high }) => high - low);
     const sorted = others.toSorted((a, b) => a - b);
     const spread = sorted[38]! - sorted[1]!;
-    const width = covered.reduce((a, b) => a + b, 0) / covered.length;
+    const width = widths.reduce((a, b) => a + b, 0) / widths.length;
     // 95% intervals: as wide as the spread of the middle 95% of other runs, within a third.
     expect(width / spread).toBeGreaterThan(0.66);
     expect(width / spread).toBeLessThan(1.5);

@@ -131,6 +131,28 @@ describe("report", () => {
 });
 
 describe("evaluate report", () => {
+  it("has a column beside ours for the distances that a model card states", async () => {
+    const files = results.map((r, i) => {
+      writeFileSync(place(`s${i}.json`), JSON.stringify(r));
+      return place(`s${i}.json`);
+    });
+    const report = (...more: string[]) => cli(["evaluate", "report", ...files, "--no-images", ...more]);
+    const out = place("stated.html");
+    expect((await report("--stated", "33.9, 33.61,36.96,10.2", "--out", out)).code).toBe(0);
+    const html = readFileSync(out, "utf8");
+    expect(html).toContain("<th>FD stated</th>");
+    expect(html).toMatch(/<b>37\.0<\/b><\/td><td>32\.9 to 34\.8<\/td><td>37\.0<\/td><td>83\.9%/);
+    expect(html).toContain("<td>10.2</td>");
+    expect(page).not.toContain("FD stated");
+    expect(sentence(await report("--stated", "33.9,33.6", "--out", place("no.html")))).toMatch(
+      /^--stated has 2 distances, but there are 4 results/,
+    );
+    expect(sentence(await report("--stated", "a", "--out", place("no.html")))).toMatch(
+      /^--stated "a": must be a number/,
+    );
+    expect(sentence(await report("--out", place(".")))).toMatch(/cannot be written: it is a folder/);
+  });
+
   it("makes the page of result files without a GPU, and refuses other files", async () => {
     const files = results.map((r, i) => {
       writeFileSync(place(`${i}.json`), JSON.stringify(r));

@@ -1,4 +1,4 @@
-import { NcvsdError } from "../../../src/errors.js";
+import { NcvsdError } from "../../src/errors.js";
 
 /** Indices are u32 in WGSL; a buffer or a thread count past this wraps around. */
 const MAX_ELEMENTS = 2 ** 32 - 1;

@@ -1,44 +1,50 @@
 /**
- * Winograd's minimal filtering F(4x4, 3x3) (Lavin & Gray 2016, "Fast algorithms for convolutional neural networks"):
- * 4x4 outputs from a 6x6 patch with 36 products instead of 144,
+ * Winograd's minimal filtering (Lavin & Gray 2016, "Fast algorithms for convolutional neural networks"): m x m outputs from an
+ * (m + 2) x (m + 2) patch with (m + 2)^2 products instead of 9 m^2,
  *
  *   Y = A^T [(G g G^T) * (B^T d B)] A.
  *
- * Interpolation points 0, +-5/8, +-3/2 and infinity instead of the usual 0, +-1, +-2: the condition is better (Barabasz et
- * al. 2020, "Error analysis and improving the accuracy of Winograd convolution"), all constants of B^T and A^T are exact
- * in f32, and even and odd parts still share their work. Error against float64 in f32: 1.2e-6 at 192 channels, where the
- * usual points give 2.8e-6.
+ * F(4x4, 3x3) has interpolation points 0, +-5/8, +-3/2 and infinity instead of the usual 0, +-1, +-2: the condition is better
+ * (Barabasz et al. 2020, "Error analysis and improving the accuracy of Winograd convolution"), all constants of B^T and A^T are
+ * exact in f32, and even and odd parts still share their work. Error against float64 in f32: 1.2e-6 at 192 channels, where
+ * the usual points give 2.8e-6. F(2x2, 3x3) has points 0, +-1 and infinity: 4e-7, with 16 products for four outputs.
  */
 
-export const OUTPUT_TILE = 4;
-export const INPUT_TILE = 6;
-/** Products per tile and channel pair. */
-export const POINTS = INPUT_TILE * INPUT_TILE;
+/** Outputs along one side of a tile. 4 makes the fewest products; 2 is for images that leave most of a 4x4 tile empty. */
+export type WinogradTile = 2 | 4;
 
-const FINITE_POINTS = [0, 5 / 8, -5 / 8, 3 / 2, -3 / 2] as const;
+export interface Winograd {
+  readonly tile: WinogradTile;
+  /** Inputs along one side of a tile's patch. */
+  readonly input: number;
+  /** Products per tile and channel pair. */
+  readonly points: number;
+  /** Rows of G, float64: row p evaluates the filter polynomial at point p, divided by prod_q (p - q); the last is infinity. */
+  readonly G: readonly (readonly number[])[];
+  /** Rows of B^T: coefficients of prod_{q != p} (x - q); the last is prod_q (x - q). */
+  readonly BT: readonly (readonly number[])[];
+  /** Rows of A^T: powers 0 to m - 1 of the points; infinity contributes to the highest only. */
+  readonly AT: readonly (readonly number[])[];
+}
 
-/** Rows of G, float64: row p evaluates the filter polynomial at point p, divided by prod_q (p - q); the last is infinity. */
-export const G: readonly (readonly number[])[] = [
-  ...FINITE_POINTS.map((p) => {
+function transforms(tile: WinogradTile, finite: readonly number[]): Winograd {
+  const input = tile + 2;
+  const G = finite.map((p) => {
     let n = 1;
-    for (const q of FINITE_POINTS) if (q !== p) n *= p - q;
+    for (const q of finite) if (q !== p) n *= p - q;
     return [1 / n, p / n, (p * p) / n];
-  }),
-  [0, 0, 1],
-];
+  });
+  const AT = Array.from({ length: tile }, (_, i) => [
+    ...finite.map((p) => (i === 0 ? 1 : p ** i)),
+    i === tile - 1 ? 1 : 0,
+  ]);
+  const BT = [...finite.map((p) => coefficients(finite, p)), coefficients(finite, null)];
+  return { tile, input, points: input * input, G: [...G, [0, 0, 1]], BT, AT };
+}
 
-/** Rows of B^T: coefficients of prod_{q != p} (x - q); the last is prod_q (x - q). */
-export const BT: readonly (readonly number[])[] = [...FINITE_POINTS.map((p) => coefficients(p)), coefficients(null)];
-
-/** Rows of A^T: powers 0 to 3 of the points; infinity contributes to the highest only. */
-export const AT: readonly (readonly number[])[] = [0, 1, 2, 3].map((i) => [
-  ...FINITE_POINTS.map((p) => (i === 0 ? 1 : p ** i)),
-  i === 3 ? 1 : 0,
-]);
-
-function coefficients(left: number | null): number[] {
+function coefficients(finite: readonly number[], left: number | null): number[] {
   let poly = [1];
-  for (const q of FINITE_POINTS) {
+  for (const q of finite) {
     if (q === left) continue;
     const next = [0, ...poly];
     poly.forEach((c, i) => {
@@ -46,21 +52,49 @@ function coefficients(left: number | null): number[] {
     });
     poly = next;
   }
-  return [...poly, ...Array(INPUT_TILE - poly.length).fill(0)];
+  return [...poly, ...Array(finite.length + 1 - poly.length).fill(0)];
 }
+
+const TILES: Readonly<Record<WinogradTile, Winograd>> = {
+  2: transforms(2, [0, 1, -1]),
+  4: transforms(4, [0, 5 / 8, -5 / 8, 3 / 2, -3 / 2]),
+};
+
+/** The transforms of F(2x2, 3x3) or F(4x4, 3x3), the default. */
+export function winograd(tile: WinogradTile = 4): Winograd {
+  return TILES[tile];
+}
+
+/**
+ * The tile that makes fewer products of an image, its empty parts included; of the same number, the larger. By the image alone,
+ * never the batch: the tile decides about bits.
+ */
+export function winogradTile(height: number, width: number): WinogradTile {
+  const products = (tile: WinogradTile) => {
+    const { blocksX, blocksY } = tiling(1, height, width, 1, tile);
+    return blocksX * blocksY * winograd(tile).points;
+  };
+  return products(2) < products(4) ? 2 : 4;
+}
+
+export const INPUT_TILE = winograd().input;
+/** Products per tile and channel pair of F(4x4, 3x3). */
+export const POINTS = winograd().points;
+export const G = winograd().G;
 
 /** Blocks of a panel, unless the image has few: its 32 columns are what one subgroup of eight lanes holds as vec4. */
 const LARGEST_PANEL = 8;
 
 /**
- * The operands of the 36 products: [panel][channel][point][column of the panel], so that the transforms write and read
+ * The operands of the products: [panel][channel][point][column of the panel], so that the transforms write and read
  * one contiguous run per channel. Tiles come in blocks of 2x2, one vec4 each, and blocks in panels of eight (of four, two or
  * one where there are no more): block
  * (n blocksY + qy) blocksX + qx covers tiles (2 qy, 2 qx) to (2 qy + 1, 2 qx + 1) of image n, in row order. Tiles past the
  * image's edge are there too; blocks past the last are zero.
  */
 export interface Tiling {
-  /** Blocks of 8x8 outputs in a row of blocks, in a column, and in all images. */
+  readonly tile: WinogradTile;
+  /** Blocks of 2x2 tiles in a row of blocks, in a column, and in all images. */
   readonly blocksX: number;
   readonly blocksY: number;
   readonly blocks: number;
@@ -72,52 +106,81 @@ export interface Tiling {
 }
 
 /** @param panel blocks of a panel, a power of two up to 8 */
-export function tiling(batch: number, height: number, width: number, panel: number = LARGEST_PANEL): Tiling {
-  const blocksX = Math.ceil(width / (2 * OUTPUT_TILE));
-  const blocksY = Math.ceil(height / (2 * OUTPUT_TILE));
+export function tiling(
+  batch: number,
+  height: number,
+  width: number,
+  panel: number = LARGEST_PANEL,
+  tile: WinogradTile = 4,
+): Tiling {
+  const blocksX = Math.ceil(width / (2 * tile));
+  const blocksY = Math.ceil(height / (2 * tile));
   const blocks = batch * blocksX * blocksY;
-  return { blocksX, blocksY, blocks, panel, panels: Math.ceil(blocks / panel), panelColumns: 4 * panel };
+  return { tile, blocksX, blocksY, blocks, panel, panels: Math.ceil(blocks / panel), panelColumns: 4 * panel };
+}
+
+/** Some of the blocks, for operands that are made a part at a time: `count` of them from block `first` on. */
+export interface BlockRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** The panels of a part: `blocks` is then its number of blocks. */
+export function partOf(tiles: Tiling, range: BlockRange | undefined): Tiling {
+  return range ? { ...tiles, blocks: range.count, panels: Math.ceil(range.count / tiles.panel) } : tiles;
 }
 
 /** The panel size that leaves least of a panel empty. Only the operands' layout depends on it, no bit of the result. */
-export function panelFor(batch: number, height: number, width: number): number {
-  const { blocks } = tiling(batch, height, width);
+export function panelFor(batch: number, height: number, width: number, tile: WinogradTile = 4): number {
+  const { blocks } = tiling(batch, height, width, LARGEST_PANEL, tile);
   let panel = 1;
   while (panel < blocks && panel < LARGEST_PANEL) panel *= 2;
   return panel;
 }
 
 /** Elements of an operand with this many channels. */
-export function operandLength(channels: number, { panels, panelColumns }: Tiling): number {
-  return panels * channels * POINTS * panelColumns;
+export function operandLength(channels: number, { tile, panels, panelColumns }: Tiling): number {
+  return panels * channels * winograd(tile).points * panelColumns;
 }
 
-/** Index of point (i, j) of tile (ty, tx) of image n and a channel. */
+/** The block of tile (ty, tx) of image n. */
+export function blockOf(tiles: Tiling, n: number, ty: number, tx: number): number {
+  return (n * tiles.blocksY + (ty >> 1)) * tiles.blocksX + (tx >> 1);
+}
+
+/** Index of point (i, j) of tile (ty, tx), which lies in the operand's block `block`, and a channel. */
 export function operandIndex(
   tiles: Tiling,
   channels: number,
-  at: { n: number; ty: number; tx: number; channel: number; i: number; j: number },
+  at: { block: number; ty: number; tx: number; channel: number; i: number; j: number },
 ): number {
-  const block = (at.n * tiles.blocksY + (at.ty >> 1)) * tiles.blocksX + (at.tx >> 1);
+  const { points, input } = winograd(tiles.tile);
+  const { block } = at;
   const column = 4 * (block % tiles.panel) + 2 * (at.ty & 1) + (at.tx & 1);
-  const line = (Math.floor(block / tiles.panel) * channels + at.channel) * POINTS + at.i * INPUT_TILE + at.j;
+  const line = (Math.floor(block / tiles.panel) * channels + at.channel) * points + at.i * input + at.j;
   return line * tiles.panelColumns + column;
 }
 
-/** G g G^T in float64 of filters [rows, depth, 3, 3]: [36][rows, depth], one matrix per point. */
-export function transformFilters(w: ArrayLike<number>, rows: number, depth: number): Float64Array {
+/** G g G^T in float64 of filters [rows, depth, 3, 3]: [points][rows, depth], one matrix per point. */
+export function transformFilters(
+  w: ArrayLike<number>,
+  rows: number,
+  depth: number,
+  tile: WinogradTile = 4,
+): Float64Array {
+  const { input, points, G } = winograd(tile);
   const count = rows * depth;
-  const out = new Float64Array(POINTS * count);
-  const half = new Float64Array(3 * INPUT_TILE);
+  const out = new Float64Array(points * count);
+  const half = new Float64Array(3 * input);
   for (let f = 0; f < count; f++) {
-    for (let i = 0; i < INPUT_TILE; i++) {
+    for (let i = 0; i < input; i++) {
       const [a, b, c] = G[i] as [number, number, number];
       for (let x = 0; x < 3; x++) half[i * 3 + x] = a * w[f * 9 + x]! + b * w[f * 9 + 3 + x]! + c * w[f * 9 + 6 + x]!;
     }
-    for (let i = 0; i < INPUT_TILE; i++) {
-      for (let j = 0; j < INPUT_TILE; j++) {
+    for (let i = 0; i < input; i++) {
+      for (let j = 0; j < input; j++) {
         const [a, b, c] = G[j] as [number, number, number];
-        out[(i * INPUT_TILE + j) * count + f] = a * half[i * 3]! + b * half[i * 3 + 1]! + c * half[i * 3 + 2]!;
+        out[(i * input + j) * count + f] = a * half[i * 3]! + b * half[i * 3 + 1]! + c * half[i * 3 + 2]!;
       }
     }
   }

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { makeGrid } from "../image/grid.js";
 import type { RawImage } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
-import { type EngineOptions, loadNetwork, openEngine, Stopwatch } from "./engine.js";
+import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP, Stopwatch } from "./engine.js";
 import { generate, readImages } from "./generate.js";
 import { checkOutdir, writeAtomic } from "./output.js";
 import { bundledCheckpoint } from "./package.js";
@@ -23,8 +23,8 @@ export function registerDemo(program: Command): void {
     )
     .option("--outdir <dir>", "where the images and grid.png go", "out")
     .option("--force", "make images anew that are there already")
-    .option("--adapter <name>", "part of the name of the GPU adapter")
-    .option("--precision <type>", "storage of weights and activations: f32 or f16")
+    .option("--adapter <name>", ADAPTER_HELP)
+    .option("--precision <type>", PRECISION_HELP)
     .option("--quiet", "no progress")
     .addHelpText("after", "\nExample:\n  ncvsd-gpu demo --outdir out")
     .action(async (flags: EngineOptions & { outdir: string; force?: boolean; quiet?: boolean }) => {

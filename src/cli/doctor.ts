@@ -6,7 +6,7 @@ import { type Gpu, mib, openGpu } from "../gpu/device.js";
 import { listAdapters, silenceDriverWarnings } from "../gpu/native.js";
 import { prepareKernel, relativeError } from "../graph/run-kernel.js";
 import { setUpAdapter } from "../setup/index.js";
-import { addAdapterOption } from "./adapter-option.js";
+import { ADAPTER_HELP } from "./engine.js";
 import { version } from "./package.js";
 
 interface DoctorFlags {
@@ -26,7 +26,7 @@ interface Check {
 }
 
 export function registerDoctor(program: Command): void {
-  const command = program
+  program
     .command("doctor")
     .summary("say which GPU adapter was found, and what to do when there is none")
     .description("Says which GPU adapter was found, its features and limits, and what to do when there is none.")
@@ -34,8 +34,8 @@ export function registerDoctor(program: Command): void {
       "--setup",
       "set up a software adapter if none works (as root or with sudo: packages; else in a cache folder)",
     )
-    .option("--check", "run every kernel against its float64 reference on this adapter");
-  addAdapterOption(command)
+    .option("--check", "run every kernel against its float64 reference on this adapter")
+    .option("--adapter <name>", ADAPTER_HELP)
     .option("--json", "print one JSON object on stdout")
     .addHelpText(
       "after",

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { openCheckpoint } from "../checkpoint/index.js";
 import { type Gpu, openGpu } from "../gpu/device.js";
 import { silenceDriverWarnings } from "../gpu/native.js";
@@ -6,12 +7,15 @@ import { loadModel, type Model } from "../model/model.js";
 import { validateTensors } from "../model/names.js";
 import { parsePrecision } from "./args.js";
 import { createProgress } from "./progress.js";
+import type { TuningRecord } from "./run-record.js";
 
 /** Options that every command with a GPU has. */
 export interface EngineOptions {
   readonly adapter?: string;
   readonly precision?: string;
   readonly verbose?: boolean;
+  /** `--no-tuning`: false. */
+  readonly tuning?: boolean;
 }
 
 /** Times of the start-up's parts in seconds, for `--verbose`. */
@@ -32,21 +36,32 @@ export class Stopwatch {
   }
 }
 
-export const PRECISION_HELP = "storage of weights and activations: f32, f16, or auto (f16 where a GPU has it)";
+export const PRECISION_HELP =
+  "storage of weights and activations: f32, f16, f16-weights (activations in f32, for adapters without f16), or auto (f16 on a GPU)";
 
 export async function openEngine(options: EngineOptions, watch: Stopwatch): Promise<Gpu> {
   const adapter = options.adapter === undefined ? {} : { adapter: options.adapter };
-  const auto = options.precision === "auto";
-  const precision = auto ? "f32" : parsePrecision(options.precision ?? "f32");
+  const precision = parsePrecision(options.precision ?? "f32");
   silenceDriverWarnings();
-  let gpu = await openGpu({ precision, ...adapter });
-  // A software adapter computes in f32 anyway: there f16 saves memory, but no time.
-  if (auto && !gpu.info.software && gpu.features.includes("shader-f16")) {
-    gpu.close();
-    gpu = await openGpu({ precision: "f16", ...adapter });
-  }
+  const gpu = await openGpu({ precision, ...adapter, ...(options.tuning === false ? { tuning: false } : {}) });
   watch.lap("adapter");
   return gpu;
+}
+
+export const ADAPTER_HELP = "the GPU adapter: part of its name, or its number in the list of `doctor`";
+
+export const NO_TUNING_HELP = "leave the choices of `bench --tune` unused (so does NCVSD_TUNING=off)";
+
+/** The tuned choices in use, for records: the file's name and how many it has. */
+export function tuningRecord(gpu: Gpu): TuningRecord | null {
+  const { tuning } = gpu;
+  return tuning ? { file: tuning.file === null ? null : basename(tuning.file), choices: tuning.choices.size } : null;
+}
+
+/** For `--verbose`. */
+export function tuningLine({ tuning }: Gpu): string {
+  if (!tuning) return "tuned choices: none; the cost models choose";
+  return `tuned choices: ${tuning.choices.size}${tuning.file === null ? "" : ` from ${tuning.file}`}`;
 }
 
 /**

@@ -8,15 +8,14 @@ import { checkFinite } from "../evaluate/statistics.js";
 import type { Gpu } from "../gpu/device.js";
 import { fromByte, toByte, valuesFromImages } from "../image/pixels.js";
 import type { Model } from "../model/model.js";
-import { addAdapterOption } from "./adapter-option.js";
 import { MAX_SEED, parseInteger } from "./args.js";
-import { type EngineOptions, loadNetwork, openEngine, Stopwatch } from "./engine.js";
+import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP, Stopwatch } from "./engine.js";
 import { addBatchOption, openReference } from "./evaluate-options.js";
 import { describeResult, makeResult } from "./evaluate-result.js";
 import { FeatureLog, featuresName, withoutEnding } from "./feature-log.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages, sampleBatch } from "./generate.js";
 import { onInterrupt } from "./interrupt.js";
-import { decidingOptions, type OptionValue, runKey, writeAtomic } from "./output.js";
+import { checkWritable, decidingOptions, type OptionValue, runKey, writeAtomic } from "./output.js";
 import { bundledCheckpoint, bundledFeatures, bundledReference, version } from "./package.js";
 import { createProgress } from "./progress.js";
 import { shapeText } from "./restore-inputs.js";
@@ -66,11 +65,11 @@ export function registerEvaluateFd(evaluate: Command): Command {
     )
     .option("--outdir <dir>", "also keep the images there, as `sample` writes them")
     .option("--force", "begin anew, whatever is there")
-    .addOption(new Option("--precision <type>", "storage of weights and activations: f32 or f16").default("f32"))
+    .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
+    .option("--adapter <name>", ADAPTER_HELP)
     .option("--json", "print one JSON object on stdout")
     .option("--quiet", "no progress")
     .option("--verbose", "say more: times of the start-up, the node of a failure, stacks of errors");
-  addAdapterOption(command);
   return addSamplerOptions(command)
     .addHelpText(
       "after",
@@ -80,12 +79,18 @@ export function registerEvaluateFd(evaluate: Command): Command {
         "  ncvsd-gpu evaluate fd --ts 10,22 --n 5000 --out fd.json",
         "  ncvsd-gpu evaluate fd --ts 10,22 --n 50000 --shard 1/4 --out fd.json    # then 2/4, 3/4, 4/4",
         "  ncvsd-gpu evaluate merge fd-*-of-4.features.safetensors --out fd.json",
+        "Four adapters in one machine, one process each (their numbers: ncvsd-gpu doctor):",
+        "  seq 0 3 | parallel -j 4 ncvsd-gpu evaluate fd --n 50000 --shard auto/4 --adapter {} --out fd.json",
       ].join("\n"),
     )
     .action(async (flags: FdFlags) => {
       const shard = chooseShard(flags.shard) ?? { index: 1, count: 1 };
       if (shard.count > 1 && flags.out === undefined)
         throw new NcvsdError("BAD_ARGUMENT", "--shard writes features to be merged: say where with --out.");
+      if (flags.out !== undefined) {
+        const out = outOfShard(flags.out, shard);
+        for (const file of [out, featuresName(out)]) checkWritable(file);
+      }
       const watch = new Stopwatch();
       const gpu = await openEngine(flags, watch);
       try {

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { NcvsdError } from "../errors.js";
 import { FeatureExtractor } from "../evaluate/extractor.js";
 import { type RunPictures, reportHtml, runNames } from "../evaluate/report.js";
@@ -8,13 +8,13 @@ import type { Gpu } from "../gpu/device.js";
 import { imagesFromValues, type RawImage, valuesFromImages } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
 import { loadModel, type Model } from "../model/model.js";
-import { addAdapterOption } from "./adapter-option.js";
-import { type EngineOptions, openEngine, Stopwatch } from "./engine.js";
+import { parseNumber } from "./args.js";
+import { ADAPTER_HELP, type EngineOptions, openEngine, Stopwatch } from "./engine.js";
 import { openPictures } from "./evaluate-inputs.js";
 import { addBatchOption } from "./evaluate-options.js";
 import { type GenerateTask, sampleBatch } from "./generate.js";
 import { className } from "./labels.js";
-import { writeAtomic } from "./output.js";
+import { checkWritable, writeAtomic } from "./output.js";
 import { bundledFeatures, version } from "./package.js";
 import { createProgress } from "./progress.js";
 import { readInput } from "./restore-arrays.js";
@@ -24,6 +24,7 @@ interface ReportFlags extends EngineOptions {
   data?: string;
   features?: string;
   title: string;
+  stated?: number[];
   images: boolean;
   batch: number;
   quiet?: boolean;
@@ -52,8 +53,15 @@ export function registerEvaluateReport(evaluate: Command): Command {
     )
     .option("--features <file>", "the feature network for --data (default: the bundled fashion32-features)")
     .option("--title <text>", "heading of the page", "Evaluation")
+    .addOption(
+      new Option(
+        "--stated <list>",
+        "distances that a model card states, one for each result, for a column beside ours: 33.8,33.6",
+      ).argParser((text) => text.split(",").map((t) => parseNumber(t.trim(), "--stated", { min: 0 }))),
+    )
     .option("--no-images", "no pictures: needs neither GPU nor checkpoints");
-  return addAdapterOption(addBatchOption(command, "images", 16))
+  return addBatchOption(command, "images", 16)
+    .option("--adapter <name>", ADAPTER_HELP)
     .option("--quiet", "no progress")
     .option("--verbose", "stacks of errors")
     .addHelpText(
@@ -61,7 +69,14 @@ export function registerEvaluateReport(evaluate: Command): Command {
       "\nExample:\n  ncvsd-gpu evaluate report fd-1.json fd-2.json fd-4.json --data train --out report.html",
     )
     .action(async (files: string[], flags: ReportFlags) => {
+      checkWritable(flags.out);
       const results = files.map(readResult);
+      const { stated } = flags;
+      if (stated !== undefined && stated.length !== results.length)
+        throw new NcvsdError(
+          "BAD_ARGUMENT",
+          `--stated has ${stated.length} distances, but there are ${results.length} results: name one for each, in their order.`,
+        );
       if (!flags.images && flags.data !== undefined)
         throw new NcvsdError("BAD_ARGUMENT", "--data compares pictures: leave out --no-images.");
       const gpu = flags.images ? await openEngine(flags, new Stopwatch()) : undefined;
@@ -72,6 +87,7 @@ export function registerEvaluateReport(evaluate: Command): Command {
           name: names[i]!,
           result,
           pictures: made?.pictures[i] ?? "No pictures were asked for.",
+          ...(stated ? { stated: stated[i]! } : {}),
         }));
         const data = flags.data === undefined || !made ? {} : { data: { name: flags.data, count: made.dataCount } };
         const html = reportHtml({ title: flags.title, runs, version, date: new Date().toISOString(), ...data });

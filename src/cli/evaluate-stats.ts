@@ -4,11 +4,10 @@ import { requireSamples } from "../evaluate/frechet.js";
 import { RunningMoments, statisticsOf } from "../evaluate/statistics.js";
 import { encodeStatistics } from "../evaluate/statistics-file.js";
 import { valuesFromImages } from "../image/pixels.js";
-import { addAdapterOption } from "./adapter-option.js";
-import { type EngineOptions, openEngine, Stopwatch } from "./engine.js";
+import { ADAPTER_HELP, type EngineOptions, openEngine, Stopwatch } from "./engine.js";
 import { openPictures } from "./evaluate-inputs.js";
 import { addBatchOption } from "./evaluate-options.js";
-import { writeAtomic } from "./output.js";
+import { checkWritable, writeAtomic } from "./output.js";
 import { bundledFeatures } from "./package.js";
 import { withProgress } from "./progress.js";
 
@@ -32,12 +31,14 @@ export function registerEvaluateStats(evaluate: Command): Command {
     .requiredOption("--data <dir>", "the images, of the size that the feature network takes")
     .requiredOption("--out <file>", "where the statistics go (safetensors: mean, cov)")
     .option("--features <file>", "the feature network (default: the bundled fashion32-features)");
-  return addAdapterOption(addBatchOption(command, "images", 64))
+  return addBatchOption(command, "images", 64)
+    .option("--adapter <name>", ADAPTER_HELP)
     .option("--json", "print one JSON object on stdout")
     .option("--quiet", "no progress")
     .option("--verbose", "stacks of errors")
     .addHelpText("after", "\nExample:\n  ncvsd-gpu evaluate stats --data test-images --out test-stats.safetensors")
     .action(async (flags: StatsFlags) => {
+      checkWritable(flags.out);
       const gpu = await openEngine(flags, new Stopwatch());
       try {
         const extractor = await FeatureExtractor.open(gpu, flags.features ?? bundledFeatures);

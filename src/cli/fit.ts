@@ -8,7 +8,9 @@ import type { MemoryPlan } from "../graph/plan.js";
 /** What an adapter can hold. */
 export interface AdapterLimits {
   readonly adapter: string;
-  readonly precisions: readonly Precision[];
+  readonly software: boolean;
+  /** It has `shader-f16`. */
+  readonly half: boolean;
   /** Bytes of one tensor: of one binding, and of the buffer behind it. */
   readonly tensorBytes: number;
   /** Bytes of one buffer: no arena of a plan is larger. */
@@ -31,7 +33,8 @@ export async function adapterLimits(adapter: string | undefined): Promise<Adapte
   const { limits } = gpu.device;
   const found = {
     adapter: gpu.info.name,
-    precisions: gpu.features.includes("shader-f16") ? (["f32", "f16"] as const) : (["f32"] as const),
+    software: gpu.info.software,
+    half: gpu.features.includes("shader-f16"),
     tensorBytes: Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize),
     bufferBytes: limits.maxBufferSize,
     memoryBytes: gpu.memoryLimit ?? null,
@@ -62,7 +65,6 @@ export interface Fit {
 export function fitOf(graph: Graph, plan: MemoryPlan, limits: AdapterLimits): Fit {
   const { precision } = plan;
   const reasons: string[] = [];
-  if (!limits.precisions.includes(precision)) reasons.push("the adapter has no shader-f16");
   const large = graph.tensors.filter((tensor) => tensorBytes(tensor, precision) > limits.tensorBytes);
   if (large.length > 0) {
     const { name, bytes } = largestTensor(graph, precision);

@@ -1,22 +1,23 @@
 import type { Command } from "commander";
 import { openCheckpoint } from "../checkpoint/index.js";
 import { NcvsdError } from "../errors.js";
-import { costOf, type Precision } from "../gpu/contract.js";
-import { mib } from "../gpu/device.js";
+import { actType, costOf, type Precision } from "../gpu/contract.js";
+import { mib, precisionOn } from "../gpu/device.js";
 import type { Graph, Node } from "../graph/graph.js";
-import { type MemoryPlan, planMemory } from "../graph/plan.js";
+import { type MemoryPlan, planMemory, replan } from "../graph/plan.js";
 import { type Architecture, type NetworkConfig, parseConfig } from "../model/config.js";
 import { validateTensors } from "../model/names.js";
 import { buildNetwork } from "../model/network.js";
 import { multiplyAdds, networkPreset, PRESET_NAMES, parameterCount } from "../model/presets.js";
 import { parseInteger, parsePrecision } from "./args.js";
+import { PRECISION_HELP } from "./engine.js";
 import { type AdapterLimits, adapterLimits, fitOf, largestTensor } from "./fit.js";
 import { bundledCheckpoint } from "./package.js";
 
 interface InspectFlags {
   preset?: string;
   batch: number;
-  precision: Precision;
+  precision: Precision | "auto";
   adapter?: string;
   plan?: boolean;
   json?: boolean;
@@ -38,13 +39,11 @@ export function registerInspect(program: Command): void {
       (t: string) => parseInteger(t, "--batch", { min: 1, max: 65536 }),
       1,
     )
+    .option("--precision <type>", PRECISION_HELP, (t: string) => parsePrecision(t), "f32")
     .option(
-      "--precision <type>",
-      "storage of weights and activations: f32 or f16",
-      (t: string) => parsePrecision(t),
-      "f32",
+      "--adapter <name>",
+      "say whether it fits this GPU adapter (part of its name, or its number in the list of `doctor`)",
     )
-    .option("--adapter <name>", "say whether it fits the GPU adapter with this in its name")
     .option("--plan", "list the nodes of the plan: kernel, shape, FLOPs, bytes, place in memory")
     .option("--json", "print one JSON object on stdout")
     .addHelpText(
@@ -64,13 +63,18 @@ export function registerInspect(program: Command): void {
       const subject = flags.preset === undefined ? await fromFile(file ?? bundledCheckpoint) : fromPreset(flags.preset);
       const { architecture, config } = subject;
       const { graph } = networkAt(flags.batch, architecture, config);
-      const wantsLimits = flags.preset !== undefined || flags.adapter !== undefined;
+      const wantsLimits = flags.preset !== undefined || flags.adapter !== undefined || flags.precision === "auto";
       const limits = wantsLimits ? await adapterLimits(flags.adapter) : null;
       const maxArena = limits === null || typeof limits === "string" ? undefined : limits.bufferBytes;
-      const plan = planMemory(graph, flags.precision, maxArena);
+      const precision = plannedPrecision(flags.precision, limits);
+      const plan = planMemory(graph, precision, maxArena);
       const macs = multiplyAdds(architecture, config);
-      const other = flags.precision === "f32" ? "f16" : "f32";
-      const plans = flags.preset === undefined ? [plan] : [plan, planMemory(graph, other, maxArena)];
+      const others = flags.preset === undefined ? [] : otherPrecisions(precision, limits);
+      const plans = [plan];
+      for (const other of others) {
+        const like = plans.find((p) => actType(p.precision) === actType(other));
+        plans.push(like ? replan(graph, like, other) : planMemory(graph, other, maxArena));
+      }
       const facts = {
         ...subject.facts,
         architecture,
@@ -80,13 +84,13 @@ export function registerInspect(program: Command): void {
         ...subject.dtypes,
         multiplyAdds: macs * flags.batch,
         batch: flags.batch,
-        precision: flags.precision,
+        precision,
         nodes: graph.nodes.length,
         flops: plan.flops,
         bytesMoved: plan.traffic,
         ...memoryFacts(plan),
-        largestTensor: largestTensor(graph, flags.precision),
-        ...(plans[1] ? { otherPrecision: { precision: other, ...memoryFacts(plans[1]) } } : {}),
+        largestTensor: largestTensor(graph, precision),
+        memory: Object.fromEntries(plans.map((p) => [p.precision, memoryFacts(p)])),
         ...(limits === null ? {} : { limits, fits: fits(graph, plans, limits) }),
       };
       const nodes = flags.plan ? graph.nodes.map((node) => describeNode(node, plan)) : [];
@@ -144,6 +148,19 @@ function memoryFacts(plan: MemoryPlan) {
     externalBytes: plan.externalBytes,
     peakBytes: plan.constantBytes + plan.activationBytes + plan.externalBytes,
   };
+}
+
+/** The storage type that the adapter would use; without an adapter what is asked for, f32 for `auto`. */
+function plannedPrecision(wanted: Precision | "auto", limits: AdapterLimits | string | null): Precision {
+  if (limits !== null && typeof limits !== "string") return precisionOn(limits, wanted);
+  return wanted === "auto" ? "f32" : wanted;
+}
+
+/** The others of a preset: f16 activations only where the adapter, if there is one, has them. */
+function otherPrecisions(precision: Precision, limits: AdapterLimits | string | null): Precision[] {
+  const half = limits === null || typeof limits === "string" || limits.half;
+  const all: readonly Precision[] = half ? ["f32", "f16", "f16-weights"] : ["f32", "f16-weights"];
+  return all.filter((other) => other !== precision);
 }
 
 function fits(graph: Graph, plans: readonly MemoryPlan[], limits: AdapterLimits | string) {
@@ -233,7 +250,7 @@ function describeLimits(limits: AdapterLimits | string | null): string[] {
   if (limits === null) return [];
   if (typeof limits === "string") return ["adapter       none, so that nothing is said about fitting"];
   const memory = limits.memoryBytes === null ? "" : `, ${mib(limits.memoryBytes)} of memory`;
-  const half = limits.precisions.includes("f16") ? "with" : "without";
+  const half = limits.half ? "with" : "without";
   return [
     `adapter       ${limits.adapter} ${half} f16: ${mib(limits.tensorBytes)} a binding, ${mib(limits.bufferBytes)} a buffer${memory}`,
   ];

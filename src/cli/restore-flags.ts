@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { NcvsdError } from "../errors.js";
 import { parseInteger, parseNumber, parseSeeds, parseTs } from "./args.js";
-import type { EngineOptions } from "./engine.js";
+import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, PRECISION_HELP } from "./engine.js";
 import type { SamplerFlags } from "./restore-settings.js";
 import { TASKS, type TaskFlags } from "./restore-tasks.js";
 
@@ -74,8 +74,9 @@ export function addRestoreOptions(command: Command): Command {
         .default("mean"),
     )
     .option("--force", "make anew what is there already")
-    .addOption(new Option("--precision <type>", "storage of weights and activations: f32 or f16").default("f32"))
-    .option("--adapter <name>", "part of the name of the GPU adapter")
+    .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
+    .option("--adapter <name>", ADAPTER_HELP)
+    .option("--no-tuning", NO_TUNING_HELP)
     .option("--json", "print one JSON object on stdout")
     .option("--quiet", "no progress")
     .option("--verbose", "say more: times of the start-up, the node of a failure, stacks of errors")

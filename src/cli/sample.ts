@@ -7,7 +7,17 @@ import type { RawImage } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
 import type { Model } from "../model/model.js";
 import { parseInteger, parseSeeds } from "./args.js";
-import { checkNetwork, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP, Stopwatch } from "./engine.js";
+import {
+  ADAPTER_HELP,
+  checkNetwork,
+  type EngineOptions,
+  loadNetwork,
+  NO_TUNING_HELP,
+  openEngine,
+  PRECISION_HELP,
+  Stopwatch,
+  tuningLine,
+} from "./engine.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages } from "./generate.js";
 import { className, labelsForSeeds, parseClass } from "./labels.js";
 import { checkOutdir, checkWritable, writeAtomic } from "./output.js";
@@ -64,7 +74,8 @@ export function registerSample(program: Command): void {
     .option("--shard [i/n]", SHARD_HELP)
     .option("--force", "make images anew that are there already")
     .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
-    .option("--adapter <name>", "part of the name of the GPU adapter")
+    .option("--adapter <name>", ADAPTER_HELP)
+    .option("--no-tuning", NO_TUNING_HELP)
     .option("--json", "print one JSON object on stdout")
     .option("--quiet", "no progress")
     .option("--verbose", "say more: times of the start-up, the node of a failure, stacks of errors");
@@ -162,6 +173,7 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
     say(
       `made ${count(made, "image")} in ${seconds.toFixed(1)} s: ${ms(rate)} per image, ${ms(rate / perImage)} per evaluation`,
     );
+  if (flags.verbose) say(tuningLine(gpu));
   if (flags.verbose) say(`times: ${watch}; first batch ${timings.firstBatch.toFixed(2)} s`);
   if (pictures.pictures === null) {
     process.stdout.write(`${flags.saveRaw}\n`);

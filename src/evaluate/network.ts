@@ -16,8 +16,9 @@ export interface FeatureGraph {
 
 /**
  * A network whose activations the Frechet distance compares. An architecture is one file beside this one: it builds a graph
- * of kernels (convolution, pooling, linear layers in ./layers.ts; others have only to be in kernels/), and a line in the list
- * below. Inputs that it wants resized or scaled otherwise it converts in its own graph.
+ * of kernels (convolution, pooling, linear layers, layer normalisation and attention over tokens are in ./layers.ts; others
+ * have only to be in kernels/), and a line in the list below. Inputs that it wants resized or scaled otherwise it converts in
+ * its own graph.
  */
 export interface FeatureArchitecture {
   /** `architecture` in the metadata of its checkpoint, and the name under which statistics know it. */

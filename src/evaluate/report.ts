@@ -23,6 +23,8 @@ export interface ReportRun {
   readonly result: FdResult;
   /** Why there are none, in a sentence; or the pictures. */
   readonly pictures: RunPictures | string;
+  /** The distance that a model card states of this run, from another engine. */
+  readonly stated?: number;
 }
 
 export interface Report {
@@ -39,7 +41,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; m
 h1 { font-size: 1.6em; margin-bottom: .1em; } h2 { font-size: 1.2em; margin-top: 2em; } h3 { font-size: 1em; margin: 1.4em 0 .4em; }
 p.sub, td small { color: #666; } .scroll { overflow-x: auto; }
 table { border-collapse: collapse; } th, td { padding: .3em .8em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #999; }
+th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #999; white-space: normal; vertical-align: bottom; }
 .grids { display: flex; flex-wrap: wrap; gap: 0 2.5em; }
 .charts { display: flex; flex-wrap: wrap; gap: 1.5em; } figure { margin: 0; flex: 1 1 420px; max-width: 540px; }
 figcaption { font-weight: 600; } svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: #333; }
@@ -52,6 +54,7 @@ table.pictures img { width: 48px; height: 48px; }
 .neighbours div { display: flex; gap: 2px; } .neighbours figure { flex: 0 0 auto; } .neighbours img { width: 48px; height: 48px; }
 .neighbours figure:first-child { margin-right: 8px; } .neighbours figure:first-child img { outline: 2px solid #0072b2; }
 .neighbours figcaption { font-weight: normal; font-size: .7em; color: #666; text-align: center; }
+@media (max-width: 560px) { table.pictures img { width: 30px; height: 30px; } table.pictures th { font-size: .8em; padding-right: .4em; } }
 `;
 
 /** One page that needs nothing else: styles, charts (SVG) and pictures (PNG) are in it. */
@@ -91,24 +94,27 @@ function table(head: readonly string[], rows: readonly (readonly string[])[], cl
 }
 
 function resultTable(runs: readonly ReportRun[]): string {
+  const beside = runs.some(({ stated }) => stated !== undefined);
   const head = [
     "samples",
     "images",
     "evaluations per image",
     "FD",
     "95% interval",
+    ...(beside ? ["FD stated"] : []),
     "class agreement",
     "images/s",
     "made in",
   ];
   return table(
     head,
-    runs.map(({ name, result }) => [
+    runs.map(({ name, result, stated }) => [
       `${text(name)}<br><small>${text(fileName(result.checkpoint.name))}, ${text(String(result.options.precision ?? ""))}</small>`,
       String(result.n),
       String(result.evaluationsPerImage),
       `<b>${formatDistance(result.fd)}</b>`,
       result.interval ? `${formatDistance(result.interval.low)} to ${formatDistance(result.interval.high)}` : "",
+      ...(beside ? [stated === undefined ? "" : formatDistance(stated)] : []),
       result.labels ? percent(result.labels.agreement) : "",
       result.timing.imagesPerSecond.toPrecision(3),
       `${result.timing.seconds.toFixed(0)} s${result.shards > 1 ? ` in ${result.shards} shards` : ""}`,

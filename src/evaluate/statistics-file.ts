@@ -50,6 +50,8 @@ export function encodeStatistics(
  * @throws BAD_ARGUMENT or BAD_CHECKPOINT when it is neither, or mean and covariance do not fit together
  */
 export async function readStatistics(file: string, bytes: (path: string) => Uint8Array): Promise<StatisticsFile> {
+  if (/\.(pkl|pickle)$/i.test(file))
+    throw bad(`${file} is a pickle, which is not executed here: save its mu and sigma with numpy.savez to a .npz`);
   return /\.npz$/i.test(file) ? fromNpz(file, bytes(file)) : fromSafetensors(file);
 }
 

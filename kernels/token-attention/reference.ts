@@ -1,0 +1,30 @@
+import type { TokenAttentionParams } from "./kernel.js";
+
+export function tokenAttentionReference(
+  { images, heads, headDim, tokens }: TokenAttentionParams,
+  { qkv }: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const y = new Float64Array(images * heads * headDim * tokens);
+  for (let n = 0; n < images; n++) {
+    for (let h = 0; h < heads; h++) {
+      const at = (part: number, c: number, t: number) =>
+        qkv![(((n * 3 + part) * heads + h) * headDim + c) * tokens + t]!;
+      for (let i = 0; i < tokens; i++) {
+        const logits = Array.from({ length: tokens }, (_, j) => {
+          let sum = 0;
+          for (let c = 0; c < headDim; c++) sum += at(0, c, i) * at(1, c, j);
+          return sum / Math.sqrt(headDim);
+        });
+        const top = Math.max(...logits);
+        const weights = logits.map((logit) => Math.exp(logit - top));
+        const total = weights.reduce((a, b) => a + b, 0);
+        for (let c = 0; c < headDim; c++) {
+          let sum = 0;
+          for (let j = 0; j < tokens; j++) sum += (weights[j]! / total) * at(2, c, j);
+          y[((n * heads + h) * headDim + c) * tokens + i] = sum;
+        }
+      }
+    }
+  }
+  return { y };
+}
