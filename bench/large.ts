@@ -6,17 +6,18 @@
  * in the same process.
  */
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { closeSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { narrowF16 } from "../src/checkpoint/index.js";
+import { parsePrecision } from "../src/cli/args.js";
 import { type Gpu, mib, openGpu } from "../src/gpu/device.js";
 import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { loadModel, type Model } from "../src/model/model.js";
 import { expectedTensors } from "../src/model/names.js";
 import { networkPreset, type Preset, parameterCount } from "../src/model/presets.js";
+import { randomTensor, uniformSource } from "./random-network.js";
 
 const { values: flags } = parseArgs({
   options: {
@@ -29,19 +30,8 @@ const { values: flags } = parseArgs({
   },
 });
 
-/** xorshift32 to values in [-1, 1): weights are normalised when they are loaded, their distribution matters little. */
-function uniformSource(seed: number): () => number {
-  let state = seed || 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state / 2 ** 31;
-  };
-}
-
 /** Writes the checkpoint tensor by tensor. */
-function writeRandomCheckpoint(path: string, { name, architecture, config }: Preset): void {
+function writeRandomCheckpoint(path: string, { architecture, config }: Preset): void {
   const tensors = [...expectedTensors(architecture, config)];
   const header: Record<string, unknown> = {
     __metadata__: { format: "pt", architecture, config: JSON.stringify(config) },
@@ -57,16 +47,12 @@ function writeRandomCheckpoint(path: string, { name, architecture, config }: Pre
   json.copy(padded);
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  const random = uniformSource(createHash("sha256").update(name).digest().readInt32LE(0));
   const file = openSync(path, "w");
   try {
     writeSync(file, length);
     writeSync(file, padded);
     for (const [tensor, shape] of tensors) {
-      // Gains as after training: the blocks get a scale of about 1, the output a magnitude of about 1.
-      const scale = tensor.endsWith("emb_gain") ? 0.5 : tensor.endsWith(".freqs") ? 6.28 : 1;
-      const values = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => scale * random());
-      if (tensor.endsWith("out_gain")) values[0] = 1;
+      const values = randomTensor(tensor, shape);
       writeSync(file, new Uint8Array(narrowF16(values).buffer));
     }
   } finally {
@@ -123,7 +109,7 @@ const writer = [process.argv[1]!, "--preset", preset.name, "--write", path];
 if (spawnSync(process.execPath, writer, { stdio: "inherit" }).status !== 0) throw new Error(`${path} was not written`);
 
 silenceDriverWarnings();
-const precision = flags.precision === "f16" ? "f16" : "f32";
+const precision = parsePrecision(flags.precision);
 const gpu = await openGpu({ precision, ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }) });
 const before = process.memoryUsage().rss;
 const loading = watchMemory(gpu);

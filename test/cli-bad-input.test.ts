@@ -217,7 +217,7 @@ describe.concurrent("options that make no sense", () => {
     [sample("--seeds=-3"), /a seed cannot be negative/],
     [sample("--batch", "0"), /^--batch "0": must be a whole number from 1/],
     [sample("--batch", "2.5"), /^--batch "2.5": must be a whole number/],
-    [sample("--precision", "f64"), /^--precision "f64": must be f32 or f16$/],
+    [sample("--precision", "f64"), /^--precision "f64": must be f32, f16, f16-weights or auto$/],
     [
       sample("--class", "Spaceship"),
       /^--class "Spaceship": this checkpoint does not name its classes; give a number from 0 to 9$/,

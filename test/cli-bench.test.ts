@@ -224,7 +224,7 @@ describe.concurrent("bench refuses in one sentence, with exit 2", () => {
       /^--batch 65536 is too large for this network \(.*\): give a smaller one\.$/,
     ],
     ["a trace over a folder", ["--trace", fixturePath("heun")], /heun cannot be written: it is a folder$/],
-    ["an unknown precision", ["--precision", "f8"], /^--precision "f8": must be f32 or f16$/],
+    ["an unknown precision", ["--precision", "f8"], /^--precision "f8": must be f32, f16, f16-weights or auto$/],
   ];
   for (const [what, args, says] of cases) {
     it(what, async () => {

@@ -120,8 +120,11 @@ describe("numbers", () => {
   });
 
   test("precision", () => {
-    expect([parsePrecision("f32"), parsePrecision("f16")]).toEqual(["f32", "f16"]);
-    expect(refusal("--precision", () => parsePrecision("fp16"))).toMatch(/"fp16": must be f32 or f16/);
+    const known = ["f32", "f16", "f16-weights", "auto"];
+    expect(known.map((name) => parsePrecision(name))).toEqual(known);
+    expect(refusal("--precision", () => parsePrecision("fp16"))).toMatch(
+      /"fp16": must be f32, f16, f16-weights or auto/,
+    );
   });
 });
 

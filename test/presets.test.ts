@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { fitOf } from "../src/cli/fit.js";
 import { tensorBytes } from "../src/graph/graph.js";
-import { planMemory, verifyPlan } from "../src/graph/plan.js";
+import { planMemory, replan, verifyPlan } from "../src/graph/plan.js";
 import { parseConfig } from "../src/model/config.js";
 import { expectedTensors } from "../src/model/names.js";
 import { buildNetwork } from "../src/model/network.js";
@@ -60,17 +60,20 @@ describe("presets", () => {
     }
   });
 
-  it("the plan of the largest holds in both precisions, and f16 halves it", () => {
+  it("the plan of the largest holds in every precision; f16 halves the weights, f16-weights only them", () => {
     for (const name of ["edm2-img512-xxl", "ncvsd-ffhq256-xs"]) {
       const { architecture, config } = networkPreset(name);
       const { graph } = buildNetwork(architecture, config, 1);
-      const [full, half] = (["f32", "f16"] as const).map((precision) => {
+      const [full, half, weights] = (["f32", "f16", "f16-weights"] as const).map((precision) => {
         const plan = planMemory(graph, precision);
         verifyPlan(graph, plan);
         return plan;
       });
-      expect(half!.constantBytes).toBeLessThan(0.53 * full!.constantBytes);
+      expect(half!.constantBytes / full!.constantBytes).toBeCloseTo(0.5, 3);
+      expect(weights!.constantBytes).toBe(half!.constantBytes);
       expect(half!.activationBytes).toBeLessThan(full!.activationBytes);
+      expect(weights!.activationBytes).toBe(full!.activationBytes);
+      expect(replan(graph, full!, "f16-weights")).toEqual(weights);
     }
   });
 
@@ -80,15 +83,13 @@ describe("presets", () => {
     const plan = planMemory(graph, "f32");
     const largest = Math.max(...graph.tensors.map((tensor) => tensorBytes(tensor, "f32")));
     const peak = plan.constantBytes + plan.activationBytes + plan.externalBytes;
-    const limits = { adapter: "one", precisions: ["f32"] as const, bufferBytes: 2 ** 32 };
+    const limits = { adapter: "one", software: false, half: false, bufferBytes: 2 ** 32 };
     const verdict = (one: number, memoryBytes: number | null) =>
       fitOf(graph, plan, { ...limits, tensorBytes: one, memoryBytes });
     expect(verdict(largest, peak)).toEqual({ fits: true, reasons: [] });
     expect(verdict(largest, null).fits).toBe(true);
     expect(verdict(largest - 1, peak).reasons).toEqual([expect.stringMatching(/over the .* of one binding/)]);
     expect(verdict(largest, peak - 1).reasons).toEqual([expect.stringMatching(/of memory/)]);
-    const half = fitOf(graph, planMemory(graph, "f16"), { ...limits, tensorBytes: largest, memoryBytes: null });
-    expect(half.reasons).toEqual(["the adapter has no shader-f16"]);
   });
 });
 
@@ -101,9 +102,11 @@ describe("inspect --preset", () => {
     expect(stdout).toMatch(/^parameters +1,523,165,925$/m);
     expect(stdout).toMatch(/^ +multiply-adds +546\.9\d* G/m);
     expect(stdout).toMatch(/^memory in f32$/m);
-    expect(stdout).toMatch(/^memory in f16$/m);
-    expect(stdout.match(/^ +largest tensor /gm)).toHaveLength(2);
-    expect(stdout.match(/^ +fits this adapter +(yes|no: .*)$/gm)).toHaveLength(2);
+    expect(stdout).toMatch(/^memory in f16-weights$/m);
+    const plans = stdout.match(/^memory in f16$/m) ? 3 : 2;
+    expect(plans).toBe(/^adapter .* with f16:/m.test(stdout) ? 3 : 2);
+    expect(stdout.match(/^ +largest tensor /gm)).toHaveLength(plans);
+    expect(stdout.match(/^ +fits this adapter +(yes|no: .*)$/gm)).toHaveLength(plans);
   });
 
   it("works without a GPU, in JSON too", async () => {
@@ -112,7 +115,10 @@ describe("inspect --preset", () => {
     const facts = JSON.parse(stdout);
     expect(facts).toMatchObject({ preset: "ncvsd-img64-xs", architecture: "ncvsd", precision: "f32" });
     expect(Math.round(facts.multiplyAdds / 1e9)).toBe(57);
-    expect(facts.otherPrecision.weightBytes).toBeLessThan(facts.weightBytes);
+    expect(Object.keys(facts.memory)).toEqual(["f32", "f16", "f16-weights"]);
+    expect(facts.memory.f32.weightBytes).toBe(facts.weightBytes);
+    expect(facts.memory.f16.weightBytes).toBe(facts.memory["f16-weights"].weightBytes);
+    expect(facts.memory.f16.weightBytes / facts.weightBytes).toBeCloseTo(0.5, 3);
   });
 
   it("an unknown name lists those that there are; a file beside it is refused", async () => {

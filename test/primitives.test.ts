@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fourier } from "../kernels/fourier/kernel.js";
-import { linear } from "../kernels/linear/kernel.js";
+import { linear, linearWeightLength, packLinearWeight } from "../kernels/linear/kernel.js";
 import { resample } from "../kernels/resample/kernel.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { Graph, type Tensor } from "../src/graph/graph.js";
@@ -103,9 +103,13 @@ for (const file of ["block", "attention"]) {
         };
         const taps = await evaluate(source, { x, emb }, batch, (build, t) => {
           const recipe = hasEmb
-            ? foldRecipe("key.emb_linear.weight", outChannels, { gain: "key.emb_gain" })
-            : { sources: [], make: () => new Float32Array(outChannels * embLength) };
-          const w = build.graph.constant("emb_linear", [outChannels, embLength], "f32", recipe);
+            ? foldRecipe("key.emb_linear.weight", outChannels, {
+                gain: "key.emb_gain",
+                pack: (folded) => packLinearWeight(folded, outChannels, embLength),
+              })
+            : { sources: [], make: () => new Float32Array(linearWeightLength(outChannels, embLength)) };
+          const shape = [linearWeightLength(outChannels, embLength)];
+          const w = build.graph.constant("emb_linear", shape, "weight", recipe);
           const params = { batch, inFeatures: embLength, outFeatures: outChannels, addOne: true };
           const c = build.graph.run("emb_linear", linear, params, { x: t.emb, w }, { y: [batch, outChannels] }).y;
           build.tap("b.emb_linear", c);
@@ -156,12 +160,9 @@ describe("primitives/mp_conv", async () => {
       const gain = r.has(`${name}.gain`) ? `${name}.gain` : undefined;
       const emb = await image(r, `${name}.x`);
       const taps = await evaluate({ readF32: (n) => r.values(n) }, { emb }, batch, (build, t) => {
-        const w = build.graph.constant(
-          "w",
-          [outFeatures, inFeatures],
-          "f32",
-          foldRecipe(`${name}.weight`, outFeatures, { gain }),
-        );
+        const pack = (folded: Float32Array) => packLinearWeight(folded, outFeatures, inFeatures);
+        const recipe = foldRecipe(`${name}.weight`, outFeatures, { gain, pack });
+        const w = build.graph.constant("w", [linearWeightLength(outFeatures, inFeatures)], "weight", recipe);
         const params = { batch, inFeatures, outFeatures, addOne: false };
         build.tap("y", build.graph.run("linear", linear, params, { x: t.emb, w }, { y: [batch, outFeatures] }).y);
       });

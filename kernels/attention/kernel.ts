@@ -1,11 +1,14 @@
-import { grid1d, type Kernel } from "../../src/gpu/contract.js";
+import { type Caps, grid1d, type Kernel, type Variant } from "../../src/gpu/contract.js";
 import { addressable, inRange, positiveInteger } from "../lib/check.js";
 import source from "./kernel.wgsl.js";
+import loadPacked from "./load-packed.wgsl.js";
 import loadScalar from "./load-scalar.wgsl.js";
 import loadVec4 from "./load-vec4.wgsl.js";
 import load8 from "./load8.wgsl.js";
 import load8Subgroup from "./load8-subgroup.wgsl.js";
 import { attentionReference } from "./reference.js";
+import { SUBGROUP_CHANNELS, SUBGROUP_QUERIES, subgroupSource } from "./subgroup.js";
+import tiled from "./tiled.wgsl.js";
 
 export interface AttentionParams {
   readonly batch: number;
@@ -16,18 +19,26 @@ export interface AttentionParams {
   readonly pixels: number;
 }
 
-/** Queries of a workgroup. */
-const QUERIES = 32;
+/** Queries of a workgroup of tiled.wgsl. */
+const TILED_QUERIES = 32;
 
-/** Channels an invocation sums up: a workgroup covers eight times as many. */
+/** From this many pixels on a lane of the subgroup loop takes two quads: a fifth faster, but twice as long to compile. */
+const WIDE_PIXELS = 128;
+
+/** Channels an invocation of tiled.wgsl sums up: a workgroup covers eight times as many. */
 function channelsPerInvocation(headDim: number): number {
   return [2, 4].find((channels) => 8 * channels >= headDim) ?? 8;
 }
 
-function tiles({ batch, heads, headDim, pixels }: AttentionParams) {
-  const queryTiles = Math.ceil(pixels / QUERIES);
-  const channelTiles = Math.ceil(headDim / (8 * channelsPerInvocation(headDim)));
-  return { queryTiles, channelTiles, tiles: batch * heads * queryTiles * channelTiles };
+/** A software adapter whose subgroups are all of 8 lanes. */
+function lanesOf8({ software, subgroups, subgroupMinSize, subgroupMaxSize }: Caps): boolean {
+  return software && subgroups && subgroupMinSize === 8 && subgroupMaxSize === 8;
+}
+
+/** Quads of queries a lane holds in the subgroup loop; 0 where that loop does not fit. */
+function subgroupQuads({ headDim, pixels }: AttentionParams, caps: Caps): 0 | 1 | 2 {
+  if (!lanesOf8(caps) || headDim > SUBGROUP_CHANNELS) return 0;
+  return pixels < WIDE_PIXELS ? 1 : 2;
 }
 
 /** Cosine attention of EDM2: qkv [N, heads * d * 3, P], channel (head * d + c) * 3 + (q, k, v), to y [N, heads * d, P]. */
@@ -49,27 +60,41 @@ export const attention: Kernel<AttentionParams> = {
       { name: "y", access: "write", type: "act", length },
     ];
   },
-  variant({ headDim, pixels }, caps) {
+  variant(params, caps): Variant {
+    const { headDim, pixels } = params;
+    const whole = pixels % 4 === 0;
+    const wide = subgroupQuads(params, caps);
+    if (wide !== 0) {
+      const packed = caps.precision === "f16";
+      const [rows, load] = !whole ? ["scalar", loadScalar] : packed ? ["packed", loadPacked] : ["vec4", loadVec4];
+      return { key: `subgroup8 x${wide} ${rows}`, prelude: load + subgroupSource(wide), needs: ["subgroups"] };
+    }
     const channels = channelsPerInvocation(headDim);
     const prelude = `const CHANNELS: u32 = ${channels}u;\n`;
-    if (caps.software && caps.subgroups && caps.subgroupMinSize === 8 && caps.subgroupMaxSize === 8) {
-      return { key: `c${channels} subgroup8`, prelude: prelude + loadScalar + load8Subgroup, needs: ["subgroups"] };
+    if (lanesOf8(caps)) {
+      const text = prelude + loadScalar + load8Subgroup + tiled;
+      return { key: `tiled c${channels} subgroup8`, prelude: text, needs: ["subgroups"] };
     }
-    if (pixels % 4 === 0) return { key: `c${channels} vec4`, prelude: prelude + loadVec4 + load8 };
-    return { key: `c${channels}`, prelude: prelude + loadScalar + load8 };
+    const text = prelude + (whole ? loadVec4 : loadScalar) + load8 + tiled;
+    return { key: `tiled c${channels} ${whole ? "vec4" : "scalar"}`, prelude: text };
   },
-  uniforms(params) {
-    const { headDim, pixels } = params;
+  uniforms({ batch, heads, headDim, pixels }) {
     return {
       headDim,
       pixels,
       quads: Math.ceil(pixels / 4),
-      ...tiles(params),
+      heads: batch * heads,
       scale: 1 / Math.sqrt(headDim),
       invDim: 1 / headDim,
     };
   },
-  grid: (params, _variant, caps) => grid1d(tiles(params).tiles, 1, caps),
+  grid(params, _variant, caps) {
+    const { batch, heads, headDim, pixels } = params;
+    const wide = subgroupQuads(params, caps);
+    if (wide !== 0) return grid1d(batch * heads * Math.ceil(pixels / (wide * SUBGROUP_QUERIES)), 1, caps);
+    const channelTiles = Math.ceil(headDim / (8 * channelsPerInvocation(headDim)));
+    return grid1d(batch * heads * Math.ceil(pixels / TILED_QUERIES) * channelTiles, 1, caps);
+  },
   cost: ({ batch, heads, headDim, pixels }, bytesPerAct) => ({
     flops: batch * heads * pixels * (pixels * (4 * headDim + 4) + 6 * headDim),
     bytes: 4 * bytesPerAct * batch * heads * headDim * pixels,
@@ -80,7 +105,14 @@ export const attention: Kernel<AttentionParams> = {
     { name: "odd sizes", params: { batch: 2, heads: 3, headDim: 5, pixels: 15 } },
     { name: "several tiles, the last not full", params: { batch: 1, heads: 2, headDim: 20, pixels: 71 } },
     { name: "several tiles of whole quads", params: { batch: 3, heads: 1, headDim: 33, pixels: 84 } },
+    { name: "many keys, the last not full", params: { batch: 2, heads: 1, headDim: 19, pixels: 141 } },
+    { name: "many keys of whole quads", params: { batch: 1, heads: 2, headDim: 12, pixels: 200 } },
     { name: "a wide head", params: { batch: 1, heads: 1, headDim: 131, pixels: 36 } },
+    {
+      name: "aligned q and k",
+      params: { batch: 1, heads: 1, headDim: 64, pixels: 33 },
+      inputs: aligned((value) => value, 1 / 33),
+    },
     {
       name: "aligned q and k of a wide head",
       params: { batch: 1, heads: 1, headDim: 256, pixels: 33 },

@@ -1,5 +1,6 @@
 // Rows of any length. Past the last pixel of a row, that pixel is read again and nothing is stored.
 alias Element = S;
+alias Stored = S;
 
 fn rowLength() -> u32 {
   return p.pixels;

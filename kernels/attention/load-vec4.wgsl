@@ -1,5 +1,6 @@
 // Rows of a multiple of 4 pixels: a quad is one element. Past the last quad of a row, that quad is read again.
 alias Element = vec4<S>;
+alias Stored = vec4<S>;
 
 fn rowLength() -> u32 {
   return p.quads;

@@ -1,5 +1,6 @@
 import type { Case, Kernel } from "../../src/gpu/contract.js";
 import { grid1d } from "../../src/gpu/contract.js";
+import { type ChannelRange, checkChannels } from "../lib/channel-range.js";
 import { addressable, oneOf, positiveInteger } from "../lib/check.js";
 import clip from "../lib/clip.wgsl.js";
 import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } from "../lib/conv-epilogue.js";
@@ -18,6 +19,8 @@ export interface ConvParams {
   readonly width: number;
   readonly kernel: 1 | 3;
   readonly epilogue: ConvEpilogue;
+  /** The output channels are some of y's (and of c's and r's); the rest of y is left as it is. Default: all. */
+  readonly into?: ChannelRange;
 }
 
 /** Elements of the packed weight: [ceil(outChannels / 8)][inChannels * kernel^2][8]. */
@@ -45,10 +48,12 @@ export const conv: Kernel<ConvParams> = {
     oneOf("conv", "kernel", p.kernel, [1, 3]);
     checkEpilogue("conv", p.epilogue);
     addressable("conv", "x", p.batch, p.inChannels, p.height, p.width);
-    addressable("conv", "y", p.batch, p.outChannels, p.height, p.width);
+    checkChannels("conv", p.outChannels, p.into);
+    addressable("conv", "y", p.batch, p.into?.of ?? p.outChannels, p.height, p.width);
   },
   buffers(p) {
     const pixels = p.batch * p.height * p.width;
+    const length = pixels * (p.into?.of ?? p.outChannels);
     return [
       { name: "x", access: "read", type: "act", length: pixels * p.inChannels },
       { name: "w", access: "read", type: "weight", length: packedWeightLength(p.outChannels, p.inChannels, p.kernel) },
@@ -58,8 +63,8 @@ export const conv: Kernel<ConvParams> = {
         type: "f32",
         length: p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0,
       },
-      { name: "r", access: "read", type: "act", length: p.epilogue.kind === "sum_clip" ? pixels * p.outChannels : 0 },
-      { name: "y", access: "write", type: "act", length: pixels * p.outChannels },
+      { name: "r", access: "read", type: "act", length: p.epilogue.kind === "sum_clip" ? length : 0 },
+      { name: "y", access: "write", type: "act", length },
     ];
   },
   variant(p) {
@@ -75,6 +80,8 @@ export const conv: Kernel<ConvParams> = {
       batch: p.batch,
       inChannels: p.inChannels,
       outChannels: p.outChannels,
+      firstChannel: p.into?.first ?? 0,
+      ofChannels: p.into?.of ?? p.outChannels,
       height: flat ? 1 : p.height,
       width: flat ? p.height * p.width : p.width,
       ...epilogueUniforms(p.epilogue),
@@ -112,6 +119,23 @@ function cases(): Case<ConvParams>[] {
     {
       name: "1x1, sum without clip",
       params: { ...base, kernel: 1, epilogue: { kind: "sum_clip", residual: 0.7, clip: null } },
+    },
+    {
+      name: "3x3, some channels, scale and silu",
+      params: {
+        ...base,
+        into: { first: 8, of: 25 },
+        epilogue: { kind: "scale_silu", offset: 3, stride: 31 },
+      },
+    },
+    {
+      name: "1x1, some channels, sum and clip",
+      params: {
+        ...base,
+        kernel: 1,
+        into: { first: 3, of: 14 },
+        epilogue: { kind: "sum_clip", residual: 0.7, clip: 1.5 },
+      },
     },
     {
       name: "3x3, a whole layer",

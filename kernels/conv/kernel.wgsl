@@ -9,7 +9,10 @@
 struct Params {
   batch: u32,
   inChannels: u32,
+  // Of w; of c, r and y they are those from firstChannel on, of ofChannels.
   outChannels: u32,
+  firstChannel: u32,
+  ofChannels: u32,
   height: u32,
   width: u32,
   scaleOffset: u32,
@@ -101,10 +104,10 @@ fn main(
       if (u32(col) + i >= p.width) {
         break;
       }
-      let index = (n * p.outChannels + channel) * pixels + u32(row) * p.width + u32(col) + i;
+      let index = (n * p.ofChannels + p.firstChannel + channel) * pixels + u32(row) * p.width + u32(col) + i;
       var v = acc[o][i];
       if (EPILOGUE == 1u) {
-        v = scaled(v, c[n * p.scaleStride + p.scaleOffset + channel]);
+        v = scaled(v, c[n * p.scaleStride + p.scaleOffset + p.firstChannel + channel]);
       } else if (EPILOGUE == 2u) {
         v = summed(v, f32(r[index]), p.residual, p.clip);
       }

@@ -5,7 +5,9 @@ import type { ConvParams } from "./kernel.js";
 export function convReference(p: ConvParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
   const { x, w, c, r } = inputs as Record<"x" | "w" | "c" | "r", ArrayLike<number>>;
   const { batch, inChannels, outChannels, height, width, kernel } = p;
-  const y = new Float64Array(batch * outChannels * height * width);
+  const { first, of } = p.into ?? { first: 0, of: outChannels };
+  // What is not asked for keeps what the caller put there: NaN in the tests.
+  const y = new Float64Array(batch * of * height * width).fill(Number.NaN);
   const half = kernel >> 1;
   const taps = kernel * kernel;
   for (let n = 0; n < batch; n++) {
@@ -26,8 +28,9 @@ export function convReference(p: ConvParams, inputs: Readonly<Record<string, Arr
               }
             }
           }
-          const index = ((n * outChannels + o) * height + row) * width + col;
-          y[index] = epilogueReference(p.epilogue, sum, n, o, index, c, r);
+          const target = first + o;
+          const index = ((n * of + target) * height + row) * width + col;
+          y[index] = epilogueReference(p.epilogue, sum, n, target, index, c, r);
         }
       }
     }

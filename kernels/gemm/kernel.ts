@@ -8,10 +8,8 @@ import silu from "../lib/mp-silu.wgsl.js";
 import { packedLength, packRows } from "../lib/packed-weight.js";
 import { cases } from "./cases.js";
 import source from "./kernel.wgsl.js";
-import plain from "./plain.wgsl.js";
+import { type Loop, loopChoices, loopOf } from "./loops.js";
 import { gemmReference } from "./reference.js";
-import { narrowSource, subgroupSource } from "./subgroup.js";
-import tiled from "./tiled.wgsl.js";
 
 export interface GemmParams {
   /** Products with a weight of their own: 36 for Winograd, 1 for a 1x1 convolution. */
@@ -26,6 +24,11 @@ export interface GemmParams {
   readonly columns: number;
   /** Columns that are asked for, the first of all images': a multiple of 4. The rest of y is left as it is. Default: all. */
   readonly live?: number;
+  /**
+   * Columns of one image of the layer, only for `tuneKey`: a panel of a Winograd convolution may hold several images, so that
+   * `columns` depends on the batch there. Default: columns where there is one group, else unsaid.
+   */
+  readonly perImage?: number;
   /** Type of x, r and y; the weight is always of the storage type. */
   readonly type: "f32" | "act";
   readonly epilogue: ConvEpilogue;
@@ -56,37 +59,22 @@ export function packGemmWeight(
   return packed;
 }
 
-interface Family {
-  readonly kind: "subgroup" | "narrow" | "plain" | "tiled";
-  /** Rows and quads of a workgroup's tile. */
-  readonly rows: number;
-  readonly lanes: number;
-  /** Quads of a lane. */
-  readonly wide: number;
-}
-
-/** From this depth on a lane takes two quads: a sixth faster, but three times as long to compile. */
-const WIDE_DEPTH = 160;
-
 function liveQuads(p: GemmParams): number {
   return (p.live ?? p.images * p.columns) / 4;
 }
 
-/** On a GPU tiles in workgroup memory; in software one subgroup per workgroup where its size is certain. */
-function family(p: GemmParams, caps: Caps): Family {
-  if (!caps.software) return { kind: "tiled", rows: 64, lanes: 16, wide: 1 };
-  const lanes = caps.subgroupMinSize;
-  const certain = caps.subgroups && lanes === caps.subgroupMaxSize && lanes >= 8 && lanes <= 32;
-  if (!certain) return { kind: "plain", rows: 8, lanes: 64, wide: 1 };
-  // The batch decides here, but not about bits: both sum every element in the same order.
-  const quads = liveQuads(p);
-  if (quads <= 2) return { kind: "narrow", rows: 4 * lanes, lanes, wide: 1 };
-  return {
-    kind: "subgroup",
-    lanes,
-    rows: p.rows > 8 ? 32 : 8,
-    wide: p.rows > 8 && p.depth >= WIDE_DEPTH && quads > lanes ? 2 : 1,
-  };
+/** A name of the shape without the batch: neither images, panels nor live columns. */
+function tuneKey({ groups, rows, depth, columns, perImage, type, epilogue }: GemmParams): string {
+  const n = perImage ?? (groups === 1 ? columns : undefined);
+  return `gemm ${groups}x[${rows}x${depth}]${n === undefined ? "" : ` n=${n}`} ${type} ${epilogue.kind}`;
+}
+
+/** The tuned choice where it is one of those that fit; else, without a word, the cost model's. */
+function loop(p: GemmParams, caps: Caps): Loop {
+  const choices = loopChoices(p, caps);
+  const tuned = caps.tuning?.get(tuneKey(p));
+  const choice = tuned !== undefined && choices.includes(tuned) ? tuned : choices[0]!;
+  return loopOf(choice, { rows: p.rows, depth: p.depth, quads: liveQuads(p) }, caps);
 }
 
 /** y[i, :, g] = w[g] x[i, :, g] with an epilogue: 1x1 convolutions, and the products of Winograd convolutions. */
@@ -129,23 +117,17 @@ export const gemm: Kernel<GemmParams> = {
     ];
   },
   variant(p, caps): Variant {
-    const loop = family(p, caps);
+    const { key, text, subgroups } = loop(p, caps);
     // In f32 both types are the same: one pipeline.
     const type = caps.precision === "f16" && p.type === "f32" ? "f32" : "S";
-    const common = `alias X = ${type};\n${lanesPrelude(4)}${epiloguePrelude(p.epilogue)}\n`;
-    const tile = `${loop.lanes}x${loop.rows}x${loop.wide}`;
-    const key = `${loop.kind} ${tile} ${type} ${p.epilogue.kind}`;
-    switch (loop.kind) {
-      case "plain":
-        return { key, prelude: common + plain };
-      case "tiled":
-        return { key, prelude: common + tiled };
-      case "narrow":
-        return { key, prelude: common + narrowSource(loop.lanes), needs: ["subgroups"] };
-      case "subgroup":
-        return { key, prelude: common + subgroupSource(loop.lanes, loop.rows, loop.wide), needs: ["subgroups"] };
-    }
+    return {
+      key: `${key} ${type} ${p.epilogue.kind}`,
+      prelude: `alias X = ${type};\n${lanesPrelude(4)}${epiloguePrelude(p.epilogue)}\n${text}`,
+      ...(subgroups ? { needs: ["subgroups"] as const } : {}),
+    };
   },
+  tuneKey,
+  choices: loopChoices,
   uniforms(p) {
     const { groups, images, rows, depth, columns, epilogue } = p;
     const shape = {
@@ -160,11 +142,8 @@ export const gemm: Kernel<GemmParams> = {
     return { ...shape, ...epilogueUniforms(epilogue) };
   },
   grid(p, _variant, caps) {
-    const loop = family(p, caps);
-    const quads = liveQuads(p);
-    if (loop.kind === "plain") return grid1d(p.groups * Math.ceil(p.rows / 8) * quads, 64, caps);
-    if (loop.kind === "narrow") return grid1d(p.groups * Math.ceil(p.rows / loop.rows) * quads, 1, caps);
-    return grid1d(p.groups * Math.ceil(p.rows / loop.rows) * Math.ceil(quads / (loop.lanes * loop.wide)), 1, caps);
+    const { rows, quads, units } = loop(p, caps);
+    return grid1d(p.groups * Math.ceil(p.rows / rows) * Math.ceil(liveQuads(p) / quads), units, caps);
   },
   cost(p, bytesPerAct, bytesPerWeight) {
     const products = p.groups * liveQuads(p) * 4;

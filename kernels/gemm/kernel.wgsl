@@ -6,8 +6,8 @@
 //   y[i, :, g] = w[g] x[i, :, g]; the epilogue of kernels/lib/conv-epilogue.ts on y, with image = i, channel = row.
 //
 // columns is a multiple of 4: everything is read and written in quads of neighbours. Every element sums k in ascending
-// order whatever its place in a tile. The loops are in subgroup.ts, plain.wgsl and tiled.wgsl, one of them in front of
-// this text: for adapters with subgroups of one size and no fast workgroup memory, for other software, for GPUs.
+// order whatever its place in a tile. The loops are in subgroup.ts, plain.wgsl and tiled.ts, one of them in front of this
+// text: for adapters with subgroups of one size and no fast workgroup memory, for other software, for GPUs.
 struct Params {
   groups: u32,
   images: u32,

@@ -1,11 +1,12 @@
-// Eight rows of one quad per invocation, loads straight from the buffers: correct on every adapter.
+// Eight rows of WIDE quads per invocation (1 or 2, from the prelude), loads straight from the buffers: correct on every
+// adapter. The second quad lies half of all quads further on, so that neighbours read neighbours.
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) nwg: vec3u,
   @builtin(local_invocation_index) lid: u32,
 ) {
-  let total = p.live;
+  let total = (p.live + WIDE - 1u) / WIDE;
   let rowGroups = (p.rows + 7u) / 8u;
   let t = (wid.y * nwg.x + wid.x) * 64u + lid;
   if (t >= total * rowGroups * p.groups) {
@@ -14,12 +15,18 @@ fn main(
   let column = t % total;
   let rowGroup = (t / total) % rowGroups;
   let group = t / (total * rowGroups);
-  let image = column / p.quads;
   let step = p.groups * p.quads;
+  let image = column / p.quads;
   let place = group * p.quads + column % p.quads;
+  // Where an odd number leaves no second quad, the last is summed twice and stored once.
+  let other = min(column + total, p.live - 1u);
+  let otherImage = other / p.quads;
+  let otherPlace = group * p.quads + other % p.quads;
   var xi = image * p.depth * step + place;
+  var yi = otherImage * p.depth * step + otherPlace;
   var wi = (group * rowGroups + rowGroup) * p.packedDepth * 2u;
   var acc: array<vec4f, 8>;
+  var more: array<vec4f, 8>;
   for (var k = 0u; k < p.depth; k++) {
     let v = vec4f(x[xi]);
     let a = weight4(w[wi]);
@@ -32,6 +39,18 @@ fn main(
     acc[5] += b.y * v;
     acc[6] += b.z * v;
     acc[7] += b.w * v;
+    if (WIDE == 2u) {
+      let u = vec4f(x[yi]);
+      more[0] += a.x * u;
+      more[1] += a.y * u;
+      more[2] += a.z * u;
+      more[3] += a.w * u;
+      more[4] += b.x * u;
+      more[5] += b.y * u;
+      more[6] += b.z * u;
+      more[7] += b.w * u;
+      yi += step;
+    }
     xi += step;
     wi += 2u;
   }
@@ -39,6 +58,9 @@ fn main(
     let row = rowGroup * 8u + i;
     if (row < p.rows) {
       put((image * p.rows + row) * step + place, acc[i], image, row);
+      if (WIDE == 2u && column + total < p.live) {
+        put((otherImage * p.rows + row) * step + otherPlace, more[i], otherImage, row);
+      }
     }
   }
 }

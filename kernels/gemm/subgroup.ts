@@ -76,17 +76,26 @@ ${each(rows - STORED, (i) => sides.map((s) => `    a${i}_${s} = a${i + STORED}_$
 }`;
 }
 
-/** k per turn of the narrow loop. */
-const STEP = 8;
+/** k per turn of the narrow loop: more of them, loaded before they are used, would be spilled. */
+const STEP = 2;
 
 /**
- * The loop for one or two quads in all, where lanes across columns would mostly idle: a lane holds four rows (a vec4) of
- * one quad, the quads of eight k are loaded by the lanes together and handed round. Every element is summed in the same
- * order as in `subgroupSource`.
+ * The loop for few quads in all, where lanes across columns would mostly idle: a lane holds `rowQuads` times four rows of
+ * `quads` quads; the quads of as many k as there are lanes are loaded by the lanes together and handed round. Every element
+ * is summed in the same order as in `subgroupSource`.
  */
-export function narrowSource(lanes: number): string {
-  const steps = Array.from({ length: STEP }, (_, i) => i);
+export function narrowSource(lanes: number, quads: number, rowQuads: number): string {
+  const rows = 4 * rowQuads * lanes;
+  const each = (count: number, text: (i: number) => string) =>
+    Array.from({ length: count }, (_, i) => text(i)).join("\n");
   const columns = ["x", "y", "z", "w"];
+  const sums = (q: number, i: number) =>
+    columns
+      .map((c) => {
+        const products = each(rowQuads, (r) => `        a${q}${r}${c} = a${q}${r}${c} + w${i}${r} * b;`);
+        return `      {\n        let b = subgroupShuffle(v${q}.${c}, i + ${i}u);\n${products}\n      }`;
+      })
+      .join("\n");
   return `
 @compute @workgroup_size(${lanes})
 fn main(
@@ -95,33 +104,54 @@ fn main(
   @builtin(subgroup_invocation_id) lane: u32,
 ) {
   let rowGroups = (p.rows + 7u) / 8u;
-  let rowTiles = (p.rows + ${4 * lanes - 1}u) / ${4 * lanes}u;
+  let rowTiles = (p.rows + ${rows - 1}u) / ${rows}u;
+  let columnTiles = (p.live + ${quads - 1}u) / ${quads}u;
   let t = wid.y * nwg.x + wid.x;
-  if (t >= rowTiles * p.live * p.groups) {
+  if (t >= rowTiles * columnTiles * p.groups) {
     return;
   }
   let rowTile = t % rowTiles;
-  let column = (t / rowTiles) % p.live;
-  let group = t / (rowTiles * p.live);
-  let image = column / p.quads;
+  let columnTile = (t / rowTiles) % columnTiles;
+  let group = t / (rowTiles * columnTiles);
+  // Quads past the last repeat it and are not stored; lanes past the last row of weights repeat a valid one.
   let step = p.groups * p.quads;
-  let place = group * p.quads + column % p.quads;
-  let xi = image * p.depth * step + place;
-  let rowQuad = min(rowTile * ${lanes}u + lane, rowGroups * 2u - 1u);
-  let wi = (group * rowGroups + rowQuad / 2u) * p.packedDepth * 2u + rowQuad % 2u;
-${columns.map((c) => `  var a${c} = vec4f();`).join("\n")}
-  for (var k = 0u; k < p.depth; k += ${STEP}u) {
+${each(
+  quads,
+  (q) => `  let column${q} = min(columnTile * ${quads}u + ${q}u, p.live - 1u);
+  let image${q} = column${q} / p.quads;
+  let place${q} = group * p.quads + column${q} % p.quads;
+  let xi${q} = image${q} * p.depth * step + place${q};`,
+)}
+  let base = group * rowGroups * p.packedDepth * 2u;
+${each(
+  rowQuads,
+  (r) => `  let rowQuad${r} = min((rowTile * ${lanes}u + lane) * ${rowQuads}u + ${r}u, rowGroups * 2u - 1u);
+  let wi${r} = base + rowQuad${r} / 2u * p.packedDepth * 2u + rowQuad${r} % 2u;`,
+)}
+${each(quads, (q) => each(rowQuads, (r) => `  ${columns.map((c) => `var a${q}${r}${c} = vec4f();`).join(" ")}`))}
+  for (var k0 = 0u; k0 < p.depth; k0 += ${lanes}u) {
     // Past the last k the columns count as zero, and the weights repeat.
-    let mine = k + lane;
-    let v = select(vec4f(), vec4f(x[xi + min(mine, p.depth - 1u) * step]), mine < p.depth);
-${steps.map((i) => `    let w${i} = weight4(w[wi + 2u * min(k + ${i}u, p.depth - 1u)]);`).join("\n")}
-${steps.map((i) => columns.map((c) => `    a${c} = a${c} + w${i} * subgroupBroadcast(v.${c}, ${i}u);`).join("\n")).join("\n")}
-  }
-  for (var i = 0u; i < 4u; i++) {
-    let row = (rowTile * ${lanes}u + lane) * 4u + i;
-    if (row < p.rows) {
-      put((image * p.rows + row) * step + place, vec4f(ax[i], ay[i], az[i], aw[i]), image, row);
+    let mine = k0 + lane;
+    let line = min(mine, p.depth - 1u) * step;
+${each(quads, (q) => `    let v${q} = select(vec4f(), vec4f(x[xi${q} + line]), mine < p.depth);`)}
+    for (var i = 0u; i < ${lanes}u; i += ${STEP}u) {
+${each(STEP, (i) => `      let at${i} = 2u * min(k0 + i + ${i}u, p.depth - 1u);`)}
+${each(STEP, (i) => each(rowQuads, (r) => `      let w${i}${r} = weight4(w[wi${r} + at${i}]);`))}
+${each(STEP, (i) => each(quads, (q) => sums(q, i)))}
     }
+  }
+  let first = (rowTile * ${lanes}u + lane) * ${4 * rowQuads}u;
+  for (var i = 0u; i < 4u; i++) {
+${each(quads, (q) =>
+  each(rowQuads, (r) => {
+    const name = `a${q}${r}`;
+    return `    if (columnTile * ${quads}u + ${q}u < p.live && first + ${4 * r}u + i < p.rows) {
+      let row = first + ${4 * r}u + i;
+      let at = (image${q} * p.rows + row) * step + place${q};
+      put(at, vec4f(${columns.map((c) => `${name}${c}[i]`).join(", ")}), image${q}, row);
+    }`;
+  }),
+)}
   }
 }`;
 }

@@ -1,8 +1,10 @@
-// Magnitude-preserving linear layer: y [N, M] = x [N, K] w [M, K]^T (+ 1); normalisation, gain and 1/sqrt(K) are folded
-// into w at load. The 1 is that of c = emb_linear(emb) + 1 (EDM2, Karras et al. 2024).
+// Magnitude-preserving linear layer: y [N, M] = x [N, K] w^T (+ 1); normalisation, gain and 1/sqrt(K) are folded into w at
+// load. The 1 is that of c = emb_linear(emb) + 1 (EDM2, Karras et al. 2024).
 //
-// One workgroup: 8 outputs of up to 4 images. The 8 invocations of an output take every eighth k, so that they read
-// w in runs; their sums meet in workgroup memory in a fixed order.
+//   x [N, K] f32   w [M, K rounded up to a multiple of 4], zero padded   y [N, M] f32
+//
+// One workgroup: 8 outputs of up to 4 images. The 8 invocations of an output take every eighth quad of k, so that they
+// read w in runs; their sums meet in workgroup memory in a fixed order.
 struct Params {
   batch: u32,
   inFeatures: u32,
@@ -11,7 +13,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> w: array<f32>;
+@group(0) @binding(2) var<storage, read> w: array<W4>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 var<workgroup> partial: array<vec4f, 64>;
@@ -30,12 +32,18 @@ fn main(
   let output = (tile % groups) * 8u + lid / 8u;
   let image = (tile / groups) * 4u;
   // Past the last output or image, the last one is computed again and not stored.
-  let row = min(output, p.outFeatures - 1u) * p.inFeatures;
+  let quads = (p.inFeatures + 3u) / 4u;
+  let row = min(output, p.outFeatures - 1u) * quads;
   let images = min(vec4u(image, image + 1u, image + 2u, image + 3u), vec4u(p.batch - 1u)) * p.inFeatures;
 
   var acc = vec4f();
-  for (var k = lid % 8u; k < p.inFeatures; k += 8u) {
-    acc += w[row + k] * vec4f(x[images.x + k], x[images.y + k], x[images.z + k], x[images.w + k]);
+  for (var quad = lid % 8u; quad < quads; quad += 8u) {
+    let weights = weight4(w[row + quad]);
+    for (var i = 0u; i < 4u; i++) {
+      // Past the last k the weight is zero.
+      let k = min(4u * quad + i, p.inFeatures - 1u);
+      acc += weights[i] * vec4f(x[images.x + k], x[images.y + k], x[images.z + k], x[images.w + k]);
+    }
   }
   partial[lid] = acc;
   workgroupBarrier();

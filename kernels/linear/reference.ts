@@ -5,11 +5,12 @@ export function linearReference(
   inputs: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {
   const { x, w } = inputs;
+  const stride = Math.ceil(inFeatures / 4) * 4;
   const y = new Float64Array(batch * outFeatures);
   for (let n = 0; n < batch; n++) {
     for (let m = 0; m < outFeatures; m++) {
       let sum = addOne ? 1 : 0;
-      for (let k = 0; k < inFeatures; k++) sum += x![n * inFeatures + k]! * w![m * inFeatures + k]!;
+      for (let k = 0; k < inFeatures; k++) sum += x![n * inFeatures + k]! * w![m * stride + k]!;
       y[n * outFeatures + m] = sum;
     }
   }

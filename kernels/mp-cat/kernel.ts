@@ -1,5 +1,7 @@
 import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import { addressable, fail, inRange, positiveInteger } from "../lib/check.js";
+import { turns } from "../lib/chunk.js";
+import chunk from "../lib/chunk.wgsl.js";
 import { type Lanes, lanesOf, lanesPrelude } from "../lib/lanes.js";
 import silu from "../lib/mp-silu.wgsl.js";
 import source from "./kernel.wgsl.js";
@@ -28,6 +30,7 @@ const WORKGROUP = 64;
 export const mpCat: Kernel<MpCatParams> = {
   name: "mp-cat",
   source: [
+    { file: "kernels/lib/chunk.wgsl", text: chunk },
     { file: "kernels/lib/mp-silu.wgsl", text: silu },
     { file: "kernels/mp-cat/kernel.wgsl", text: source },
   ],
@@ -70,7 +73,8 @@ export const mpCat: Kernel<MpCatParams> = {
   },
   grid(params, _variant, caps) {
     const { batch, channelsA, channelsB, pixels } = params;
-    return grid1d((batch * (channelsA + channelsB) * pixels) / lanesOfCat(params), WORKGROUP, caps);
+    const size = ((channelsA + channelsB) * pixels) / lanesOfCat(params);
+    return grid1d(batch * Math.ceil(size / WORKGROUP / turns(caps)), 1, caps);
   },
   cost({ batch, channelsA, channelsB, pixels, raw, silu }, bytesPerAct) {
     const elements = batch * (channelsA + channelsB) * pixels;

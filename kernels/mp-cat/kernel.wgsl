@@ -2,7 +2,7 @@
 //   y[n] = [ scale_a a[n], scale_b b[n] ],  s = mp_silu(y)
 //   scale_a = C (1 - t) / sqrt(A),  scale_b = C t / sqrt(B),  C = sqrt((A + B) / ((1 - t)^2 + t^2))
 // a: [batch, A, pixels], b: [batch, B, pixels]; y, s: [batch, A + B, pixels]. One thread computes 1 or 4 neighbouring
-// elements (an F). All counts are in units of F. Prelude: V, F (kernels/lib/lanes.ts), RAW, SILU.
+// elements of an image (an F), or several such, a workgroup apart. All counts are in units of F. Prelude: V, F (kernels/lib/lanes.ts), RAW, SILU.
 
 struct Params {
   batch: u32,
@@ -24,19 +24,26 @@ fn main(
   @builtin(num_workgroups) nwg: vec3u,
   @builtin(local_invocation_index) lid: u32,
 ) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
   let size = p.size_a + p.size_b;
-  if (i >= p.batch * size) {
+  let group = wid.y * nwg.x + wid.x;
+  let groups = nwg.x * nwg.y / p.batch;
+  let n = group / groups;
+  if (n >= p.batch) {
     return;
   }
-  let n = i / size;
-  let k = i - n * size;
-  var v: F;
-  if (k < p.size_a) {
-    v = F(p.scale_a) * F(a[n * p.size_a + k]);
-  } else {
-    v = F(p.scale_b) * F(b[n * p.size_b + (k - p.size_a)]);
+  let part = chunk(size, group - n * groups, groups, 64u);
+  // A loop for each source rather than a choice in every turn.
+  for (var k = part.x + lid; k < min(part.y, p.size_a); k += 64u) {
+    put(n * size + k, F(p.scale_a) * F(a[n * p.size_a + k]));
   }
+  // The first of this invocation's elements that is not of a.
+  let passed = select(0u, (p.size_a - part.x - lid + 63u) / 64u, part.x + lid < p.size_a);
+  for (var k = part.x + lid + 64u * passed; k < part.y; k += 64u) {
+    put(n * size + k, F(p.scale_b) * F(b[n * p.size_b + (k - p.size_a)]));
+  }
+}
+
+fn put(i: u32, v: F) {
   if (RAW) {
     y[i] = V(v);
   }

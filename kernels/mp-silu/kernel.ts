@@ -1,5 +1,7 @@
 import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import { addressable, multipleOf, oneOf, positiveInteger } from "../lib/check.js";
+import { turns } from "../lib/chunk.js";
+import chunk from "../lib/chunk.wgsl.js";
 import { lanesOf, lanesPrelude } from "../lib/lanes.js";
 import silu from "../lib/mp-silu.wgsl.js";
 import source from "./kernel.wgsl.js";
@@ -20,6 +22,7 @@ const WORKGROUP = 64;
 export const mpSilu: Kernel<MpSiluParams> = {
   name: "mp-silu",
   source: [
+    { file: "kernels/lib/chunk.wgsl", text: chunk },
     { file: "kernels/lib/mp-silu.wgsl", text: silu },
     { file: "kernels/mp-silu/kernel.wgsl", text: source },
   ],
@@ -46,7 +49,7 @@ export const mpSilu: Kernel<MpSiluParams> = {
     return { count: elements / lanesOf(perImage ?? elements) };
   },
   grid({ elements, perImage }, _variant, caps) {
-    return grid1d(elements / lanesOf(perImage ?? elements), WORKGROUP, caps);
+    return grid1d(elements / lanesOf(perImage ?? elements) / turns(caps), WORKGROUP, caps);
   },
   cost({ elements, type }, bytesPerAct) {
     return { flops: 5 * elements, bytes: 2 * elements * (type === "act" ? bytesPerAct : 4) };

@@ -1,5 +1,6 @@
 // Magnitude-preserving SiLU, elementwise (EDM2, eq. 81): y = x sigmoid(x) / 0.596.
-// One thread computes 1 or 4 neighbouring elements (an F); `count` counts in units of F.
+// One thread computes 1 or 4 neighbouring elements (an F), or several such, a workgroup apart; `count` counts in units
+// of F.
 // Prelude: V, F (kernels/lib/lanes.ts).
 
 struct Params {
@@ -16,9 +17,8 @@ fn main(
   @builtin(num_workgroups) nwg: vec3u,
   @builtin(local_invocation_index) lid: u32,
 ) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.count) {
-    return;
+  let part = chunk(p.count, wid.y * nwg.x + wid.x, nwg.x * nwg.y, 64u);
+  for (var i = part.x + lid; i < part.y; i += 64u) {
+    y[i] = V(mp_silu(F(x[i])));
   }
-  y[i] = V(mp_silu(F(x[i])));
 }

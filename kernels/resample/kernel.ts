@@ -1,6 +1,9 @@
 import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import { addressable, fail, finiteNumber, inRange, oneOf, positiveInteger } from "../lib/check.js";
+import { turns } from "../lib/chunk.js";
+import elements from "./elements.wgsl.js";
 import source from "./kernel.wgsl.js";
+import quads from "./quads.wgsl.js";
 import { reference } from "./reference.js";
 
 export interface ResampleParams {
@@ -49,11 +52,14 @@ export const resample: Kernel<ResampleParams> = {
       { name: "y", access: "write", type: "act", length: batch * channels * out.height * out.width },
     ];
   },
-  variant({ filter, mode }) {
+  variant(params) {
+    const { filter, mode } = params;
     const box = isBox(filter);
+    const whole = inQuads(params);
+    const prelude = `const UP: bool = ${mode === "up"};\nconst BOX: bool = ${box};\n`;
     return {
-      key: `${mode}${box ? "-box" : ""}`,
-      prelude: `const UP: bool = ${mode === "up"};\nconst BOX: bool = ${box};\n`,
+      key: `${mode}${box ? "-box" : ""}${whole ? "-quads" : ""}`,
+      prelude: prelude + (whole ? `alias V = vec4<S>;\n${quads}` : `alias V = S;\n${elements}`),
     };
   },
   uniforms(params) {
@@ -71,8 +77,12 @@ export const resample: Kernel<ResampleParams> = {
     };
   },
   grid(params, _variant, caps) {
+    const { batch, channels, height, width, mode } = params;
     const out = outputSize(params);
-    return grid1d(params.batch * params.channels * out.height * out.width, WORKGROUP, caps);
+    if (!inQuads(params)) return grid1d(batch * channels * out.height * out.width, WORKGROUP, caps);
+    const lines = mode === "up" ? height : out.height;
+    const quads = (mode === "up" ? width : out.width) / 4;
+    return grid1d(Math.max(quads, (batch * channels * lines * quads) / turns(caps)), WORKGROUP, caps);
   },
   cost(params, bytesPerAct) {
     const { batch, channels, height, width, filter, mode } = params;
@@ -88,6 +98,11 @@ export const resample: Kernel<ResampleParams> = {
     { name: `${mode}, [1,1]`, params: { batch: 2, channels: 5, height: 6, width: 10, filter: [1, 1], mode } },
     { name: `${mode}, [1,1], 2x2`, params: { batch: 1, channels: 1, height: 2, width: 2, filter: [1, 1], mode } },
     { name: `${mode}, [1,1], 32x32`, params: { batch: 2, channels: 12, height: 32, width: 32, filter: [1, 1], mode } },
+    { name: `${mode}, [1,1], wide`, params: { batch: 3, channels: 7, height: 2, width: 296, filter: [1, 1], mode } },
+    {
+      name: `${mode}, [1,1], odd height`,
+      params: { batch: 1, channels: 3, height: 7, width: 24, filter: [1, 1], mode },
+    },
     { name: `${mode}, [1,3,3,1]`, params: { batch: 2, channels: 3, height: 8, width: 14, filter: [1, 3, 3, 1], mode } },
     {
       name: `${mode}, 6 taps, negative sum`,
@@ -126,6 +141,11 @@ function outputSize({ height, width, mode }: ResampleParams) {
 
 function isBox(filter: readonly number[]): boolean {
   return filter.length === 2;
+}
+
+/** Whether quads.wgsl fits. */
+function inQuads({ height, width, filter, mode }: ResampleParams): boolean {
+  return isBox(filter) && (mode === "up" ? width % 4 === 0 : width % 8 === 0 && height % 2 === 0);
 }
 
 function sumOf(filter: readonly number[]): number {

@@ -1,15 +1,26 @@
 import { grid1d, type Kernel } from "../../src/gpu/contract.js";
-import { addressable, oneOf, positiveInteger } from "../lib/check.js";
+import { type ChannelRange, checkChannels } from "../lib/channel-range.js";
+import { addressable, inRange, nonNegativeInteger, oneOf, positiveInteger } from "../lib/check.js";
 import clip from "../lib/clip.wgsl.js";
 import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } from "../lib/conv-epilogue.js";
 import epilogue from "../lib/conv-epilogue.wgsl.js";
 import { lanesOf, lanesPrelude } from "../lib/lanes.js";
 import silu from "../lib/mp-silu.wgsl.js";
-import { INPUT_TILE, operandLength, POINTS, tiling } from "../lib/winograd.js";
+import {
+  type BlockRange,
+  operandLength,
+  partOf,
+  type Tiling,
+  tiling,
+  type WinogradTile,
+  winograd,
+} from "../lib/winograd.js";
 import source from "./kernel.wgsl.js";
 import quads from "./put-quads.wgsl.js";
 import scalars from "./put-scalars.wgsl.js";
 import { winogradOutputReference } from "./reference.js";
+import tile2 from "./tile2.wgsl.js";
+import tile4 from "./tile4.wgsl.js";
 
 export interface WinogradOutputParams {
   readonly batch: number;
@@ -18,10 +29,23 @@ export interface WinogradOutputParams {
   readonly width: number;
   /** Blocks of a panel (kernels/lib/winograd.ts): 1, 2, 4 or 8, the default. */
   readonly panel?: number;
+  /** Outputs along one side of a tile: 2 or 4, the default. */
+  readonly tile?: WinogradTile;
   readonly epilogue: ConvEpilogue;
+  /** m holds only these blocks, all images' counted together; the rest of y is left as it is. Default: all. */
+  readonly part?: BlockRange;
+  /** m's channels are some of y's (and of c's and r's); the rest of y is left as it is. Default: all. */
+  readonly into?: ChannelRange;
 }
 
-/** m [panels][C][36][panel columns] f32, the 36 matrix products of F(4x4, 3x3), to y [N, C, H, W] with the epilogue applied. */
+/** The tiles of all images, and of the part that is asked for. */
+function wholeOf({ batch, height, width, panel, tile }: WinogradOutputParams): Tiling {
+  return tiling(batch, height, width, panel, tile);
+}
+
+const tilesOf = (p: WinogradOutputParams) => partOf(wholeOf(p), p.part);
+
+/** m [panels][C][points][panel columns] f32, the matrix products of F(m x m, 3x3), to y [N, C, H, W] with the epilogue applied. */
 export const winogradOutput: Kernel<WinogradOutputParams> = {
   name: "winograd-output",
   source: [
@@ -34,15 +58,22 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
     for (const name of ["batch", "channels", "height", "width"] as const)
       positiveInteger("winograd-output", name, p[name]);
     oneOf("winograd-output", "panel", p.panel ?? 8, [1, 2, 4, 8]);
+    oneOf("winograd-output", "tile", p.tile ?? 4, [2, 4]);
     checkEpilogue("winograd-output", p.epilogue);
-    addressable("winograd-output", "m", operandLength(p.channels, tiling(p.batch, p.height, p.width, p.panel)));
-    addressable("winograd-output", "y", p.batch, p.channels, p.height, p.width);
+    if (p.part) {
+      const { blocks } = wholeOf(p);
+      nonNegativeInteger("winograd-output", "part.first", p.part.first);
+      positiveInteger("winograd-output", "part.count", p.part.count);
+      inRange("winograd-output", "part.first + part.count", p.part.first + p.part.count, 1, blocks);
+    }
+    checkChannels("winograd-output", p.channels, p.into);
+    addressable("winograd-output", "m", operandLength(p.channels, tilesOf(p)));
+    addressable("winograd-output", "y", p.batch, p.into?.of ?? p.channels, p.height, p.width);
   },
   buffers(p) {
-    const tiles = tiling(p.batch, p.height, p.width, p.panel);
-    const length = p.batch * p.channels * p.height * p.width;
+    const length = p.batch * (p.into?.of ?? p.channels) * p.height * p.width;
     return [
-      { name: "m", access: "read", type: "f32", length: operandLength(p.channels, tiles) },
+      { name: "m", access: "read", type: "f32", length: operandLength(p.channels, tilesOf(p)) },
       {
         name: "c",
         access: "read",
@@ -57,35 +88,41 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
     const lanes = lanesOf(p.width);
     const put = lanes === 4 ? quads : scalars;
     return {
-      key: `f4 lanes${lanes} ${p.epilogue.kind}`,
-      prelude: `${lanesPrelude(lanes)}${epiloguePrelude(p.epilogue)}\n${put}`,
+      key: `f${p.tile ?? 4} lanes${lanes} ${p.epilogue.kind}`,
+      prelude: `${lanesPrelude(lanes)}${epiloguePrelude(p.epilogue)}\n${put}${p.tile === 2 ? tile2 : tile4}`,
     };
   },
-  uniforms({ batch, channels, height, width, panel: panelBlocks, epilogue }) {
-    const { blocksX, blocksY, blocks, panel } = tiling(batch, height, width, panelBlocks);
+  uniforms(p) {
+    const { channels, height, width, epilogue } = p;
+    const { tile, blocksX, blocksY, blocks, panel } = tilesOf(p);
     return {
       channels,
+      firstChannel: p.into?.first ?? 0,
+      ofChannels: p.into?.of ?? channels,
       height,
       width,
       blocksX,
       blocksY,
+      firstBlock: p.part?.first ?? 0,
       blocks,
       panelShift: Math.log2(panel),
-      lines: INPUT_TILE,
+      lines: winograd(tile).input,
       ...epilogueUniforms(epilogue),
     };
   },
   grid(p, _variant, caps) {
-    const { panel, panels } = tiling(p.batch, p.height, p.width, p.panel);
+    const { panel, panels } = tilesOf(p);
     return grid1d(p.channels * panels * panel, 64, caps);
   },
   cost(p, bytesPerAct) {
-    const elements = operandLength(p.channels, tiling(p.batch, p.height, p.width, p.panel));
+    const { tile, points } = winograd(p.tile);
+    const elements = operandLength(p.channels, tilesOf(p));
+    const share = tilesOf(p).blocks / wholeOf(p).blocks;
     const operands = p.epilogue.kind === "sum_clip" ? 2 : 1;
     return {
-      // 10 lines of 9 additions and 5 multiplications.
-      flops: (elements / POINTS) * 10 * 14,
-      bytes: operands * bytesPerAct * p.channels * p.batch * p.height * p.width + 4 * elements,
+      // 10 lines of 9 additions and 5 multiplications, or 6 of 4 additions.
+      flops: (elements / points) * (tile === 4 ? 10 * 14 : 6 * 4),
+      bytes: operands * bytesPerAct * share * p.channels * p.batch * p.height * p.width + 4 * elements,
     };
   },
   reference: winogradOutputReference,
@@ -98,8 +135,41 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
       { name: "scale and silu", params: { ...base, epilogue: { kind: "scale_silu" as const, offset: 3, stride: 17 } } },
       { name: "sum and clip", params: { ...base, epilogue: { kind: "sum_clip" as const, residual: 0.7, clip: 1.5 } } },
       {
+        name: "some channels of some blocks, scale and silu",
+        params: {
+          ...base,
+          height: 16,
+          width: 24,
+          panel: 4,
+          part: { first: 4, count: 9 },
+          into: { first: 8, of: 19 },
+          epilogue: { kind: "scale_silu" as const, offset: 3, stride: 31 },
+        },
+      },
+      {
+        name: "some channels, sum and clip",
+        params: {
+          ...base,
+          into: { first: 8, of: 16 },
+          epilogue: { kind: "sum_clip" as const, residual: 0.7, clip: 1.5 },
+        },
+      },
+      {
         name: "whole tiles, sum",
         params: { ...base, height: 8, width: 16, epilogue: { kind: "sum_clip" as const, residual: 0.7, clip: null } },
+      },
+      { name: "tiles of 2, odd everything", params: { ...base, tile: 2 as const } },
+      { name: "tiles of 2, one block", params: { ...base, height: 4, width: 4, panel: 4, tile: 2 as const } },
+      {
+        name: "tiles of 2, quads, some channels, scale and silu",
+        params: {
+          ...base,
+          height: 6,
+          width: 12,
+          tile: 2 as const,
+          into: { first: 8, of: 19 },
+          epilogue: { kind: "scale_silu" as const, offset: 3, stride: 31 },
+        },
       },
     ];
   })(),

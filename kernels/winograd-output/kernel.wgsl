@@ -1,20 +1,25 @@
-// Output transform of Winograd's F(4x4, 3x3), Y = A^T m A (Lavin & Gray 2016; points and the order of the columns in
-// kernels/lib/winograd.ts), with the convolution's epilogue (kernels/lib/conv-epilogue.ts).
+// Output transform of Winograd's F(t x t, 3x3), Y = A^T m A, t = 2 or 4 (Lavin & Gray 2016; points and the order of the
+// columns in kernels/lib/winograd.ts), with the convolution's epilogue (kernels/lib/conv-epilogue.ts).
 //
-//   m [panels][C][36][panel columns] f32, as written by winograd-input   c [N, stride]   r, y [N, C, H, W]
+//   m [panels][C][(t + 2)^2][panel columns] f32, laid out as by winograd-input   c [N, stride]   r, y [N, C, H, W]
 //
-// One invocation: the 8x8 outputs of one block and channel; its four tiles are the components of a vec4. No workgroup
-// memory, no barriers.
+// One invocation: the 2t x 2t outputs of one block and channel; its four tiles are the components of a vec4. The rest is
+// in tile2.wgsl and tile4.wgsl, one of them in front of this text. No workgroup memory, no barriers.
 struct Params {
+  // Of m; of c, r and y they are those from firstChannel on, of ofChannels.
   channels: u32,
+  firstChannel: u32,
+  ofChannels: u32,
   height: u32,
   width: u32,
   blocksX: u32,
   blocksY: u32,
+  // The first block of m and how many it holds.
+  firstBlock: u32,
   blocks: u32,
   // Binary logarithm of the blocks of a panel.
   panelShift: u32,
-  // Six.
+  // t + 2.
   lines: u32,
   scaleOffset: u32,
   scaleStride: u32,
@@ -27,24 +32,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> c: array<f32>;
 @group(0) @binding(3) var<storage, read> r: array<V>;
 @group(0) @binding(4) var<storage, read_write> y: array<V>;
-
-alias Line = array<vec4f, 4>;
-
-// A^T of one line of all four tiles: sums over the points 0, +-5/8, +-3/2, infinity weighted by their powers 0 to 3.
-fn line(m0: vec4f, m1: vec4f, m2: vec4f, m3: vec4f, m4: vec4f, m5: vec4f) -> Line {
-  const a = 0.625;
-  const b = 1.5;
-  let even_a = m1 + m2;
-  let odd_a = a * (m1 - m2);
-  let even_b = m3 + m4;
-  let odd_b = b * (m3 - m4);
-  return Line(
-    m0 + even_a + even_b,
-    odd_a + odd_b,
-    (a * a) * even_a + (b * b) * even_b,
-    (a * a) * odd_a + (b * b) * odd_b + m5,
-  );
-}
 
 @compute @workgroup_size(64)
 fn main(
@@ -61,55 +48,17 @@ fn main(
   if (place >= p.blocks) {
     return;
   }
-  let blockRow = place / p.blocksX;
+  let which = p.firstBlock + place;
+  let blockRow = which / p.blocksX;
   let n = blockRow / p.blocksY;
   let qy = blockRow % p.blocksY;
-  let qx = place % p.blocksX;
-  let row = qy * 8u;
-  let col = qx * 8u;
-
-  // Both loops take their length from the uniform, so that they stay loops: unrolled, they cost software adapters seconds
-  // of compilation. For the same reason out is moved along instead of indexed.
-  var at = (panel * p.channels + channel) * 36u * step + lane;
-  var out: array<Line, 4>;
-  for (var i = 0u; i < p.lines; i++) {
-    let o = line(
-      m[at],
-      m[at + step],
-      m[at + 2u * step],
-      m[at + 3u * step],
-      m[at + 4u * step],
-      m[at + 5u * step],
-    );
-    at += 6u * step;
-    // Powers of point i; infinity contributes to the last row only.
-    let point = select(1.5, 0.625, i < 3u) * select(-1.0, 1.0, i % 2u == 1u) * select(0.0, 1.0, i > 0u && i < 5u);
-    let first = select(1.0, 0.0, i == 5u);
-    let last = select(point * point * point, 1.0, i == 5u);
-    for (var j = 0u; j < 4u; j++) {
-      out[0][j] += first * o[j];
-      out[1][j] += point * o[j];
-      out[2][j] += (point * point) * o[j];
-      out[3][j] += last * o[j];
-    }
-  }
+  let qx = which % p.blocksX;
+  let row = qy * 2u * TILE;
+  let col = qx * 2u * TILE;
   var factor = 0.0;
   if (EPILOGUE == 1u) {
-    factor = c[n * p.scaleStride + p.scaleOffset + channel];
+    factor = c[n * p.scaleStride + p.scaleOffset + p.firstChannel + channel];
   }
-  let image = (n * p.channels + channel) * p.height;
-  for (var i = 0u; i + 2u < p.lines; i++) {
-    let o = out[0];
-    let base = (image + row + i) * p.width + col;
-    let below = base + 4u * p.width;
-    let seen = row + i < p.height;
-    let more = row + i + 4u < p.height;
-    put(base, col, seen, vec4f(o[0].x, o[1].x, o[2].x, o[3].x), factor);
-    put(base + 4u, col + 4u, seen, vec4f(o[0].y, o[1].y, o[2].y, o[3].y), factor);
-    put(below, col, more, vec4f(o[0].z, o[1].z, o[2].z, o[3].z), factor);
-    put(below + 4u, col + 4u, more, vec4f(o[0].w, o[1].w, o[2].w, o[3].w), factor);
-    out[0] = out[1];
-    out[1] = out[2];
-    out[2] = out[3];
-  }
+  let image = (n * p.ofChannels + p.firstChannel + channel) * p.height;
+  transform((panel * p.channels + channel) * (TILE + 2u) * (TILE + 2u) * step + lane, step, image, row, col, factor);
 }

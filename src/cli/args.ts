@@ -1,4 +1,5 @@
 import { NcvsdError } from "../errors.js";
+import type { Precision } from "../gpu/contract.js";
 import { MULTI_STEP_LEVELS } from "../sample/schedule.js";
 
 /** The largest seed: the generator's key has 32 bits. */
@@ -63,10 +64,11 @@ export function parseInteger(text: string, option: string, rule: Omit<NumberRule
 /** `--zeta`: 0 (deterministic re-noising) to 1 (all fresh noise). */
 export const parseZeta = (text: string, option = "--zeta") => parseNumber(text, option, { min: 0, max: 1 });
 
-/** `--precision`. */
-export function parsePrecision(text: string, option = "--precision"): "f32" | "f16" {
-  if (text !== "f32" && text !== "f16") throw bad(`${option} ${quote(text)}: must be f32 or f16`);
-  return text;
+/** `--precision`: what `openGpu` takes. */
+export function parsePrecision(text: string, option = "--precision"): Precision | "auto" {
+  const known = (["f32", "f16", "f16-weights", "auto"] as const).find((name) => name === text);
+  if (!known) throw bad(`${option} ${quote(text)}: must be f32, f16, f16-weights or auto`);
+  return known;
 }
 
 /**

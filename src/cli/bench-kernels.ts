@@ -34,6 +34,24 @@ export async function measureKernels(
 }
 
 async function measureKernel(gpu: Gpu, kernel: AnyKernel, runs: number): Promise<KernelTimes> {
+  const { measure, release, ...about } = await checkKernel(gpu, kernel);
+  try {
+    const times: number[] = [];
+    for (let run = 0; about.ok && run < runs; run++) times.push(await measure());
+    return { ...about, ms: about.ok ? median(times) : null };
+  } finally {
+    release();
+  }
+}
+
+export interface CheckedKernel extends Omit<KernelTimes, "ms"> {
+  /** Milliseconds of one run. */
+  measure(): Promise<number>;
+  release(): void;
+}
+
+/** A kernel made ready on its largest case and compared with its reference. */
+export async function checkKernel(gpu: Gpu, kernel: AnyKernel): Promise<CheckedKernel> {
   const cost = (params: object) => costOf(kernel, params, gpu.precision);
   const work = (params: object) => cost(params).flops + cost(params).bytes;
   const test = kernel.cases.reduce((a, b) => (work(b.params) > work(a.params) ? b : a));
@@ -47,16 +65,22 @@ async function measureKernel(gpu: Gpu, kernel: AnyKernel, runs: number): Promise
       error = Math.max(error, found);
       if (found > (out instanceof Uint32Array ? 0 : kernel.tolerance[actType(gpu.precision)])) ok = false;
     }
-    const times: number[] = [];
-    for (let run = 0; ok && run < runs; run++) {
-      // Buffers that it updates start anew, or they would grow without bounds.
-      poison();
-      times.push((await nodeTimes(program))[0]!.ms);
-    }
-    const variant = kernel.variant(test.params, gpu.caps).key;
-    const ms = ok ? median(times) : null;
-    return { kernel: kernel.name, variant, case: test.name, error, ok, ms, ...cost(test.params) };
-  } finally {
+    return {
+      kernel: kernel.name,
+      variant: kernel.variant(test.params, gpu.caps).key,
+      case: test.name,
+      error,
+      ok,
+      ...cost(test.params),
+      async measure() {
+        // Buffers that it updates start anew, or they would grow without bounds.
+        poison();
+        return (await nodeTimes(program))[0]!.ms;
+      },
+      release: () => program.destroy(),
+    };
+  } catch (error) {
     program.destroy();
+    throw error;
   }
 }

@@ -31,13 +31,13 @@ export function median(values: readonly number[]): number {
  * Reads a checkpoint's head and plans its network, before a GPU is looked for: what is wrong is told first.
  * @throws NcvsdError BAD_CHECKPOINT; BAD_ARGUMENT for a batch whose tensors no kernel can index
  */
-export async function planNetwork(path: string, batch: number) {
+export async function planNetwork(path: string, batch: number, tuning?: ReadonlyMap<string, string>) {
   const checkpoint = await openCheckpoint(path);
   try {
     const { architecture, config } = parseConfig(checkpoint);
     validateTensors(checkpoint, architecture, config);
     return {
-      network: buildNetwork(architecture, config, batch),
+      network: buildNetwork(architecture, config, batch, { tuning }),
       flops: 2 * batch * multiplyAdds(architecture, config),
     };
   } catch (cause) {
@@ -55,10 +55,30 @@ export async function planNetwork(path: string, batch: number) {
  * @throws NcvsdError OUT_OF_MEMORY, NOT_FINITE
  */
 export async function startNetwork(gpu: Gpu, path: string, network: NetworkGraph, watch: Stopwatch): Promise<Program> {
+  return (await startNetworks(gpu, path, [network], watch))[0]!;
+}
+
+/** The same for several plans of one checkpoint, which share their weights. */
+export async function startNetworks(
+  gpu: Gpu,
+  path: string,
+  networks: readonly NetworkGraph[],
+  watch: Stopwatch,
+): Promise<Program[]> {
   const checkpoint = await openCheckpoint(path);
   const weights = new WeightStore(gpu, checkpoint);
-  await weights.load(network.graph).finally(() => checkpoint.close());
+  try {
+    for (const { graph } of networks) await weights.load(graph);
+  } finally {
+    await checkpoint.close();
+  }
   watch.lap("weights");
+  const programs: Program[] = [];
+  for (const network of networks) programs.push(await startProgram(gpu, network, weights, watch));
+  return programs;
+}
+
+async function startProgram(gpu: Gpu, network: NetworkGraph, weights: WeightStore, watch: Stopwatch): Promise<Program> {
   const label = `The network at batch ${network.batch}`;
   const options = { label, graph: network.graph, constants: weights.buffers };
   const program = await Program.create(gpu, options).catch((cause) => {

@@ -60,11 +60,11 @@ export function kernelRows(nodes: readonly NodeTime[], peaks: Peaks) {
 }
 
 /** At most one decimal unless told otherwise, and none where the figure is long. */
-const number = (value: number | null, width: number, digits = value !== null && value >= 100 ? 0 : 1) =>
+export const number = (value: number | null, width: number, digits = value !== null && value >= 100 ? 0 : 1) =>
   (value === null ? "-" : value.toFixed(digits)).padStart(width);
 
 /** Cut in the middle: the names of nodes differ at both ends. */
-function column(text: string, width: number): string {
+export function column(text: string, width: number): string {
   if (text.length <= width) return text.padEnd(width);
   const tail = width >> 1;
   return `${text.slice(0, width - tail - 1)}…${text.slice(-tail)}`;

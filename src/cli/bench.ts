@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import { parseInteger } from "./args.js";
+import { parseInteger, parseNumber } from "./args.js";
 import { measureKernels } from "./bench-kernels.js";
 import { measureNetwork, planNetwork, startNetwork } from "./bench-network.js";
 import { copyPeak, fmaPeak, hasTimestamps } from "./bench-peaks.js";
@@ -15,7 +15,8 @@ import {
   profileLines,
   profileRows,
 } from "./bench-report.js";
-import { type EngineOptions, openEngine, PRECISION_HELP, Stopwatch } from "./engine.js";
+import { benchTune } from "./bench-tune.js";
+import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, openEngine, PRECISION_HELP, Stopwatch } from "./engine.js";
 import { checkWritable, writeAtomic } from "./output.js";
 import { bundledCheckpoint, version } from "./package.js";
 
@@ -26,6 +27,8 @@ interface BenchFlags extends EngineOptions {
   kernels?: boolean;
   profile?: boolean;
   trace?: string;
+  tune?: boolean;
+  seconds?: number;
   json?: boolean;
 }
 
@@ -53,9 +56,19 @@ export function registerBench(program: Command): void {
         NETWORK_FLAGS,
       ),
     )
+    .addOption(
+      new Option(
+        "--tune",
+        "measure what else fits each layer and keep the fastest for this adapter, driver and version",
+      ).conflicts(["kernels", "profile", "trace"]),
+    )
+    .option("--seconds <n>", "time for --tune (default: 60)", (t: string) =>
+      parseNumber(t, "--seconds", { above: 0, max: 86400 }),
+    )
+    .option("--no-tuning", NO_TUNING_HELP)
     .option("--profile", "list the nodes: time, rates, share, nearness to the roofline")
     .option("--trace <file>", "write one evaluation's timeline of GPU and host for Chrome's trace viewer (JSON)")
-    .option("--adapter <name>", "part of the name of the GPU adapter")
+    .option("--adapter <name>", ADAPTER_HELP)
     .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
     .option("--json", "print one JSON object on stdout")
     .addHelpText(
@@ -66,9 +79,14 @@ export function registerBench(program: Command): void {
         "  ncvsd-gpu bench",
         "  ncvsd-gpu bench --batch 1 --profile --trace trace.json",
         "  ncvsd-gpu bench --kernels --precision f16 --json",
+        "  ncvsd-gpu bench --tune --net ffhq.safetensors --batch 4 --seconds 300",
       ].join("\n"),
     )
-    .action((flags: BenchFlags) => (flags.kernels ? benchKernels(flags) : benchNetwork(flags)));
+    .action((flags: BenchFlags) => {
+      if (flags.tune) return benchTune({ ...flags, net: flags.net ?? bundledCheckpoint, seconds: flags.seconds ?? 60 });
+      if (flags.seconds !== undefined) throw new NcvsdError("BAD_ARGUMENT", "--seconds is for --tune: leave it out");
+      return flags.kernels ? benchKernels(flags) : benchNetwork(flags);
+    });
 }
 
 async function benchNetwork(flags: BenchFlags): Promise<void> {
@@ -77,10 +95,11 @@ async function benchNetwork(flags: BenchFlags): Promise<void> {
   const watch = new Stopwatch();
   watch.parts["start of Node"] = performance.now() / 1000;
   if (flags.trace !== undefined) checkWritable(flags.trace);
-  const { network, flops } = await planNetwork(net, batch);
+  const { network: untuned, flops } = await planNetwork(net, batch);
   watch.lap("plan");
   const gpu = await openEngine(flags, watch);
   try {
+    const network = gpu.tuning ? (await planNetwork(net, batch, gpu.tuning.choices)).network : untuned;
     const program = await startNetwork(gpu, net, network, watch);
     const [fma, copy] = [await fmaPeak(gpu), await copyPeak(gpu)];
     const times = await measureNetwork(program, { net, batch, flops, runs }, [fma, copy]);

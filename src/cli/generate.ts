@@ -7,6 +7,7 @@ import type { Model } from "../model/model.js";
 import type { HeunOptions } from "../sample/heun.js";
 import { sampleHeun } from "../sample/heun.js";
 import { type MultiStepOptions, type SampleResult, type StepEvent, sampleMultiStep } from "../sample/multi-step.js";
+import { tuningRecord } from "./engine.js";
 import { onInterrupt } from "./interrupt.js";
 import { className } from "./labels.js";
 import { alreadyDone, imageName, imageText, type Options, prepareOutdir, writeAtomic } from "./output.js";
@@ -87,6 +88,7 @@ export async function generate(task: GenerateTask): Promise<Generated> {
     adapter,
     seeds,
     subdirs,
+    tuning: tuningRecord(model.gpu),
   };
   const record = RunRecord.open(task.outdir, run, { force });
   const labelOf = new Map(seeds.map((seed, i) => [seed, task.labels?.[i]]));

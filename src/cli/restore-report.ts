@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import type { OptionValue } from "./output.js";
 import { formatDuration } from "./progress.js";
+import type { TuningRecord } from "./run-record.js";
 
 /** Figures of one reconstruction. PSNR (dB) and SSIM need the truth; chi^2 = ||A(x) - y||^2 / (m sigma_y^2) does not. */
 export interface Figures {
@@ -62,6 +63,7 @@ export interface ReportHead {
   readonly version: string;
   readonly command: readonly string[];
   readonly adapter: string;
+  readonly tuning: TuningRecord | null;
   readonly checkpoint: { readonly name: string; readonly sha256: string };
 }
 

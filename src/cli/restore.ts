@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Model } from "../model/model.js";
-import { loadNetwork, openEngine, Stopwatch } from "./engine.js";
+import { loadNetwork, openEngine, Stopwatch, tuningLine, tuningRecord } from "./engine.js";
 import { parseClass } from "./labels.js";
 import { checkOutdir, decidingOptions } from "./output.js";
 import { bundledCheckpoint, packageRoot, version } from "./package.js";
@@ -89,7 +89,7 @@ async function runRestore(gpu: Gpu, flags: RestoreFlags, watch: Stopwatch): Prom
   if (kept > 0) say(`kept ${count(kept, "image")} that ${kept === 1 ? "was" : "were"} there (--force makes them anew)`);
   if (made > 0)
     say(`made ${count(made, "image")} in ${seconds.toFixed(1)} s: ${ms(seconds / made / flags.runs)} a sample`);
-  if (flags.verbose) say(`times: ${watch}`);
+  if (flags.verbose) say(`${tuningLine(gpu)}\ntimes: ${watch}`);
   say(summaryText(results));
   process.stdout.write(`${job.outdir}\n`);
 }
@@ -178,6 +178,7 @@ async function makeJob(
       version,
       command: ["ncvsd-gpu", ...process.argv.slice(2)],
       adapter: gpu.info.name,
+      tuning: tuningRecord(gpu),
       checkpoint: { name: model.checkpoint.name, sha256: await model.checkpoint.sha256() },
     },
     outdir: flags.outdir,

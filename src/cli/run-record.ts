@@ -7,6 +7,12 @@ import { decidingOptions, imageName, type Options, type OptionValue, runKey, wri
 const FORMAT = 1;
 const FILE = "run.json";
 
+/** Choices of a tuner that a run used: the name of their file and how many it has. */
+export interface TuningRecord {
+  file: string | null;
+  choices: number;
+}
+
 /** What a run is; with a seed, enough to repeat it. */
 export interface RunInfo {
   version: string;
@@ -17,6 +23,8 @@ export interface RunInfo {
   adapter: string;
   seeds: readonly number[];
   subdirs?: boolean;
+  /** null or absent: the cost models chose. */
+  tuning?: TuningRecord | null;
 }
 
 /** The label of an image: absent fields for an unconditional network. */
@@ -43,6 +51,7 @@ export interface RunFile {
     version: string;
     command: readonly string[];
     adapter: string;
+    tuning: TuningRecord | null;
     settings: string;
     seeds: string;
     made: number;
@@ -118,6 +127,7 @@ export class RunRecord {
         version: info.version,
         command: info.command,
         adapter: info.adapter,
+        tuning: info.tuning ?? null,
         settings: this.key,
         seeds: formatSeeds(info.seeds),
         made,

@@ -1,4 +1,5 @@
 import { NcvsdError } from "../errors.js";
+import type { Tuning } from "../tune/tuning.js";
 import type { Caps, Precision } from "./contract.js";
 import { PipelineCache } from "./pipeline.js";
 import { settle } from "./wait.js";
@@ -7,10 +8,18 @@ export interface OpenGpuOptions {
   /** Part of an adapter's name (`lavapipe`, `SwiftShader`, `NVIDIA`); default: the platform's first choice. Node only. */
   readonly adapter?: string;
   readonly powerPreference?: "low-power" | "high-performance";
-  /** Storage type of weights and activations; `f16` needs the adapter's `shader-f16`. Default `f32`. */
-  readonly precision?: Precision;
+  /**
+   * Storage type of weights and activations. `f16` without the adapter's `shader-f16` means `f16-weights`; `auto` is f16 on a GPU
+   * and f32 on a software adapter, where f16 saves memory but no time. Default `f32`.
+   */
+  readonly precision?: Precision | "auto";
   /** Refuse to allocate more GPU memory than this many bytes; default: what the adapter and the host allow. */
   readonly memoryLimit?: number;
+  /**
+   * Choices of a tuner, by the names of layers and kernels (see `Caps.tuning`). Default: in Node those that `ncvsd-gpu bench
+   * --tune` has stored for this adapter; false: the cost models choose.
+   */
+  readonly tuning?: ReadonlyMap<string, string> | false;
 }
 
 export interface AdapterInfo {
@@ -23,7 +32,7 @@ export interface AdapterInfo {
 
 /**
  * Opens an adapter with its own limits and every feature that the engine can use.
- * @throws NcvsdError NO_ADAPTER when none is found; BAD_ARGUMENT when f16 is asked of an adapter without it.
+ * @throws NcvsdError NO_ADAPTER when none is found; BAD_ARGUMENT for a precision that there is not.
  */
 export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
   const gpu = await nativeOrBrowserGpu(options.adapter);
@@ -37,20 +46,40 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
       `No WebGPU adapter${wanted} was found: run \`ncvsd-gpu doctor\` to see what to install.`,
     );
   }
-  const precision = options.precision ?? "f32";
-  if (!["f32", "f16", "f16-weights"].includes(precision)) {
-    throw new NcvsdError("BAD_ARGUMENT", `precision must be f32, f16 or f16-weights, got ${precision}.`);
-  }
-  if (precision === "f16" && !adapter.features.has("shader-f16")) {
-    throw new NcvsdError("BAD_ARGUMENT", `The adapter ${adapterName(adapter)} has no shader-f16: use precision f32.`);
-  }
+  const able = { software: isSoftware(adapter), half: adapter.features.has("shader-f16") };
+  const precision = precisionOn(able, options.precision ?? "f32");
   const wanted = ["shader-f16", "subgroups", "timestamp-query"].filter((f) => adapter.features.has(f));
   const device = await adapter.requestDevice({
     label: "ncvsd-gpu",
     requiredFeatures: wanted as GPUFeatureName[],
     requiredLimits: ownLimits(adapter),
   });
-  return new Gpu(adapter, device, precision, options.memoryLimit ?? (await hostMemory(adapter)));
+  const memoryLimit = options.memoryLimit ?? (await hostMemory(adapter));
+  return new Gpu(adapter, device, precision, memoryLimit, await tuningFor(adapter, precision, options.tuning));
+}
+
+async function tuningFor(
+  adapter: GPUAdapter,
+  precision: Precision,
+  given: OpenGpuOptions["tuning"],
+): Promise<Tuning | undefined> {
+  if (given === false) return undefined;
+  if (given) return { choices: given, file: null };
+  const { cachedTuning } = await import("./native.js");
+  const { name, vendor, architecture, driver } = infoOf(adapter);
+  return cachedTuning({ adapter: name, vendor, architecture, driver, precision });
+}
+
+/** The storage type that is used where this one is asked of an adapter. @throws NcvsdError BAD_ARGUMENT */
+export function precisionOn(
+  { software, half }: { readonly software: boolean; readonly half: boolean },
+  wanted: Precision | "auto",
+): Precision {
+  if (!["f32", "f16", "f16-weights", "auto"].includes(wanted)) {
+    throw new NcvsdError("BAD_ARGUMENT", `precision must be f32, f16, f16-weights or auto, got ${wanted}.`);
+  }
+  const asked = wanted !== "auto" ? wanted : software ? "f32" : "f16";
+  return asked === "f16" && !half ? "f16-weights" : asked;
 }
 
 async function nativeOrBrowserGpu(adapter: string | undefined): Promise<GPU> {
@@ -85,6 +114,17 @@ function isSoftware(adapter: GPUAdapter): boolean {
   return info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|software|basic render/.test(text);
 }
 
+function infoOf(adapter: GPUAdapter): AdapterInfo {
+  const { vendor, architecture, description } = adapter.info;
+  return {
+    name: adapterName(adapter),
+    vendor,
+    architecture,
+    driver: description,
+    software: isSoftware(adapter),
+  };
+}
+
 /** A software adapter's memory is the host's: leave a tenth of what is free now. Undefined: unknown. */
 async function hostMemory(adapter: GPUAdapter): Promise<number | undefined> {
   if (!isSoftware(adapter) || typeof process === "undefined" || !process.versions?.node) return undefined;
@@ -102,6 +142,8 @@ export class Gpu {
   readonly pipelines: PipelineCache;
   /** Bytes that may be allocated in all; undefined: the adapter does not say. */
   readonly memoryLimit: number | undefined;
+  /** The tuned choices that are in use (`caps.tuning`), and their file. */
+  readonly tuning: Tuning | undefined;
   /** GPU memory held by buffers of this device now, in bytes. */
   allocatedBytes = 0;
   /** Buffers created since the device was opened. */
@@ -114,20 +156,21 @@ export class Gpu {
   readonly #onClose: (() => void)[] = [];
   readonly #lost: Promise<never>;
 
-  constructor(adapter: GPUAdapter, device: GPUDevice, precision: Precision, memoryLimit: number | undefined) {
+  constructor(
+    adapter: GPUAdapter,
+    device: GPUDevice,
+    precision: Precision,
+    memoryLimit: number | undefined,
+    tuning?: Tuning,
+  ) {
     this.device = device;
     this.precision = precision;
     this.memoryLimit = memoryLimit;
     this.pipelines = new PipelineCache(device);
     this.features = [...adapter.features].sort();
-    const info = adapter.info;
-    this.info = {
-      name: adapterName(adapter),
-      vendor: info.vendor,
-      architecture: info.architecture,
-      driver: info.description,
-      software: isSoftware(adapter),
-    };
+    const { info } = adapter;
+    this.info = infoOf(adapter);
+    this.tuning = tuning;
     this.caps = {
       precision,
       subgroups: device.features.has("subgroups"),
@@ -136,6 +179,7 @@ export class Gpu {
       software: this.info.software,
       maxWorkgroupSize: device.limits.maxComputeInvocationsPerWorkgroup,
       maxWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
+      ...(tuning ? { tuning: tuning.choices } : {}),
     };
     this.#lost = device.lost.then((lost) => {
       const error = new NcvsdError(

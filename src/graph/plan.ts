@@ -1,4 +1,4 @@
-import { costOf, type Precision } from "../gpu/contract.js";
+import { actType, costOf, type Precision } from "../gpu/contract.js";
 import { type Graph, type Tensor, tensorBytes } from "./graph.js";
 import { type Block, type Placement, packBlocks } from "./pack.js";
 
@@ -74,16 +74,29 @@ export function planMemory(graph: Graph, precision: Precision, maxArena = Number
   }));
   const { arenas, places }: Placement = packBlocks(blocks, maxArena);
   const live = graph.nodes.map((_, i) => sum(spans.filter((s) => s.first <= i && i <= s.last).map((s) => s.bytes)));
-  const bytesOf = (kind: Tensor["kind"]) =>
-    sum(graph.tensors.filter((t) => t.kind === kind).map((t) => tensorBytes(t, precision)));
-  const costs = graph.nodes.map((n) => costOf(n.kernel, n.params as never, precision));
   return {
-    precision,
     lifetimes: spans,
     arenas,
     places,
     activationBytes: sum(arenas),
     lowerBound: Math.max(0, ...live),
+    ...totals(graph, precision),
+  };
+}
+
+/** The plan in another precision whose activations are of the same type: they stay where they are, weights take other space. */
+export function replan(graph: Graph, plan: MemoryPlan, precision: Precision): MemoryPlan {
+  if (actType(precision) !== actType(plan.precision)) throw new Error(`replan: ${plan.precision} to ${precision}`);
+  return { ...plan, ...totals(graph, precision) };
+}
+
+/** What does not depend on where activations lie. */
+function totals(graph: Graph, precision: Precision) {
+  const bytesOf = (kind: Tensor["kind"]) =>
+    sum(graph.tensors.filter((t) => t.kind === kind).map((t) => tensorBytes(t, precision)));
+  const costs = graph.nodes.map((n) => costOf(n.kernel, n.params as never, precision));
+  return {
+    precision,
     constantBytes: bytesOf("constant"),
     externalBytes: bytesOf("external"),
     flops: sum(costs.map((c) => c.flops)),

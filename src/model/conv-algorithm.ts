@@ -16,8 +16,24 @@ export interface ConvShape {
  */
 export type ConvAlgorithm = "winograd" | "gemm" | "direct";
 
-/** WebGPU's default limit of a storage binding, which a Winograd layer's 36 matrices and one image's operands have to fit in f32. */
-const LARGEST_BINDING = 128 * 2 ** 20;
+/** A name of the layer's shape, without the batch: `conv 3x3 192>384 @64x64`, from input channels to output channels. */
+export function convKey({ inChannels, outChannels, height, width, kernel }: ConvShape): string {
+  return `conv ${kernel}x${kernel} ${inChannels}>${outChannels} @${height}x${width}`;
+}
+
+/** The algorithms that can do this layer, the cost model's own choice first. */
+export function convChoices(shape: ConvShape): readonly ConvAlgorithm[] {
+  const own = cheapest(shape);
+  if (own !== "direct") return [own, "direct"];
+  return shape.kernel === 3 ? [own, "winograd"] : [own];
+}
+
+/** What `tuning` names for this layer (`convKey`), if it can be done that way; otherwise the cost model's choice. */
+export function convAlgorithm(shape: ConvShape, tuning?: ReadonlyMap<string, string>): ConvAlgorithm {
+  const choices = convChoices(shape);
+  const tuned = tuning?.get(convKey(shape));
+  return choices.find((algorithm) => algorithm === tuned) ?? choices[0]!;
+}
 
 /**
  * The cheapest algorithm by the multiplications that it makes, padding included. The matrix kernels read quads of
@@ -26,10 +42,8 @@ const LARGEST_BINDING = 128 * 2 ** 20;
  * matrix products. On measured layers (bench/NOTES.md) it wins at every channel count, one output channel included. Its
  * weights take four times the space of the direct sum's and its operands 2.25 times that of an image, per image.
  */
-export function convAlgorithm({ inChannels, outChannels, height, width, kernel }: ConvShape): ConvAlgorithm {
+function cheapest({ height, width, kernel }: ConvShape): ConvAlgorithm {
   if (kernel === 1) return (height * width) % 4 === 0 ? "gemm" : "direct";
-  if (4 * 36 * (inChannels + 1) * (outChannels + 7) > LARGEST_BINDING) return "direct";
-  if (4 * 2.25 * Math.max(inChannels, outChannels) * height * width > LARGEST_BINDING) return "direct";
   const blocks = Math.ceil(height / 8) * Math.ceil(width / 8);
   return height * width >= 16 * blocks ? "winograd" : "direct";
 }

@@ -141,12 +141,12 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   /** Reads and uploads the weights. */
   async prepare(onProgress?: (done: number, total: number) => void): Promise<void> {
-    await this.#weights.load(buildNetwork(this.architecture, this.config, 1).graph, onProgress);
+    await this.#weights.load(this.#build(1).graph, onProgress);
   }
 
   /** The memory and cost plan of one evaluation at this batch, without allocating anything. */
   planFor(batch: number): { network: NetworkGraph; plan: MemoryPlan } {
-    const network = buildNetwork(this.architecture, this.config, batch);
+    const network = this.#build(batch);
     return { network, plan: planMemory(network.graph, this.gpu.precision, this.gpu.device.limits.maxBufferSize) };
   }
 
@@ -302,6 +302,11 @@ export class Model implements Denoiser, GenerativeDenoiser {
     await this.checkpoint.close();
   }
 
+  #build(batch: number, capture?: ReadonlySet<string>): NetworkGraph {
+    const { tuning } = this.gpu.caps;
+    return buildNetwork(this.architecture, this.config, batch, { tuning, ...(capture ? { capture } : {}) });
+  }
+
   #fits(batch: number, spare = 0): boolean {
     const planned = this.#tryPlan(batch);
     if (!planned) return false;
@@ -326,7 +331,7 @@ export class Model implements Denoiser, GenerativeDenoiser {
       this.#dropIdle();
       if (!this.#fits(batch)) throw this.#tooLarge(batch);
     }
-    const network = buildNetwork(this.architecture, this.config, batch, capture);
+    const network = this.#build(batch, capture);
     await this.#weights.load(network.graph);
     const label = `${this.architecture} network at batch ${batch}`;
     try {

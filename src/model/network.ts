@@ -27,21 +27,29 @@ export interface NetworkGraph {
   readonly taps: ReadonlyMap<string, Tensor>;
 }
 
-/**
- * Builds D(x; sigma) of EDM2 (`Precond`) or D(x; sigma, {x', sigma'}) of NCVSD (`PrecondCondition`).
- * @param capture names of intermediates to keep: `enc.16x16_block0`, `mix.skip0`, `dec_in.4x4_block0`, `F_x`, `logvar`, …
- */
+export interface BuildOptions {
+  /** Names of intermediates to keep: `enc.16x16_block0`, `mix.skip0`, `dec_in.4x4_block0`, `F_x`, `logvar`, … */
+  readonly capture?: ReadonlySet<string>;
+  /** Choices of a tuner (`Caps.tuning`); without them the cost model's. */
+  readonly tuning?: ReadonlyMap<string, string> | undefined;
+  /** The most bytes in f32 of one buffer where a layer can be cut into parts; default: what every WebGPU adapter binds. */
+  readonly bindingBytes?: number;
+}
+
+/** Builds D(x; sigma) of EDM2 (`Precond`) or D(x; sigma, {x', sigma'}) of NCVSD (`PrecondCondition`). */
 export function buildNetwork(
   architecture: Architecture,
   config: NetworkConfig,
   batch: number,
-  capture: ReadonlySet<string> = new Set(),
+  { capture = new Set(), tuning, bindingBytes }: BuildOptions = {},
 ): NetworkGraph {
   const graph = new Graph();
   const taps = new Map<string, Tensor>();
   const build: Build = {
     graph,
     batch,
+    tuning,
+    bindingBytes,
     wants: (name) => capture.has(name),
     tap(name, tensor) {
       if (!capture.has(name)) return;

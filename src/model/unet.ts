@@ -1,11 +1,12 @@
 import { fourier } from "../../kernels/fourier/kernel.js";
-import { linear } from "../../kernels/linear/kernel.js";
+import { linear, linearWeightLength, packLinearWeight } from "../../kernels/linear/kernel.js";
 import { mpSilu } from "../../kernels/mp-silu/kernel.js";
 import { mpSum } from "../../kernels/mp-sum/kernel.js";
 import { precondIn } from "../../kernels/precond-in/kernel.js";
 import type { Tensor } from "../graph/graph.js";
 import { addBlock, type Feature } from "./block.js";
 import type { NetworkConfig } from "./config.js";
+import { BINDING_BYTES } from "./convolution.js";
 import { type Build, mpConv, mpLinear } from "./layers.js";
 import type { BlockPlan, DecoderBlock, EncoderBlock } from "./names.js";
 import { foldWeight, plainRecipe } from "./weights.js";
@@ -20,11 +21,11 @@ export interface Part {
   readonly embTap: string;
 }
 
-/** Scales of all blocks of one part, [N, total], and where each block's begin. */
+/** Where the scales of one block are: in `c` [N, stride], from `offset` on. */
 export interface Scales {
   readonly c: Tensor;
   readonly stride: number;
-  readonly offsets: ReadonlyMap<string, number>;
+  readonly offset: number;
 }
 
 /**
@@ -76,34 +77,68 @@ export function addFourier(build: Build, name: string, channels: number, sigma: 
   return build.graph.run(name, fourier, params, { sigma, freqs, phases }, { y: [build.batch, channels] }).y;
 }
 
-/** All emb_linear layers of a part as one product: c = emb_linear(emb) * emb_gain + 1, per image and block channel. */
+/**
+ * The emb_linear layers of a part as few products, of half a binding each so that loading needs no large tensor: c = emb_linear(emb) * emb_gain + 1, per image and block channel.
+ */
 export function addScales(
   build: Build,
   key: string,
   blocks: readonly (EncoderBlock | DecoderBlock)[],
   emb: Tensor,
-): Scales {
-  const scaled = blocks.filter((b) => b.kind !== "conv");
+): ReadonlyMap<string, Scales> {
   const inFeatures = emb.length / build.batch;
-  const offsets = new Map<string, number>();
+  const { bindingBytes = BINDING_BYTES } = build;
+  const runs: (EncoderBlock | DecoderBlock)[][] = [];
+  let bytes = 0;
+  for (const block of blocks) {
+    if (block.kind === "conv") continue;
+    const own = 4 * linearWeightLength(block.outChannels, inFeatures);
+    if (runs.length === 0 || bytes + own > bindingBytes / 2) {
+      runs.push([]);
+      bytes = 0;
+    }
+    runs.at(-1)!.push(block);
+    bytes += own;
+  }
+  const scales = new Map<string, Scales>();
+  runs.forEach((run, i) => {
+    const name = runs.length > 1 ? `${key}emb_linear ${i + 1}/${runs.length}` : `${key}emb_linear`;
+    const { c, stride, offsets } = addMerged(build, name, key, run, emb);
+    run.forEach((block, j) => {
+      scales.set(block.name, { c, stride, offset: offsets[j]! });
+    });
+  });
+  return scales;
+}
+
+/** One product for all of these blocks. */
+function addMerged(
+  build: Build,
+  name: string,
+  key: string,
+  blocks: readonly (EncoderBlock | DecoderBlock)[],
+  emb: Tensor,
+): { c: Tensor; stride: number; offsets: number[] } {
+  const inFeatures = emb.length / build.batch;
+  const offsets: number[] = [];
   let stride = 0;
-  for (const block of scaled) {
-    offsets.set(block.name, stride);
+  for (const block of blocks) {
+    offsets.push(stride);
     stride += block.outChannels;
   }
-  const w = build.graph.constant(`${key}emb_linear`, [stride, inFeatures], "f32", {
-    sources: scaled.flatMap((b) => [`${key}${b.name}.emb_linear.weight`, `${key}${b.name}.emb_gain`]),
+  const w = build.graph.constant(name, [linearWeightLength(stride, inFeatures)], "weight", {
+    sources: blocks.flatMap((b) => [`${key}${b.name}.emb_linear.weight`, `${key}${b.name}.emb_gain`]),
     make(sources) {
-      const all = new Float32Array(stride * inFeatures);
-      scaled.forEach((block, i) => {
-        const folded = foldWeight(sources[2 * i]!, block.outChannels, sources[2 * i + 1]![0]!);
-        all.set(folded, offsets.get(block.name)! * inFeatures);
+      const all = new Float32Array(linearWeightLength(stride, inFeatures));
+      blocks.forEach(({ outChannels }, i) => {
+        const folded = foldWeight(sources[2 * i]!, outChannels, sources[2 * i + 1]![0]!);
+        packLinearWeight(folded, outChannels, inFeatures, all, offsets[i]!);
       });
       return all;
     },
   });
   const params = { batch: build.batch, inFeatures, outFeatures: stride, addOne: true };
-  const c = build.graph.run(`${key}emb_linear`, linear, params, { x: emb, w }, { y: [build.batch, stride] }).y;
+  const c = build.graph.run(name, linear, params, { x: emb, w }, { y: [build.batch, stride] }).y;
   return { c, stride, offsets };
 }
 
@@ -113,7 +148,7 @@ function addPlannedBlock(
   block: EncoderBlock | DecoderBlock,
   tap: string,
   input: Feature,
-  scales: Scales,
+  { c, stride, offset }: Scales,
   skip?: Feature,
 ): Feature {
   const { config, prefix } = part;
@@ -129,12 +164,12 @@ function addPlannedBlock(
     resBalance: config.res_balance,
     attnBalance: config.attn_balance,
     clipAct: config.clip_act,
-    scaleOffset: scales.offsets.get(block.name)!,
-    scaleStride: scales.stride,
+    scaleOffset: offset,
+    scaleStride: stride,
   };
   if (flavour === "dec" && !skip) build.tap(`dec_in.${block.name}`, input.tensor);
   const withSkip = skip && { feature: skip, concatBalance: config.concat_balance, tapName: `dec_in.${block.name}` };
-  return addBlock(build, `${tap}.${block.name}`, spec, input, scales.c, withSkip);
+  return addBlock(build, `${tap}.${block.name}`, spec, input, c, withSkip);
 }
 
 /**
@@ -180,7 +215,7 @@ export function addEncoder(
       build.tap(`${tap}.${block.name}`, tensor);
       feature = { tensor, channels: outChannels, ...size };
     } else {
-      feature = addPlannedBlock(build, part, block, tap, feature, scales);
+      feature = addPlannedBlock(build, part, block, tap, feature, scales.get(block.name)!);
     }
     onOutput(feature, index);
   });
@@ -205,7 +240,7 @@ export function addDecoder(
       block,
       "dec",
       feature,
-      scales,
+      scales.get(block.name)!,
       block.takesSkip ? skips[block.skipIndex] : undefined,
     );
   }

@@ -3,7 +3,7 @@ import { narrowF16 } from "../checkpoint/index.js";
 import { NcvsdError } from "../errors.js";
 import { elementBytes } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
-import type { Graph, Recipe } from "../graph/graph.js";
+import { type Graph, type Recipe, type Tensor, tensorBytes } from "../graph/graph.js";
 
 /** eps of EDM2's `normalize`; it is added to the RMS, unscaled. */
 const EPS = 1e-4;
@@ -65,45 +65,55 @@ export class WeightStore {
   readonly buffers = new Map<string, GPUBuffer>();
   readonly #gpu: Gpu;
   readonly #source: WeightSource;
+  /** Bytes written since the device was last waited for. */
+  #staged = 0;
 
   constructor(gpu: Gpu, source: WeightSource) {
     this.#gpu = gpu;
     this.#source = source;
   }
 
-  /** Reads, folds, packs and uploads every constant of `graph` that is not there yet, one at a time. */
+  /** Reads, folds, packs and uploads every constant of `graph` that is not there yet, one at a time, large ones in pieces. */
   async load(graph: Graph, onProgress?: (done: number, total: number) => void): Promise<void> {
     const wanted = graph.tensors.filter((t) => t.kind === "constant" && !this.buffers.has(t.name));
-    let staged = 0;
     for (const [done, tensor] of wanted.entries()) {
       onProgress?.(done, wanted.length);
       const recipe = graph.recipes.get(tensor.name)!;
       const sources: Float32Array[] = [];
       for (const name of recipe.sources) sources.push(await this.#source.readF32(name));
-      const values = recipe.make(sources);
-      if (values.length !== tensor.length) {
-        throw new NcvsdError(
-          "BAD_CHECKPOINT",
-          `The tensor ${recipe.sources[0]} gives ${values.length} values where the network needs ${tensor.length}.`,
-        );
-      }
-      const stored = elementBytes(tensor.type, this.#gpu.precision) === 2 ? narrowF16(values) : values;
-      const bytes = padded(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
       const buffer = await this.#gpu.scoped(`Loading ${tensor.name}`, () =>
-        this.#gpu.storage(tensor.name, bytes.length),
+        this.#gpu.storage(tensor.name, tensorBytes(tensor, this.#gpu.precision)),
       );
       this.buffers.set(tensor.name, buffer);
-      for (let at = 0; at < bytes.length; at += STAGING) {
-        const piece = bytes.subarray(at, at + STAGING);
-        this.#gpu.write(buffer, piece, at);
-        staged += piece.length;
-        if (staged < STAGING) continue;
-        this.#gpu.flushDestroyed();
-        await this.#gpu.idle();
-        staged = 0;
+      let length = 0;
+      for (const piece of recipe.pieces?.(sources) ?? [recipe.make(sources)]) {
+        if (length + piece.length <= tensor.length) await this.#upload(tensor, buffer, piece, length);
+        length += piece.length;
+      }
+      if (length !== tensor.length) {
+        throw new NcvsdError(
+          "BAD_CHECKPOINT",
+          `The tensor ${recipe.sources[0]} gives ${length} values where the network needs ${tensor.length}.`,
+        );
       }
     }
     onProgress?.(wanted.length, wanted.length);
+  }
+
+  /** Writes values from element `first` on; waits whenever too much is on its way. */
+  async #upload(tensor: Tensor, buffer: GPUBuffer, values: Float32Array, first: number): Promise<void> {
+    const size = elementBytes(tensor.type, this.#gpu.precision);
+    const stored = size === 2 ? narrowF16(values) : values;
+    const bytes = padded(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
+    for (let at = 0; at < bytes.length; at += STAGING) {
+      const piece = bytes.subarray(at, at + STAGING);
+      this.#gpu.write(buffer, piece, size * first + at);
+      this.#staged += piece.length;
+      if (this.#staged < STAGING) continue;
+      this.#gpu.flushDestroyed();
+      await this.#gpu.idle();
+      this.#staged = 0;
+    }
   }
 
   destroy(): void {

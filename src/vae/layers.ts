@@ -1,19 +1,13 @@
 import { channelAffine } from "../../kernels/channel-affine/kernel.js";
-import { conv, packConvWeight, packedWeightLength } from "../../kernels/conv/kernel.js";
-import { gemm, gemmWeightLength, packGemmWeight } from "../../kernels/gemm/kernel.js";
 import { groupFold } from "../../kernels/group-fold/kernel.js";
 import { groupStats } from "../../kernels/group-stats/kernel.js";
-import { POINTS, tiling } from "../../kernels/lib/winograd.js";
 import { matmul } from "../../kernels/matmul/kernel.js";
 import { resample } from "../../kernels/resample/kernel.js";
 import { softmax } from "../../kernels/softmax/kernel.js";
 import { subsample } from "../../kernels/subsample/kernel.js";
-import { winogradInput } from "../../kernels/winograd-input/kernel.js";
-import { winogradOutput } from "../../kernels/winograd-output/kernel.js";
 import type { Graph, Recipe, Tensor } from "../graph/graph.js";
-import { convAlgorithm } from "../model/conv-algorithm.js";
+import { convolve } from "../model/convolution.js";
 import { plainRecipe } from "../model/weights.js";
-import { packWinogradWeight } from "../model/winograd-weight.js";
 
 /** Groups of every group normalisation, and what is added to the variance (diffusers: norm_num_groups, norm_eps). */
 export const GROUPS = 32;
@@ -62,48 +56,18 @@ export function convolution(
   if (x.bias) throw new Error(`${name}: its input has a bias waiting`);
   const { outChannels, kernel, residual } = layer;
   const { channels: inChannels, height, width } = x;
-  const weight = `${name}.weight`;
-  const algorithm = convAlgorithm({ inChannels, outChannels, height, width, kernel });
-  const constant = (length: number, pack: (raw: Float32Array) => Float32Array) =>
-    // Packed for one algorithm, which depends on the image's size: part of the name.
-    graph.constant(`${weight} (${algorithm})`, [length], "weight", { sources: [weight], make: ([raw]) => pack(raw!) });
-  const epilogue = residual ? { kind: "sum_clip" as const, residual: 1, clip: null } : { kind: "none" as const };
-  const operands = { r: residual?.tensor };
-  const shape = [1, outChannels, height, width];
-  const done = (tensor: Tensor): FeatureMap => {
-    const bias = plus(residual?.bias, plainRecipe(`${name}.bias`));
-    return { tensor, channels: outChannels, height, width, bias };
+  const fanIn = inChannels * kernel ** 2;
+  const weight = {
+    name: `${name}.weight`,
+    sources: [`${name}.weight`],
+    rows: ([raw]: readonly Float32Array[], first: number, count: number) =>
+      raw!.subarray(first * fanIn, (first + count) * fanIn),
   };
-
-  if (algorithm === "gemm") {
-    const w = constant(gemmWeightLength(1, outChannels, inChannels), (raw) =>
-      packGemmWeight(raw, 1, outChannels, inChannels),
-    );
-    const product = { groups: 1, images: 1, rows: outChannels, depth: inChannels, columns: height * width };
-    const params = { ...product, type: "act" as const, epilogue };
-    return done(graph.run(name, gemm, params, { x: x.tensor, w, ...operands }, { y: shape }).y);
-  }
-  if (algorithm === "winograd") {
-    const w = constant(gemmWeightLength(POINTS, outChannels, inChannels), (raw) =>
-      packWinogradWeight(raw, outChannels, inChannels),
-    );
-    const size = { batch: 1, height, width };
-    const { blocks, panels, panelColumns } = tiling(1, height, width);
-    const operand = (channels: number) => [panels, channels, POINTS, panelColumns];
-    const input = { ...size, channels: inChannels };
-    const { v } = graph.run(`${name}.input`, winogradInput, input, { x: x.tensor }, { v: operand(inChannels) });
-    const product = { groups: POINTS, images: panels, rows: outChannels, depth: inChannels, columns: panelColumns };
-    const plain = { ...product, live: 4 * blocks, type: "f32" as const, epilogue: { kind: "none" as const } };
-    const { y: m } = graph.run(`${name}.gemm`, gemm, plain, { x: v, w }, { y: operand(outChannels) });
-    const output = { ...size, channels: outChannels, epilogue };
-    return done(graph.run(name, winogradOutput, output, { m, ...operands }, { y: shape }).y);
-  }
-  const fanIn = inChannels * kernel * kernel;
-  const w = constant(packedWeightLength(outChannels, inChannels, kernel), (raw) =>
-    packConvWeight(raw, outChannels, fanIn),
-  );
-  const params = { batch: 1, inChannels, outChannels, height, width, kernel, epilogue };
-  return done(graph.run(name, conv, params, { x: x.tensor, w, ...operands }, { y: shape }).y);
+  const epilogue = residual ? { kind: "sum_clip" as const, residual: 1, clip: null } : { kind: "none" as const };
+  const spec = { inChannels, outChannels, height, width, kernel, weight, epilogue, r: residual?.tensor };
+  const tensor = convolve({ graph, batch: 1 }, name, spec, x.tensor);
+  const bias = plus(residual?.bias, plainRecipe(`${name}.bias`));
+  return { tensor, channels: outChannels, height, width, bias };
 }
 
 /** Adds the bias that waits, in a pass of its own. @param to where the result goes; default: a new activation */

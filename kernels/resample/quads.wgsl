@@ -1,0 +1,43 @@
+// The filter [1, 1] by quads of four neighbours: a thread takes one quad of several lines in a row, so that it divides only
+// once. Going up a line is one of x, that becomes two of y; going down one of y, from two of x. Heights that go down are
+// even, so that lines of all planes follow each other.
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) nwg: vec3u,
+  @builtin(local_invocation_index) lid: u32,
+) {
+  let quads = select(p.out_width, p.width, UP) / 4u;
+  let lines = p.planes * select(p.out_height, p.height, UP);
+  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
+  let runs = nwg.x * nwg.y * 64u / quads;
+  let run = i / quads;
+  let column = i - run * quads;
+  let size = (lines - 1u) / runs + 1u;
+  // Threads of the last, unfinished run of quads have nothing to do.
+  let first = select(lines, run * size, run < runs);
+  for (var line = first; line < min(lines, first + size); line++) {
+    if (UP) {
+      let v = x[line * quads + column];
+      let left = V(v.x, v.x, v.y, v.y);
+      let right = V(v.z, v.z, v.w, v.w);
+      let to = 4u * line * quads + 2u * column;
+      y[to] = left;
+      y[to + 1u] = right;
+      y[to + 2u * quads] = left;
+      y[to + 2u * quads + 1u] = right;
+    } else {
+      let at = 4u * line * quads + 2u * column;
+      let upper = pairs(at);
+      let lower = pairs(at + 2u * quads);
+      y[line * quads + column] = V(0.25 * (upper + lower));
+    }
+  }
+}
+
+// Sums of neighbours, from two quads of a line.
+fn pairs(at: u32) -> vec4f {
+  let l = vec4f(x[at]);
+  let r = vec4f(x[at + 1u]);
+  return vec4f(l.xz, r.xz) + vec4f(l.yw, r.yw);
+}

@@ -1,0 +1,62 @@
+// F(2x2, 3x3): patches of 4x4 from six rows of six pixels.
+const TILE: u32 = 2u;
+
+alias Line = array<vec4f, 4>;
+
+// B^T of one line of all four patches, points 0, 1, -1, infinity.
+fn line(d0: vec4f, d1: vec4f, d2: vec4f, d3: vec4f) -> Line {
+  return Line(d2 - d0, d1 + d2, d2 - d1, d3 - d1);
+}
+
+// Row i of B^T.
+fn weights(i: u32) -> vec4f {
+  return vec4f(
+    select(0.0, -1.0, i == 0u),
+    select(select(-1.0, 1.0, i == 1u), 0.0, i == 0u),
+    select(1.0, 0.0, i == 3u),
+    select(0.0, 1.0, i == 3u),
+  );
+}
+
+// Six neighbours of one row. A clamped row keeps the loads inside the buffer; what lies outside the image is then zero.
+struct Row {
+  before: f32,
+  quad: vec4f,
+  behind: f32,
+}
+
+fn load_row(image: u32, row: i32, col: u32, real: bool) -> Row {
+  let visible = real && row >= 0 && row < i32(p.height);
+  let base = (image + u32(clamp(row, 0, i32(p.height) - 1))) * p.width;
+  return Row(
+    pixel(base, select(p.width, col - 1u, col > 0u), visible),
+    quad(base, col, visible),
+    pixel(base, col + 4u, visible),
+  );
+}
+
+// Writes the block's points from v[first] on, `step` apart. Loops that stay loops, as in tile4.wgsl.
+fn transform(image: u32, row: i32, col: u32, real: bool, first: u32, step: u32) {
+  var d: array<Line, 4>;
+  for (var i = 0; i < i32(p.lines); i++) {
+    let up = load_row(image, row + i, col, real);
+    let low = load_row(image, row + i + 2, col, real);
+    d[0] = d[1];
+    d[1] = d[2];
+    d[2] = d[3];
+    d[3] = line(
+      vec4f(up.before, up.quad.y, low.before, low.quad.y),
+      vec4f(up.quad.x, up.quad.z, low.quad.x, low.quad.z),
+      vec4f(up.quad.y, up.quad.w, low.quad.y, low.quad.w),
+      vec4f(up.quad.z, up.behind, low.quad.z, low.behind),
+    );
+  }
+  var at = first;
+  for (var i = 0u; i < p.lines; i++) {
+    let k = weights(i);
+    for (var j = 0u; j < 4u; j++) {
+      v[at] = k.x * d[0][j] + k.y * d[1][j] + k.z * d[2][j] + k.w * d[3][j];
+      at += step;
+    }
+  }
+}

@@ -1,0 +1,87 @@
+// F(4x4, 3x3): patches of 6x6 from ten rows of ten pixels.
+const TILE: u32 = 4u;
+
+// Ten neighbours of one row: before, the block's eight, behind.
+struct Row {
+  before: f32,
+  left: vec4f,
+  right: vec4f,
+  behind: f32,
+}
+
+alias Line = array<vec4f, 6>;
+
+// B^T of one line of all four patches, points 0, +-a, +-b, infinity with a = 5/8, b = 3/2.
+fn line(d0: vec4f, d1: vec4f, d2: vec4f, d3: vec4f, d4: vec4f, d5: vec4f) -> Line {
+  const a = 0.625;
+  const b = 1.5;
+  const aa = a * a;
+  const bb = b * b;
+  let even_a = d4 - bb * d2;
+  let odd_a = a * (d3 - bb * d1);
+  let even_b = d4 - aa * d2;
+  let odd_b = b * (d3 - aa * d1);
+  return Line(
+    (aa * bb) * d0 - (aa + bb) * d2 + d4,
+    even_a + odd_a,
+    even_a - odd_a,
+    even_b + odd_b,
+    even_b - odd_b,
+    (aa * bb) * d1 - (aa + bb) * d3 + d5,
+  );
+}
+
+// Row i of B^T.
+fn weights(i: u32) -> array<f32, 6> {
+  const aa = 0.390625;
+  const bb = 2.25;
+  if (i == 0u) {
+    return array<f32, 6>(aa * bb, 0.0, -(aa + bb), 0.0, 1.0, 0.0);
+  }
+  if (i == 5u) {
+    return array<f32, 6>(0.0, aa * bb, 0.0, -(aa + bb), 0.0, 1.0);
+  }
+  // x (x + point) (x^2 - other^2) without the factor of this point.
+  let point = select(1.5, 0.625, i < 3u) * select(-1.0, 1.0, i % 2u == 1u);
+  let other = select(aa, bb, i < 3u);
+  return array<f32, 6>(0.0, -point * other, -other, point, 1.0, 0.0);
+}
+
+// A clamped row keeps the loads inside the buffer; what lies outside the image is then replaced by zero.
+fn load_row(image: u32, row: i32, col: u32, real: bool) -> Row {
+  let visible = real && row >= 0 && row < i32(p.height);
+  return load((image + u32(clamp(row, 0, i32(p.height) - 1))) * p.width, col, visible);
+}
+
+// Writes the block's points from v[first] on, `step` apart.
+fn transform(image: u32, row: i32, col: u32, real: bool, first: u32, step: u32) {
+  // Both loops take their length from the uniform, so that they stay loops: unrolled, they cost software adapters seconds
+  // of compilation. For the same reason d is moved along instead of indexed, and the second pass multiplies by a row of
+  // weights, zeros included, instead of sharing sums.
+  var d: array<Line, 6>;
+  for (var i = 0; i < i32(p.lines); i++) {
+    let up = load_row(image, row + i, col, real);
+    let low = load_row(image, row + i + 4, col, real);
+    d[0] = d[1];
+    d[1] = d[2];
+    d[2] = d[3];
+    d[3] = d[4];
+    d[4] = d[5];
+    d[5] = line(
+      vec4f(up.before, up.left.w, low.before, low.left.w),
+      vec4f(up.left.x, up.right.x, low.left.x, low.right.x),
+      vec4f(up.left.y, up.right.y, low.left.y, low.right.y),
+      vec4f(up.left.z, up.right.z, low.left.z, low.right.z),
+      vec4f(up.left.w, up.right.w, low.left.w, low.right.w),
+      vec4f(up.right.x, up.behind, low.right.x, low.behind),
+    );
+  }
+  var at = first;
+  for (var i = 0u; i < p.lines; i++) {
+    let k = weights(i);
+    for (var j = 0u; j < 6u; j++) {
+      v[at] = k[0] * d[0][j] + k[1] * d[1][j] + k[2] * d[2][j] + k[3] * d[3][j] + k[4] * d[4][j] + k[5] * d[5][j];
+      at += step;
+    }
+  }
+}

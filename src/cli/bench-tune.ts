@@ -1,0 +1,223 @@
+/** `bench --tune`: measures, checks that the network as a whole gains, and only then keeps the choices. */
+import { NcvsdError } from "../errors.js";
+import type { Gpu } from "../gpu/device.js";
+import type { Program } from "../graph/program.js";
+import { relativeError } from "../graph/run-kernel.js";
+import { ENGINE_VERSION, readTuning, writeTuning } from "../tune/cache.js";
+import { tuneGraph } from "../tune/layer.js";
+import { type TuneRow, tuneNetwork } from "../tune/tuner.js";
+import type { TuningIdentity } from "../tune/tuning.js";
+import { median, planNetwork, replayOf, startNetworks } from "./bench-network.js";
+import { hasTimestamps, nodeTimes } from "./bench-peaks.js";
+import { column, number } from "./bench-report.js";
+import { type EngineOptions, openEngine, Stopwatch } from "./engine.js";
+import { version } from "./package.js";
+import { createProgress } from "./progress.js";
+
+export interface TuneFlags extends EngineOptions {
+  readonly net: string;
+  readonly batch: number;
+  /** Turns of the comparison of whole networks. */
+  readonly runs: number;
+  readonly seconds: number;
+  readonly json?: boolean;
+}
+
+/** A whole evaluation with the cost models' choices and with the tuned ones, measured in turns. */
+export interface Comparison {
+  readonly untunedMs: number;
+  readonly tunedMs: number;
+  /** How many times as fast, by the least times. */
+  readonly gain: number;
+  /** The same, the median over the turns. */
+  readonly medianGain: number;
+  /** ||tuned - untuned|| / ||untuned|| of the results. */
+  readonly difference: number;
+}
+
+/** Largest difference of the results, by the storage type. */
+const LARGEST_DIFFERENCE = { f32: 2e-5, f16: 2e-2, "f16-weights": 2e-2 } as const;
+
+export async function benchTune(flags: TuneFlags): Promise<void> {
+  const { net, batch, runs, seconds } = flags;
+  const { network } = await planNetwork(net, batch);
+  const gpu = await openEngine({ ...flags, tuning: false }, new Stopwatch());
+  try {
+    const started = performance.now();
+    const rows = await measure(gpu, network.graph, flags);
+    const spent = (performance.now() - started) / 1000;
+    const { name, vendor, architecture, driver } = gpu.info;
+    const { precision } = gpu;
+    const identity = { adapter: name, vendor, architecture, driver, engine: ENGINE_VERSION, precision };
+    const choices = merged(readTuning(identity)?.choices ?? new Map(), rows);
+    const comparison = matters(rows, choices) ? await compare(gpu, net, batch, runs, choices) : undefined;
+    const verdict = judge(gpu, rows, comparison);
+    const kept = verdict.keep ? choices : without(choices, rows);
+    const file = keep(identity, kept);
+    const header = { version, adapter: name, precision, timestamps: hasTimestamps(gpu), net, batch, seconds, spent };
+    const stored = file === undefined ? null : { file, choices: kept.size };
+    const facts = { ...header, rows, network: comparison ?? null, kept: verdict.keep, note: verdict.note, stored };
+    const lines = flags.json ? [JSON.stringify(facts)] : report(facts);
+    process.stdout.write(`${lines.join("\n")}\n`);
+    if (verdict.error) throw verdict.error;
+  } finally {
+    gpu.close();
+  }
+}
+
+async function measure(gpu: Gpu, graph: Parameters<typeof tuneNetwork>[1], flags: TuneFlags): Promise<TuneRow[]> {
+  let progress: ReturnType<typeof createProgress> | undefined;
+  const onProgress = (done: number, total: number) => {
+    progress ??= createProgress({ total, label: "tuning", unit: "name", silent: flags.json ?? false });
+    progress.update(done);
+  };
+  const { batch, seconds } = flags;
+  return tuneNetwork(gpu, graph, { batch, seconds, nodeTimes, onProgress }).finally(() => progress?.stop());
+}
+
+/** Earlier choices, those of other networks among them, with the new ones in place of theirs. */
+export function merged(earlier: ReadonlyMap<string, string>, rows: readonly TuneRow[]): Map<string, string> {
+  const choices = new Map(earlier);
+  for (const { key, choice, own, measured } of rows) {
+    if (!measured) continue;
+    if (choice === own) choices.delete(key);
+    else choices.set(key, choice);
+  }
+  return choices;
+}
+
+/** The choices less all that this network's names say. */
+export function without(choices: ReadonlyMap<string, string>, rows: readonly TuneRow[]): Map<string, string> {
+  const keys = new Set(rows.map(({ key }) => key));
+  return new Map([...choices].filter(([key]) => !keys.has(key)));
+}
+
+const matters = (rows: readonly TuneRow[], choices: ReadonlyMap<string, string>) =>
+  rows.some(({ key, own }) => (choices.get(key) ?? own) !== own);
+
+const wrongOwn = (rows: readonly TuneRow[]) =>
+  rows.filter(({ own, rejected }) => rejected.some(({ choice, wrong }) => wrong && choice === own));
+
+async function compare(
+  gpu: Gpu,
+  net: string,
+  batch: number,
+  runs: number,
+  choices: ReadonlyMap<string, string>,
+): Promise<Comparison> {
+  const { network: untuned } = await planNetwork(net, batch);
+  const { network: tuned } = await planNetwork(net, batch, choices);
+  tuneGraph(tuned.graph, choices);
+  const [before, after] = (await startNetworks(gpu, net, [untuned, tuned], new Stopwatch())) as [Program, Program];
+  const difference = relativeError(await after.readTensor(tuned.denoised), await before.readTensor(untuned.denoised));
+  const [replayBefore, replayAfter] = [replayOf(before), replayOf(after)];
+  const times: { untuned: number; tuned: number }[] = [];
+  const msOf = async (replay: typeof replayBefore) => {
+    const { gpu: device, wall } = await replay();
+    return Number.isNaN(device) ? wall : device;
+  };
+  await replayBefore();
+  await replayAfter();
+  for (let run = 0; run < runs; run++) {
+    if (run % 2 === 0) {
+      const first = await msOf(replayBefore);
+      times.push({ untuned: first, tuned: await msOf(replayAfter) });
+    } else {
+      const first = await msOf(replayAfter);
+      times.push({ tuned: first, untuned: await msOf(replayBefore) });
+    }
+  }
+  const untunedMs = Math.min(...times.map((t) => t.untuned));
+  const tunedMs = Math.min(...times.map((t) => t.tuned));
+  const medianGain = median(times.map((t) => t.untuned / t.tuned));
+  return { untunedMs, tunedMs, gain: untunedMs / tunedMs, medianGain, difference };
+}
+
+interface Verdict {
+  readonly keep: boolean;
+  readonly note: string;
+  readonly error?: NcvsdError;
+}
+
+/** Whether the choices may be used, and why not. */
+export function judge(
+  gpu: Pick<Gpu, "info" | "precision">,
+  rows: readonly TuneRow[],
+  comparison: Comparison | undefined,
+): Verdict {
+  const wrong = wrongOwn(rows);
+  if (wrong.length > 0) {
+    const names = wrong.map(({ key }) => key).join(", ");
+    const note = `${gpu.info.name} computes wrongly what the cost model chooses (${names}): update its driver, or choose another with --adapter.`;
+    return { keep: false, note, error: new NcvsdError("NOT_FINITE", note) };
+  }
+  if (!comparison) return { keep: true, note: "the cost models' choices are the fastest here" };
+  const { difference, gain, medianGain } = comparison;
+  const limit = LARGEST_DIFFERENCE[gpu.precision];
+  if (difference > limit) {
+    const note = `The tuned network differs from the untuned one by ${difference.toExponential(1)}, more than ${limit}, on ${gpu.info.name}: no choice of it is kept.`;
+    return { keep: false, note, error: new NcvsdError("NOT_FINITE", note) };
+  }
+  if (gain <= 1 || medianGain <= 1)
+    return { keep: false, note: "the network as a whole is not faster: nothing of it is kept" };
+  return { keep: true, note: "" };
+}
+
+/** Writes the cache where it changes. @returns the file where there is one afterwards */
+function keep(identity: TuningIdentity, choices: ReadonlyMap<string, string>): string | undefined {
+  const before = readTuning(identity);
+  const same =
+    before?.choices.size === choices.size && [...choices].every(([key, value]) => before.choices.get(key) === value);
+  if (before && same) return before.file!;
+  if (!before && choices.size === 0) return undefined;
+  const file = writeTuning(identity, choices);
+  return choices.size > 0 ? file : undefined;
+}
+
+interface Facts {
+  readonly adapter: string;
+  readonly precision: string;
+  readonly net: string;
+  readonly batch: number;
+  readonly spent: number;
+  readonly rows: readonly TuneRow[];
+  readonly network: Comparison | null;
+  readonly note: string;
+  readonly stored: { readonly file: string; readonly choices: number } | null;
+}
+
+/** Milliseconds in six columns. */
+const figure = (ms: number | null) => number(ms, 6, ms === null || ms < 100 ? 2 : ms < 1000 ? 1 : 0);
+
+/** In 80 columns, paths and reasons excepted. */
+export function report({ adapter, precision, net, batch, spent, rows, network, note, stored }: Facts): string[] {
+  const measured = rows.filter((row) => row.measured);
+  const missed = rows.length - measured.length;
+  const rejected = rows.flatMap(({ key, rejected }) => rejected.map((rejection) => ({ key, ...rejection })));
+  return [
+    `adapter      ${adapter}, ${precision}`,
+    `network      ${net}`,
+    `measured     ${measured.length} of ${rows.length} layers and loops at batch ${batch}, ${spent.toFixed(0)} s`,
+    ...(missed > 0 ? [`not reached  ${missed}: they keep the choice they had (--seconds gives more time)`] : []),
+    "",
+    `${column("layer or loop", 28)} use ${column("cost model", 13)}     ms ${column("tuned", 13)}     ms gain`,
+    ...measured.map(({ key, uses, own, ownMs, choice, ms }) => {
+      const changed = choice !== own;
+      const tuned = changed ? `${column(choice, 13)} ${figure(ms)}` : "the same";
+      const gain = changed && ms !== null && ownMs !== null ? number(ownMs / ms, 4, ownMs / ms < 10 ? 2 : 0) : "";
+      return `${column(key, 28)} ${number(uses, 3, 0)} ${column(own, 13)} ${figure(ownMs)} ${tuned} ${gain}`.trimEnd();
+    }),
+    "ms: all uses together, the least of several runs in turns.",
+    ...rejected.map(({ key, choice, reason }) => `rejected     ${key}: ${choice}: ${reason}`),
+    "",
+    ...(network
+      ? [
+          `evaluation   ${network.untunedMs.toFixed(2)} ms by the cost models, ${network.tunedMs.toFixed(2)} ms tuned (least, in turns)`,
+          `gain         ${network.gain.toFixed(3)}, the median of the turns ${network.medianGain.toFixed(3)}`,
+          `difference   ${network.difference.toExponential(1)} between their results`,
+        ]
+      : []),
+    ...(note ? [`note         ${note}`] : []),
+    stored ? `stored       ${stored.choices} choices in ${stored.file}` : "stored       nothing",
+  ];
+}
