@@ -1,0 +1,3 @@
+import { openBuild } from "./onnx-web.mjs";
+
+export const open = () => openBuild("all");

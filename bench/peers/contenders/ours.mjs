@@ -1,0 +1,118 @@
+/** This project, through its own kernels and executor; with what `ncvsd-gpu bench --tune` has stored for this adapter, if anything. */
+import { attention } from "../../../dist/kernels/attention/kernel.js";
+import { gemm, gemmWeightLength, packGemmWeight } from "../../../dist/kernels/gemm/kernel.js";
+import { matmul } from "../../../dist/kernels/matmul/kernel.js";
+import { mpSilu } from "../../../dist/kernels/mp-silu/kernel.js";
+import { pixelNorm } from "../../../dist/kernels/pixel-norm/kernel.js";
+import { openCheckpoint } from "../../../dist/src/checkpoint/index.js";
+import { copyPeak, fmaPeak } from "../../../dist/src/cli/bench-peaks.js";
+import { openGpu } from "../../../dist/src/gpu/device.js";
+import { Graph } from "../../../dist/src/graph/graph.js";
+import { Program } from "../../../dist/src/graph/program.js";
+import { mpConv } from "../../../dist/src/model/layers.js";
+import { buildNetwork } from "../../../dist/src/model/network.js";
+import { WeightStore } from "../../../dist/src/model/weights.js";
+import { unetConfig } from "../network/checkpoint.mjs";
+
+const plain = { kind: "none" };
+
+/** For each kind of row: its graph, the output tensor, and the values of the inputs. */
+const graphs = {
+  conv(graph, { layer, side }, { inputs }, { tuning }) {
+    const build = { graph, batch: 1, tuning, wants: () => false, tap() {} };
+    const x = graph.external("x", [1, ...inputs.x.shape], "act");
+    const spec = { ...layer, height: side, width: side, weight: "raw", epilogue: plain };
+    return { output: mpConv(build, "conv", spec, x), values: [[x, inputs.x.data]] };
+  },
+
+  attention(graph, { heads, headDim, pixels }, { qkv }) {
+    const x = graph.external("qkv", [3 * heads * headDim, pixels], "act");
+    const params = { batch: 1, heads, headDim, pixels };
+    const { y } = graph.run("attention", attention, params, { qkv: x }, { y: [heads * headDim, pixels] });
+    return { output: y, values: [[x, qkv]] };
+  },
+
+  matmul(graph, { side, packed }, { inputs }) {
+    const x = graph.external("b", [side, side], "act");
+    const values = [[x, inputs.b.data]];
+    if (packed) {
+      const pack = ([a]) => packGemmWeight(a, 1, side, side);
+      const size = { groups: 1, images: 1, rows: side, depth: side, columns: side };
+      const params = { ...size, type: "act", epilogue: plain };
+      const { type } = gemm.buffers(params).find(({ name }) => name === "w");
+      const w = graph.constant("a", [gemmWeightLength(1, side, side)], type, { sources: ["raw"], make: pack });
+      return { output: graph.run("matmul", gemm, params, { x, w }, { y: [side, side] }).y, values };
+    }
+    const a = graph.external("a", [side, side], "act");
+    values.push([a, inputs.a.data]);
+    const params = { images: 1, m: side, k: side, n: side, transposed: false, scale: 1 };
+    return { output: graph.run("matmul", matmul, params, { a, b: x }, { y: [side, side] }).y, values };
+  },
+
+  pixelNorm(graph, { channels, side }, { inputs }) {
+    const x = graph.external("x", [channels, side, side], "act");
+    const params = { batch: 1, channels, pixels: side * side, silu: false };
+    const { y } = graph.run("norm", pixelNorm, params, { x }, { y: x.shape });
+    return { output: y, values: [[x, inputs.x.data]] };
+  },
+
+  mpSilu(graph, _row, { inputs }) {
+    const x = graph.external("x", inputs.x.shape, "act");
+    const { y } = graph.run("silu", mpSilu, { elements: x.length, type: "act" }, { x }, { y: x.shape });
+    return { output: y, values: [[x, inputs.x.data]] };
+  },
+};
+
+function networkGraph({ sigma }, { inputs }, { tuning }) {
+  const network = buildNetwork("edm2", unetConfig, 1, { tuning });
+  const values = [
+    [network.x, inputs.x.data],
+    [network.sigma, new Float32Array([sigma])],
+  ];
+  return { graph: network.graph, output: network.denoised, values };
+}
+
+function rowGraph(row, task, caps) {
+  const graph = new Graph();
+  const made = graphs[row.kind](graph, row, task, caps);
+  graph.kept.add(made.output);
+  return { graph, ...made };
+}
+
+export async function open() {
+  const gpu = await openGpu();
+  let peaks;
+  return {
+    adapter: gpu.info.name,
+    tunedChoices: gpu.caps.tuning?.size ?? 0,
+
+    async prepare(row, task) {
+      const source = task.checkpoint ? await openCheckpoint(task.checkpoint) : { readF32: async () => task.raw };
+      const weights = new WeightStore(gpu, source);
+      const make = row.kind === "unet" ? networkGraph : rowGraph;
+      const { graph, output, values } = make(row, task, gpu.caps);
+      await weights.load(graph);
+      await source.close?.();
+      const program = await Program.create(gpu, { label: row.title, graph, constants: weights.buffers });
+      for (const [tensor, data] of values) gpu.write(program.buffer(tensor), data);
+      return {
+        async run() {
+          program.submit();
+          await gpu.idle();
+        },
+        output: () => program.readTensor(output),
+        release() {
+          program.destroy();
+          weights.destroy();
+        },
+      };
+    },
+
+    /** What the adapter can do at best, as far as it has been seen: GFLOP/s of multiply-adds, GB/s of copies (read + write). */
+    async peaks() {
+      if (peaks) for (const peak of Object.values(peaks)) await peak.measure();
+      else peaks = { fma: await fmaPeak(gpu), copy: await copyPeak(gpu) };
+      return { fma: peaks.fma.best, copy: peaks.copy.best };
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/** The operations of network/unet.mjs in TensorFlow.js. Maps are [1, H, W, C], vectors [1, C]. */
+const EPS = 1e-4;
+
+export function tfjsOps(tf) {
+  const made = new Map();
+  /** Uploads a constant once, whatever key stands for it. */
+  const constant = (key, make) => {
+    if (!made.has(key)) made.set(key, tf.keep(tf.tidy(make)));
+    return made.get(key);
+  };
+  const normaliseLast = (x) => tf.div(x, tf.add(tf.sqrt(tf.mean(tf.square(x), -1, true)), EPS));
+
+  function softmaxAttention(q, k, v, headDim) {
+    const logits = tf.mul(tf.matMul(q, k, false, true), 1 / Math.sqrt(headDim));
+    return tf.matMul(tf.softmax(logits), v);
+  }
+
+  const ops = {
+    constants: () => [...made.values()],
+    fromMap: (data, [c, h, w]) => tf.tidy(() => tf.transpose(tf.tensor(data, [1, c, h, w]), [0, 2, 3, 1])),
+    matrix: (data, shape) => constant(data, () => tf.tensor(data, shape)),
+
+    conv(x, { weight, kernel, inChannels, outChannels }) {
+      const filter = constant(weight, () =>
+        tf.transpose(tf.tensor(weight, [outChannels, inChannels, kernel, kernel]), [2, 3, 1, 0]),
+      );
+      return tf.conv2d(x, filter, 1, "same");
+    },
+    linear(x, { weight, inChannels, outChannels }) {
+      const matrix = constant(weight, () => tf.transpose(tf.tensor(weight, [outChannels, inChannels])));
+      return tf.matMul(x, matrix);
+    },
+    fourier(noise, freqs, phases) {
+      const row = (data) => constant(data, () => tf.tensor(data, [1, data.length]));
+      return tf.cos(tf.add(tf.mul(noise, row(freqs)), row(phases)));
+    },
+    matmul: (a, b) => tf.matMul(a, b),
+    silu: (x) => tf.mul(x, tf.sigmoid(x)),
+    scale: (x, factor) => tf.mul(x, factor),
+    pixelNorm: normaliseLast,
+    modulate: (x, scale) => tf.mul(x, tf.reshape(tf.add(scale, 1), [1, 1, 1, -1])),
+    add: (a, b) => tf.add(a, b),
+    addScaled: (a, factor, b) => tf.add(tf.mul(a, factor), b),
+    concat: (a, first, b, second) => tf.concat([tf.mul(a, first), tf.mul(b, second)], 3),
+    withOnes(x, factor) {
+      const shape = [...x.shape.slice(0, 3), 1];
+      return tf.concat([tf.mul(x, factor), constant(`ones ${shape}`, () => tf.ones(shape))], 3);
+    },
+    clip: (x, limit) => tf.clipByValue(x, -limit, limit),
+    down: (x) => tf.avgPool(x, 2, 2, "valid"),
+    up: (x) => tf.image.resizeNearestNeighbor(x, [2 * x.shape[1], 2 * x.shape[2]]),
+
+    /** q, k, v and the result [heads, headDim, pixels]. */
+    attention(q, k, v, { headDim }) {
+      // scores = q^T k; y = v scores^T.
+      const logits = tf.mul(tf.matMul(q, k, true, false), 1 / Math.sqrt(headDim));
+      return tf.matMul(v, tf.softmax(logits), false, true);
+    },
+    /** Channels of qkv are [q, k, v][head][channel]. */
+    selfAttention(qkv, { heads, headDim, side }) {
+      const pixels = side * side;
+      const rows = tf.transpose(tf.reshape(qkv, [pixels, 3 * heads, headDim]), [1, 0, 2]);
+      const [q, k, v] = tf.split(normaliseLast(rows), 3, 0);
+      const y = softmaxAttention(q, k, v, headDim);
+      return tf.reshape(tf.transpose(y, [1, 0, 2]), [1, side, side, heads * headDim]);
+    },
+  };
+  return ops;
+}
