@@ -54,7 +54,7 @@ export const LAYERS: readonly LayerSpec[] = [
   convLayer({ kernel: 3, inChannels: 384, outChannels: 384, side: 32, batch: 1 }),
   convLayer({ kernel: 3, inChannels: 768, outChannels: 768, side: 8, batch: 1 }),
   convLayer({ kernel: 1, inChannels: 768, outChannels: 2304, side: 8, batch: 1 }),
-  kernelLayer("attention 9 heads x 64, 256 pixels", attention, { batch: 1, heads: 9, headDim: 64, pixels: 256 }, 151e6),
+  kernelLayer("attention 9 x 64 @16x16", attention, { batch: 1, heads: 9, headDim: 64, pixels: 256 }, 151e6),
   matmulLayer(1024),
   kernelLayer("pixel norm 192 @64x64", pixelNorm, { batch: 1, channels: 192, pixels: 4096, silu: false }),
   kernelLayer("mp_silu 192 @64x64", mpSilu, { elements: 192 * 4096, type: "act" }),

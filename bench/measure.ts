@@ -52,7 +52,7 @@ export async function measureRows(given: MeasureOptions) {
 const spreadOf = (values: readonly number[]): Spread => {
   const sorted = [...values].sort((a, b) => a - b);
   const median = (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2;
-  return { median, min: sorted[0]! };
+  return { median, min: sorted[0]!, max: sorted.at(-1)! };
 };
 
 interface Measured<T> {
@@ -97,7 +97,7 @@ class Rows {
     for (const { name, precision, what } of this.#layers) {
       const { nodes, flops, bytes, error } = what;
       const ms = times.get(`${name} ${precision}`) ?? null;
-      const gflopsPerSecond = ms && flops / ms.median / 1e6;
+      const gflopsPerSecond = ms && flops / ms.min / 1e6;
       const row = layers.get(name) ?? { name, flops, runs: {} };
       row.runs[precision] = {
         nodes,
@@ -105,7 +105,7 @@ class Rows {
         error,
         ms,
         gflopsPerSecond,
-        gbPerSecond: ms && bytes / ms.median / 1e6,
+        gbPerSecond: ms && bytes / ms.min / 1e6,
         shareOfPeak: gflopsPerSecond && gflopsPerSecond / peak,
       };
       layers.set(name, row);
@@ -125,14 +125,14 @@ class Rows {
 function networkRun(network: Network, evaluations: Evaluation[], precision: Precision, peak: number): NetworkRun {
   const { batch, flops, error, program, parameters, elements } = network;
   const spread = (key: keyof Evaluation) => spreadOf(evaluations.map((evaluation) => evaluation[key]));
-  const [wallMs, kernelSumMs] = [spread("wallMs"), spread("kernelSumMs")];
-  const gflopsPerSecond = flops / wallMs.median / 1e6;
+  const wallMs = spread("wallMs");
+  const gflopsPerSecond = flops / wallMs.min / 1e6;
   return {
     wallMs,
     gpuMs: spread("gpuMs"),
     hostMs: spread("hostMs"),
-    kernelSumMs,
-    wallOverSum: wallMs.median / kernelSumMs.median,
+    kernelSumMs: spread("kernelSumMs"),
+    wallOverSum: spreadOf(evaluations.map((evaluation) => evaluation.wallMs / evaluation.kernelSumMs)).median,
     allocations: evaluations.reduce((sum, { allocations }) => sum + allocations, 0),
     msPerImage: wallMs.median / batch,
     gflopsPerSecond,

@@ -26,7 +26,7 @@ export function rooflineSvg(results: Results): string {
   const plot: Plot = {
     title: "Layers and networks on the roofline of the adapter",
     caption: [
-      `${adapter.name}, ncvsd-gpu ${version}, ${date.slice(0, 10)}. Both roofs were measured in the same run, in turns with the rows; medians.`,
+      `${adapter.name}, ncvsd-gpu ${version}, ${date.slice(0, 10)}. Roofs and rows: best rounds of one run, in turns.`,
       "Operations are those of the direct sum, so that Winograd's can pass the multiply-add roof; bytes are inputs, weights and outputs, each once.",
     ],
     x,

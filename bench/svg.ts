@@ -131,9 +131,7 @@ export function plotSvg(plot: Plot): string {
     out.push(`<path class="line" clip-path="url(#frame)" d="${path}"${dashed ? ' stroke-dasharray="5 4"' : ""}/>`);
     for (let i = 1; i < points.length; i++) taken.push(...along(points[i - 1]!, points[i]!, x, y));
     if (label === undefined) continue;
-    const width = textWidth(label);
-    const end = Math.min(x(points.at(-1)![0]), right - 4);
-    const box = boxOf(label, end - width, below ? lowest(points, end - width, x, y) + 14 : y(points.at(-1)![1]) - 7);
+    const box = beside(label, points, below ?? false, right - 4, x, y, taken.slice(0, plot.points.length));
     taken.push(box);
     text(box.x + box.width, box.y + FONT - 2, label, ' text-anchor="end" class="roof"');
   }
@@ -144,12 +142,15 @@ export function plotSvg(plot: Plot): string {
     if (!series) throw new Error(`${plot.title}: there is no series ${point.series}`);
     out.push(mark(x(point.x), y(point.y), series));
   }
+  const labels: Box[] = [];
+  const others = (own: PlotPoint) => plot.points.filter((p) => p !== own).map((p) => around(x(p.x), y(p.y)));
   // The crowded ones first: they have the fewest places to choose from.
   const crowd = (p: PlotPoint) => plot.points.filter((q) => Math.hypot(x(p.x) - x(q.x), y(p.y) - y(q.y)) < 80).length;
   for (const point of plot.points.filter((p) => p.label !== undefined).sort((a, b) => crowd(b) - crowd(a))) {
     const [px, py] = [x(point.x), y(point.y)];
-    const box = placeLabel(point.label!, px, py, taken, limits);
+    const box = placeLabel(point.label!, px, py, taken, [...others(point), ...labels], limits);
     taken.push(box);
+    labels.push(box);
     const [nx, ny] = nearest(box, px, py);
     if (Math.hypot(nx - px, ny - py) > 12) {
       out.push(`<path class="leader" d="M${at(px)} ${at(py)}L${at(nx)} ${at(ny)}"/>`);
@@ -185,16 +186,32 @@ const boxOf = (label: string, x: number, y: number): Box => ({
   height: FONT + 2,
 });
 
-/** How far down a line's last piece comes right of `from`: a label below it starts there. */
-function lowest(
+/** Above or below a line's last piece, as far right as no point is in the way. */
+function beside(
+  label: string,
   points: PlotLine["points"],
-  from: number,
+  below: boolean,
+  right: number,
   x: (value: number) => number,
   y: (value: number) => number,
-): number {
+  marks: readonly Box[],
+): Box {
   const [a, b] = [points.at(-2)!, points.at(-1)!];
-  const part = (Math.max(from, x(a[0])) - x(a[0])) / (x(b[0]) - x(a[0]));
-  return Math.max(y(a[1]) + part * (y(b[1]) - y(a[1])), y(b[1]));
+  const width = textWidth(label);
+  const height = (px: number) => {
+    const part = Math.max(0, (px - x(a[0])) / (x(b[0]) - x(a[0])));
+    return y(a[1]) + part * (y(b[1]) - y(a[1]));
+  };
+  const ending = (end: number) => {
+    const ends = [height(end - width), height(end)];
+    return boxOf(label, end - width, below ? Math.max(...ends) + 14 : Math.min(...ends) - 7);
+  };
+  const last = Math.min(x(b[0]), right);
+  for (let end = last; end - width > x(a[0]); end -= 10) {
+    const box = ending(end);
+    if (!marks.some((mark) => overlap(box, mark))) return box;
+  }
+  return ending(last);
 }
 
 /** Small boxes along a line, so that no label lies on it. */
@@ -221,22 +238,44 @@ function nearest(box: Box, x: number, y: number): [number, number] {
   return [Math.min(Math.max(x, box.x), box.x + box.width), Math.min(Math.max(y, box.y), box.y + box.height)];
 }
 
-/** The free place nearest to its point, all around and in steps outwards; where all is taken, the least bad of those. */
-function placeLabel(label: string, x: number, y: number, taken: readonly Box[], limits: Box): Box {
+/** What a label's place costs: pixels away from its point, and as many again for what its leader or it itself covers. */
+const COST = { crossed: 40, covered: 1000 };
+
+/** The cheapest place around a point. `obstacles` are what leaders should not cross: points and labels. */
+function placeLabel(
+  label: string,
+  x: number,
+  y: number,
+  taken: readonly Box[],
+  obstacles: readonly Box[],
+  limits: Box,
+): Box {
   const width = textWidth(label);
-  let [best, fewest]: [Box | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
-  for (let distance = 9; distance < 160; distance += 7) {
-    for (let turn = 0; turn < 24; turn++) {
+  let [best, least]: [Box, number] = [boxOf(label, limits.x, limits.y + FONT), Number.POSITIVE_INFINITY];
+  for (let distance = 10; distance < 160; distance += 7) {
+    for (let turn = 0; turn < 24 && distance < least; turn++) {
       const angle = (turn % 2 ? -1 : 1) * Math.ceil(turn / 2) * (Math.PI / 12);
       const [dx, dy] = [Math.cos(angle), Math.sin(angle)];
       // The box's nearest edge lies at the distance: its centre moves with its size.
       const box = boxOf(label, x + dx * (distance + width / 2) - width / 2, y + dy * (distance + FONT / 2));
       if (box.x < limits.x + 2 || box.x + width > limits.x + limits.width - 2) continue;
       if (box.y < limits.y + 2 || box.y + box.height > limits.y + limits.height - 2) continue;
-      const hits = taken.filter((other) => overlap(box, other)).length;
-      if (hits === 0) return box;
-      if (hits < fewest) [best, fewest] = [box, hits];
+      const covered = taken.filter((other) => overlap(box, other)).length;
+      const crossed = obstacles.filter((other) => crosses([x, y], nearest(box, x, y), other)).length;
+      const cost = distance + COST.covered * covered + COST.crossed * crossed;
+      if (cost < least) [best, least] = [box, cost];
     }
   }
-  return best ?? boxOf(label, limits.x, limits.y + FONT);
+  return best;
+}
+
+/** Whether the way from one point to another passes through a box. */
+function crosses([x0, y0]: [number, number], [x1, y1]: [number, number], box: Box): boolean {
+  const steps = Math.ceil(Math.hypot(x1 - x0, y1 - y0) / 3);
+  return Array.from({ length: steps + 1 }, (_, i) => ({
+    x: x0 + ((x1 - x0) * i) / Math.max(1, steps),
+    y: y0 + ((y1 - y0) * i) / Math.max(1, steps),
+    width: 1,
+    height: 1,
+  })).some((dot) => overlap(dot, box));
 }

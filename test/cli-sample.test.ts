@@ -394,7 +394,9 @@ describe("what is said", () => {
 
   it("--verbose adds the times of the start-up", async () => {
     const { stderr } = await cliOk([...args, "--outdir", place("verbose"), "--verbose"]);
-    expect(stderr).toMatch(/^times: adapter .* s, weights .* s, sampling .* s; first batch .* s$/m);
+    expect(stderr).toMatch(
+      /^first image after \S+ s: start of Node \S+ s, adapter \S+ s, weights \S+ s,\n {2}first batch \S+ s .* in all \S+ s$/m,
+    );
   });
 });
 

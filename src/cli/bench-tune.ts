@@ -3,6 +3,7 @@ import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Program } from "../graph/program.js";
 import { relativeError } from "../graph/run-kernel.js";
+import type { NetworkGraph } from "../model/network.js";
 import { ENGINE_VERSION, readTuning, writeTuning } from "../tune/cache.js";
 import { tuneGraph } from "../tune/layer.js";
 import { type TuneRow, tuneNetwork } from "../tune/tuner.js";
@@ -25,6 +26,7 @@ export interface TuneFlags extends EngineOptions {
 
 /** A whole evaluation with the cost models' choices and with the tuned ones, measured in turns. */
 export interface Comparison {
+  readonly batch: number;
   readonly untunedMs: number;
   readonly tunedMs: number;
   /** How many times as fast, by the least times. */
@@ -34,6 +36,9 @@ export interface Comparison {
   /** ||tuned - untuned|| / ||untuned|| of the results. */
   readonly difference: number;
 }
+
+/** A loss of this much at a batch of one is too much, whatever the gain at the batch that was measured. */
+const LEAST_GAIN_ALONE = 0.97;
 
 /** Largest difference of the results, by the storage type. */
 const LARGEST_DIFFERENCE = { f32: 2e-5, f16: 2e-2, "f16-weights": 2e-2 } as const;
@@ -50,13 +55,15 @@ export async function benchTune(flags: TuneFlags): Promise<void> {
     const { precision } = gpu;
     const identity = { adapter: name, vendor, architecture, driver, engine: ENGINE_VERSION, precision };
     const choices = merged(readTuning(identity)?.choices ?? new Map(), rows);
-    const comparison = matters(rows, choices) ? await compare(gpu, net, batch, runs, choices) : undefined;
-    const verdict = judge(gpu, rows, comparison);
+    // A choice holds for every batch: at one image it must not cost what it gains at many.
+    const batches = batch === 1 ? [1] : [batch, 1];
+    const comparisons = matters(rows, choices) ? await compare(gpu, net, batches, runs, choices) : [];
+    const verdict = judge(gpu, rows, comparisons);
     const kept = verdict.keep ? choices : without(choices, rows);
     const file = keep(identity, kept);
     const header = { version, adapter: name, precision, timestamps: hasTimestamps(gpu), net, batch, seconds, spent };
     const stored = file === undefined ? null : { file, choices: kept.size };
-    const facts = { ...header, rows, network: comparison ?? null, kept: verdict.keep, note: verdict.note, stored };
+    const facts = { ...header, rows, networks: comparisons, kept: verdict.keep, note: verdict.note, stored };
     const lines = flags.json ? [JSON.stringify(facts)] : report(facts);
     process.stdout.write(`${lines.join("\n")}\n`);
     if (verdict.error) throw verdict.error;
@@ -101,15 +108,30 @@ const wrongOwn = (rows: readonly TuneRow[]) =>
 async function compare(
   gpu: Gpu,
   net: string,
-  batch: number,
+  batches: readonly number[],
   runs: number,
   choices: ReadonlyMap<string, string>,
-): Promise<Comparison> {
-  const { network: untuned } = await planNetwork(net, batch);
-  const { network: tuned } = await planNetwork(net, batch, choices);
-  tuneGraph(tuned.graph, choices);
-  const [before, after] = (await startNetworks(gpu, net, [untuned, tuned], new Stopwatch())) as [Program, Program];
-  const difference = relativeError(await after.readTensor(tuned.denoised), await before.readTensor(untuned.denoised));
+): Promise<Comparison[]> {
+  const networks: NetworkGraph[] = [];
+  for (const batch of batches) {
+    const { network: untuned } = await planNetwork(net, batch);
+    const { network: tuned } = await planNetwork(net, batch, choices);
+    tuneGraph(tuned.graph, choices);
+    networks.push(untuned, tuned);
+  }
+  const programs = await startNetworks(gpu, net, networks, new Stopwatch());
+  const comparisons: Comparison[] = [];
+  for (const [i, batch] of batches.entries()) {
+    const [before, after] = [programs[2 * i]!, programs[2 * i + 1]!];
+    const [untuned, tuned] = [networks[2 * i]!, networks[2 * i + 1]!];
+    const results = [await after.readTensor(tuned.denoised), await before.readTensor(untuned.denoised)] as const;
+    comparisons.push({ batch, ...(await inTurns(before, after, runs)), difference: relativeError(...results) });
+  }
+  return comparisons;
+}
+
+/** Whole evaluations by one and the other in turns. */
+async function inTurns(before: Program, after: Program, runs: number) {
   const [replayBefore, replayAfter] = [replayOf(before), replayOf(after)];
   const times: { untuned: number; tuned: number }[] = [];
   const msOf = async (replay: typeof replayBefore) => {
@@ -130,7 +152,7 @@ async function compare(
   const untunedMs = Math.min(...times.map((t) => t.untuned));
   const tunedMs = Math.min(...times.map((t) => t.tuned));
   const medianGain = median(times.map((t) => t.untuned / t.tuned));
-  return { untunedMs, tunedMs, gain: untunedMs / tunedMs, medianGain, difference };
+  return { untunedMs, tunedMs, gain: untunedMs / tunedMs, medianGain };
 }
 
 interface Verdict {
@@ -139,11 +161,11 @@ interface Verdict {
   readonly error?: NcvsdError;
 }
 
-/** Whether the choices may be used, and why not. */
+/** Whether the choices may be used, and why not. @param comparisons the batch that was measured first */
 export function judge(
   gpu: Pick<Gpu, "info" | "precision">,
   rows: readonly TuneRow[],
-  comparison: Comparison | undefined,
+  comparisons: readonly Comparison[],
 ): Verdict {
   const wrong = wrongOwn(rows);
   if (wrong.length > 0) {
@@ -151,15 +173,21 @@ export function judge(
     const note = `${gpu.info.name} computes wrongly what the cost model chooses (${names}): update its driver, or choose another with --adapter.`;
     return { keep: false, note, error: new NcvsdError("NOT_FINITE", note) };
   }
-  if (!comparison) return { keep: true, note: "the cost models' choices are the fastest here" };
-  const { difference, gain, medianGain } = comparison;
+  const [main, alone] = comparisons;
+  if (!main) return { keep: true, note: "of what was measured, the cost models' choices are the fastest here" };
+  const { gain, medianGain } = main;
   const limit = LARGEST_DIFFERENCE[gpu.precision];
+  const difference = Math.max(...comparisons.map((c) => c.difference));
   if (difference > limit) {
     const note = `The tuned network differs from the untuned one by ${difference.toExponential(1)}, more than ${limit}, on ${gpu.info.name}: no choice of it is kept.`;
     return { keep: false, note, error: new NcvsdError("NOT_FINITE", note) };
   }
   if (gain <= 1 || medianGain <= 1)
     return { keep: false, note: "the network as a whole is not faster: nothing of it is kept" };
+  if (alone && alone.gain < LEAST_GAIN_ALONE && alone.medianGain < LEAST_GAIN_ALONE) {
+    const note = `the network as a whole is slower at batch ${alone.batch}: nothing of it is kept`;
+    return { keep: false, note };
+  }
   return { keep: true, note: "" };
 }
 
@@ -181,7 +209,7 @@ interface Facts {
   readonly batch: number;
   readonly spent: number;
   readonly rows: readonly TuneRow[];
-  readonly network: Comparison | null;
+  readonly networks: readonly Comparison[];
   readonly note: string;
   readonly stored: { readonly file: string; readonly choices: number } | null;
 }
@@ -190,7 +218,7 @@ interface Facts {
 const figure = (ms: number | null) => number(ms, 6, ms === null || ms < 100 ? 2 : ms < 1000 ? 1 : 0);
 
 /** In 80 columns, paths and reasons excepted. */
-export function report({ adapter, precision, net, batch, spent, rows, network, note, stored }: Facts): string[] {
+export function report({ adapter, precision, net, batch, spent, rows, networks, note, stored }: Facts): string[] {
   const measured = rows.filter((row) => row.measured);
   const missed = rows.length - measured.length;
   const rejected = rows.flatMap(({ key, rejected }) => rejected.map((rejection) => ({ key, ...rejection })));
@@ -210,13 +238,11 @@ export function report({ adapter, precision, net, batch, spent, rows, network, n
     "ms: all uses together, the least of several runs in turns.",
     ...rejected.map(({ key, choice, reason }) => `rejected     ${key}: ${choice}: ${reason}`),
     "",
-    ...(network
-      ? [
-          `evaluation   ${network.untunedMs.toFixed(2)} ms by the cost models, ${network.tunedMs.toFixed(2)} ms tuned (least, in turns)`,
-          `gain         ${network.gain.toFixed(3)}, the median of the turns ${network.medianGain.toFixed(3)}`,
-          `difference   ${network.difference.toExponential(1)} between their results`,
-        ]
-      : []),
+    ...networks.flatMap(({ batch, untunedMs, tunedMs, gain, medianGain, difference }) => [
+      `evaluation   batch ${batch}: ${untunedMs.toFixed(2)} ms by the cost models, ${tunedMs.toFixed(2)} ms tuned`,
+      `  gain       ${gain.toFixed(3)} by the least times, ${medianGain.toFixed(3)} the median of the turns`,
+      `  difference ${difference.toExponential(1)} between the results`,
+    ]),
     ...(note ? [`note         ${note}`] : []),
     stored ? `stored       ${stored.choices} choices in ${stored.file}` : "stored       nothing",
   ];

@@ -16,7 +16,15 @@ import {
   profileRows,
 } from "./bench-report.js";
 import { benchTune } from "./bench-tune.js";
-import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, openEngine, PRECISION_HELP, Stopwatch } from "./engine.js";
+import {
+  ADAPTER_HELP,
+  type EngineOptions,
+  NO_TUNING_HELP,
+  openEngine,
+  PRECISION_HELP,
+  Stopwatch,
+  tuningRecord,
+} from "./engine.js";
 import { checkWritable, writeAtomic } from "./output.js";
 import { bundledCheckpoint, version } from "./package.js";
 
@@ -106,7 +114,7 @@ async function benchNetwork(flags: BenchFlags): Promise<void> {
     const header = headerOf(gpu, fma.best, copy.best);
     const { nodes, timeline, ...figures } = times;
     const shareOfPeak = times.gflopsPerSecond / header.peaks.gflopsPerSecond;
-    const facts = { version, ...figures, shareOfPeak, startup: watch.parts };
+    const facts = { version, ...figures, shareOfPeak, tuning: tuningRecord(gpu), startup: watch.parts };
     if (flags.trace !== undefined) writeAtomic(flags.trace, chromeTrace(timeline, header, facts));
     if (flags.json) {
       const profile = { nodes: profileRows(nodes, header.peaks), kernels: kernelRows(nodes, header.peaks) };
@@ -114,6 +122,7 @@ async function benchNetwork(flags: BenchFlags): Promise<void> {
     } else {
       print([
         ...headerLines(header),
+        ...(gpu.tuning ? [`tuned        ${gpu.tuning.choices.size} choices in use (--no-tuning: without)`] : []),
         ...networkLines(times, header.peaks, watch.parts),
         ...(flags.profile ? profileLines(nodes, header.peaks) : []),
       ]);

@@ -23,7 +23,7 @@ export interface RunInfo {
   adapter: string;
   seeds: readonly number[];
   subdirs?: boolean;
-  /** null or absent: the cost models chose. */
+  /** null: the cost models chose. */
   tuning?: TuningRecord | null;
 }
 
@@ -51,7 +51,8 @@ export interface RunFile {
     version: string;
     command: readonly string[];
     adapter: string;
-    tuning: TuningRecord | null;
+    /** null: the cost models chose. */
+    tuning?: TuningRecord | null;
     settings: string;
     seeds: string;
     made: number;
@@ -127,7 +128,7 @@ export class RunRecord {
         version: info.version,
         command: info.command,
         adapter: info.adapter,
-        tuning: info.tuning ?? null,
+        ...(info.tuning === undefined ? {} : { tuning: info.tuning }),
         settings: this.key,
         seeds: formatSeeds(info.seeds),
         made,

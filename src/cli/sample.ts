@@ -92,6 +92,7 @@ export function registerSample(program: Command): void {
     )
     .action(async (given: SampleFlags) => {
       const watch = new Stopwatch();
+      watch.parts["start of Node"] = performance.now() / 1000;
       const flags = ofShard(given);
       checkOutputs(flags);
       await checkNetwork(flags.net ?? bundledCheckpoint);
@@ -137,6 +138,7 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
   if (pictures.pictures === null) say(`no --vae: the latents go to ${flags.saveRaw}, and no picture is made`);
   const perImage = evaluationsPerImage(task.sampler);
   const name = basename(model.checkpoint.name);
+  const [startup, begun] = [`${watch}`, performance.now() / 1000];
   const { made, kept, timings } = await generate({
     ...task,
     onStart() {
@@ -174,7 +176,13 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
       `made ${count(made, "image")} in ${seconds.toFixed(1)} s: ${ms(rate)} per image, ${ms(rate / perImage)} per evaluation`,
     );
   if (flags.verbose) say(tuningLine(gpu));
-  if (flags.verbose) say(`times: ${watch}; first batch ${timings.firstBatch.toFixed(2)} s`);
+  if (flags.verbose) {
+    const { firstBatch } = timings;
+    say(`first image after ${(begun + firstBatch).toFixed(2)} s: ${startup},`);
+    say(
+      `  first batch ${firstBatch.toFixed(2)} s with its pipelines; in all ${(performance.now() / 1000).toFixed(2)} s`,
+    );
+  }
   if (pictures.pictures === null) {
     process.stdout.write(`${flags.saveRaw}\n`);
     return;
