@@ -4,6 +4,7 @@ import { matmul } from "../kernels/matmul/kernel.js";
 import { mpCat } from "../kernels/mp-cat/kernel.js";
 import { mpSilu } from "../kernels/mp-silu/kernel.js";
 import { resample } from "../kernels/resample/kernel.js";
+import { narrowF16, widenF16 } from "../src/checkpoint/half.js";
 import type { AnyKernel, Caps } from "../src/gpu/contract.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { prepareKernel, relativeError } from "../src/graph/run-kernel.js";
@@ -109,4 +110,22 @@ describe("an image's bits do not depend on the batch", () => {
       }
     });
   }
+});
+
+describe("f16 made of words, on a software adapter", () => {
+  it("every f16 is loaded as it is, and every product of it rounded to the nearest", async ({ skip }) => {
+    if (!gpu.features.includes("shader-f16") || !gpu.info.software) skip();
+    const half = await openTestGpu({ precision: "f16" });
+    const every = widenF16(Uint16Array.from({ length: 65536 }, (_, bits) => bits));
+    const params = { batch: 1, channelsA: 1, channelsB: 2, pixels: 65536, t: 0.5, raw: true, silu: false };
+    expect(mpCat.variant(params, half.caps).key).toContain("words");
+    const inputs = (_name: string, length: number) => Float32Array.from({ length }, (_, i) => every[i % 65536]!);
+    const run = await prepareKernel(half, mpCat, { name: "every f16", params, inputs });
+    await run.program.run();
+    const y = (await run.outputs()).y as Float32Array;
+    const { scale_a: a, scale_b: b } = mpCat.uniforms(params) as Record<string, number>;
+    const products = Float32Array.from(y, (_, i) => Math.fround(i < 65536 ? a! : b!) * every[i % 65536]!);
+    expect(Array.from(y)).toEqual(Array.from(widenF16(narrowF16(products))));
+    half.close();
+  });
 });

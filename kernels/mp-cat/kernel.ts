@@ -2,7 +2,7 @@ import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import { addressable, fail, inRange, positiveInteger } from "../lib/check.js";
 import { turns } from "../lib/chunk.js";
 import chunk from "../lib/chunk.wgsl.js";
-import { type Lanes, lanesOf, lanesPrelude } from "../lib/lanes.js";
+import { type Lanes, lanesOf, storedLanes } from "../lib/lanes.js";
 import silu from "../lib/mp-silu.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { reference } from "./reference.js";
@@ -51,12 +51,12 @@ export const mpCat: Kernel<MpCatParams> = {
       { name: "s", access: "write", type: "act", length: silu ? length : 0 },
     ];
   },
-  variant(params) {
+  variant(params, caps) {
     const { raw, silu } = params;
-    const lanes = lanesOfCat(params);
+    const lanes = storedLanes(lanesOfCat(params), "S", caps);
     return {
-      key: `lanes${lanes}${raw ? "-raw" : ""}${silu ? "-silu" : ""}`,
-      prelude: `${lanesPrelude(lanes)}const RAW: bool = ${raw};\nconst SILU: bool = ${silu};\n`,
+      key: `${lanes.key}${raw ? "-raw" : ""}${silu ? "-silu" : ""}`,
+      prelude: `${lanes.prelude}const RAW: bool = ${raw};\nconst SILU: bool = ${silu};\n`,
     };
   },
   uniforms(params) {

@@ -2,7 +2,8 @@
 //   y[n] = [ scale_a a[n], scale_b b[n] ],  s = mp_silu(y)
 //   scale_a = C (1 - t) / sqrt(A),  scale_b = C t / sqrt(B),  C = sqrt((A + B) / ((1 - t)^2 + t^2))
 // a: [batch, A, pixels], b: [batch, B, pixels]; y, s: [batch, A + B, pixels]. One thread computes 1 or 4 neighbouring
-// elements of an image (an F), or several such, a workgroup apart. All counts are in units of F. Prelude: V, F (kernels/lib/lanes.ts), RAW, SILU.
+// elements of an image (an F), or several such, a workgroup apart. All counts are in units of F. Prelude: V, F, load,
+// store (kernels/lib/lanes.ts), RAW, SILU.
 
 struct Params {
   batch: u32,
@@ -34,20 +35,20 @@ fn main(
   let part = chunk(size, group - n * groups, groups, 64u);
   // A loop for each source rather than a choice in every turn.
   for (var k = part.x + lid; k < min(part.y, p.size_a); k += 64u) {
-    put(n * size + k, F(p.scale_a) * F(a[n * p.size_a + k]));
+    put(n * size + k, F(p.scale_a) * load(a[n * p.size_a + k]));
   }
   // The first of this invocation's elements that is not of a.
   let passed = select(0u, (p.size_a - part.x - lid + 63u) / 64u, part.x + lid < p.size_a);
   for (var k = part.x + lid + 64u * passed; k < part.y; k += 64u) {
-    put(n * size + k, F(p.scale_b) * F(b[n * p.size_b + (k - p.size_a)]));
+    put(n * size + k, F(p.scale_b) * load(b[n * p.size_b + (k - p.size_a)]));
   }
 }
 
 fn put(i: u32, v: F) {
   if (RAW) {
-    y[i] = V(v);
+    y[i] = store(v);
   }
   if (SILU) {
-    s[i] = V(mp_silu(v));
+    s[i] = store(mp_silu(v));
   }
 }

@@ -2,8 +2,7 @@ import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import { addressable, multipleOf, oneOf, positiveInteger } from "../lib/check.js";
 import { turns } from "../lib/chunk.js";
 import chunk from "../lib/chunk.wgsl.js";
-import { lanesOf, lanesPrelude } from "../lib/lanes.js";
-import silu from "../lib/mp-silu.wgsl.js";
+import { lanesOf, storedLanes } from "../lib/lanes.js";
 import source from "./kernel.wgsl.js";
 import { reference } from "./reference.js";
 
@@ -23,7 +22,6 @@ export const mpSilu: Kernel<MpSiluParams> = {
   name: "mp-silu",
   source: [
     { file: "kernels/lib/chunk.wgsl", text: chunk },
-    { file: "kernels/lib/mp-silu.wgsl", text: silu },
     { file: "kernels/mp-silu/kernel.wgsl", text: source },
   ],
   check({ elements, perImage, type }) {
@@ -41,9 +39,9 @@ export const mpSilu: Kernel<MpSiluParams> = {
       { name: "y", access: "write", type, length: elements },
     ];
   },
-  variant({ elements, perImage, type }) {
-    const lanes = lanesOf(perImage ?? elements);
-    return { key: `${type}-lanes${lanes}`, prelude: lanesPrelude(lanes, type === "act" ? "S" : "f32") };
+  variant({ elements, perImage, type }, caps) {
+    const lanes = storedLanes(lanesOf(perImage ?? elements), type === "act" ? "S" : "f32", caps);
+    return { key: `${type}-${lanes.key}`, prelude: lanes.prelude };
   },
   uniforms({ elements, perImage }) {
     return { count: elements / lanesOf(perImage ?? elements) };

@@ -1,6 +1,6 @@
 import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../lib/check.js";
-import { lanesOf, lanesPrelude } from "../lib/lanes.js";
+import { lanesOf, storedLanes } from "../lib/lanes.js";
 import silu from "../lib/mp-silu.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { reference } from "./reference.js";
@@ -37,11 +37,11 @@ export const pixelNorm: Kernel<PixelNormParams> = {
       { name: "s", access: "write", type: "act", length: silu ? length : 0 },
     ];
   },
-  variant({ pixels, silu }) {
-    const lanes = lanesOf(pixels);
+  variant({ pixels, silu }, caps) {
+    const lanes = storedLanes(lanesOf(pixels), "S", caps);
     return {
-      key: `lanes${lanes}${silu ? "-silu" : ""}`,
-      prelude: `${lanesPrelude(lanes)}const SILU: bool = ${silu};\n`,
+      key: `${lanes.key}${silu ? "-silu" : ""}`,
+      prelude: `${lanes.prelude}const SILU: bool = ${silu};\n`,
     };
   },
   uniforms({ batch, channels, pixels }) {

@@ -2,7 +2,7 @@
 // asked for.
 //   y[n,c,p] = x[n,c,p] / (1e-4 + sqrt(mean over c of x[n,c,p]^2)),   s = mp_silu(y)
 // x, y, s: [batch, channels, pixels]. One thread owns 1 or 4 neighbouring pixels (an F) and walks over the channels
-// twice; `pixels` counts in units of F. Prelude: V, F (kernels/lib/lanes.ts), SILU.
+// twice; `pixels` counts in units of F. Prelude: V, F, load, store (kernels/lib/lanes.ts), SILU.
 
 struct Params {
   batch: u32,
@@ -37,10 +37,10 @@ fn main(
   var o = first;
   let quads = p.channels / 4u;
   for (var k = 0u; k < quads; k++) {
-    let v0 = F(x[o]);
-    let v1 = F(x[o + p.pixels]);
-    let v2 = F(x[o + 2u * p.pixels]);
-    let v3 = F(x[o + 3u * p.pixels]);
+    let v0 = load(x[o]);
+    let v1 = load(x[o + p.pixels]);
+    let v2 = load(x[o + 2u * p.pixels]);
+    let v3 = load(x[o + 3u * p.pixels]);
     sum0 += v0 * v0;
     sum1 += v1 * v1;
     sum2 += v2 * v2;
@@ -48,7 +48,7 @@ fn main(
     o += 4u * p.pixels;
   }
   for (var c = 4u * quads; c < p.channels; c++) {
-    let v = F(x[o]);
+    let v = load(x[o]);
     sum0 += v * v;
     o += p.pixels;
   }
@@ -57,10 +57,10 @@ fn main(
 
   o = first;
   for (var c = 0u; c < p.channels; c++) {
-    let v = F(x[o]) * scale;
-    y[o] = V(v);
+    let v = load(x[o]) * scale;
+    y[o] = store(v);
     if (SILU) {
-      s[o] = V(mp_silu(v));
+      s[o] = store(mp_silu(v));
     }
     o += p.pixels;
   }

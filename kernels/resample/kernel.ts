@@ -1,6 +1,7 @@
 import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import { addressable, fail, finiteNumber, inRange, oneOf, positiveInteger } from "../lib/check.js";
 import { turns } from "../lib/chunk.js";
+import { storedLanes } from "../lib/lanes.js";
 import elements from "./elements.wgsl.js";
 import source from "./kernel.wgsl.js";
 import quads from "./quads.wgsl.js";
@@ -52,14 +53,15 @@ export const resample: Kernel<ResampleParams> = {
       { name: "y", access: "write", type: "act", length: batch * channels * out.height * out.width },
     ];
   },
-  variant(params) {
+  variant(params, caps) {
     const { filter, mode } = params;
     const box = isBox(filter);
     const whole = inQuads(params);
-    const prelude = `const UP: bool = ${mode === "up"};\nconst BOX: bool = ${box};\n`;
+    const lanes = storedLanes(whole ? 4 : 1, "S", caps);
+    const prelude = `${lanes.prelude}const UP: bool = ${mode === "up"};\nconst BOX: bool = ${box};\n`;
     return {
-      key: `${mode}${box ? "-box" : ""}${whole ? "-quads" : ""}`,
-      prelude: prelude + (whole ? `alias V = vec4<S>;\n${quads}` : `alias V = S;\n${elements}`),
+      key: `${mode}${box ? "-box" : ""}-${lanes.key}`,
+      prelude: prelude + (whole ? quads : elements),
     };
   },
   uniforms(params) {

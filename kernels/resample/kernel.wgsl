@@ -4,7 +4,8 @@
 //   up:   y[q] = 2 sum over i of f[q + pad - 2 i] x[i]          (the host folds the 2 into f)
 // x: [planes, height, width], y: [planes, out_height, out_width], planes = batch * channels. The loops are in
 // elements.wgsl and, for the filter [1, 1] on rows of whole quads, quads.wgsl, one of them in front of this text.
-// Prelude: UP; BOX for the filter [1, 1], i.e. the 2x2 mean and the nearest neighbour; V, what x and y hold.
+// Prelude: UP; BOX for the filter [1, 1], i.e. the 2x2 mean and the nearest neighbour; V, load, store
+// (kernels/lib/lanes.ts).
 
 struct Params {
   planes: u32,

@@ -18,9 +18,9 @@ fn main(
   let first = select(lines, run * size, run < runs);
   for (var line = first; line < min(lines, first + size); line++) {
     if (UP) {
-      let v = x[line * quads + column];
-      let left = V(v.x, v.x, v.y, v.y);
-      let right = V(v.z, v.z, v.w, v.w);
+      let v = load(x[line * quads + column]);
+      let left = store(v.xxyy);
+      let right = store(v.zzww);
       let to = 4u * line * quads + 2u * column;
       y[to] = left;
       y[to + 1u] = right;
@@ -30,14 +30,14 @@ fn main(
       let at = 4u * line * quads + 2u * column;
       let upper = pairs(at);
       let lower = pairs(at + 2u * quads);
-      y[line * quads + column] = V(0.25 * (upper + lower));
+      y[line * quads + column] = store(0.25 * (upper + lower));
     }
   }
 }
 
 // Sums of neighbours, from two quads of a line.
 fn pairs(at: u32) -> vec4f {
-  let l = vec4f(x[at]);
-  let r = vec4f(x[at + 1u]);
+  let l = load(x[at]);
+  let r = load(x[at + 1u]);
   return vec4f(l.xz, r.xz) + vec4f(l.yw, r.yw);
 }

@@ -1,6 +1,6 @@
 import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../lib/check.js";
-import { lanesOf, lanesPrelude } from "../lib/lanes.js";
+import { lanesOf, storedLanes } from "../lib/lanes.js";
 import source from "./kernel.wgsl.js";
 import { reference } from "./reference.js";
 
@@ -26,9 +26,8 @@ export const softmax: Kernel<SoftmaxParams> = {
       { name: "y", access: "write", type: "act", length },
     ];
   },
-  variant({ columns }) {
-    const lanes = lanesOf(columns);
-    return { key: `lanes${lanes}`, prelude: lanesPrelude(lanes) };
+  variant({ columns }, caps) {
+    return storedLanes(lanesOf(columns), "S", caps);
   },
   uniforms: ({ images, rows, columns }) => ({ images, rows, columns: columns / lanesOf(columns) }),
   grid: ({ images, columns }, _variant, caps) => grid1d((images * columns) / lanesOf(columns), 32, caps),

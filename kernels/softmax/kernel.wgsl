@@ -24,16 +24,16 @@ fn main(
     return;
   }
   let first = (i / p.columns) * p.rows * p.columns + i % p.columns;
-  var top = F(x[first]);
+  var top = load(x[first]);
   for (var r = 1u; r < p.rows; r++) {
-    top = max(top, F(x[first + r * p.columns]));
+    top = max(top, load(x[first + r * p.columns]));
   }
   var sum = F(0.0);
   for (var r = 0u; r < p.rows; r++) {
-    sum += exp(F(x[first + r * p.columns]) - top);
+    sum += exp(load(x[first + r * p.columns]) - top);
   }
   let scale = F(1.0) / sum;
   for (var r = 0u; r < p.rows; r++) {
-    y[first + r * p.columns] = V(exp(F(x[first + r * p.columns]) - top) * scale);
+    y[first + r * p.columns] = store(exp(load(x[first + r * p.columns]) - top) * scale);
   }
 }
