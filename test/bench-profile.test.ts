@@ -40,8 +40,12 @@ describe("profile()", () => {
       end = startMs + ms;
     }
     expect(times[0]!.startMs).toBe(0);
-    const longest = times.reduce((a, b) => (b.ms > a.ms ? b : a));
-    expect(longest.node).toBe(`node ${long}`);
+    // Of several runs the best: other work on the machine may stop any node for a while.
+    const best = times.map((time) => time.ms);
+    for (let run = 0; run < 4; run++) {
+      for (const [i, { ms }] of (await program.profile()).entries()) best[i] = Math.min(best[i]!, ms);
+    }
+    expect(best.indexOf(Math.max(...best))).toBe(long);
     // What it needed is given back, but for the readback that is kept.
     expect(gpu.allocatedBytes - before).toBeLessThanOrEqual(16 * nodes);
     program.destroy();

@@ -85,7 +85,7 @@ async function visit(site: string): Promise<PageResult> {
     ended.catch(() => {});
     browser.kill("SIGKILL");
     server.close();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 500 });
   }
 }
 

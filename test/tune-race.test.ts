@@ -59,9 +59,9 @@ describe("race", () => {
     const short = table({ own: [1], other: [1] });
     await run(short);
     expect(short.turns).toHaveLength(50);
-    const alone = table({ own: [3] });
+    const alone = table({ own: [5, 3, 4, 1] });
     expect(await run(alone)).toEqual({ winner: "own", times: [{ choice: "own", ms: 3 }] });
-    expect(alone.turns).toHaveLength(1);
+    expect(alone.turns).toHaveLength(3);
   });
 
   it("when the time is up too early, nothing is known", async () => {
@@ -78,7 +78,7 @@ const row = (key: string, choice: string, more: Partial<TuneRow> = {}): TuneRow 
   return { key, uses: 2, own: "own", ownMs: 2, choice, ms: 1, rejected: [], measured: true, ...more };
 };
 const gpu = { info: { name: "A GPU" }, precision: "f32" } as Parameters<typeof judge>[0];
-const faster: Comparison = { untunedMs: 10, tunedMs: 9, gain: 10 / 9, medianGain: 1.05, difference: 1e-6 };
+const faster: Comparison = { batch: 16, untunedMs: 10, tunedMs: 9, gain: 10 / 9, medianGain: 1.05, difference: 1e-6 };
 
 describe("what is kept", () => {
   it("new choices replace those of the same name, and leave other networks' alone", () => {
@@ -91,20 +91,33 @@ describe("what is kept", () => {
   });
 
   it("nothing, when the whole network is not faster both by the least times and by the median", () => {
-    expect(judge(gpu, [row("a", "b")], faster)).toEqual({ keep: true, note: "" });
+    expect(judge(gpu, [row("a", "b")], [faster])).toEqual({ keep: true, note: "" });
     for (const worse of [
       { ...faster, gain: 1 },
       { ...faster, medianGain: 0.99 },
     ]) {
-      const verdict = judge(gpu, [row("a", "b")], worse);
+      const verdict = judge(gpu, [row("a", "b")], [worse]);
       expect(verdict).toEqual({ keep: false, note: "the network as a whole is not faster: nothing of it is kept" });
     }
-    expect(judge(gpu, [row("a", "own")], undefined)).toMatchObject({ keep: true, note: /fastest here/ });
+    const nothing = judge(gpu, [row("a", "own")], []);
+    expect(nothing).toEqual({
+      keep: true,
+      note: expect.stringMatching(/the cost models' choices are the fastest here$/),
+    });
+  });
+
+  it("nothing, when one image alone would take longer", () => {
+    const alone = { ...faster, batch: 1 };
+    expect(judge(gpu, [row("a", "b")], [faster, alone]).keep).toBe(true);
+    // One of two figures may be chance.
+    expect(judge(gpu, [row("a", "b")], [faster, { ...alone, gain: 0.9 }]).keep).toBe(true);
+    const slower = judge(gpu, [row("a", "b")], [faster, { ...alone, gain: 0.96, medianGain: 0.96 }]);
+    expect(slower).toEqual({ keep: false, note: "the network as a whole is slower at batch 1: nothing of it is kept" });
   });
 
   it("nothing, and an error, when results differ or the cost model's own choice computes wrongly", () => {
     for (const difference of [1e-3, Number.POSITIVE_INFINITY]) {
-      const { keep, error } = judge(gpu, [row("a", "b")], { ...faster, difference });
+      const { keep, error } = judge(gpu, [row("a", "b")], [faster, { ...faster, difference }]);
       expect(keep).toBe(false);
       expect(error).toMatchObject({
         code: "NOT_FINITE",
@@ -113,9 +126,9 @@ describe("what is kept", () => {
     }
     const reason = "off by 1.0e+0 in a";
     const wrong = row("a", "b", { rejected: [{ choice: "own", reason, wrong: true }] });
-    expect(judge(gpu, [wrong], faster)).toMatchObject({ keep: false, error: { code: "NOT_FINITE" } });
+    expect(judge(gpu, [wrong], [faster])).toMatchObject({ keep: false, error: { code: "NOT_FINITE" } });
     const other = row("a", "b", { rejected: [{ choice: "c", reason, wrong: true }] });
-    expect(judge(gpu, [other], faster)).toEqual({ keep: true, note: "" });
+    expect(judge(gpu, [other], [faster])).toEqual({ keep: true, note: "" });
   });
 
   it("the report has 80 columns and tells what was not reached and what was rejected", () => {
@@ -132,7 +145,7 @@ describe("what is kept", () => {
         row("conv 3x3 8>8 @4x4", "own", { ms: 2, rejected: [{ choice: "c", reason, wrong: true }] }),
         row("late", "own", { measured: false, ownMs: null, ms: null }),
       ],
-      network: { ...faster, untunedMs: 1234.567, tunedMs: 1123.456 },
+      networks: [{ ...faster, untunedMs: 1234.567, tunedMs: 1123.456 }],
       note: "",
       stored: { file: "/cache/f.json", choices: 3 },
     });

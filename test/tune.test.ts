@@ -129,6 +129,20 @@ describe("tuning", () => {
     expect(progress.at(-1)).toEqual([rows.length, rows.length]);
   });
 
+  it("what is far slower is run once and left out, without being called wrong", async () => {
+    let runs = 0;
+    const slow = async (program: Program) => {
+      const nodes = await timesOf(() => false)(program);
+      const plain = nodes.some(({ kernel, variant }) => kernel === "gemm" && variant.startsWith("plain 8x2"));
+      if (plain) runs++;
+      return plain ? nodes.map((node) => ({ ...node, ms: 3 })) : nodes;
+    };
+    const rows = (await tuned({ nodeTimes: slow })).filter(({ key }) => key.startsWith("gemm"));
+    const others = rows.filter(({ own }) => own !== "plain 8x2");
+    for (const row of others) expect(row, row.key).toMatchObject({ choice: row.own, measured: true, rejected: [] });
+    if (others.length === rows.length) expect(runs).toBe(rows.length);
+  });
+
   it("stops when its time is up: the rest keep the cost model's choice and say that they were not measured", async () => {
     const none = await tuned({ seconds: -1 });
     expect(none.length).toBeGreaterThan(10);
@@ -212,6 +226,14 @@ describe("tuning", () => {
     }
   });
 
+  it.each(["f16", "f16-weights"] as const)("in %s nothing that is right is rejected", async (precision) => {
+    const other = await openTestGpu({ precision });
+    const rows = await tuneNetwork(other, network(1), { batch: 1, seconds: 600, nodeTimes: timesOf(() => false) });
+    expect(rows.length).toBeGreaterThan(10);
+    for (const row of rows) expect(row, row.key).toMatchObject({ measured: true, rejected: [] });
+    other.close();
+  });
+
   it("a loss of the device ends it", async () => {
     const other = await openTestGpu();
     const graph = network(1);
@@ -240,6 +262,24 @@ describe("a tuned network", () => {
     expect(device.tuning).toEqual({ choices: tuning, file: null });
     return { device, model: await loadModel(device, file) };
   }
+
+  it("with choices that there are not: the cost models', to the bit", async () => {
+    const recording = await Recording.open("ncvsd-tiny.model.case.safetensors");
+    const plain = await loadModel(gpu, file);
+    const { kernels, algorithms } = subjectsOf(gpu, plain.planFor(1).network.graph, 1);
+    const tuning = new Map([...kernels, ...algorithms].map(({ key }) => [key, "subgroup 1e9x-1"]));
+    const device = await openTestGpu({ tuning });
+    const model = await loadModel(device, file);
+    const input = {
+      x: await recording.values("x"),
+      sigma: await recording.values("sigma"),
+      condX: await recording.values("cond_x"),
+      condSigma: await recording.values("cond_sigma"),
+    };
+    expect(await model.denoise(input)).toEqual(await plain.denoise(input));
+    await plain.close();
+    device.close();
+  });
 
   for (const [what, place] of [
     ["first", 0],

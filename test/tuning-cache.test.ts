@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openGpu } from "../src/gpu/device.js";
+import type { TuningIdentity } from "../src/gpu/tuning.js";
 import {
   cachedTuning,
   ENGINE_VERSION,
@@ -22,8 +23,7 @@ import {
   tuningFile,
   tuningFolder,
   writeTuning,
-} from "../src/tune/cache.js";
-import type { TuningIdentity } from "../src/tune/tuning.js";
+} from "../src/gpu/tuning-cache.js";
 import { openTestGpu, TEST_ADAPTER } from "./support/gpu.js";
 
 const root = mkdtempSync(join(tmpdir(), "ncvsd-tune-"));

@@ -1,13 +1,13 @@
 /** `bench --tune`: measures, checks that the network as a whole gains, and only then keeps the choices. */
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
+import type { TuningIdentity } from "../gpu/tuning.js";
+import { ENGINE_VERSION, readTuning, writeTuning } from "../gpu/tuning-cache.js";
 import type { Program } from "../graph/program.js";
 import { relativeError } from "../graph/run-kernel.js";
 import type { NetworkGraph } from "../model/network.js";
-import { ENGINE_VERSION, readTuning, writeTuning } from "../tune/cache.js";
 import { tuneGraph } from "../tune/layer.js";
 import { type TuneRow, tuneNetwork } from "../tune/tuner.js";
-import type { TuningIdentity } from "../tune/tuning.js";
 import { median, planNetwork, replayOf, startNetworks } from "./bench-network.js";
 import { hasTimestamps, nodeTimes } from "./bench-peaks.js";
 import { column, number } from "./bench-report.js";

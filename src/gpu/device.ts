@@ -1,7 +1,7 @@
 import { NcvsdError } from "../errors.js";
-import type { Tuning } from "../tune/tuning.js";
 import type { Caps, Precision } from "./contract.js";
 import { PipelineCache } from "./pipeline.js";
+import type { Tuning } from "./tuning.js";
 import { settle } from "./wait.js";
 
 export interface OpenGpuOptions {

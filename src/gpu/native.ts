@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { NcvsdError } from "../errors.js";
 import { twinAccess } from "./twins.js";
 
-export { cachedTuning } from "../tune/cache.js";
+export { cachedTuning } from "./tuning-cache.js";
 
 /** One driver in the cache folder. Paths are relative to that folder. */
 export interface CachedDriver {

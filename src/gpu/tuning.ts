@@ -1,4 +1,4 @@
-import type { Precision } from "../gpu/contract.js";
+import type { Precision } from "./contract.js";
 
 /** What choices of a tuner hold for. */
 export interface TuningIdentity {

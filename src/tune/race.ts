@@ -22,6 +22,8 @@ export const MARGIN = 1.05;
 /** Slower than the first by this much after two rounds: drops out. */
 const HOPELESS = 1.3;
 const LEAST_ROUNDS = 5;
+/** Without a rival the time is only told. */
+const ALONE_ROUNDS = 3;
 const MOST_ROUNDS = 25;
 /** Short work is measured more often, as long as this lasts. */
 const ENOUGH_MS = 400;
@@ -44,7 +46,7 @@ export async function race(
   const times = new Map<Contender, number[]>(contenders.map((contender) => [contender, []]));
   let running = others;
   const started = now();
-  for (let round = 0; round < MOST_ROUNDS && (running.length > 0 || round === 0); round++) {
+  for (let round = 0; round < MOST_ROUNDS && (running.length > 0 || round < ALONE_ROUNDS); round++) {
     if (round >= LEAST_ROUNDS && (expired() || now() - started > ENOUGH_MS)) break;
     const order = [first, ...running];
     if (round % 2 === 1) order.reverse();

@@ -61,7 +61,7 @@ export interface Subject {
 const TOLERANCE = { f32: 1e-5, f16: 5e-3 } as const;
 /** Part of the time for the loops of kernels; the layers' algorithms have the rest. */
 const KERNELS_SHARE = 0.7;
-/** After one run a candidate this much slower than the cost model's choice is left out. */
+/** A candidate that takes this many times as long as the cost model's choice in its first run is left out. */
 const MUCH_SLOWER = 2;
 
 /**
@@ -104,7 +104,7 @@ function kernelSubjects({ caps }: Pick<Gpu, "caps">, layers: readonly Layer[], b
     kernel: AnyKernel;
     params: object;
     /** Layers whose own algorithm has it, or failing that another algorithm of theirs. */
-    places: { layer: Layer; algorithm: string; own: boolean; nodes: number; work: number }[];
+    places: { layer: Layer; algorithm: string; own: boolean; nodes: readonly Node[] }[];
   }
   const found = new Map<string, Found>();
   for (const layer of layers) {
@@ -113,7 +113,7 @@ function kernelSubjects({ caps }: Pick<Gpu, "caps">, layers: readonly Layer[], b
       const { graph } = layerGraph(layer, batch, new Map([[key, algorithm]]));
       for (const [name, nodes] of tuneKeys(graph)) {
         const { kernel, params } = nodes[0]!;
-        const place = { layer, algorithm, own: i === 0, nodes: nodes.length, work: layerWork(layer.shape) };
+        const place = { layer, algorithm, own: i === 0, nodes };
         found.set(name, { kernel, params, places: [...(found.get(name)?.places ?? []), place] });
       }
     }
@@ -122,12 +122,18 @@ function kernelSubjects({ caps }: Pick<Gpu, "caps">, layers: readonly Layer[], b
     const own = all.filter((place) => place.own);
     const firstOf = new Map(all.map(({ layer }) => [layer, all.find((place) => place.layer === layer)!]));
     const places = own.length > 0 ? own : [...firstOf.values()];
+    // Where the nodes are the same, for instance before another epilogue, one layer stands for all.
+    const same = new Map<string, Layer>();
+    for (const { layer, nodes } of places) {
+      const params = JSON.stringify(nodes.map((node) => node.params));
+      same.set(params, { ...(same.get(params) ?? layer), count: (same.get(params)?.count ?? 0) + layer.count });
+    }
     return {
       key,
       choices: kernel.choices!(params as never, caps),
-      layers: places.map(({ layer }) => layer),
-      uses: places.reduce((sum, { layer, nodes }) => sum + nodes * layer.count, 0),
-      work: own.reduce((sum, { layer, work }) => sum + work * layer.count, 0),
+      layers: [...same.values()],
+      uses: places.reduce((sum, { layer, nodes }) => sum + nodes.length * layer.count, 0),
+      work: own.reduce((sum, { layer }) => sum + layerWork(layer.shape) * layer.count, 0),
       context: new Map(places.map(({ layer, algorithm }) => [convKey(layer.shape), algorithm])),
       counts: (node) => node.kernel.tuneKey?.(node.params as never) === key,
     };
@@ -167,8 +173,12 @@ function layerSubjects(layers: readonly Layer[]): Subject[] {
   return subjects.filter(({ choices }) => choices.length > 1).sort((a, b) => b.work - a.work);
 }
 
-/** A candidate that is ready in all its layers. */
+/** A candidate that is ready in all its layers, and right. */
 interface Candidate extends Contender {
+  /** Of each layer. */
+  readonly outputs: readonly Float32Array[];
+  /** The time of one run. */
+  readonly ms: number;
   destroy(): void;
 }
 
@@ -189,21 +199,17 @@ async function tune(
   if (expired()) return unknown();
   const benches = subject.layers.map((layer) => new LayerBench(gpu, layer, batch));
   const candidates: Candidate[] = [];
-  let ownMs: number | undefined;
-  let ownOutputs: readonly Float32Array[] | undefined;
+  let first: Candidate | undefined;
   try {
     for (const choice of choices) {
       if (expired()) return unknown();
       const tuning = new Map([...chosen, ...subject.context, [key, choice]]);
       try {
-        const { candidate, outputs } = await prepare(gpu, subject, benches, choice, tuning, nodeTimes);
+        const candidate = await prepare(gpu, subject, benches, choice, tuning, nodeTimes, first);
         candidates.push(candidate);
-        check(gpu, benches, outputs, ownOutputs);
-        const ms = await candidate.time();
-        if (choice === own) [ownMs, ownOutputs] = [ms, outputs];
-        else if (ownMs !== undefined && ms > MUCH_SLOWER * ownMs) candidates.pop()!.destroy();
+        if (choice === own) first = candidate;
       } catch (error) {
-        if (candidates.at(-1)?.choice === choice) candidates.pop()!.destroy();
+        if (error instanceof Hopeless) continue;
         rejected.push({ choice, ...reasonOf(error) });
         // Without a measurement of it there is nothing to compare with; a wrong one has to be replaced.
         if (choice === own && !rejected[0]!.wrong) return unknown();
@@ -221,6 +227,8 @@ async function tune(
 
 /** A result that is not to be trusted. */
 class Wrong extends Error {}
+/** So slow that no more is worth knowing. */
+class Hopeless extends Error {}
 
 function reasonOf(error: unknown): { reason: string; wrong: boolean } {
   if (error instanceof Wrong) return { reason: error.message, wrong: true };
@@ -229,7 +237,10 @@ function reasonOf(error: unknown): { reason: string; wrong: boolean } {
   return { reason: error.message, wrong: false };
 }
 
-/** Makes a choice ready in every layer of the subject, and computes each once. */
+/**
+ * Makes a choice ready in every layer of the subject, checks what it computes, and times it once.
+ * @param own the cost model's choice, where it is right
+ */
 async function prepare(
   gpu: Gpu,
   subject: Subject,
@@ -237,53 +248,53 @@ async function prepare(
   choice: string,
   tuning: ReadonlyMap<string, string>,
   nodeTimes: TuneOptions["nodeTimes"],
-): Promise<{ candidate: Candidate; outputs: Float32Array[] }> {
+  own: Candidate | undefined,
+): Promise<Candidate> {
   const programs: { program: Program; weight: number }[] = [];
   const destroy = () => {
     for (const { program } of programs) program.destroy();
   };
+  const timeOf = async ({ program, weight }: (typeof programs)[number]) => {
+    const times = await nodeTimes(program);
+    const counted = program.graph.nodes.map((node, i) => (subject.counts(node) ? times[i]!.ms : 0));
+    return weight * counted.reduce((a, b) => a + b, 0);
+  };
   const time = async () => {
     let sum = 0;
-    for (const { program, weight } of programs) {
-      const times = await nodeTimes(program);
-      program.graph.nodes.forEach((node, i) => {
-        if (subject.counts(node)) sum += weight * times[i]!.ms;
-      });
-    }
+    for (const program of programs) sum += await timeOf(program);
     return sum;
   };
   try {
     const outputs: Float32Array[] = [];
-    for (const bench of benches) {
+    let ms = 0;
+    for (const [i, bench] of benches.entries()) {
       const { program, output } = await bench.prepare(tuning);
       programs.push({ program, weight: bench.layer.count });
       await program.run();
-      outputs.push(await output());
+      const out = await output();
+      check(gpu, bench, out, own?.outputs[i]);
+      // Only those of the cost model's choice are compared with later.
+      if (!own) outputs.push(out);
+      ms += await timeOf(programs.at(-1)!);
+      if (own && ms > MUCH_SLOWER * own.ms) throw new Hopeless();
     }
     gpu.check();
-    return { candidate: { choice, time, destroy }, outputs };
+    return { choice, outputs, ms, time, destroy };
   } catch (error) {
     destroy();
     throw error;
   }
 }
 
-/** @throws Wrong when the results differ from float64 or from those of the cost model's choice */
-function check(
-  gpu: Gpu,
-  benches: readonly LayerBench[],
-  outputs: readonly Float32Array[],
-  ownOutputs: readonly Float32Array[] | undefined,
-): void {
+/** @throws Wrong when a result differs from float64 or from that of the cost model's choice */
+function check(gpu: Gpu, bench: LayerBench, out: Float32Array, ownOut: Float32Array | undefined): void {
   const tolerance = gpu.precision === "f32" ? TOLERANCE.f32 : TOLERANCE.f16;
-  for (const [i, out] of outputs.entries()) {
-    const where = convKey(benches[i]!.layer.shape);
-    if (out.some((value) => !Number.isFinite(value))) throw new Wrong(`values that are not finite in ${where}`);
-    const error = benches[i]!.sampledError(out);
-    if (error > tolerance) throw new Wrong(`off by ${error.toExponential(1)} in ${where}`);
-    const difference = ownOutputs ? relativeError(out, ownOutputs[i]!) : 0;
-    if (difference > 2 * tolerance) {
-      throw new Wrong(`${difference.toExponential(1)} from the cost model's choice in ${where}`);
-    }
+  const where = convKey(bench.layer.shape);
+  if (out.some((value) => !Number.isFinite(value))) throw new Wrong(`values that are not finite in ${where}`);
+  const error = bench.sampledError(out);
+  if (error > tolerance) throw new Wrong(`off by ${error.toExponential(1)} in ${where}`);
+  const difference = ownOut ? relativeError(out, ownOut) : 0;
+  if (difference > 2 * tolerance) {
+    throw new Wrong(`${difference.toExponential(1)} from the cost model's choice in ${where}`);
   }
 }

@@ -3,9 +3,6 @@ import { type Gpu, type OpenGpuOptions, openGpu } from "../../src/gpu/device.js"
 /** Part of the name of the adapter that the tests run on; empty: the default one. */
 export const TEST_ADAPTER = process.env.NCVSD_TEST_ADAPTER ?? "";
 
-// Choices that a developer has tuned are nobody else's: neither here nor in the programs that tests start.
-process.env.NCVSD_TUNING = "off";
-
 export function openTestGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
   return openGpu({ ...(TEST_ADAPTER ? { adapter: TEST_ADAPTER } : {}), ...options });
 }
