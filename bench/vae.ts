@@ -3,6 +3,7 @@
  * `node bench/run.mjs vae --latent 64 --precision f32 --strips`
  */
 import { parseArgs } from "node:util";
+import { parsePrecision } from "../src/cli/args.js";
 import { mib, openGpu } from "../src/gpu/device.js";
 import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { normalSource } from "../src/graph/run-kernel.js";
@@ -30,7 +31,7 @@ const structure = {
 const { file } = randomVae(structure);
 const side = Number(flags.latent);
 silenceDriverWarnings();
-const precision = flags.precision === "f16" ? "f16" : "f32";
+const precision = parsePrecision(flags.precision);
 const gpu = await openGpu({ precision, ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }) });
 const vae = await Vae.open(gpu, file);
 let device = 0;

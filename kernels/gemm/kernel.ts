@@ -12,7 +12,7 @@ import { type Loop, loopChoices, loopOf } from "./loops.js";
 import { gemmReference } from "./reference.js";
 
 export interface GemmParams {
-  /** Products with a weight of their own: 36 for Winograd, 1 for a 1x1 convolution. */
+  /** Products with a weight of their own: 36 or 16 for Winograd, 1 for a 1x1 convolution. */
   readonly groups: number;
   /** Products that share a weight: the batch of a 1x1 convolution, the panels of a Winograd convolution. */
   readonly images: number;
@@ -74,8 +74,13 @@ function loop(p: GemmParams, caps: Caps): Loop {
   const choices = loopChoices(p, caps);
   const tuned = caps.tuning?.get(tuneKey(p));
   const choice = tuned !== undefined && choices.includes(tuned) ? tuned : choices[0]!;
-  return loopOf(choice, { rows: p.rows, depth: p.depth, quads: liveQuads(p) }, caps);
+  return loopOf(choice, { rows: p.rows, quads: liveQuads(p) }, caps);
 }
+
+/** Storage types of x, r and y. Halves are read as pairs: software adapters load and convert f16 one by one. */
+const SINGLES = "alias X = f32;\nalias X4 = vec4f;\nfn quad(v: X4) -> vec4f { return v; }\n";
+const HALVES =
+  "alias X = f16;\nalias X4 = vec2u;\nfn quad(v: X4) -> vec4f { return vec4f(unpack2x16float(v.x), unpack2x16float(v.y)); }\n";
 
 /** y[i, :, g] = w[g] x[i, :, g] with an epilogue: 1x1 convolutions, and the products of Winograd convolutions. */
 export const gemm: Kernel<GemmParams> = {
@@ -119,10 +124,10 @@ export const gemm: Kernel<GemmParams> = {
   variant(p, caps): Variant {
     const { key, text, subgroups } = loop(p, caps);
     // In f32 both types are the same: one pipeline.
-    const type = caps.precision === "f16" && p.type === "f32" ? "f32" : "S";
+    const half = caps.precision === "f16" && p.type === "act";
     return {
-      key: `${key} ${type} ${p.epilogue.kind}`,
-      prelude: `alias X = ${type};\n${lanesPrelude(4)}${epiloguePrelude(p.epilogue)}\n${text}`,
+      key: `${key} ${half ? "f16" : "f32"} ${p.epilogue.kind}`,
+      prelude: `${half ? HALVES : SINGLES}${lanesPrelude(4)}${epiloguePrelude(p.epilogue)}\n${text}`,
       ...(subgroups ? { needs: ["subgroups"] as const } : {}),
     };
   },

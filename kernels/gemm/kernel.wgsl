@@ -1,5 +1,5 @@
 // Batched matrix product with shared or separate weights: the 1x1 convolution (a product per image, one weight) and the
-// 36 products of Winograd's F(4x4, 3x3) (one weight per product).
+// products of Winograd's F(4x4, 3x3) and F(2x2, 3x3), 36 and 16 of them (one weight per product).
 //
 //   x [images][depth][groups][columns]   y [images][rows][groups][columns]
 //   w [groups][ceil(rows / 8)][packed depth][8], zero padded; packed depth = depth rounded up to even
@@ -24,7 +24,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<X>>;
+@group(0) @binding(1) var<storage, read> x: array<X4>;
 @group(0) @binding(2) var<storage, read> w: array<W4>;
 @group(0) @binding(3) var<storage, read> c: array<f32>;
 @group(0) @binding(4) var<storage, read> r: array<vec4<X>>;

@@ -6,7 +6,6 @@ import { TILES, tiledSource, tileThreads } from "./tiled.js";
 /** What the choice of a loop depends on. */
 export interface LoopShape {
   readonly rows: number;
-  readonly depth: number;
   /** Quads of columns that are asked for, of all images. The only figure here that grows with the batch. */
   readonly quads: number;
 }
@@ -21,9 +20,6 @@ export interface Loop {
   readonly quads: number;
   readonly units: number;
 }
-
-/** From this depth on a lane takes two quads: a sixth faster, but three times as long to compile. */
-const WIDE_DEPTH = 160;
 
 /** Up to so many quads in all lanes go over rows. */
 const NARROW = 4;
@@ -44,12 +40,12 @@ function fits(tileRows: number, rows: number): boolean {
  * subgroup per workgroup where its size is certain. `subgroup RxW`, `plain RxW`: R rows of W quads per lane;
  * `tiled RxC`: rows and columns of a workgroup. The same for every batch.
  */
-export function loopChoices(shape: Omit<LoopShape, "quads">, caps: Caps): string[] {
-  const { rows, depth } = shape;
+export function loopChoices(shape: Pick<LoopShape, "rows">, caps: Caps): string[] {
+  const { rows } = shape;
   const subgroup: string[] = [];
   if (certainLanes(caps)) {
     const tall = rows > 8;
-    subgroup.push(`subgroup ${tall ? 32 : 8}x${tall && depth >= WIDE_DEPTH ? 2 : 1}`);
+    subgroup.push(`subgroup ${tall ? "32x2" : "8x1"}`);
     for (const tile of [32, 16, 8]) {
       if (!fits(tile, rows)) continue;
       for (const wide of [1, 2]) subgroup.push(`subgroup ${tile}x${wide}`);
@@ -89,7 +85,9 @@ export function loopOf(choice: string, shape: LoopShape, caps: Caps): Loop {
     const text = narrowSource(lanes, quads, rowQuads);
     return { key: `narrow ${lanes}x${rows}x${quads}`, text, subgroups: true, rows, quads, units: 1 };
   }
-  const wide = caps.software && shape.quads <= lanes ? 1 : second;
+  // Two quads a lane are a sixth faster, but not where that leaves a third of the lanes idle.
+  const tiles = Math.ceil(shape.quads / lanes);
+  const wide = caps.software && tiles % 2 === 1 && tiles < 7 ? 1 : second;
   const text = subgroupSource(lanes, first, wide);
   return {
     key: `subgroup ${lanes}x${first}x${wide}`,

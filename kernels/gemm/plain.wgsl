@@ -28,7 +28,7 @@ fn main(
   var acc: array<vec4f, 8>;
   var more: array<vec4f, 8>;
   for (var k = 0u; k < p.depth; k++) {
-    let v = vec4f(x[xi]);
+    let v = quad(x[xi]);
     let a = weight4(w[wi]);
     let b = weight4(w[wi + 1u]);
     acc[0] += a.x * v;
@@ -40,7 +40,7 @@ fn main(
     acc[6] += b.z * v;
     acc[7] += b.w * v;
     if (WIDE == 2u) {
-      let u = vec4f(x[yi]);
+      let u = quad(x[yi]);
       more[0] += a.x * u;
       more[1] += a.y * u;
       more[2] += a.z * u;

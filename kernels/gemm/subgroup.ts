@@ -51,7 +51,7 @@ ${each(rows, (row) => sides.map((s) => `  var a${row}_${s} = vec4f();`).join("")
     let w1 = weight4(w[wi + 2u]);
     // The last k of an odd depth repeats the one before; its weights are zero.
     let next = select(0u, step, k + 1u < p.depth);
-${sides.map((s) => `    let x0_${s} = vec4f(x[xi${s}]);\n    let x1_${s} = vec4f(x[xi${s} + next]);`).join("\n")}
+${sides.map((s) => `    let x0_${s} = quad(x[xi${s}]);\n    let x1_${s} = quad(x[xi${s} + next]);`).join("\n")}
 ${each(rows, (row) => {
   const [at, part] = [`${row >> 2}u`, "xyzw"[row & 3]];
   const sums = sides.map((s) => `a${row}_${s} = a${row}_${s} + u * x0_${s} + v * x1_${s};`).join(" ");
@@ -133,7 +133,7 @@ ${each(quads, (q) => each(rowQuads, (r) => `  ${columns.map((c) => `var a${q}${r
     // Past the last k the columns count as zero, and the weights repeat.
     let mine = k0 + lane;
     let line = min(mine, p.depth - 1u) * step;
-${each(quads, (q) => `    let v${q} = select(vec4f(), vec4f(x[xi${q} + line]), mine < p.depth);`)}
+${each(quads, (q) => `    let v${q} = select(vec4f(), quad(x[xi${q} + line]), mine < p.depth);`)}
     for (var i = 0u; i < ${lanes}u; i += ${STEP}u) {
 ${each(STEP, (i) => `      let at${i} = 2u * min(k0 + i + ${i}u, p.depth - 1u);`)}
 ${each(STEP, (i) => each(rowQuads, (r) => `      let w${i}${r} = weight4(w[wi${r} + at${i}]);`))}

@@ -85,7 +85,7 @@ fn main(
       let k = k0 + i / ${quads}u;
       var v = vec4f();
       if (xInside && k < p.depth) {
-        v = vec4f(x[xBase + k * step]);
+        v = quad(x[xBase + k * step]);
       }
       xTile[i] = v;
     }

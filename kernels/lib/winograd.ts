@@ -65,16 +65,19 @@ export function winograd(tile: WinogradTile = 4): Winograd {
   return TILES[tile];
 }
 
+/** Transformed filters of 4x4 tiles that a processor's caches still hold. */
+const CACHED_BYTES = 16 * 2 ** 20;
+
 /**
- * The tile that makes fewer products of an image, its empty parts included; of the same number, the larger. By the image alone,
- * never the batch: the tile decides about bits.
+ * The tile of an image's layer, by the layer alone, never the batch: the tile decides about bits. The one that makes fewer
+ * products, the image's empty parts included; of the same number, the larger. Where one block of 4x4 tiles is the whole
+ * image and the filters are many, reading the filters is most of the work, and those of 2x2 tiles are less than half as many.
+ * @param filters input times output channels
  */
-export function winogradTile(height: number, width: number): WinogradTile {
-  const products = (tile: WinogradTile) => {
-    const { blocksX, blocksY } = tiling(1, height, width, 1, tile);
-    return blocksX * blocksY * winograd(tile).points;
-  };
-  return products(2) < products(4) ? 2 : 4;
+export function winogradTile(height: number, width: number, filters = 0): WinogradTile {
+  const blocks = (tile: WinogradTile) => tiling(1, height, width, 1, tile).blocks;
+  if (blocks(4) === 1 && 4 * filters * winograd(4).points > CACHED_BYTES) return 2;
+  return blocks(2) * winograd(2).points < blocks(4) * winograd(4).points ? 2 : 4;
 }
 
 export const INPUT_TILE = winograd().input;

@@ -1,3 +1,5 @@
+import { tiling, winograd, winogradTile } from "../../kernels/lib/winograd.js";
+
 /** What decides how a convolution is computed: the layer, never the batch, since a seed's bits must not depend on it. */
 export interface ConvShape {
   readonly inChannels: number;
@@ -10,7 +12,7 @@ export interface ConvShape {
 /**
  * - `winograd`: F(4x4, 3x3) as three nodes (input transform, 36 matrix products, output transform with the epilogue): a
  *   quarter of the multiplications of the direct sum, for 4.5 times the traffic of the images. Error per layer about
- *   1e-6 in f32, three times that of the direct sum.
+ *   1e-6 in f32, three times that of the direct sum. F(2x2, 3x3) for images that leave most of larger tiles empty.
  * - `gemm`: a 1x1 convolution as one matrix product per image.
  * - `direct`: the plain sum over the window; for what the others cannot do or waste.
  */
@@ -37,13 +39,14 @@ export function convAlgorithm(shape: ConvShape, tuning?: ReadonlyMap<string, str
 
 /**
  * The cheapest algorithm by the multiplications that it makes, padding included. The matrix kernels read quads of
- * neighbours, so a 1x1 convolution needs a multiple of four pixels. Winograd fills blocks of 8x8 outputs with 144 products
- * each where the direct sum makes nine per pixel: from 16 pixels a block on it never makes more, and its products run as
- * matrix products. On measured layers (bench/NOTES.md) it wins at every channel count, one output channel included. Its
- * weights take four times the space of the direct sum's and its operands 2.25 times that of an image, per image.
+ * neighbours, so a 1x1 convolution needs a multiple of four pixels. Winograd fills whole blocks of tiles where the direct sum
+ * makes nine products per pixel, but its products run as matrix products. On measured layers (bench/NOTES.md) it wins at
+ * every channel count, one output channel included. Its weights take up to four times the space of the direct sum's and its
+ * operands 2.25 times that of an image, per image.
  */
-function cheapest({ height, width, kernel }: ConvShape): ConvAlgorithm {
+function cheapest({ inChannels, outChannels, height, width, kernel }: ConvShape): ConvAlgorithm {
   if (kernel === 1) return (height * width) % 4 === 0 ? "gemm" : "direct";
-  const blocks = Math.ceil(height / 8) * Math.ceil(width / 8);
-  return height * width >= 16 * blocks ? "winograd" : "direct";
+  const tile = winogradTile(height, width, inChannels * outChannels);
+  const { blocks } = tiling(1, height, width, 1, tile);
+  return 9 * height * width >= 4 * blocks * winograd(tile).points ? "winograd" : "direct";
 }

@@ -73,11 +73,14 @@ export function convolve(context: ConvContext, name: string, layer: Convolution,
   return graph.run(name, gemm, params, { x, w, c, r }, { y: [batch, outChannels, height, width] }).y;
 }
 
-/** F(4x4, 3x3) or F(2x2, 3x3): input transform, 36 or 16 matrix products, output transform, for some blocks and output channels at a time. */
+/**
+ * F(4x4, 3x3) or F(2x2, 3x3): input transform, 36 or 16 matrix products, output transform, for some blocks and output
+ * channels at a time.
+ */
 function winograd(context: ConvContext, name: string, layer: Convolution, x: Tensor): Tensor {
   const { graph, batch, bindingBytes = BINDING_BYTES } = context;
   const { inChannels, outChannels, height, width, epilogue, c, r } = layer;
-  const tile = winogradTile(height, width);
+  const tile = winogradTile(height, width, inChannels * outChannels);
   const { points } = transforms(tile);
   const panel = panelFor(batch, height, width, tile);
   const size = { batch, height, width, panel, tile };
@@ -108,7 +111,15 @@ function winograd(context: ConvContext, name: string, layer: Convolution, x: Ten
       const pack = (rows: Float32Array) => packWinogradWeight(rows, count, inChannels, tile);
       const pieces = (rows: Float32Array) => winogradWeightPieces(rows, count, inChannels, tile);
       const w = constant(graph, layer, `winograd F${tile}`, channels, weightLength(count), pack, pieces);
-      const product = { groups: points, images: panels, rows: count, depth: inChannels, columns: panelColumns };
+      const perImage = 4 * tiles.blocksX * tiles.blocksY;
+      const product = {
+        groups: points,
+        images: panels,
+        rows: count,
+        depth: inChannels,
+        columns: panelColumns,
+        perImage,
+      };
       const plain = { ...product, live: 4 * blocks.count, type: "f32" as const, epilogue: { kind: "none" as const } };
       const { y: m } = graph.run(`${name}.gemm${ofChannels}`, gemm, plain, { x: v, w }, { y: operand(count, blocks) });
       const into = channelParts.length > 1 ? { into: { first, of: outChannels } } : {};

@@ -76,17 +76,21 @@ export class WeightStore {
   /** Reads, folds, packs and uploads every constant of `graph` that is not there yet, one at a time, large ones in pieces. */
   async load(graph: Graph, onProgress?: (done: number, total: number) => void): Promise<void> {
     const wanted = graph.tensors.filter((t) => t.kind === "constant" && !this.buffers.has(t.name));
+    const recipeOf = (tensor: Tensor | undefined) => tensor && graph.recipes.get(tensor.name);
+    let sources: Float32Array[] = [];
     for (const [done, tensor] of wanted.entries()) {
       onProgress?.(done, wanted.length);
-      const recipe = graph.recipes.get(tensor.name)!;
-      const sources: Float32Array[] = [];
-      for (const name of recipe.sources) sources.push(await this.#source.readF32(name));
+      const recipe = recipeOf(tensor)!;
+      if (sources.length === 0) for (const name of recipe.sources) sources.push(await this.#source.readF32(name));
       const buffer = await this.#gpu.scoped(`Loading ${tensor.name}`, () =>
         this.#gpu.storage(tensor.name, tensorBytes(tensor, this.#gpu.precision)),
       );
       this.buffers.set(tensor.name, buffer);
+      const pieces = recipe.pieces?.(sources) ?? [recipe.make(sources)];
+      // The parts of a large layer are made of the same tensors; otherwise what was read may go before the rest is made.
+      if (recipeOf(wanted[done + 1])?.sources.join() !== recipe.sources.join()) sources = [];
       let length = 0;
-      for (const piece of recipe.pieces?.(sources) ?? [recipe.make(sources)]) {
+      for (const piece of pieces) {
         if (length + piece.length <= tensor.length) await this.#upload(tensor, buffer, piece, length);
         length += piece.length;
       }

@@ -5,9 +5,10 @@ import { type WinogradTile, winograd } from "../../kernels/lib/winograd.js";
 const GROUP = 8;
 
 /**
- * Filters [rows, depth, 3, 3], transformed in float64 and packed for the 36 products of F(4x4, 3x3) or the 16 of F(2x2, 3x3): to the bit the same as
- * `packGemmWeight(transformFilters(w))`, but a row of products at a time and filter by filter, since the whole takes up to four times
- * the space of the filters, and its float64 transform twice as much again.
+ * Filters [rows, depth, 3, 3], transformed in float64 and packed for the 36 products of F(4x4, 3x3) or the 16 of F(2x2, 3x3): to
+ * the bit the same as `packGemmWeight(transformFilters(w))`, but a row of products at a time and filter by filter, since the
+ * whole takes up to four times the space of the filters, and its float64 transform twice as much again.
+ * Every piece is the same array, filled anew.
  */
 export function* winogradWeightPieces(
   w: Float32Array,
@@ -19,8 +20,9 @@ export function* winogradWeightPieces(
   const matrix = gemmWeightLength(1, rows, depth);
   const padded = packedDepth(depth);
   const g = Float64Array.from(G.flat());
+  // The padding is never written and stays zero.
+  const packed = new Float32Array(input * matrix);
   for (let i = 0; i < input; i++) {
-    const packed = new Float32Array(input * matrix);
     const [a, b, c] = G[i] as [number, number, number];
     for (let first = 0; first < rows; first += GROUP) {
       const end = Math.min(rows, first + GROUP);
