@@ -33,6 +33,36 @@ const sample = () =>
   );
 
 describe("what is written is read back", () => {
+  it("large tensors that are no F32 too, which are read a piece at a time", async () => {
+    const length = 5 * 2 ** 20 + 3;
+    const large = Float32Array.from({ length }, (_, i) => (i % 2039) - 1000);
+    const file = writeSafetensors([
+      { name: "before", dtype: "F32", shape: [1], data: Float32Array.of(1) },
+      { name: "half", dtype: "F16", shape: [length], data: narrowF16(large) },
+      { name: "brain", dtype: "BF16", shape: [length], data: narrowBF16(large.map((v) => v % 128)) },
+      { name: "double", dtype: "F64", shape: [length], data: Float64Array.from(large) },
+    ]);
+    const blob = new Blob([file]);
+    let longest = 0;
+    const slice = blob.slice.bind(blob);
+    blob.slice = (from = 0, to = blob.size) => {
+      longest = Math.max(longest, to - from);
+      return slice(from, to);
+    };
+    const checkpoint = await openCheckpoint(blob);
+    const same = (a: Float32Array, b: Float32Array) =>
+      Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer)) === 0;
+    expect(same(await checkpoint.readF32("half"), large)).toBe(true);
+    expect(
+      same(
+        await checkpoint.readF32("brain"),
+        large.map((v) => v % 128),
+      ),
+    ).toBe(true);
+    expect(same(await checkpoint.readF32("double"), large)).toBe(true);
+    expect(longest).toBeLessThanOrEqual(8 * 2 ** 20);
+  });
+
   it("names, dtypes, shapes, metadata, values", async () => {
     const checkpoint = await openCheckpoint(sample());
     expect(checkpoint.metadata).toEqual(

@@ -82,6 +82,7 @@ const LAYERS: Record<string, Layer> = {
   "3x3, odd size": { inChannels: 5, outChannels: 9, height: 13, width: 7, kernel: 3 },
   "3x3, blocks not full": { inChannels: 33, outChannels: 8, height: 12, width: 20, kernel: 3 },
   "3x3 of 4x4": { inChannels: 64, outChannels: 64, height: 4, width: 4, kernel: 3 },
+  "3x3 of 3x3": { inChannels: 9, outChannels: 12, height: 3, width: 3, kernel: 3 },
   "3x3 of 2x2": { inChannels: 6, outChannels: 10, height: 2, width: 2, kernel: 3 },
   "3x3 to one channel": { inChannels: 32, outChannels: 1, height: 16, width: 16, kernel: 3 },
   "3x3 from two channels": { inChannels: 2, outChannels: 32, height: 16, width: 16, kernel: 3 },

@@ -1,4 +1,13 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -8,7 +17,16 @@ import { type ConvertOptions, convertFile, registerConvert } from "../src/cli/co
 import { parseConfig } from "../src/model/config.js";
 import { validateTensors } from "../src/model/names.js";
 import { dump } from "./support/pickle-asm.js";
-import { network, snapshot, storage, TINY, TINY_COMPLETE, tensor, tinyTensors } from "./support/pickle-torch.js";
+import {
+  hollow,
+  network,
+  snapshot,
+  storage,
+  TINY,
+  TINY_COMPLETE,
+  tensor,
+  tinyTensors,
+} from "./support/pickle-torch.js";
 import { fixturePath } from "./support/safetensors-fixture.js";
 
 let folder: string;
@@ -224,6 +242,32 @@ describe("the output file", () => {
     const made = await convert(dump(snapshot(network("ncvsd"))));
     for (const [name, { data }] of tinyTensors("ncvsd")) expect(made.values.get(name), name).toEqual(data);
     expect(made.values.size).toBe(tinyTensors("ncvsd").size);
+  });
+
+  it("is written as it is read: a tensor of 128 MiB takes a few buffers", async () => {
+    const label_dim = 2 ** 24;
+    const { before, hole, after } = hollow(2 * label_dim, (blob) => {
+      const write = (_name: string, shape: readonly number[], data: Uint8Array) =>
+        tensor(shape[1] === label_dim ? blob : storage("F32", data), 0, shape);
+      const config = { ...TINY_COMPLETE, label_dim };
+      return snapshot(network("edm2", { kwargs: { ...TINY, label_dim }, config, write }));
+    });
+    const input = fresh(".pkl");
+    writeFileSync(input, before);
+    truncateSync(input, before.length + hole);
+    appendFileSync(input, after);
+    const start = process.memoryUsage.rss();
+    let most = 0;
+    const timer = setInterval(() => {
+      most = Math.max(most, process.memoryUsage.rss() - start);
+    }, 2);
+    const output = fresh();
+    const { parameters } = await convertFile(input, output, { quiet: true }).finally(() => clearInterval(timer));
+    expect(parameters).toBeGreaterThan(2 * label_dim);
+    expect(statSync(output).size).toBeGreaterThan(hole);
+    expect(most).toBeLessThan(hole / 2);
+    rmSync(output);
+    rmSync(input);
   });
 
   it("is not overwritten without --force, not even by a file that fails", async () => {

@@ -1,16 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { packGemmWeight } from "../kernels/gemm/kernel.js";
-import { POINTS, transformFilters } from "../kernels/lib/winograd.js";
+import { transformFilters, winograd } from "../kernels/lib/winograd.js";
+import { widenF16 } from "../src/checkpoint/half.js";
+import type { Precision } from "../src/gpu/contract.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { Graph } from "../src/graph/graph.js";
 import { normalSource } from "../src/graph/run-kernel.js";
 import { plainRecipe, WeightStore } from "../src/model/weights.js";
-import { packWinogradWeight } from "../src/model/winograd-weight.js";
+import { packWinogradWeight, winogradWeightPieces } from "../src/model/winograd-weight.js";
 
 const MIB = 2 ** 20;
 
 /** A device that counts: bytes written and not yet taken, at most; and what ended up in the buffers. */
-function countingGpu(precision: "f32" | "f16") {
+function countingGpu(precision: Precision) {
   const count = { pending: 0, most: 0, flushed: 0 };
   const buffers = new Map<string, { size: number; bytes: Uint8Array }>();
   const gpu = {
@@ -72,6 +74,60 @@ describe("loading weights", () => {
     });
   });
 
+  it("what is made in pieces arrives as one tensor, in f16 too; too few or too many values are an error", async () => {
+    const pieces = [Float32Array.of(1, 2, 3, 4), Float32Array.of(5, 6, 7, 8), Float32Array.of(9, 10)];
+    const graph = new Graph();
+    const recipe = {
+      sources: ["t"],
+      make: (): Float32Array => {
+        throw new Error("not as a whole");
+      },
+      pieces: () => pieces,
+    };
+    graph.constant("t", [10], "weight", recipe);
+    const source = { readF32: async () => new Float32Array(1) };
+    const full = countingGpu("f32");
+    await new WeightStore(full.gpu, source).load(graph);
+    expect([...new Float32Array(full.buffers.get("t")!.bytes.buffer)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0, 0]);
+    const half = countingGpu("f16-weights");
+    await new WeightStore(half.gpu, source).load(graph);
+    const values = widenF16(new Uint16Array(half.buffers.get("t")!.bytes.buffer));
+    expect([...values.subarray(0, 10)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    for (const length of [9, 11]) {
+      const other = new Graph();
+      other.constant("t", [length], "weight", recipe);
+      const { gpu } = countingGpu("f32");
+      await expect(new WeightStore(gpu, source).load(other)).rejects.toMatchObject({ code: "BAD_CHECKPOINT" });
+    }
+  });
+
+  it("parts of one tensor read it once", async () => {
+    const graph = new Graph();
+    const half = (first: number) => ({
+      sources: ["whole"],
+      make: ([values]: readonly Float32Array[]) => values!.slice(first, first + 4),
+    });
+    graph.constant("first half", [4], "f32", half(0));
+    graph.constant("second half", [4], "f32", half(4));
+    graph.constant("another", [1], "f32", plainRecipe("another"));
+    graph.constant("first again", [4], "f32", half(0));
+    const { gpu, buffers } = countingGpu("f32");
+    const reads: string[] = [];
+    const source = {
+      async readF32(name: string) {
+        reads.push(name);
+        return name === "whole" ? Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8) : Float32Array.of(9);
+      },
+    };
+    await new WeightStore(gpu, source).load(graph);
+    expect(reads).toEqual(["whole", "another", "whole"]);
+    const values = (name: string) => [...new Float32Array(buffers.get(name)!.bytes.buffer)];
+    expect(values("first half")).toEqual([1, 2, 3, 4]);
+    expect(values("second half")).toEqual([5, 6, 7, 8]);
+    expect(values("first again")).toEqual([1, 2, 3, 4]);
+    expect(values("another")[0]).toBe(9);
+  });
+
   it("f16 halves what is written; an odd number of halves is padded to whole words", async () => {
     const graph = new Graph();
     graph.constant("odd", [7], "act", plainRecipe("odd"));
@@ -81,7 +137,7 @@ describe("loading weights", () => {
   });
 });
 
-it("filters are transformed and packed eight rows at a time, to the same bits as all at once", () => {
+it("filters are transformed and packed a piece at a time, to the same bits as all at once", () => {
   const random = normalSource(1);
   for (const [rows, depth] of [
     [1, 1],
@@ -90,7 +146,13 @@ it("filters are transformed and packed eight rows at a time, to the same bits as
     [32, 33],
   ] as const) {
     const w = Float32Array.from({ length: rows * depth * 9 }, random);
-    const whole = packGemmWeight(transformFilters(w, rows, depth), POINTS, rows, depth);
-    expect(packWinogradWeight(w, rows, depth)).toEqual(whole);
+    for (const tile of [2, 4] as const) {
+      const whole = packGemmWeight(transformFilters(w, rows, depth, tile), winograd(tile).points, rows, depth);
+      expect(packWinogradWeight(w, rows, depth, tile)).toEqual(whole);
+      const pieces: number[][] = [];
+      for (const piece of winogradWeightPieces(w, rows, depth, tile)) pieces.push([...piece]);
+      expect(pieces).toHaveLength(winograd(tile).input);
+      expect(pieces.flat()).toEqual([...whole]);
+    }
   }
 });

@@ -6,7 +6,8 @@ import { parseConfig } from "../src/model/config.js";
 import { expectedTensors } from "../src/model/names.js";
 import { buildNetwork } from "../src/model/network.js";
 import { multiplyAdds, networkPreset, networkPresets, parameterCount } from "../src/model/presets.js";
-import { cli, cliOk } from "./support/cli.js";
+import { adapter, cli, cliOk } from "./support/cli.js";
+import { fixturePath } from "./support/fixtures.js";
 
 /** GMAC of one evaluation at 64x64, as published for the teacher, and with NCVSD's second encoder. */
 const GMAC = {
@@ -120,6 +121,28 @@ describe("inspect --preset", () => {
     expect(facts.memory.f16.weightBytes).toBe(facts.memory["f16-weights"].weightBytes);
     expect(facts.memory.f16.weightBytes / facts.weightBytes).toBeCloseTo(0.5, 3);
   });
+
+  it("--precision auto is what the adapter would use; f16 without an adapter is what was asked for", async () => {
+    const facts = async (args: readonly string[], env = {}) =>
+      JSON.parse((await cliOk(["inspect", ...args, "--json"], { env })).stdout);
+    const tiny = fixturePath("edm2-tiny.safetensors");
+    const auto = await facts([tiny, "--precision", "auto", ...adapter]);
+    expect(auto.precision).toBe(auto.limits.software ? "f32" : auto.limits.half ? "f16" : "f16-weights");
+    const nowhere = { ...none, XDG_CACHE_HOME: "/nonexistent" };
+    expect(await facts([tiny, "--precision", "auto"], nowhere)).toMatchObject({ precision: "f32", fits: null });
+    expect((await facts([tiny, "--precision", "f16"], nowhere)).precision).toBe("f16");
+  });
+
+  it.runIf(process.env.NCVSD_NO_SWIFTSHADER === undefined)(
+    "an adapter without f16 is planned with f16 weights",
+    async () => {
+      const args = ["inspect", "--preset", "edm2-img64-xs", "--precision", "f16", "--adapter", "SwiftShader"];
+      const { stdout } = await cliOk(args);
+      expect(stdout).toMatch(/^evaluation at batch 1, f16-weights$/m);
+      expect([...stdout.matchAll(/^memory in (.*)$/gm)].map((match) => match[1])).toEqual(["f16-weights", "f32"]);
+      expect(stdout).not.toContain("shader-f16");
+    },
+  );
 
   it("an unknown name lists those that there are; a file beside it is refused", async () => {
     const unknown = await cli(["inspect", "--preset", "edm2-img64-xxs"]);

@@ -1,4 +1,4 @@
-import { FLOAT_DTYPES } from "./dtypes.js";
+import { dtypeBits, FLOAT_DTYPES } from "./dtypes.js";
 import { bad, quote } from "./fail.js";
 import { widenBF16, widenF16 } from "./half.js";
 import { type Header, readHeader, type StoredTensor } from "./header.js";
@@ -38,6 +38,8 @@ export interface Checkpoint {
 
 /** Hashing reads the file in pieces of this size. */
 const HASH_CHUNK = 4 * 2 ** 20;
+/** Values that are no F32 are read in pieces of this size. */
+const CAST_CHUNK = 8 * 2 ** 20;
 
 /**
  * Opens one `.safetensors` file, or a set of shards through their `*.safetensors.index.json`, and checks all of it except
@@ -93,7 +95,7 @@ function checkpointOf(name: string, { sources, metadata, tensors }: OpenedShards
           `${quote(source.name)}: tensor ${quote(tensorName)} is ${tensor.dtype}, where floats are needed (${FLOAT_DTYPES.join(", ")})`,
         );
       }
-      const values = toF32(await source.read(tensor.offset, tensor.byteLength), tensor.dtype);
+      const values = await readValues(source, tensor);
       if (!options.allowNonFinite) checkFinite(source.name, tensor, values);
       return values;
     },
@@ -105,6 +107,17 @@ function checkpointOf(name: string, { sources, metadata, tensors }: OpenedShards
       await Promise.all(sources.map((source) => source.close()));
     },
   };
+}
+
+/** The elements as 32-bit floats; where they are stored otherwise, a piece at a time, so that the stored ones take little memory. */
+async function readValues(source: ByteSource, { dtype, offset, byteLength }: StoredTensor) {
+  if (dtype === "F32" || byteLength <= CAST_CHUNK) return toF32(await source.read(offset, byteLength), dtype);
+  const values = new Float32Array((8 * byteLength) / dtypeBits(dtype)!);
+  for (let at = 0; at < byteLength; at += CAST_CHUNK) {
+    const piece = await source.read(offset + at, Math.min(CAST_CHUNK, byteLength - at));
+    values.set(toF32(piece, dtype), (8 * at) / dtypeBits(dtype)!);
+  }
+  return values;
 }
 
 /** The stored elements as 32-bit floats. `bytes` are fresh memory from the start of their buffer, hence aligned. */

@@ -22,7 +22,7 @@ export interface Recipe {
   readonly sources: readonly string[];
   /** Their values as f32, in that order, to the constant's values in the layout that the kernel wants. */
   make(sources: readonly Float32Array[]): Float32Array;
-  /** The same a piece at a time, where the whole is large; all but the last of a multiple of 4 values. */
+  /** The same a piece at a time, where the whole is large, each valid until the next; all but the last of a multiple of 4 values. */
   pieces?(sources: readonly Float32Array[]): Iterable<Float32Array>;
 }
 

@@ -10,19 +10,30 @@ export interface DecoderGraph {
   readonly result: Tensor;
 }
 
-/** The decoder up to the end of its middle, at the latent's resolution: post_quant_conv, conv_in, mid_block. */
-function addMiddle(graph: Graph, structure: VaeStructure, latent: FeatureMap): FeatureMap {
-  const { latentChannels, channels, attention } = structure;
+const MIDDLE = "decoder.mid_block";
+export const MIDDLE_ATTENTION = `${MIDDLE}.attentions.0`;
+
+/** The decoder up to the attention of its middle, at the latent's resolution: post_quant_conv, conv_in, the first ResNet. */
+export function addHead(graph: Graph, structure: VaeStructure, latent: FeatureMap): FeatureMap {
+  const { latentChannels, channels } = structure;
   const inner = channels[0]!;
   let x = convolution(graph, "post_quant_conv", { outChannels: latentChannels, kernel: 1 }, latent);
   x = settle(graph, "post_quant_conv", x);
   x = convolution(graph, "decoder.conv_in", { outChannels: inner, kernel: 3 }, x);
-  x = resnet(graph, "decoder.mid_block.resnets.0", inner, x);
-  x = attend(graph, "decoder.mid_block.attentions.0", attention, x);
-  return resnet(graph, "decoder.mid_block.resnets.1", inner, x);
+  return resnet(graph, `${MIDDLE}.resnets.0`, inner, x);
 }
 
-function startGraph(structure: VaeStructure, height: number, width: number) {
+/** What follows the attention of the middle. */
+export function addTail(graph: Graph, x: FeatureMap): FeatureMap {
+  return resnet(graph, `${MIDDLE}.resnets.1`, x.channels, x);
+}
+
+function addMiddle(graph: Graph, structure: VaeStructure, latent: FeatureMap): FeatureMap {
+  const x = addHead(graph, structure, latent);
+  return addTail(graph, attend(graph, MIDDLE_ATTENTION, structure.attention, x));
+}
+
+export function startGraph(structure: VaeStructure, height: number, width: number) {
   const graph = new Graph();
   const channels = structure.latentChannels;
   const tensor = graph.external("latent", [1, channels, height, width], "act");
@@ -34,7 +45,7 @@ export function buildMiddle(structure: VaeStructure, height: number, width: numb
   const { graph, latent } = startGraph(structure, height, width);
   const x = addMiddle(graph, structure, latent);
   const result = graph.external("middle", x.tensor.shape, "act");
-  settle(graph, "decoder.mid_block", x, result);
+  settle(graph, MIDDLE, x, result);
   return { graph, latent: latent.tensor, result };
 }
 

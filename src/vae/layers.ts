@@ -74,8 +74,9 @@ export function convolution(
 export function settle(graph: Graph, name: string, x: FeatureMap, to?: Tensor): FeatureMap {
   const { bias, ...map } = x;
   if (!bias && !to) return map;
-  const affine = graph.constant(`${name}.affine`, [x.channels, 2], "f32", {
-    sources: bias?.sources ?? [],
+  const sources = bias?.sources ?? [];
+  const affine = graph.constant(`${name}.affine (${sources})`, [x.channels, 2], "f32", {
+    sources,
     make: (sources) => {
       const shift = bias?.make(sources);
       return Float32Array.from({ length: 2 * x.channels }, (_, i) => (i % 2 ? (shift?.[i >> 1] ?? 0) : 1));
@@ -102,7 +103,8 @@ function affineNode(
 /** Scale and shift [C, 2] of the group normalisation `name` for this map, the bias that waits included. */
 export function normOf(graph: Graph, name: string, x: FeatureMap): Tensor {
   const { channels } = x;
-  const bias = x.bias && graph.constant(`${name}.waiting`, [channels], "f32", x.bias);
+  // What waits depends on how the decoder is cut into graphs: part of the name.
+  const bias = x.bias && graph.constant(`${name}.waiting (${x.bias.sources})`, [channels], "f32", x.bias);
   const vector = (part: string) => graph.constant(`${name}.${part}`, [channels], "f32", plainRecipe(`${name}.${part}`));
   const params = { batch: 1, channels, pixels: pixelsOf(x), groups: GROUPS, bias: bias !== undefined };
   const partials = graph.run(
@@ -152,32 +154,72 @@ export interface AttentionNames {
   readonly out: string;
 }
 
+/** Queries, keys and values of an attention block, each [1, C, H, W] with no bias waiting. */
+export interface AttentionOperands {
+  readonly q: Tensor;
+  readonly k: Tensor;
+  readonly v: Tensor;
+}
+
+/** @param to where they go; default: new activations */
+export function attentionOperands(
+  graph: Graph,
+  name: string,
+  names: AttentionNames,
+  x: FeatureMap,
+  to?: AttentionOperands,
+): AttentionOperands {
+  const normal = normalise(graph, `${name}.group_norm`, x, normOf(graph, `${name}.group_norm`, x), false);
+  const project = (part: keyof AttentionOperands) => {
+    const layer = `${name}.${names[part]}`;
+    return settle(graph, layer, convolution(graph, layer, { outChannels: x.channels, kernel: 1 }, normal), to?.[part])
+      .tensor;
+  };
+  return { q: project("q"), k: project("k"), v: project("v") };
+}
+
+/**
+ * softmax(q k^T / sqrt(C)) v for some of the queries: q [C, queries], k and v [C, keys]; both multiples of 4.
+ * @param y where [C, queries] goes, or the shape of a new activation
+ */
+export function attentionValues(
+  graph: Graph,
+  name: string,
+  size: { readonly channels: number; readonly keys: number; readonly queries: number },
+  { q, k, v }: AttentionOperands,
+  y: Tensor | readonly number[],
+): Tensor {
+  const { channels, keys, queries } = size;
+  // Logits and weights as [key, query]: the sums over keys then run down the rows of both products' operands.
+  const first = { images: 1, m: keys, k: channels, n: queries, transposed: true, scale: 1 / Math.sqrt(channels) };
+  const shape = [keys, queries];
+  const logits = graph.run(`${name}.logits`, matmul, first, { a: k, b: q }, { y: shape }).y;
+  const columns = { images: 1, rows: keys, columns: queries };
+  const weights = graph.run(`${name}.softmax`, softmax, columns, { x: logits }, { y: shape }).y;
+  const second = { images: 1, m: channels, k: keys, n: queries, transposed: false, scale: 1 };
+  return graph.run(`${name}.values`, matmul, second, { a: v, b: weights }, { y }).y;
+}
+
+/** The block's last layer: projects the values and adds x. */
+export function attentionOutput(
+  graph: Graph,
+  name: string,
+  names: AttentionNames,
+  values: Tensor,
+  x: FeatureMap,
+): FeatureMap {
+  const { bias: _, ...map } = x;
+  const layer = { outChannels: x.channels, kernel: 1 as const, residual: x };
+  return convolution(graph, `${name}.${names.out}`, layer, { ...map, tensor: values });
+}
+
 /** Attention of one head over all pixels, added to x; height times width has to be a multiple of 4. */
 export function attend(graph: Graph, name: string, names: AttentionNames, x: FeatureMap): FeatureMap {
-  const { channels } = x;
   const pixels = pixelsOf(x);
-  const normal = normalise(graph, `${name}.group_norm`, x, normOf(graph, `${name}.group_norm`, x), false);
-  const project = (layer: string) => {
-    const y = convolution(graph, `${name}.${layer}`, { outChannels: channels, kernel: 1 }, normal);
-    return settle(graph, `${name}.${layer}`, y).tensor;
-  };
-  const [q, k, v] = [project(names.q), project(names.k), project(names.v)];
-  // Logits and weights as [key, query]: the sums over keys then run down the rows of both products' operands.
-  const square = [pixels, pixels];
-  const first = { images: 1, m: pixels, k: channels, n: pixels, transposed: true, scale: 1 / Math.sqrt(channels) };
-  const logits = graph.run(`${name}.logits`, matmul, first, { a: k, b: q }, { y: square }).y;
-  const size = { images: 1, rows: pixels, columns: pixels };
-  const weights = graph.run(`${name}.softmax`, softmax, size, { x: logits }, { y: square }).y;
-  const second = { images: 1, m: channels, k: pixels, n: pixels, transposed: false, scale: 1 };
-  const shape = x.tensor.shape;
-  const values = graph.run(`${name}.values`, matmul, second, { a: v, b: weights }, { y: shape }).y;
-  const { bias: _, ...map } = x;
-  return convolution(
-    graph,
-    `${name}.${names.out}`,
-    { outChannels: channels, kernel: 1, residual: x },
-    { ...map, tensor: values },
-  );
+  const operands = attentionOperands(graph, name, names, x);
+  const size = { channels: x.channels, keys: pixels, queries: pixels };
+  const values = attentionValues(graph, name, size, operands, x.tensor.shape);
+  return attentionOutput(graph, name, names, values, x);
 }
 
 /** Doubles height and width by repetition, then a 3x3 convolution. */

@@ -9,7 +9,6 @@ import { mib } from "../gpu/device.js";
 import { Graph, type Tensor, tensorBytes } from "../graph/graph.js";
 import { planMemory } from "../graph/plan.js";
 import { Program } from "../graph/program.js";
-import { buildMiddle } from "./decoder.js";
 import {
   convolution,
   EPS,
@@ -21,16 +20,9 @@ import {
   settle,
   upsample,
 } from "./layers.js";
+import { decodeMiddle, type HostMap } from "./middle.js";
 import { upload } from "./upload.js";
 import type { Vae } from "./vae.js";
-
-/** A feature map of one image in the host's memory. */
-interface HostMap {
-  readonly data: Float32Array;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-}
 
 interface Stage {
   readonly name: string;
@@ -60,7 +52,7 @@ export async function decodeInStrips(
 ): Promise<Float32Array> {
   const { structure } = vae;
   const run = (stage: Stage) => runStage(vae, stage, stripRows);
-  let x = await runMiddle(vae, latent, height, width);
+  let x = await decodeMiddle(vae, latent, height, width, stripRows);
   for (const [i, own] of structure.channels.entries()) {
     for (let j = 0; j < structure.resnets; j++) {
       const name = `decoder.up_blocks.${i}.resnets.${j}`;
@@ -96,22 +88,6 @@ export async function decodeInStrips(
     },
   });
   return last.data;
-}
-
-async function runMiddle(vae: Vae, latent: Float32Array, height: number, width: number): Promise<HostMap> {
-  const { gpu, weights, structure } = vae;
-  const network = buildMiddle(structure, height, width);
-  await weights.load(network.graph);
-  const label = "middle of the VAE decoder";
-  const program = await Program.create(gpu, { label, graph: network.graph, constants: weights.buffers });
-  try {
-    upload(gpu, program, network.latent, latent);
-    await program.run();
-    const data = (await program.readTensor(network.result)).slice();
-    return { data, channels: structure.channels[0]!, height, width };
-  } finally {
-    program.destroy();
-  }
 }
 
 async function runStage(vae: Vae, stage: Stage, stripRows = Number.POSITIVE_INFINITY): Promise<HostMap> {

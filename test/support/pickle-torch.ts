@@ -1,5 +1,8 @@
 /** What torch writes, byte by byte: storages in both containers, tensors, and a whole small EDM2 or NCVSD snapshot. */
+
+import { OP } from "../../src/checkpoint/unpickle/opcodes.js";
 import { DTYPE_BYTES, type TorchDtype } from "../../src/checkpoint/unpickle/values.js";
+import type { NetworkConfig } from "../../src/model/config.js";
 import { expectedTensors } from "../../src/model/names.js";
 import {
   call,
@@ -99,6 +102,32 @@ export const tensor = (from: Py, offset: number, shape: readonly number[], strid
 
 export const parameter = (value: Py): Py => call("torch._utils", "_rebuild_parameter", value, false, orderedDict());
 
+/**
+ * A pickle with one F32 storage of zeros that nobody holds in memory: `hole` bytes of it lie between `before` and `after`.
+ * @param make the pickled object, given what stands for the storage
+ */
+export function hollow(elements: number, make: (blob: Py) => Py) {
+  const marker = Buffer.from("@@HERE@@");
+  const template = Buffer.from(dump(make(call("torch.storage", "_load_from_bytes", new Uint8Array(marker)))));
+  const at = template.indexOf(marker);
+  const hole = 4 * elements;
+  const head = concat([
+    legacyFile(storageId("F32", "0", elements, null), []).slice(0, -NO_KEYS.length),
+    ONE_KEY,
+    u64(elements),
+  ]);
+  // SHORT_BINBYTES 8 becomes BINBYTES8 of the whole storage file.
+  const blob = concat([Uint8Array.of(OP.BINBYTES8), u64(head.length + hole), head]);
+  return {
+    before: concat([template.subarray(0, at - 2), blob]),
+    hole,
+    after: new Uint8Array(template.subarray(at + marker.length)),
+  };
+}
+
+const NO_KEYS = dump([], 2);
+const ONE_KEY = dump(["0"], 2);
+
 /** The arguments of a network as small as they go: one level of 2 x 2 pixels, 16 tensors (edm2). */
 export const TINY = {
   img_resolution: 2,
@@ -126,13 +155,19 @@ export const TINY_COMPLETE = {
   sigma_data: 0.5,
 };
 
+/** Tensors with more elements get no values. */
+const MANY = 2 ** 20;
+
 /** Values of every tensor of the tiny network, as raw bytes: a count through all of them, so that none is like another. */
-export function tinyTensors(architecture: "edm2" | "ncvsd"): Map<string, { shape: number[]; data: Uint8Array }> {
+export function tinyTensors(
+  architecture: "edm2" | "ncvsd",
+  config: NetworkConfig = TINY_COMPLETE,
+): Map<string, { shape: number[]; data: Uint8Array }> {
   let next = 0;
   const out = new Map<string, { shape: number[]; data: Uint8Array }>();
-  for (const [name, shape] of expectedTensors(architecture, TINY_COMPLETE)) {
+  for (const [name, shape] of expectedTensors(architecture, config)) {
     const count = shape.reduce((product, extent) => product * extent, 1);
-    const values = Float32Array.from({ length: count }, () => ++next / 8);
+    const values = Float32Array.from({ length: count > MANY ? 0 : count }, () => ++next / 8);
     out.set(name, { shape, data: new Uint8Array(values.buffer) });
   }
   return out;
@@ -143,6 +178,8 @@ export interface SnapshotOptions {
   write?: (name: string, shape: readonly number[], data: Uint8Array) => Py;
   /** `_init_kwargs` of the network; null: no persistence record at all. */
   kwargs?: Record<string, Py> | null;
+  /** What the tensors' shapes follow; default: TINY_COMPLETE. */
+  config?: NetworkConfig;
   args?: readonly Py[];
   /** More attributes of the network's state, of the state of its parts, and of its blocks (a function is asked each time). */
   state?: Record<string, Py>;
@@ -199,7 +236,7 @@ export function network(architecture: "edm2" | "ncvsd", options: SnapshotOptions
     return Object.fromEntries(entries.map(([name, value]) => [name, typeof value === "function" ? value() : value]));
   };
   const className = architecture === "edm2" ? "Precond" : "PrecondCondition";
-  const tree = moduleTree(className, tinyTensors(architecture), write, attributes);
+  const tree = moduleTree(className, tinyTensors(architecture, options.config), write, attributes);
   if (architecture === "edm2") return tree;
   const around = { _parameters: orderedDict(), _modules: orderedDict({ model: tree }), init_sigma: 70, gamma: 0.25 };
   return instance("training.networks_edm2", "GenerativeDenoiser", dict(around));
