@@ -21,6 +21,15 @@ export interface Loop {
   readonly units: number;
 }
 
+/** What the cost model's choice depends on. */
+export interface LoopLayer {
+  readonly rows: number;
+  readonly depth: number;
+}
+
+/** Two quads a lane are faster, but take two to three times as long to compile: only where there is much to sum. */
+const DEEP = 160;
+
 /** Up to so many quads in all lanes go over rows. */
 const NARROW = 4;
 
@@ -40,12 +49,11 @@ function fits(tileRows: number, rows: number): boolean {
  * subgroup per workgroup where its size is certain. `subgroup RxW`, `plain RxW`: R rows of W quads per lane;
  * `tiled RxC`: rows and columns of a workgroup. The same for every batch.
  */
-export function loopChoices(shape: Pick<LoopShape, "rows">, caps: Caps): string[] {
-  const { rows } = shape;
+export function loopChoices({ rows, depth }: LoopLayer, caps: Caps): string[] {
   const subgroup: string[] = [];
   if (certainLanes(caps)) {
-    const tall = rows > 8;
-    subgroup.push(`subgroup ${tall ? "32x2" : "8x1"}`);
+    const wide = depth >= DEEP ? 2 : 1;
+    subgroup.push(rows > 8 ? `subgroup 32x${wide}` : "subgroup 8x1");
     for (const tile of [32, 16, 8]) {
       if (!fits(tile, rows)) continue;
       for (const wide of [1, 2]) subgroup.push(`subgroup ${tile}x${wide}`);

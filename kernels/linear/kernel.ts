@@ -52,8 +52,8 @@ export const linear: Kernel<LinearParams> = {
       { name: "y", access: "write", type: "f32", length: batch * outFeatures },
     ];
   },
-  variant: ({ addOne }) => ({ key: addOne ? "add-one" : "", prelude: `const ADD_ONE: bool = ${addOne};` }),
-  uniforms: ({ batch, inFeatures, outFeatures }) => ({ batch, inFeatures, outFeatures }),
+  variant: () => ({ key: "", prelude: "" }),
+  uniforms: ({ batch, inFeatures, outFeatures, addOne }) => ({ batch, inFeatures, outFeatures, plus: addOne ? 1 : 0 }),
   grid: ({ batch, outFeatures }, _variant, caps) => grid1d(Math.ceil(outFeatures / 8) * Math.ceil(batch / 4), 1, caps),
   cost: ({ batch, inFeatures, outFeatures }, _bytesPerAct, bytesPerWeight) => ({
     flops: 2 * batch * inFeatures * outFeatures,
