@@ -73,7 +73,7 @@ async function visit(site: string): Promise<PageResult> {
   const { port } = server.address() as AddressInfo;
   const profile = mkdtempSync(join(tmpdir(), "ncvsd-chromium-"));
   const flags = [...FLAGS, `--user-data-dir=${profile}`, "--remote-debugging-port=0"];
-  const browser = spawn(chromium!, [...flags, `http://localhost:${port}/`], { stdio: "ignore" });
+  const browser = spawn(chromium!, [...flags, `http://localhost:${port}/`], { stdio: "ignore", detached: true });
   const ended = new Promise<never>((_, reject) => {
     browser.on("error", reject);
     browser.on("close", () => reject(new Error("Chromium ended before the page reported")));
@@ -83,9 +83,14 @@ async function visit(site: string): Promise<PageResult> {
     return await Promise.race([reported, ended]);
   } finally {
     ended.catch(() => {});
-    browser.kill("SIGKILL");
+    // In a group of its own: Chromium's other processes would go on to write into the profile.
+    try {
+      process.kill(-browser.pid!, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
     server.close();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 500 });
+    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   }
 }
 

@@ -80,11 +80,6 @@ export function winogradTile(height: number, width: number, filters = 0): Winogr
   return blocks(2) * winograd(2).points < blocks(4) * winograd(4).points ? 2 : 4;
 }
 
-export const INPUT_TILE = winograd().input;
-/** Products per tile and channel pair of F(4x4, 3x3). */
-export const POINTS = winograd().points;
-export const G = winograd().G;
-
 /** Blocks of a panel, unless the image has few: its 32 columns are what one subgroup of eight lanes holds as vec4. */
 const LARGEST_PANEL = 8;
 

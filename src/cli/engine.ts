@@ -9,12 +9,12 @@ import { parsePrecision } from "./args.js";
 import { createProgress } from "./progress.js";
 import type { TuningRecord } from "./run-record.js";
 
-/** Options that every command with a GPU has. */
+/** How a command opens its GPU. */
 export interface EngineOptions {
   readonly adapter?: string;
   readonly precision?: string;
   readonly verbose?: boolean;
-  /** `--no-tuning`: false. */
+  /** False: `--no-tuning`, and evaluations, whose interrupted runs and shards have to agree to the bit. */
   readonly tuning?: boolean;
 }
 

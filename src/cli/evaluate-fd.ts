@@ -92,7 +92,7 @@ export function registerEvaluateFd(evaluate: Command): Command {
         for (const file of [out, featuresName(out)]) checkWritable(file);
       }
       const watch = new Stopwatch();
-      const gpu = await openEngine(flags, watch);
+      const gpu = await openEngine({ ...flags, tuning: false }, watch);
       try {
         await runFd(gpu, flags, shard, watch);
       } finally {

@@ -9,7 +9,7 @@ import { imagesFromValues, type RawImage, valuesFromImages } from "../image/pixe
 import { encodePng } from "../image/png.js";
 import { loadModel, type Model } from "../model/model.js";
 import { parseNumber } from "./args.js";
-import { ADAPTER_HELP, type EngineOptions, openEngine, Stopwatch } from "./engine.js";
+import { ADAPTER_HELP, type EngineOptions, openEngine, PRECISION_HELP, Stopwatch } from "./engine.js";
 import { openPictures } from "./evaluate-inputs.js";
 import { addBatchOption } from "./evaluate-options.js";
 import { type GenerateTask, sampleBatch } from "./generate.js";
@@ -61,6 +61,7 @@ export function registerEvaluateReport(evaluate: Command): Command {
     )
     .option("--no-images", "no pictures: needs neither GPU nor checkpoints");
   return addBatchOption(command, "images", 16)
+    .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
     .option("--adapter <name>", ADAPTER_HELP)
     .option("--quiet", "no progress")
     .option("--verbose", "stacks of errors")
@@ -79,7 +80,7 @@ export function registerEvaluateReport(evaluate: Command): Command {
         );
       if (!flags.images && flags.data !== undefined)
         throw new NcvsdError("BAD_ARGUMENT", "--data compares pictures: leave out --no-images.");
-      const gpu = flags.images ? await openEngine(flags, new Stopwatch()) : undefined;
+      const gpu = flags.images ? await openEngine({ ...flags, tuning: false }, new Stopwatch()) : undefined;
       try {
         const made = gpu ? await picturesOf(gpu, results, flags) : undefined;
         const names = runNames(results);
@@ -156,7 +157,7 @@ async function makeAgain(
   if (!existsSync(checkpoint.name))
     return `The checkpoint ${checkpoint.name} is not there: no pictures could be made again.`;
   if (options.precision !== undefined && options.precision !== gpu.precision)
-    return `The run was made in ${String(options.precision)}: no pictures were made again.`;
+    return `The run was made in ${String(options.precision)}, not ${gpu.precision}: no pictures were made again; --precision ${String(options.precision)} makes them.`;
   const sampler = samplerOf(options);
   if (!sampler) return "The run was guided by a second network: no pictures were made again.";
   const model = models.get(checkpoint.name) ?? (await loadModel(gpu, checkpoint.name));

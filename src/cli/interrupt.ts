@@ -16,13 +16,28 @@ function stop(signal: "SIGINT" | "SIGTERM"): void {
       process.stderr.write(`${(error as Error).message}\n`);
     }
   }
+  // A driver that still compiles or computes in its own threads may crash in the destructors of an exit.
+  if (!rested()) process.kill(process.pid, signal);
   process.exit(EXIT_CODES[signal]);
 }
 
+/** Waits until the process's other threads use no processor any more. @returns false: they still did after three seconds */
+function rested(): boolean {
+  const cell = new Int32Array(new SharedArrayBuffer(4));
+  let quiet = 0;
+  for (let turn = 0; turn < 120 && quiet < 2; turn++) {
+    const before = process.cpuUsage();
+    Atomics.wait(cell, 0, 0, 25);
+    const { user, system } = process.cpuUsage(before);
+    quiet = user + system < 2500 ? quiet + 1 : 0;
+  }
+  return quiet === 2;
+}
+
 /**
- * Registers what Ctrl-C (and SIGTERM) shall do before the process ends with code 130 (143). The process ends at once, not after
- * the batch: files are written in one synchronous piece each (`writeAtomic`), so all that are there are whole. A second Ctrl-C
- * ends it without waiting for anything.
+ * Registers what Ctrl-C (and SIGTERM) shall do before the process ends with code 130 (143). The process ends as soon as the
+ * driver rests, or after three seconds by the signal itself, not after the batch: files are written in one synchronous piece
+ * each (`writeAtomic`), so all that are there are whole. A second Ctrl-C ends it without waiting for anything.
  * @returns takes the registration back (do so when the work is over; the last one removes the signal handlers)
  */
 export function onInterrupt(cleanup: Cleanup): () => void {

@@ -5,7 +5,7 @@ import type { Tuning } from "./tuning.js";
 import { settle } from "./wait.js";
 
 export interface OpenGpuOptions {
-  /** Part of an adapter's name (`lavapipe`, `SwiftShader`, `NVIDIA`); default: the platform's first choice. Node only. */
+  /** Part of an adapter's name (`lavapipe`, `NVIDIA`), or its number in `doctor`'s list; default: the platform's choice. Node only. */
   readonly adapter?: string;
   readonly powerPreference?: "low-power" | "high-performance";
   /**
@@ -40,7 +40,7 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
     options.powerPreference ? { powerPreference: options.powerPreference } : undefined,
   );
   if (!adapter) {
-    const wanted = options.adapter ? ` whose name contains "${options.adapter}"` : "";
+    const wanted = options.adapter ? ` "${options.adapter}"` : "";
     throw new NcvsdError(
       "NO_ADAPTER",
       `No WebGPU adapter${wanted} was found: run \`ncvsd-gpu doctor\` to see what to install.`,

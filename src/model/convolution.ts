@@ -27,7 +27,10 @@ export interface ConvContext {
   readonly batch: number;
   /** Choices of a tuner, by `convKey`. */
   readonly tuning?: ReadonlyMap<string, string> | undefined;
-  /** Default: `BINDING_BYTES`. No bit of a result depends on it. */
+  /**
+   * Default: `BINDING_BYTES`. No bit of a result depends on it, but for 1x1 layers whose whole weight exceeds it: they are
+   * summed directly. No published network has one.
+   */
   readonly bindingBytes?: number | undefined;
 }
 

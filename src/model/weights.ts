@@ -85,23 +85,31 @@ export class WeightStore {
       const buffer = await this.#gpu.scoped(`Loading ${tensor.name}`, () =>
         this.#gpu.storage(tensor.name, tensorBytes(tensor, this.#gpu.precision)),
       );
+      try {
+        const pieces = recipe.pieces?.(sources) ?? [recipe.make(sources)];
+        // The parts of a large layer are made of the same tensors; otherwise what was read may go before the rest is made.
+        if (recipeOf(wanted[done + 1])?.sources.join() !== recipe.sources.join()) sources = [];
+        await this.#fill(tensor, buffer, pieces, recipe.sources[0]!);
+      } catch (error) {
+        this.#gpu.destroyBuffer(buffer);
+        throw error;
+      }
       this.buffers.set(tensor.name, buffer);
-      const pieces = recipe.pieces?.(sources) ?? [recipe.make(sources)];
-      // The parts of a large layer are made of the same tensors; otherwise what was read may go before the rest is made.
-      if (recipeOf(wanted[done + 1])?.sources.join() !== recipe.sources.join()) sources = [];
-      let length = 0;
-      for (const piece of pieces) {
-        if (length + piece.length <= tensor.length) await this.#upload(tensor, buffer, piece, length);
-        length += piece.length;
-      }
-      if (length !== tensor.length) {
-        throw new NcvsdError(
-          "BAD_CHECKPOINT",
-          `The tensor ${recipe.sources[0]} gives ${length} values where the network needs ${tensor.length}.`,
-        );
-      }
     }
     onProgress?.(wanted.length, wanted.length);
+  }
+
+  async #fill(tensor: Tensor, buffer: GPUBuffer, pieces: Iterable<Float32Array>, source: string): Promise<void> {
+    let length = 0;
+    for (const piece of pieces) {
+      if (length + piece.length <= tensor.length) await this.#upload(tensor, buffer, piece, length);
+      length += piece.length;
+    }
+    if (length === tensor.length) return;
+    throw new NcvsdError(
+      "BAD_CHECKPOINT",
+      `The tensor ${source} gives ${length} values where the network needs ${tensor.length}.`,
+    );
   }
 
   /** Writes values from element `first` on; waits whenever too much is on its way. */
