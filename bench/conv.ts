@@ -44,8 +44,11 @@ const SHAPES = [
 ];
 
 silenceDriverWarnings();
-const precision = parsePrecision(flags.precision);
-const gpu = await openGpu({ precision, ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }) });
+const gpu = await openGpu({
+  precision: parsePrecision(flags.precision),
+  ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
+});
+const { precision } = gpu;
 const [fma, copy] = [await fmaPeak(gpu), await copyPeak(gpu)];
 const layers: (Layer & { parts: number[] })[] = [];
 for (const spec of SHAPES) layers.push({ ...(await convLayer(spec).prepare(gpu)), parts: [] });

@@ -25,8 +25,11 @@ const { values: flags } = parseArgs({
   },
 });
 silenceDriverWarnings();
-const precision = parsePrecision(flags.precision);
-const gpu = await openGpu({ precision, ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }) });
+const gpu = await openGpu({
+  precision: parsePrecision(flags.precision),
+  ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
+});
+const { precision } = gpu;
 const peaks = [await fmaPeak(gpu), await copyPeak(gpu)] as const;
 const checked = [];
 for (const kernel of kernels.filter(({ name }) => name.includes(flags.only)))

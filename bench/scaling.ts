@@ -99,8 +99,11 @@ function write(path: string, text: string): void {
 }
 
 silenceDriverWarnings();
-const precision = parsePrecision(flags.precision);
-const gpu = await openGpu({ precision, ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }) });
+const gpu = await openGpu({
+  precision: parsePrecision(flags.precision),
+  ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
+});
+const { precision } = gpu;
 const [fma, copy] = [await fmaPeak(gpu), await copyPeak(gpu)];
 const dispatch: number[] = [];
 const measured: Measured[] = [];

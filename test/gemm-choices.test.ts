@@ -1,17 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type GemmParams, gemm, packGemmWeight } from "../kernels/gemm/kernel.js";
-import type { Caps, Case } from "../src/gpu/contract.js";
+import { actType, type Caps, type Case, type Precision } from "../src/gpu/contract.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { type KernelRun, normalSource, prepareKernel, relativeError } from "../src/graph/run-kernel.js";
 import { openTestGpu } from "./support/gpu.js";
 
 let gpu: Gpu;
 let own: Caps;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-  own = gpu.caps;
-});
-afterAll(() => gpu.close());
+
+/** Opens the GPU of the tests around it. Without shader-f16, f16 is f16-weights. */
+function withGpu(precision: Precision = "f32"): void {
+  beforeAll(async () => {
+    gpu = await openTestGpu({ precision });
+    own = gpu.caps;
+  });
+  afterAll(() => gpu.close());
+}
 
 const choices = (params: GemmParams, caps: Caps) => gemm.choices!(params, caps);
 
@@ -22,7 +26,8 @@ function prepare(test: Case<GemmParams>, choice: string, software: boolean): Pro
   return prepareKernel(gpu, gemm, test).finally(() => Object.assign(gpu, { caps: own }));
 }
 
-describe("every choice of gemm against float64", () => {
+describe.each(["f32", "f16", "f16-weights"] as const)("every choice of gemm against float64, %s", (precision) => {
+  withGpu(precision);
   for (const software of [true, false]) {
     for (const test of gemm.cases) {
       it(`as ${software ? "software" : "a GPU"}: ${test.name}`, async () => {
@@ -35,7 +40,7 @@ describe("every choice of gemm against float64", () => {
           await run.program.run();
           const { y } = await run.outputs();
           reference ??= gemm.reference(test.params, run.inputs).y!;
-          expect(relativeError(y!, reference), choice).toBeLessThanOrEqual(gemm.tolerance.f32);
+          expect(relativeError(y!, reference), choice).toBeLessThanOrEqual(gemm.tolerance[actType(gpu.precision)]);
           run.program.destroy();
         }
       });
@@ -44,6 +49,7 @@ describe("every choice of gemm against float64", () => {
 });
 
 describe("an image's bits do not depend on the batch", () => {
+  withGpu();
   const scaled = { kind: "scale_silu", offset: 1, stride: 71 } as const;
   const layer = { groups: 1, rows: 70, depth: 37, columns: 8, type: "act", epilogue: scaled } as const;
   /** Image n's values depend on n only. */
@@ -60,15 +66,15 @@ describe("an image's bits do not depend on the batch", () => {
     it(`of each choice, as ${software ? "software" : "a GPU"}`, async () => {
       for (const choice of choices({ ...layer, images: 1 }, { ...own, software })) {
         // One image is two quads and two are four: lanes over rows. Four fill a subgroup's lanes, 17 two quads of each lane.
-        const [alone, ...others] = await Promise.all(
-          [1, 2, 4, 17].map(async (images) => {
-            const run = await prepare({ name: "batch", params: { ...layer, images }, inputs }, choice, software);
-            await run.program.run();
-            const y = (await run.outputs()).y as Float32Array;
-            run.program.destroy();
-            return Buffer.from(y.slice(0, layer.rows * layer.columns).buffer);
-          }),
-        );
+        const firsts: Buffer[] = [];
+        for (const images of [1, 2, 4, 17]) {
+          const run = await prepare({ name: "batch", params: { ...layer, images }, inputs }, choice, software);
+          await run.program.run();
+          const y = (await run.outputs()).y as Float32Array;
+          run.program.destroy();
+          firsts.push(Buffer.from(y.slice(0, layer.rows * layer.columns).buffer));
+        }
+        const [alone, ...others] = firsts;
         others.forEach((among, i) => {
           expect(among.equals(alone!), `${choice}, ${[2, 4, 17][i]} images`).toBe(true);
         });

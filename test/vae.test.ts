@@ -6,6 +6,7 @@ import { planMemory } from "../src/graph/plan.js";
 import { normalSource, relativeError } from "../src/graph/run-kernel.js";
 import { buildDecoder } from "../src/vae/decoder.js";
 import { pixelByte, toFinalLatents, toRawLatents } from "../src/vae/latents.js";
+import { valuesInQueries } from "../src/vae/middle.js";
 import { vaeStructure } from "../src/vae/structure.js";
 import { Vae } from "../src/vae/vae.js";
 import { openTestGpu } from "./support/gpu.js";
@@ -24,6 +25,19 @@ function reference(weights: ReturnType<typeof randomVae>["weights"], layers: rea
     const data = Float64Array.from(raw.subarray(n * 4 * H * W, (n + 1) * 4 * H * W));
     return [...decode(weights, layers, { data, c: 4, h: H, w: W }).data];
   });
+}
+
+/** The values [C] that query `i` of q, k, v [C, pixels] attends to, in float64. */
+function softmaxValues(q: Float32Array, k: Float32Array, v: Float32Array, channels: number, i: number): number[] {
+  const pixels = q.length / channels;
+  const all = Array.from({ length: channels }, (_, c) => c * pixels);
+  const logits = Float64Array.from({ length: pixels }, (_, j) => {
+    return all.reduce((sum, at) => sum + q[at + i]! * k[at + j]!, 0) / Math.sqrt(channels);
+  });
+  const top = logits.reduce((a, b) => Math.max(a, b));
+  const terms = logits.map((logit) => Math.exp(logit - top));
+  const total = terms.reduce((a, b) => a + b, 0);
+  return all.map((at) => terms.reduce((sum, term, j) => sum + term * v[at + j]!, 0) / total);
 }
 
 describe("decoding latents", () => {
@@ -112,6 +126,34 @@ describe("decoding latents", () => {
       const parts = await vae.decode(large, [1, 4, rows, width], { stripRows: 7 });
       expect(relativeError(images, parts.images)).toBeLessThan(1e-5);
       expect(new Set(images).size).toBeGreaterThan(1000);
+    } finally {
+      few.close();
+    }
+  });
+
+  it("attention over some queries at a time is the float64 softmax, past one binding and in a last part that overlaps", async () => {
+    const size = { channels: 32, height: 20, width: 304 };
+    const pixels = size.height * size.width;
+    const source = normalSource(7);
+    const draw = () => Float32Array.from({ length: size.channels * pixels }, source);
+    const [q, k, v] = [draw(), draw(), draw()];
+    const few = await openTestGpu();
+    try {
+      const vae = await Vae.open(few, file);
+      const operands = new Map(["k", "v"].map((name) => [name, few.storage(name, 4 * q.length)]));
+      for (const [name, values] of Object.entries({ k, v })) few.write(operands.get(name)!, values);
+      for (const most of [pixels, 1000]) {
+        const values = await valuesInQueries(vae, size, q, operands, most);
+        // The first part's end and the second's begin, where all do not fit; the last two parts of 1000.
+        for (const first of [pixels / 2 - 8, 996, pixels - 88, pixels - 16]) {
+          const columns = Array.from({ length: 16 }, (_, i) => first + i);
+          const found = columns.flatMap((i) =>
+            Array.from({ length: size.channels }, (_, c) => values[c * pixels + i]!),
+          );
+          const wanted = columns.flatMap((i) => softmaxValues(q, k, v, size.channels, i));
+          expect(relativeError(found, wanted)).toBeLessThan(1e-5);
+        }
+      }
     } finally {
       few.close();
     }

@@ -60,13 +60,20 @@ export async function benchTune(flags: TuneFlags): Promise<void> {
     const comparisons = matters(rows, choices) ? await compare(gpu, net, batches, runs, choices) : [];
     const verdict = judge(gpu, rows, comparisons);
     const kept = verdict.keep ? choices : without(choices, rows);
-    const file = keep(identity, kept);
+    // What was measured is told even where it cannot be kept.
+    let failure: unknown = verdict.error;
+    let file: string | undefined;
+    try {
+      file = keep(identity, kept);
+    } catch (cause) {
+      failure ??= cause;
+    }
     const header = { version, adapter: name, precision, timestamps: hasTimestamps(gpu), net, batch, seconds, spent };
     const stored = file === undefined ? null : { file, choices: kept.size };
     const facts = { ...header, rows, networks: comparisons, kept: verdict.keep, note: verdict.note, stored };
     const lines = flags.json ? [JSON.stringify(facts)] : report(facts);
     process.stdout.write(`${lines.join("\n")}\n`);
-    if (verdict.error) throw verdict.error;
+    if (failure) throw failure;
   } finally {
     gpu.close();
   }
@@ -93,14 +100,14 @@ export function merged(earlier: ReadonlyMap<string, string>, rows: readonly Tune
   return choices;
 }
 
-/** The choices less all that this network's names say. */
+/** The choices less all that this network's names say: which of them lost is not known. */
 export function without(choices: ReadonlyMap<string, string>, rows: readonly TuneRow[]): Map<string, string> {
   const keys = new Set(rows.map(({ key }) => key));
   return new Map([...choices].filter(([key]) => !keys.has(key)));
 }
 
 const matters = (rows: readonly TuneRow[], choices: ReadonlyMap<string, string>) =>
-  rows.some(({ key, own }) => (choices.get(key) ?? own) !== own);
+  rows.some(({ measured }) => measured) && rows.some(({ key, own }) => (choices.get(key) ?? own) !== own);
 
 const wrongOwn = (rows: readonly TuneRow[]) =>
   rows.filter(({ own, rejected }) => rejected.some(({ choice, wrong }) => wrong && choice === own));
@@ -174,6 +181,7 @@ export function judge(
     return { keep: false, note, error: new NcvsdError("NOT_FINITE", note) };
   }
   const [main, alone] = comparisons;
+  if (!rows.some(({ measured }) => measured)) return { keep: true, note: "nothing was measured" };
   if (!main) return { keep: true, note: "of what was measured, the cost models' choices are the fastest here" };
   const { gain, medianGain } = main;
   const limit = LARGEST_DIFFERENCE[gpu.precision];

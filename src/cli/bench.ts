@@ -91,6 +91,11 @@ export function registerBench(program: Command): void {
       ].join("\n"),
     )
     .action((flags: BenchFlags) => {
+      if (flags.tune && flags.tuning === false)
+        throw new NcvsdError(
+          "BAD_ARGUMENT",
+          "--tune makes the choices that --no-tuning leaves unused: take one of them",
+        );
       if (flags.tune) return benchTune({ ...flags, net: flags.net ?? bundledCheckpoint, seconds: flags.seconds ?? 60 });
       if (flags.seconds !== undefined) throw new NcvsdError("BAD_ARGUMENT", "--seconds is for --tune: leave it out");
       return flags.kernels ? benchKernels(flags) : benchNetwork(flags);

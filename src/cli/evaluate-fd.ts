@@ -77,10 +77,12 @@ export function registerEvaluateFd(evaluate: Command): Command {
         "",
         "Examples:",
         "  ncvsd-gpu evaluate fd --ts 10,22 --n 5000 --out fd.json",
-        "  ncvsd-gpu evaluate fd --ts 10,22 --n 50000 --shard 1/4 --out fd.json    # then 2/4, 3/4, 4/4",
+        "  ncvsd-gpu evaluate fd --ts 10,22 --n 50000 --shard 1/4 --out fd.json",
+        "  (then 2/4, 3/4, 4/4, on other machines if you like)",
         "  ncvsd-gpu evaluate merge fd-*-of-4.features.safetensors --out fd.json",
-        "Four adapters in one machine, one process each (their numbers: ncvsd-gpu doctor):",
-        "  seq 0 3 | parallel -j 4 ncvsd-gpu evaluate fd --n 50000 --shard auto/4 --adapter {} --out fd.json",
+        "Four adapters in one machine, one process each (their numbers: see doctor):",
+        "  seq 0 3 | parallel -j 4 ncvsd-gpu evaluate fd --n 50000 --shard auto/4 \\",
+        "    --adapter {} --out fd.json",
       ].join("\n"),
     )
     .action(async (flags: FdFlags) => {

@@ -65,10 +65,7 @@ export function registerEvaluateReport(evaluate: Command): Command {
     .option("--adapter <name>", ADAPTER_HELP)
     .option("--quiet", "no progress")
     .option("--verbose", "stacks of errors")
-    .addHelpText(
-      "after",
-      "\nExample:\n  ncvsd-gpu evaluate report fd-1.json fd-2.json fd-4.json --data train --out report.html",
-    )
+    .addHelpText("after", "\nExample:\n  ncvsd-gpu evaluate report fd-1.json fd-2.json --data train --out report.html")
     .action(async (files: string[], flags: ReportFlags) => {
       checkWritable(flags.out);
       const results = files.map(readResult);

@@ -87,7 +87,7 @@ export function registerSample(program: Command): void {
         "Examples:",
         "  ncvsd-gpu sample --ts 10,22 --seeds 0-31 --grid out/grid.png",
         "  ncvsd-gpu sample --class Sneaker --ts 0,10,20,30 --zeta 0.5 --outdir sneakers",
-        "  ncvsd-gpu sample --net edm2-img64-s.safetensors --steps 32 --seeds 0-63 --batch 8",
+        "  ncvsd-gpu sample --net edm2-img64-s.safetensors --steps 32 --seeds 0-63",
       ].join("\n"),
     )
     .action(async (given: SampleFlags) => {

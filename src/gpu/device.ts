@@ -65,6 +65,7 @@ async function tuningFor(
 ): Promise<Tuning | undefined> {
   if (given === false) return undefined;
   if (given) return { choices: given, file: null };
+  if (browserGpu()) return undefined;
   const { cachedTuning } = await import("./native.js");
   const { name, vendor, architecture, driver } = infoOf(adapter);
   return cachedTuning({ adapter: name, vendor, architecture, driver, precision });
@@ -82,8 +83,10 @@ export function precisionOn(
   return asked === "f16" && !half ? "f16-weights" : asked;
 }
 
+const browserGpu = () => (globalThis.navigator as Navigator | undefined)?.gpu;
+
 async function nativeOrBrowserGpu(adapter: string | undefined): Promise<GPU> {
-  const browser = (globalThis.navigator as Navigator | undefined)?.gpu;
+  const browser = browserGpu();
   if (browser) return browser;
   const { loadNativeGpu } = await import("./native.js");
   return loadNativeGpu(adapter ? { adapter } : {});

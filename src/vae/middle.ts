@@ -3,12 +3,11 @@
  * keys, so that nothing but memory changes; logits of all pairs would be 340 MiB for latents of 96x96.
  */
 import { NcvsdError } from "../errors.js";
-import { mib } from "../gpu/device.js";
-import { Graph, type Tensor, tensorBytes } from "../graph/graph.js";
-import { planMemory } from "../graph/plan.js";
+import { Graph, tensorBytes } from "../graph/graph.js";
 import { Program } from "../graph/program.js";
 import { addHead, addTail, buildMiddle, MIDDLE_ATTENTION, startGraph } from "./decoder.js";
 import { attentionOperands, attentionOutput, attentionValues, settle } from "./layers.js";
+import { misfit } from "./memory.js";
 import type { VaeStructure } from "./structure.js";
 import { upload } from "./upload.js";
 import type { Vae } from "./vae.js";
@@ -32,7 +31,7 @@ export async function decodeMiddle(
   const { gpu, structure } = vae;
   const network = buildMiddle(structure, height, width);
   const size = { channels: structure.channels[0]!, height, width };
-  if (rows !== undefined || misfit(vae, network.graph) !== undefined) {
+  if (rows !== undefined || misfit(vae, network.graph, network.result) !== undefined) {
     return { ...size, data: await inQueries(vae, latent, size, rows ?? height) };
   }
   const data = await using(vae, "middle of the VAE decoder", network.graph, async (program) => {
@@ -51,46 +50,73 @@ interface Size {
 
 async function inQueries(vae: Vae, latent: Float32Array, size: Size, rows: number): Promise<Float32Array> {
   const { gpu, structure } = vae;
-  const pixels = size.height * size.width;
-  const queries = chooseQueries(vae, size, Math.min(pixels, Math.ceil((rows * size.width) / 4) * 4));
   const head = buildHeadGraph(structure, size);
-  return using(vae, "head of the VAE decoder", head.graph, async (program) => {
-    upload(gpu, program, head.latent, latent);
-    await program.run();
-    const q = (await program.readTensor(head.q)).slice();
-    const shared = (...tensors: readonly Tensor[]) => new Map(tensors.map((t) => [t.name, program.buffer(t)]));
-    const values = new Float32Array(q.length);
-    for (let first = 0; first < pixels; ) {
-      // All parts of one length by one program.
-      const count = Math.min(queries, pixels - first);
-      const end = count === queries ? pixels - (pixels % queries) : pixels;
-      const part = buildValuesGraph(size, count);
-      const externals = shared(head.k, head.v);
-      await using(
-        vae,
-        `attention over ${count} queries`,
-        part.graph,
-        async (attention) => {
-          for (; first < end; first += count) {
-            upload(gpu, attention, part.q, columns(q, pixels, first, count));
-            await attention.run();
-            const some = await attention.readTensor(part.values);
-            for (let c = 0; c < size.channels; c++) {
-              values.set(some.subarray(c * count, (c + 1) * count), c * pixels + first);
-            }
-          }
-        },
-        externals,
-      );
+  // Buffers of their own, so that the head's memory is free before the attention's is chosen.
+  const kept = new Map<string, GPUBuffer>();
+  const release = (...names: readonly string[]) => {
+    for (const name of names) {
+      const buffer = kept.get(name);
+      if (buffer) gpu.destroyBuffer(buffer);
+      kept.delete(name);
     }
-    const tail = buildTailGraph(structure, size);
-    const run = async (last: Program) => {
-      upload(gpu, last, tail.values, values);
-      await last.run();
-      return (await last.readTensor(tail.result)).slice();
+    gpu.flushDestroyed();
+  };
+  try {
+    for (const tensor of [head.k, head.v, head.x]) {
+      const allocate = () => gpu.storage(tensor.name, tensorBytes(tensor, gpu.precision));
+      kept.set(tensor.name, await gpu.scoped(`Allocating ${tensor.name} of the VAE decoder`, allocate));
+    }
+    const start = async (program: Program) => {
+      upload(gpu, program, head.latent, latent);
+      await program.run();
+      return (await program.readTensor(head.q)).slice();
     };
-    return using(vae, "end of the middle of the VAE decoder", tail.graph, run, shared(head.x));
-  });
+    const q = await using(vae, "head of the VAE decoder", head.graph, start, kept);
+    const values = await valuesInQueries(vae, size, q, kept, Math.ceil((rows * size.width) / 4) * 4);
+    release("k", "v");
+    const tail = buildTailGraph(structure, size);
+    const end = async (program: Program) => {
+      upload(gpu, program, tail.values, values);
+      await program.run();
+      return (await program.readTensor(tail.result)).slice();
+    };
+    return await using(vae, "end of the middle of the VAE decoder", tail.graph, end, kept);
+  } finally {
+    release(...kept.keys());
+  }
+}
+
+/**
+ * softmax(q k^T / sqrt(C)) v, some queries at a time: q and the result are [C, pixels].
+ * @param operands the buffers of k and v [C, pixels], in the storage type
+ * @param most queries at a time, a multiple of 4
+ * @throws NcvsdError OUT_OF_MEMORY where four queries at a time do not fit
+ */
+export async function valuesInQueries(
+  vae: Pick<Vae, "gpu" | "weights">,
+  size: Size,
+  q: Float32Array,
+  operands: ReadonlyMap<string, GPUBuffer>,
+  most: number,
+): Promise<Float32Array> {
+  const pixels = size.height * size.width;
+  const count = chooseQueries(vae, size, Math.min(pixels, most));
+  const part = buildValuesGraph(size, count);
+  const values = new Float32Array(q.length);
+  const action = async (program: Program) => {
+    for (let next = 0; next < pixels; next += count) {
+      // The last part begins early rather than being a shorter one, which would need a program of its own.
+      const first = Math.min(next, pixels - count);
+      upload(vae.gpu, program, part.q, columns(q, pixels, first, count));
+      await program.run();
+      const some = await program.readTensor(part.values);
+      for (let c = 0; c < size.channels; c++) {
+        values.set(some.subarray(c * count, (c + 1) * count), c * pixels + first);
+      }
+    }
+  };
+  await using(vae, `attention over ${count} queries`, part.graph, action, operands);
+  return values;
 }
 
 /** The decoder up to the operands of its attention, all of which others read. */
@@ -111,7 +137,7 @@ function buildValuesGraph({ channels, height, width }: Size, queries: number) {
   const operands = { q: external("q", queries), k: external("k", keys), v: external("v", keys) };
   const values = external("values", queries);
   attentionValues(graph, MIDDLE_ATTENTION, { channels, keys, queries }, operands, values);
-  return { graph, q: operands.q, values };
+  return { graph, ...operands, values };
 }
 
 function buildTailGraph(structure: VaeStructure, { channels, height, width }: Size) {
@@ -136,9 +162,10 @@ function columns(data: Float32Array, pixels: number, first: number, count: numbe
 }
 
 /** As many queries as fit, a multiple of 4 up to `most`. */
-function chooseQueries(vae: Vae, size: Size, most: number): number {
+function chooseQueries(vae: Pick<Vae, "gpu" | "weights">, size: Size, most: number): number {
   for (let queries = most; ; queries = Math.ceil(queries / 8) * 4) {
-    const reason = misfit(vae, buildValuesGraph(size, queries).graph);
+    const { graph, values, k, v } = buildValuesGraph(size, queries);
+    const reason = misfit(vae, graph, values, { shared: [k, v] });
     if (reason === undefined) return queries;
     if (queries > 4) continue;
     throw new NcvsdError(
@@ -148,22 +175,9 @@ function chooseQueries(vae: Vae, size: Size, most: number): number {
   }
 }
 
-/** Why a graph does not fit the adapter, in words. */
-function misfit({ gpu, weights }: Vae, graph: Graph): string | undefined {
-  const { device, precision, memoryLimit = Number.POSITIVE_INFINITY, allocatedBytes } = gpu;
-  const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
-  const bytesOf = (tensor: Tensor) => tensorBytes(tensor, precision);
-  const large = graph.tensors.find((tensor) => bytesOf(tensor) > Math.min(maxStorageBufferBindingSize, maxBufferSize));
-  if (large) return `the tensor ${large.name} needs ${mib(bytesOf(large))} in one binding`;
-  const plan = planMemory(graph, precision, maxBufferSize);
-  const missing = graph.tensors.filter((t) => t.kind === "constant" && !weights.buffers.has(t.name));
-  const needs = missing.reduce((sum, t) => sum + bytesOf(t), plan.activationBytes + plan.externalBytes);
-  return 1.1 * needs > memoryLimit - allocatedBytes ? `${mib(needs)} of memory` : undefined;
-}
-
 /** Runs `action` with a program that exists as long. */
 async function using<T>(
-  { gpu, weights }: Vae,
+  { gpu, weights }: Pick<Vae, "gpu" | "weights">,
   label: string,
   graph: Graph,
   action: (program: Program) => Promise<T>,

@@ -5,9 +5,7 @@
  * seams: strips change nothing but rounding, and cost a few rows that are computed twice.
  */
 import { NcvsdError } from "../errors.js";
-import { mib } from "../gpu/device.js";
-import { Graph, type Tensor, tensorBytes } from "../graph/graph.js";
-import { planMemory } from "../graph/plan.js";
+import { Graph, type Tensor } from "../graph/graph.js";
 import { Program } from "../graph/program.js";
 import {
   convolution,
@@ -20,6 +18,7 @@ import {
   settle,
   upsample,
 } from "./layers.js";
+import { misfit } from "./memory.js";
 import { decodeMiddle, type HostMap } from "./middle.js";
 import { upload } from "./upload.js";
 import type { Vae } from "./vae.js";
@@ -95,40 +94,30 @@ async function runStage(vae: Vae, stage: Stage, stripRows = Number.POSITIVE_INFI
   const { inputs, scale } = stage;
   const { height, width } = inputs[0]!;
   const norm = stage.norm === undefined ? undefined : await affineOf(vae, stage.norm, inputs[0]!);
-  await weights.load(buildStage(stage, Math.min(height, 8)).graph);
-  const rows = chooseRows(vae, stage, Math.max(1, Math.min(height, stripRows)));
-  const programs = new Map<number, { network: StageGraph; program: Program }>();
-  let out: HostMap | undefined;
+  const { rows, strip, network } = chooseRows(vae, stage, Math.max(1, Math.min(height, stripRows)));
+  await weights.load(network.graph);
+  const options = { label: `${stage.name}, ${strip} rows`, graph: network.graph, constants: weights.buffers };
+  const program = await Program.create(gpu, options);
   try {
+    const channels = network.result.shape[1]!;
+    const size = { channels, height: height * scale, width: width * scale };
+    const out: HostMap = { ...size, data: new Float32Array(channels * size.height * size.width) };
+    if (norm) gpu.write(program.buffer(network.affine!), norm);
     for (let top = 0; top < height; top += rows) {
       const bottom = Math.min(height, top + rows);
-      const first = Math.max(0, top - 1);
-      const strip = Math.min(height, bottom + 1) - first;
-      let made = programs.get(strip);
-      if (!made) {
-        const network = buildStage(stage, strip);
-        await weights.load(network.graph);
-        const options = { label: `${stage.name}, ${strip} rows`, graph: network.graph, constants: weights.buffers };
-        made = { network, program: await Program.create(gpu, options) };
-        programs.set(strip, made);
-      }
-      const { network, program } = made;
+      // One height for all, so that there is one program: at the edges a strip has more neighbours on one side.
+      const first = Math.min(Math.max(0, top - 1), height - strip);
       inputs.forEach((map, i) => {
         upload(gpu, program, network.inputs[i]!, rowsOf(map, first, strip));
       });
-      if (norm) gpu.write(program.buffer(network.affine!), norm);
       await program.run();
-      const data = await program.readTensor(network.result);
-      const channels = network.result.shape[1]!;
-      const size = { channels, height: height * scale, width: width * scale };
-      out ??= { ...size, data: new Float32Array(channels * size.height * size.width) };
-      const part = { ...size, height: strip * scale, data };
+      const part = { ...size, height: strip * scale, data: await program.readTensor(network.result) };
       copyRows(part, (top - first) * scale, out, top * scale, (bottom - top) * scale);
     }
+    return out;
   } finally {
-    for (const { program } of programs.values()) program.destroy();
+    program.destroy();
   }
-  return out!;
 }
 
 function buildStage(stage: Stage, rows: number): StageGraph {
@@ -145,25 +134,26 @@ function buildStage(stage: Stage, rows: number): StageGraph {
   return { graph, inputs: maps.map((map) => map.tensor), affine, result };
 }
 
-/** As many rows as fit; a strip has two more. */
-function chooseRows(vae: Vae, stage: Stage, most: number): number {
-  const { device, precision, memoryLimit = Number.POSITIVE_INFINITY, allocatedBytes, info } = vae.gpu;
-  const limit = Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize);
+interface Cut {
+  /** Rows of the inputs whose results a strip yields. */
+  readonly rows: number;
+  /** Rows of the inputs that it sees: two more, or all. */
+  readonly strip: number;
+  readonly network: StageGraph;
+}
+
+/** As many rows as fit. */
+function chooseRows(vae: Vae, stage: Stage, most: number): Cut {
   const { height } = stage.inputs[0]!;
   for (let rows = most; ; rows = Math.ceil(rows / 2)) {
-    const { graph } = buildStage(stage, Math.min(height, rows + 2));
-    const plan = planMemory(graph, precision, device.limits.maxBufferSize);
-    // Up to three heights are prepared at a time: the first strip's, the middle ones', the last one's.
-    const needs = 3.3 * (plan.activationBytes + plan.externalBytes);
-    const large = graph.tensors.find((tensor) => tensorBytes(tensor, precision) > limit);
-    if (!large && needs <= memoryLimit - allocatedBytes) return rows;
+    const strip = Math.min(height, rows + 2);
+    const network = buildStage(stage, strip);
+    const reason = misfit(vae, network.graph, network.result);
+    if (reason === undefined) return { rows: strip === height ? height : rows, strip, network };
     if (rows > 1) continue;
-    const what = large
-      ? `the tensor ${large.name} needs ${mib(tensorBytes(large, precision))} in one binding`
-      : `${mib(needs)}`;
     throw new NcvsdError(
       "OUT_OF_MEMORY",
-      `Decoding with the VAE does not fit ${info.name} even in strips of one row: ${stage.name}, ${what}.`,
+      `Decoding with the VAE does not fit ${vae.gpu.info.name} even in strips of one row: ${stage.name}, ${reason}.`,
     );
   }
 }

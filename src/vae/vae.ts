@@ -1,14 +1,13 @@
 import { type Checkpoint, type CheckpointInput, openCheckpoint } from "../checkpoint/index.js";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import { tensorBytes } from "../graph/graph.js";
-import { planMemory } from "../graph/plan.js";
 import { Program } from "../graph/program.js";
 import { nonFiniteNode } from "../graph/trace.js";
 import { WeightStore } from "../model/weights.js";
 import { buildDecoder, type DecoderGraph } from "./decoder.js";
 import { buildEncoder } from "./encoder.js";
 import { LATENT_CHANNELS, toRawLatents } from "./latents.js";
+import { misfit } from "./memory.js";
 import { decodeInStrips } from "./strips.js";
 import { encoderTensors, requireTensors, type VaeStructure, vaeStructure } from "./structure.js";
 import { upload } from "./upload.js";
@@ -82,12 +81,14 @@ export class Vae {
     const one = channels * height * width;
     const size = imageChannels * height * width * this.factor ** 2;
     const images = new Float32Array(n * size);
+    const whole = options.stripRows === undefined && this.fitsWhole(height, width);
+    // Strips get the memory that a whole decoder held.
+    if (!whole) this.#release();
     for (let i = 0; i < n; i++) {
       const latent = raw.subarray(i * one, (i + 1) * one);
-      const image =
-        options.stripRows === undefined && this.fitsWhole(height, width)
-          ? await this.#decodeWhole(latent, height, width)
-          : await decodeInStrips(this, latent, height, width, options.stripRows);
+      const image = whole
+        ? await this.#decodeWhole(latent, height, width)
+        : await decodeInStrips(this, latent, height, width, options.stripRows);
       if (!image.every((v) => Number.isFinite(v))) throw await this.#notFinite();
       images.set(image, i * size);
     }
@@ -96,24 +97,23 @@ export class Vae {
 
   /** Whether all of the decoder fits the adapter's limits at once for latents of this size. */
   fitsWhole(height: number, width: number): boolean {
-    const { graph } = buildDecoder(this.structure, height, width);
-    const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.device.limits;
-    const { precision, memoryLimit = Number.POSITIVE_INFINITY, allocatedBytes } = this.gpu;
-    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-    if (graph.tensors.some((tensor) => tensorBytes(tensor, precision) > limit)) return false;
-    if (this.#whole) return true;
-    const plan = planMemory(graph, precision, maxBufferSize);
-    const missing = graph.tensors.filter((t) => t.kind === "constant" && !this.weights.buffers.has(t.name));
-    const weights = missing.reduce((sum, t) => sum + tensorBytes(t, precision), 0);
-    // A tenth more for parameters, readback and rounding.
-    return 1.1 * (plan.activationBytes + plan.externalBytes + weights) < memoryLimit - allocatedBytes;
+    if (this.#whole?.key === keyOf(height, width)) return true;
+    const { graph, result } = buildDecoder(this.structure, height, width);
+    // A decoder of another size makes room for this one.
+    const plan = this.#whole?.program.plan;
+    const freed = plan ? plan.activationBytes + plan.externalBytes : 0;
+    return misfit(this, graph, result, { freed }) === undefined;
+  }
+
+  #release(): void {
+    this.#whole?.program.destroy();
+    this.#whole = undefined;
   }
 
   async #decodeWhole(latent: Float32Array, height: number, width: number): Promise<Float32Array> {
-    const key = `${height}x${width}`;
+    const key = keyOf(height, width);
     if (this.#whole?.key !== key) {
-      this.#whole?.program.destroy();
-      this.#whole = undefined;
+      this.#release();
       const network = buildDecoder(this.structure, height, width);
       await this.weights.load(network.graph);
       const label = `VAE decoder of ${key}`;
@@ -182,9 +182,12 @@ export class Vae {
 
   /** Releases weights and plans. */
   async close(): Promise<void> {
-    this.#whole?.program.destroy();
-    this.#whole = undefined;
+    this.#release();
     this.weights.destroy();
     await this.checkpoint.close();
   }
+}
+
+function keyOf(height: number, width: number): string {
+  return `${height}x${width}`;
 }
