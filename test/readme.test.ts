@@ -45,7 +45,10 @@ describe("README", () => {
   it("shows pictures that are there", () => {
     const pictures = [...readme.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)].map((m) => m[1]!);
     expect(pictures.length).toBeGreaterThan(0);
-    for (const picture of pictures) expect(readFileSync(join(root, picture)).subarray(1, 4).toString()).toBe("PNG");
+    for (const picture of pictures) {
+      const kind = picture.endsWith(".svg") ? "svg" : "PNG";
+      expect(readFileSync(join(root, picture)).subarray(1, 4).toString(), picture).toBe(kind);
+    }
   });
 
   it("names only commands that exist", () => {
