@@ -3,14 +3,11 @@ import { attention } from "../kernels/attention/kernel.js";
 import { matmul } from "../kernels/matmul/kernel.js";
 import { mpSilu } from "../kernels/mp-silu/kernel.js";
 import { pixelNorm } from "../kernels/pixel-norm/kernel.js";
-import { narrowF16, widenF16 } from "../src/checkpoint/index.js";
 import { type AnyKernel, actType, elementBytes } from "../src/gpu/contract.js";
 import type { Gpu } from "../src/gpu/device.js";
-import { Graph, type Tensor, tensorBytes } from "../src/graph/graph.js";
-import { Program } from "../src/graph/program.js";
-import { normalSource, prepareKernel, relativeError } from "../src/graph/run-kernel.js";
-import { type Build, mpConv } from "../src/model/layers.js";
-import { foldWeight, WeightStore } from "../src/model/weights.js";
+import type { Program } from "../src/graph/program.js";
+import { prepareKernel, relativeError } from "../src/graph/run-kernel.js";
+import { LayerBench, layerWork } from "../src/tune/layer.js";
 
 /** Largest error, ||out - ref|| / ||ref||, of a layer that is timed. */
 const TOLERANCE = { f32: 1e-5, f16: 5e-3 };
@@ -48,7 +45,7 @@ export function convLayer(spec: ConvLayer): LayerSpec {
   return { name, prepare: (gpu) => prepareConv(gpu, name, spec) };
 }
 
-/** The rows of issue and README, in their order. */
+/** The rows of the table in README, in their order. */
 export const LAYERS: readonly LayerSpec[] = [
   convLayer({ kernel: 3, inChannels: 192, outChannels: 192, side: 64, batch: 1 }),
   convLayer({ kernel: 3, inChannels: 384, outChannels: 384, side: 32, batch: 1 }),
@@ -60,64 +57,23 @@ export const LAYERS: readonly LayerSpec[] = [
   kernelLayer("mp_silu 192 @64x64", mpSilu, { elements: 192 * 4096, type: "act" }),
 ];
 
-/** Values as the GPU stores them. */
-function rounded(values: Float32Array<ArrayBuffer>, gpu: Gpu): Float32Array<ArrayBuffer> {
-  return elementBytes("act", gpu.precision) === 2 ? (widenF16(narrowF16(values)) as Float32Array<ArrayBuffer>) : values;
-}
-
+/** The tuner's layer, as the device's choices compute it. */
 async function prepareConv(gpu: Gpu, name: string, spec: ConvLayer): Promise<Layer> {
   const { inChannels, outChannels, side, kernel, batch } = spec;
-  const graph = new Graph();
-  const build: Build = { graph, batch, tuning: gpu.caps.tuning, wants: () => false, tap() {} };
-  const x: Tensor = graph.external("x", [batch, inChannels, side, side], "act");
-  const raw = Float32Array.from({ length: outChannels * inChannels * kernel * kernel }, normalSource(1));
-  const size = { inChannels, outChannels, kernel, height: side, width: side };
-  const y = mpConv(build, "conv", { ...size, weight: "w", epilogue: { kind: "none" } }, x);
-  graph.kept.add(y);
-  const store = new WeightStore(gpu, { readF32: async () => raw });
-  await store.load(graph);
-  const program = await Program.create(gpu, { label: name, graph, constants: store.buffers });
-  const values = rounded(Float32Array.from({ length: x.length }, normalSource(2)), gpu);
-  const stored = elementBytes("act", gpu.precision) === 2 ? narrowF16(values) : values;
-  const padded = new Uint8Array(tensorBytes(x, gpu.precision));
-  padded.set(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
-  gpu.write(program.buffer(x), padded);
+  const shape = { inChannels, outChannels, kernel, height: side, width: side };
+  const bench = new LayerBench(gpu, { shape, epilogue: "none", count: 1 }, batch);
+  const { program, output } = await bench.prepare(gpu.caps.tuning ?? new Map());
   await program.run();
-  const error = sampledConvError(spec, values, foldWeight(raw, outChannels, 1), await program.readTensor(y));
-  const bytes =
-    elementBytes("act", gpu.precision) * (x.length + y.length) + elementBytes("weight", gpu.precision) * raw.length;
-  return layer(gpu, name, 2 * y.length * inChannels * kernel * kernel, bytes, error, program);
+  const error = bench.sampledError(await output());
+  const work = batch * layerWork(shape);
+  const [act, weight] = [elementBytes("act", gpu.precision), elementBytes("weight", gpu.precision)];
+  const images = batch * side ** 2 * (inChannels + outChannels);
+  const bytes = act * images + weight * outChannels * inChannels * kernel ** 2;
+  return layer(gpu, name, 2 * work, bytes, error, program);
 }
 
-/** Of the whole output there is too much for float64 loops: every n-th value, n coprime to the sizes in use. */
+/** Of a large product there is too much for float64 loops. */
 const SAMPLES = 997;
-
-function sampledConvError(spec: ConvLayer, x: Float32Array, w: Float32Array, out: Float32Array): number {
-  const { inChannels, outChannels, side, kernel } = spec;
-  const half = kernel >> 1;
-  const found: number[] = [];
-  const expected: number[] = [];
-  for (let index = 0; index < out.length; index += Math.max(1, Math.floor(out.length / SAMPLES))) {
-    const col = index % side;
-    const row = Math.floor(index / side) % side;
-    const o = Math.floor(index / side ** 2) % outChannels;
-    const n = Math.floor(index / (side ** 2 * outChannels));
-    let sum = 0;
-    for (let i = 0; i < inChannels; i++) {
-      for (let ky = 0; ky < kernel; ky++) {
-        for (let kx = 0; kx < kernel; kx++) {
-          const [sy, sx] = [row + ky - half, col + kx - half];
-          if (sy < 0 || sy >= side || sx < 0 || sx >= side) continue;
-          const weight = w[((o * inChannels + i) * kernel + ky) * kernel + kx]!;
-          sum += weight * x[((n * inChannels + i) * side + sy) * side + sx]!;
-        }
-      }
-    }
-    found.push(out[index]!);
-    expected.push(sum);
-  }
-  return relativeError(found, expected);
-}
 
 /** One kernel as it is; `flops` where other runtimes count otherwise than the kernel. */
 function kernelLayer(name: string, kernel: AnyKernel, params: object, flops?: number): LayerSpec {

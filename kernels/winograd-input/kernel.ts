@@ -66,7 +66,8 @@ export const winogradInput: Kernel<WinogradInputParams> = {
   variant(p) {
     const lanes = lanesOf(p.width);
     const quad = lanes === 4;
-    const text = p.tile === 2 ? (quad ? pixelQuads : pixelScalars) + tile2 : (quad ? quads : scalars) + tile4;
+    const load4 = quad ? quads : pixelScalars + scalars;
+    const text = p.tile === 2 ? (quad ? pixelQuads : pixelScalars) + tile2 : load4 + tile4;
     return { key: `f${p.tile ?? 4} lanes${lanes}`, prelude: lanesPrelude(lanes) + text };
   },
   uniforms(p) {

@@ -11,9 +11,9 @@
  *   `requestAdapter()` call: variables set around that call are enough, and the user's are left as they were.
  */
 import { closeSync, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { NcvsdError } from "../errors.js";
+import { cacheFolder } from "./cache-folder.js";
 import { twinAccess } from "./twins.js";
 
 export { cachedTuning } from "./tuning-cache.js";
@@ -59,7 +59,7 @@ export const DAWN_FLAGS: readonly string[] = [
 
 /** `$XDG_CACHE_HOME/ncvsd-gpu/driver`, by default `~/.cache/ncvsd-gpu/driver`. */
 export function driverFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "ncvsd-gpu", "driver");
+  return cacheFolder("driver", env);
 }
 
 /** Reads `driver.json`; drivers whose manifest is gone are left out. Null when there is none or it is not readable. */

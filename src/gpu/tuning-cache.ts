@@ -4,9 +4,9 @@
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { NcvsdError } from "../errors.js";
+import { cacheFolder } from "./cache-folder.js";
 import type { Tuning, TuningIdentity } from "./tuning.js";
 
 /** Equal to the package's version: another engine may have other kernels. */
@@ -25,7 +25,7 @@ const LARGEST_FILE = 2 ** 20;
 
 /** `$XDG_CACHE_HOME/ncvsd-gpu/tuning`, by default `~/.cache/ncvsd-gpu/tuning`. */
 export function tuningFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "ncvsd-gpu", "tuning");
+  return cacheFolder("tuning", env);
 }
 
 /** Whether `NCVSD_TUNING` lets the cache be used: not with `off`, `0`, `no` or `false`. */
