@@ -6,7 +6,7 @@
  * checked against float64 on some outputs before it is timed.
  */
 import { parseArgs } from "node:util";
-import { parseInteger, parsePrecision } from "../src/cli/args.js";
+import { parseInteger, parsePrecision } from "../src/cli/parts/args.js";
 import { openGpu } from "../src/gpu/device.js";
 import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { type ConvLayer, convLayer, type Layer } from "./layers.js";

@@ -5,13 +5,13 @@
 import { fileURLToPath } from "node:url";
 import { type Gpu, openGpu } from "../src/gpu/device.js";
 import { silenceDriverWarnings } from "../src/gpu/native.js";
-import { operators } from "../src/inverse/index.js";
-import { openLikelihood } from "../src/inverse/likelihood.js";
-import type { Operator } from "../src/inverse/operator.js";
-import { loadModel } from "../src/model/model.js";
-import { NoiseSource } from "../src/model/noise.js";
-import type { ImageShape } from "../src/model/session.js";
-import { RunResources, Submitter } from "../src/sample/stage.js";
+import { loadModel } from "../src/networks/edm2/model.js";
+import type { ImageShape } from "../src/networks/session.js";
+import type { Operator } from "../src/operators/operator.js";
+import { operators } from "../src/operators/operators.js";
+import { NoiseSource } from "../src/random/noise.js";
+import { openLikelihood } from "../src/sample/likelihood.js";
+import { RunResources, Submitter } from "../src/sample/run.js";
 
 const RUNS = 9;
 const LEVEL = 1;

@@ -1,13 +1,13 @@
 /** The layers of the comparison with other runtimes, each checked against float64 before anything is timed. */
-import { attention } from "../kernels/attention/kernel.js";
-import { matmul } from "../kernels/matmul/kernel.js";
-import { mpSilu } from "../kernels/mp-silu/kernel.js";
-import { pixelNorm } from "../kernels/pixel-norm/kernel.js";
+import { attention } from "../kernels/network/attention/kernel.js";
+import { mpSilu } from "../kernels/network/mp-silu/kernel.js";
+import { pixelNorm } from "../kernels/network/pixel-norm/kernel.js";
+import { matmul } from "../kernels/vae/matmul/kernel.js";
 import { type AnyKernel, actType, elementBytes } from "../src/gpu/contract.js";
 import type { Gpu } from "../src/gpu/device.js";
 import type { Program } from "../src/graph/program.js";
 import { prepareKernel, relativeError } from "../src/graph/run-kernel.js";
-import { LayerBench, layerWork } from "../src/tune/layer.js";
+import { LayerBench, layerWork } from "../src/measure/layer.js";
 
 /** Largest error, ||out - ref|| / ||ref||, of a layer that is timed. */
 const TOLERANCE = { f32: 1e-5, f16: 5e-3 };

@@ -1,6 +1,6 @@
-import { copyPeak, fmaPeak } from "../src/cli/bench-peaks.js";
 import { elementBytes, type Precision } from "../src/gpu/contract.js";
 import { type Gpu, openGpu } from "../src/gpu/device.js";
+import { copyPeak, fmaPeak } from "../src/measure/peaks.js";
 import { LAYERS, type Layer, type LayerSpec } from "./layers.js";
 import { type Evaluation, evaluationOf, NETWORKS, type Network, type NetworkSpec } from "./networks.js";
 import type { LayerResult, LayerRun, NetworkResult, NetworkRun, Results, Spread } from "./results.js";

@@ -2,16 +2,16 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { openCheckpoint } from "../src/checkpoint/index.js";
-import { replayOf } from "../src/cli/bench-network.js";
-import { timeline } from "../src/cli/bench-peaks.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { Program } from "../src/graph/program.js";
 import { relativeError } from "../src/graph/run-kernel.js";
-import { type Architecture, type NetworkConfig, parseConfig } from "../src/model/config.js";
-import { labelRows } from "../src/model/inputs.js";
-import { buildNetwork } from "../src/model/network.js";
-import { multiplyAdds, parameterCount } from "../src/model/presets.js";
-import { WeightStore } from "../src/model/weights.js";
+import { WeightStore } from "../src/layers/weights.js";
+import { replayOf } from "../src/measure/network.js";
+import { timeline } from "../src/measure/peaks.js";
+import { type Architecture, type NetworkConfig, parseConfig } from "../src/networks/edm2/config.js";
+import { buildNetwork } from "../src/networks/edm2/network.js";
+import { multiplyAdds, parameterCount } from "../src/networks/edm2/presets.js";
+import { labelRows } from "../src/networks/inputs.js";
 import { networkInput, randomWeights, SMALL_UNET, type SmallUnetReference } from "./random-network.js";
 
 // Of the bundle in .cache/bench/, and of the source for tests.

@@ -1,2 +1,2 @@
 // The adapter's peaks, as `ncvsd-gpu bench` measures them too.
-export { copyPeak, fmaPeak, type Peak } from "../src/cli/bench-peaks.js";
+export { copyPeak, fmaPeak, type Peak } from "../src/measure/peaks.js";

@@ -1,8 +1,8 @@
 /** Networks with random weights of a fixed seed, for measuring what needs no trained ones. */
 import { createHash } from "node:crypto";
-import { type Architecture, DEFAULTS, type NetworkConfig } from "../src/model/config.js";
-import { expectedTensors } from "../src/model/names.js";
-import type { WeightSource } from "../src/model/weights.js";
+import type { WeightSource } from "../src/layers/weights.js";
+import { type Architecture, DEFAULTS, type NetworkConfig } from "../src/networks/edm2/config.js";
+import { expectedTensors } from "../src/networks/edm2/names.js";
 
 /** xorshift32 to values in [-1, 1): weights are normalised when they are loaded, their distribution matters little. */
 export function uniformSource(seed: number): () => number {

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { expectedTensors } from "../src/model/names.js";
+import { expectedTensors } from "../src/networks/edm2/names.js";
 import { referenceTeacher } from "../test/support/reference-network.js";
 import { networkInput, randomTensor, SMALL_UNET, type SmallUnetReference } from "./random-network.js";
 

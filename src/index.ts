@@ -1,20 +1,7 @@
 export { type ErrorCode, NcvsdError } from "./errors.js";
 export type { Precision } from "./gpu/contract.js";
 export { type AdapterInfo, type Gpu, type OpenGpuOptions, openGpu } from "./gpu/device.js";
-export { gaussianKernel, motionKernel } from "./inverse/blur-kernels.js";
-export type { GpuOperator } from "./inverse/gpu-operator.js";
-export { operators } from "./inverse/index.js";
-export type {
-  EnergyInput,
-  Operator,
-  OperatorSession,
-  OperatorStage,
-  ProximalInput,
-  ProximalStage,
-} from "./inverse/operator.js";
-export { presets, type TaskName, type TaskPreset } from "./inverse/presets.js";
-export { type LangevinInput, sampleLangevin, type UlaOptions } from "./inverse/ula.js";
-export type { Architecture, NcvsdConfig, NetworkConfig } from "./model/config.js";
+export type { Architecture, NcvsdConfig, NetworkConfig } from "./networks/edm2/config.js";
 export {
   type DenoiseInput,
   type Evaluation,
@@ -22,8 +9,7 @@ export {
   type LoadModelOptions,
   loadModel,
   type Model,
-} from "./model/model.js";
-export type { NoiseCallback } from "./model/noise.js";
+} from "./networks/edm2/model.js";
 export type {
   Denoiser,
   DenoiserSession,
@@ -31,8 +17,23 @@ export type {
   GenerativeSession,
   ImageShape,
   Labels,
-} from "./model/session.js";
+} from "./networks/session.js";
+export { type DecodeOptions, Vae } from "./networks/vae/vae.js";
+export { gaussianKernel, motionKernel } from "./operators/blur-kernels.js";
+export type { GpuOperator } from "./operators/gpu-operator.js";
+export type {
+  EnergyInput,
+  Operator,
+  OperatorSession,
+  OperatorStage,
+  ProximalInput,
+  ProximalStage,
+} from "./operators/operator.js";
+export { operators } from "./operators/operators.js";
+export { presets, type TaskName, type TaskPreset } from "./operators/presets.js";
+export type { NoiseCallback } from "./random/noise.js";
 export { type HeunOptions, sampleHeun } from "./sample/heun.js";
+export { type LangevinInput, sampleLangevin, type UlaOptions } from "./sample/langevin.js";
 export {
   type MultiStepOptions,
   type SampleOptions,
@@ -47,4 +48,3 @@ export {
   solveInverse,
 } from "./sample/pnp-gd.js";
 export { multiStepLevel, noiseLevels, type ScheduleOptions } from "./sample/schedule.js";
-export { type DecodeOptions, Vae } from "./vae/vae.js";

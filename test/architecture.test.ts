@@ -15,7 +15,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   "src/model": ["src/graph", "src/gpu", "src/checkpoint", "kernels"],
   "src/evaluate": ["src/graph", "src/gpu", "src/checkpoint", "src/model/weights", "src/model/session", "kernels"],
   "src/setup": ["src/gpu/native"],
-  "src/tune": ["src/checkpoint/half", "src/graph", "src/gpu", "src/model", "kernels"],
+  "src/measure": ["src/checkpoint/half", "src/graph", "src/gpu", "src/model", "kernels"],
 };
 
 function files(folder: string): string[] {

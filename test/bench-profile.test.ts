@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { mpSilu } from "../kernels/mp-silu/kernel.js";
+import { mpSilu } from "../kernels/network/mp-silu/kernel.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { Graph, type Tensor } from "../src/graph/graph.js";
 import { Program } from "../src/graph/program.js";

@@ -7,7 +7,7 @@ import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "vite";
 import { afterAll, describe, expect, it } from "vitest";
-import { loadModel } from "../src/model/model.js";
+import { loadModel } from "../src/networks/edm2/model.js";
 import { sampleMultiStep } from "../src/sample/multi-step.js";
 import { relativeError, weightsPath } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { type Checkpoint, openCheckpoint } from "../src/checkpoint/index.js";
 import { NcvsdError } from "../src/errors.js";
-import { parseConfig } from "../src/model/config.js";
-import { validateTensors } from "../src/model/names.js";
+import { parseConfig } from "../src/networks/edm2/config.js";
+import { validateTensors } from "../src/networks/edm2/names.js";
 import { fixturePath } from "./support/safetensors-fixture.js";
 
 /** mulberry32: a small seeded generator, so that a failure can be repeated. */

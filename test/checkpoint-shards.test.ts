@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openCheckpoint, writeSafetensors } from "../src/checkpoint/index.js";
-import { parseConfig } from "../src/model/config.js";
-import { validateTensors } from "../src/model/names.js";
+import { parseConfig } from "../src/networks/edm2/config.js";
+import { validateTensors } from "../src/networks/edm2/names.js";
 import { editable, rawFile, weightsPath } from "./support/safetensors-fixture.js";
 
 let folder: string;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeSafetensors } from "../src/checkpoint/index.js";
 import type { Gpu } from "../src/gpu/device.js";
-import { loadModel, type Model } from "../src/model/model.js";
+import { loadModel, type Model } from "../src/networks/edm2/model.js";
 import { sampleHeun } from "../src/sample/heun.js";
 import { sampleMultiStep } from "../src/sample/multi-step.js";
 import { adapter, CLI, type CliResult, cli, cliOk, filesIn, png, run, scratch, sentence } from "./support/cli.js";

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { kernels } from "../kernels/index.js";
 import { type Gpu, mib } from "../src/gpu/device.js";
-import { loadModel } from "../src/model/model.js";
+import { loadModel } from "../src/networks/edm2/model.js";
 import { adapter, CLI, cli, cliOk, run } from "./support/cli.js";
 import { openTestGpu } from "./support/gpu.js";
 import { fixturePath, weightsPath } from "./support/safetensors-fixture.js";

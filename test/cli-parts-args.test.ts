@@ -7,9 +7,9 @@ import {
   parseSeeds,
   parseTs,
   parseZeta,
-} from "../src/cli/args.js";
-import { className, drawnClass, labelsForSeeds, parseClass } from "../src/cli/labels.js";
+} from "../src/cli/parts/args.js";
 import { NcvsdError } from "../src/errors.js";
+import { className, drawnClass, labelsForSeeds, parseClass } from "../src/runs/labels.js";
 
 /** The message of a BAD_ARGUMENT; it is one line and names the option. */
 function refusal(option: string, act: () => unknown): string {

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import { alreadyDone, runKey } from "../src/cli/output.js";
-import type { RunFile } from "../src/cli/run-record.js";
 import { decodePng } from "../src/image/png.js";
+import { alreadyDone, runKey } from "../src/runs/output.js";
+import type { RunFile } from "../src/runs/run-record.js";
 
 const root = mkdtempSync(join(tmpdir(), "ncvsd-interrupt-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

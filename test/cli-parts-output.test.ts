@@ -13,6 +13,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { NcvsdError } from "../src/errors.js";
+import { decodePng, encodePng } from "../src/image/png.js";
 import {
   alreadyDone,
   checkpointSha256,
@@ -23,10 +25,8 @@ import {
   prepareOutdir,
   runKey,
   writeAtomic,
-} from "../src/cli/output.js";
-import { type RunFile, type RunInfo, RunRecord } from "../src/cli/run-record.js";
-import { NcvsdError } from "../src/errors.js";
-import { decodePng, encodePng } from "../src/image/png.js";
+} from "../src/runs/output.js";
+import { type RunFile, type RunInfo, RunRecord } from "../src/runs/run-record.js";
 
 const root = mkdtempSync(join(tmpdir(), "ncvsd-output-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));

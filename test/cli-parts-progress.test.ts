@@ -1,5 +1,11 @@
 import { describe, expect, test } from "vitest";
-import { createProgress, formatDuration, formatRate, type ProgressOptions, withProgress } from "../src/cli/progress.js";
+import {
+  createProgress,
+  formatDuration,
+  formatRate,
+  type ProgressOptions,
+  withProgress,
+} from "../src/runs/progress.js";
 
 const UTF8 = { LANG: "en_US.UTF-8", TERM: "xterm-256color" };
 

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { normals } from "../kernels/lib/philox.js";
 import { writeSafetensors } from "../src/checkpoint/index.js";
-import { Lpips } from "../src/cli/restore-lpips.js";
 import type { Gpu } from "../src/gpu/device.js";
+import { Lpips } from "../src/networks/features/lpips.js";
 import { adapter, cli, cliOk, sentence } from "./support/cli.js";
 import { openTestGpu } from "./support/gpu.js";
 

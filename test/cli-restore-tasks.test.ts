@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { normals } from "../kernels/lib/philox.js";
-import { baselinesOf, harmonic } from "../src/cli/restore-baselines.js";
-import { measurementPicture, moments } from "../src/cli/restore-files.js";
-import { streamSeed } from "../src/cli/restore-run.js";
-import { samplerSettings } from "../src/cli/restore-settings.js";
-import { makeTask } from "../src/cli/restore-tasks.js";
+import { measurementPicture, moments } from "../src/cli/restore/files.js";
+import { streamSeed } from "../src/cli/restore/run.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { psnr } from "../src/image/metrics.js";
+import { baselinesOf, harmonic } from "../src/operators/baselines.js";
+import { makeTask } from "../src/operators/tasks.js";
+import { samplerSettings } from "../src/sample/task-settings.js";
 import { openTestGpu } from "./support/gpu.js";
 
 let gpu: Gpu;

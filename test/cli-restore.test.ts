@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { openCheckpoint } from "../src/checkpoint/index.js";
-import type { ImageResult, SummaryRow } from "../src/cli/restore-report.js";
+import type { ImageResult, SummaryRow } from "../src/cli/restore/report.js";
 import { psnr, ssim } from "../src/image/metrics.js";
 import { imagesFromValues } from "../src/image/pixels.js";
 import { encodePng } from "../src/image/png.js";

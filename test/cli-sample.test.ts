@@ -1,11 +1,11 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { drawnClass } from "../src/cli/labels.js";
-import type { RunFile } from "../src/cli/run-record.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { imagesFromValues, type RawImage } from "../src/image/pixels.js";
-import { loadModel } from "../src/model/model.js";
+import { loadModel } from "../src/networks/edm2/model.js";
+import { drawnClass } from "../src/runs/labels.js";
+import type { RunFile } from "../src/runs/run-record.js";
 import { sampleHeun } from "../src/sample/heun.js";
 import { sampleMultiStep } from "../src/sample/multi-step.js";
 import { adapter, cli, cliOk, filesIn, png, CLI as program, rawImages, run, scratch } from "./support/cli.js";

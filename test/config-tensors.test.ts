@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { openCheckpoint } from "../src/checkpoint/index.js";
-import { type NcvsdConfig, type NetworkConfig, parseConfig } from "../src/model/config.js";
-import { blockPlan, expectedTensors, validateTensors } from "../src/model/names.js";
+import { type NcvsdConfig, type NetworkConfig, parseConfig } from "../src/networks/edm2/config.js";
+import { blockPlan, expectedTensors, validateTensors } from "../src/networks/edm2/names.js";
 import {
   edited,
   fixturePath,

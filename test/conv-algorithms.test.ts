@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { convReference } from "../kernels/conv/reference.js";
-import { gemm } from "../kernels/gemm/kernel.js";
 import type { ConvEpilogue } from "../kernels/lib/conv-epilogue.js";
+import { convReference } from "../kernels/network/conv/reference.js";
+import { gemm } from "../kernels/network/gemm/kernel.js";
 import type { AnyKernel, Caps } from "../src/gpu/contract.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { Graph, type Tensor } from "../src/graph/graph.js";
 import { Program } from "../src/graph/program.js";
 import { normalSource, prepareKernel, relativeError } from "../src/graph/run-kernel.js";
-import { convAlgorithm } from "../src/model/conv-algorithm.js";
-import { type Build, type MpConvSpec, mpConv } from "../src/model/layers.js";
-import { foldWeight, WeightStore } from "../src/model/weights.js";
+import { convAlgorithm } from "../src/layers/conv-algorithm.js";
+import { type Build, type MpConvSpec, mpConv } from "../src/layers/folded.js";
+import { foldWeight, WeightStore } from "../src/layers/weights.js";
 import { openTestGpu } from "./support/gpu.js";
 
 let gpu: Gpu;

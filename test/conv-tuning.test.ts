@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { type ConvShape, convAlgorithm, convChoices, convKey } from "../src/model/conv-algorithm.js";
-import { loadModel } from "../src/model/model.js";
-import { buildNetwork } from "../src/model/network.js";
-import { networkPreset } from "../src/model/presets.js";
+import { type ConvShape, convAlgorithm, convChoices, convKey } from "../src/layers/conv-algorithm.js";
+import { loadModel } from "../src/networks/edm2/model.js";
+import { buildNetwork } from "../src/networks/edm2/network.js";
+import { networkPreset } from "../src/networks/edm2/presets.js";
 import { fixturePath, Recording, relativeError } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
 

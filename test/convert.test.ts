@@ -14,8 +14,8 @@ import { Command } from "commander";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openCheckpoint } from "../src/checkpoint/index.js";
 import { type ConvertOptions, convertFile, registerConvert } from "../src/cli/convert.js";
-import { parseConfig } from "../src/model/config.js";
-import { validateTensors } from "../src/model/names.js";
+import { parseConfig } from "../src/networks/edm2/config.js";
+import { validateTensors } from "../src/networks/edm2/names.js";
 import { dump } from "./support/pickle-asm.js";
 import {
   hollow,

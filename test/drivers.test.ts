@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Gpu, openGpu } from "../src/gpu/device.js";
-import { loadModel, type Model } from "../src/model/model.js";
+import { loadModel, type Model } from "../src/networks/edm2/model.js";
 import { sampleMultiStep } from "../src/sample/multi-step.js";
 import { fixturePath, Recording, recordedNoise, relativeError, weightsPath } from "./support/fixtures.js";
 

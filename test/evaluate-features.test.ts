@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openCheckpoint, writeSafetensors } from "../src/checkpoint/index.js";
-import { FeatureExtractor } from "../src/evaluate/extractor.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { fromByte } from "../src/image/pixels.js";
+import { FeatureExtractor } from "../src/networks/features/extractor.js";
 import { relativeError, weightsPath } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
 

@@ -1,7 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { FeatureLog } from "../src/cli/feature-log.js";
-import { chooseShard, shardRange } from "../src/cli/shard.js";
 import { evaluateRows } from "../src/evaluate/evaluation.js";
 import {
   combineShards,
@@ -14,6 +12,8 @@ import { FrechetReference } from "../src/evaluate/frechet.js";
 import { momentsOf, statisticsOf } from "../src/evaluate/statistics.js";
 import { encodeStatistics, readStatistics, requireSameNetwork } from "../src/evaluate/statistics-file.js";
 import { normalSource } from "../src/graph/run-kernel.js";
+import { FeatureLog } from "../src/runs/feature-log.js";
+import { chooseShard, shardRange } from "../src/runs/shard.js";
 import { scratch } from "./support/cli.js";
 import { fixturePath, weightsPath } from "./support/fixtures.js";
 

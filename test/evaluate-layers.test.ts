@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openCheckpoint, type TensorToWrite, writeSafetensors } from "../src/checkpoint/index.js";
-import { convolution, dense, layerNormalisation, pooling, selfAttention } from "../src/evaluate/layers.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { Graph } from "../src/graph/graph.js";
 import { Program } from "../src/graph/program.js";
 import { normalSource } from "../src/graph/run-kernel.js";
-import { WeightStore } from "../src/model/weights.js";
+import { WeightStore } from "../src/layers/weights.js";
+import { convolution, dense, layerNormalisation, pooling, selfAttention } from "../src/networks/features/layers.js";
 import { relativeError } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
 

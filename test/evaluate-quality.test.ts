@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { evaluateRows } from "../src/evaluate/evaluation.js";
-import { FeatureExtractor } from "../src/evaluate/extractor.js";
 import { FrechetReference } from "../src/evaluate/frechet.js";
 import { readStatistics } from "../src/evaluate/statistics-file.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { fromByte, toByte } from "../src/image/pixels.js";
-import { loadModel } from "../src/model/model.js";
+import { loadModel } from "../src/networks/edm2/model.js";
+import { FeatureExtractor } from "../src/networks/features/extractor.js";
 import { sampleMultiStep } from "../src/sample/multi-step.js";
 import { weightsPath } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";

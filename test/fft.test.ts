@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { normals } from "../kernels/lib/philox.js";
 import type { Gpu } from "../src/gpu/device.js";
-import { type Frame, fft, fftRadices, frequencies, inverseRealFft2, realFft2 } from "../src/inverse/fft.js";
-import { type OpenStage, StageGraph } from "../src/inverse/stage-graph.js";
+import { type Frame, fft, fftRadices, frequencies, inverseRealFft2, realFft2 } from "../src/operators/fft.js";
+import { type OpenStage, StageGraph } from "../src/operators/stage-graph.js";
 import { relativeError } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
 

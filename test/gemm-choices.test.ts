@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type GemmParams, gemm, packGemmWeight } from "../kernels/gemm/kernel.js";
+import { type GemmParams, gemm, packGemmWeight } from "../kernels/network/gemm/kernel.js";
 import { actType, type Caps, type Case, type Precision } from "../src/gpu/contract.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { type KernelRun, normalSource, prepareKernel, relativeError } from "../src/graph/run-kernel.js";

@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { scale } from "../kernels/scale/kernel.js";
+import { scale } from "../kernels/sampling/scale/kernel.js";
 import type { Kernel } from "../src/gpu/contract.js";
 import { openGpu } from "../src/gpu/device.js";
 import { Graph } from "../src/graph/graph.js";
 import { Program } from "../src/graph/program.js";
-import { loadModel } from "../src/model/model.js";
+import { loadModel } from "../src/networks/edm2/model.js";
 import { sampleMultiStep } from "../src/sample/multi-step.js";
 import { fixturePath } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
@@ -38,14 +38,14 @@ describe("errors of the GPU", () => {
         .text.split("\n")
         .findIndex((l) => l.includes("fn main")) + 1;
     const failure = runBroken((wgsl) => wgsl.replace("fn main", "fn  ; main"));
-    await expect(failure).rejects.toThrow(new RegExp(`^kernels/scale/kernel.wgsl:${line}:\\d+: `));
+    await expect(failure).rejects.toThrow(new RegExp(`^kernels/sampling/scale/kernel.wgsl:${line}:\\d+: `));
   });
 
   it("in types too", async () => {
     const text = scale.source.at(-1)!.text;
     const line = text.split("\n").findIndex((l) => l.includes("@compute")) + 1;
     const failure = runBroken((wgsl) => wgsl.replace("@compute", "const bad: u32 = 1.5;  @compute"));
-    await expect(failure).rejects.toThrow(new RegExp(`^kernels/scale/kernel.wgsl:${line}:\\d+: `));
+    await expect(failure).rejects.toThrow(new RegExp(`^kernels/sampling/scale/kernel.wgsl:${line}:\\d+: `));
   });
 
   it("no adapter of that name: NO_ADAPTER, naming those that are there", async () => {

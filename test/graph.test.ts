@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { mpSilu } from "../kernels/mp-silu/kernel.js";
-import { mpSum } from "../kernels/mp-sum/kernel.js";
+import { mpSilu } from "../kernels/network/mp-silu/kernel.js";
+import { mpSum } from "../kernels/network/mp-sum/kernel.js";
 import { openCheckpoint } from "../src/checkpoint/index.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { Graph, type Tensor } from "../src/graph/graph.js";
 import { type MemoryPlan, planMemory, verifyPlan } from "../src/graph/plan.js";
 import { Program } from "../src/graph/program.js";
-import { parseConfig } from "../src/model/config.js";
-import { buildNetwork } from "../src/model/network.js";
+import { parseConfig } from "../src/networks/edm2/config.js";
+import { buildNetwork } from "../src/networks/edm2/network.js";
 import { fixturePath, weightsPath } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
 

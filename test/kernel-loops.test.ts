@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { attention } from "../kernels/attention/kernel.js";
-import { matmul } from "../kernels/matmul/kernel.js";
-import { mpCat } from "../kernels/mp-cat/kernel.js";
-import { mpSilu } from "../kernels/mp-silu/kernel.js";
-import { resample } from "../kernels/resample/kernel.js";
+import { attention } from "../kernels/network/attention/kernel.js";
+import { mpCat } from "../kernels/network/mp-cat/kernel.js";
+import { mpSilu } from "../kernels/network/mp-silu/kernel.js";
+import { resample } from "../kernels/network/resample/kernel.js";
+import { matmul } from "../kernels/vae/matmul/kernel.js";
 import { narrowF16, widenF16 } from "../src/checkpoint/half.js";
 import type { AnyKernel, Caps } from "../src/gpu/contract.js";
 import type { Gpu } from "../src/gpu/device.js";

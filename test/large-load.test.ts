@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { packGemmWeight } from "../kernels/gemm/kernel.js";
 import { transformFilters, winograd } from "../kernels/lib/winograd.js";
+import { packGemmWeight } from "../kernels/network/gemm/kernel.js";
 import { widenF16 } from "../src/checkpoint/half.js";
 import type { Precision } from "../src/gpu/contract.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { Graph } from "../src/graph/graph.js";
 import { normalSource } from "../src/graph/run-kernel.js";
-import { plainRecipe, WeightStore } from "../src/model/weights.js";
-import { packWinogradWeight, winogradWeightPieces } from "../src/model/winograd-weight.js";
+import { plainRecipe, WeightStore } from "../src/layers/weights.js";
+import { packWinogradWeight, winogradWeightPieces } from "../src/layers/winograd-weight.js";
 
 const MIB = 2 ** 20;
 

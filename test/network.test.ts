@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Gpu } from "../src/gpu/device.js";
-import { loadModel, type Model } from "../src/model/model.js";
+import { loadModel, type Model } from "../src/networks/edm2/model.js";
 import { fixturePath, Recording, relativeError } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { normals } from "../kernels/lib/philox.js";
 import type { Gpu } from "../src/gpu/device.js";
-import { motionKernel } from "../src/inverse/blur-kernels.js";
-import type { GpuOperator } from "../src/inverse/gpu-operator.js";
-import { operators } from "../src/inverse/index.js";
+import { motionKernel } from "../src/operators/blur-kernels.js";
+import type { GpuOperator } from "../src/operators/gpu-operator.js";
+import { operators } from "../src/operators/operators.js";
 import { relativeError } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
 

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Gpu } from "../src/gpu/device.js";
-import { gaussianKernel } from "../src/inverse/blur-kernels.js";
-import type { GpuOperator } from "../src/inverse/gpu-operator.js";
-import { operators } from "../src/inverse/index.js";
+import { gaussianKernel } from "../src/operators/blur-kernels.js";
+import type { GpuOperator } from "../src/operators/gpu-operator.js";
+import { operators } from "../src/operators/operators.js";
 import { Recording, relativeError } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
 

@@ -4,8 +4,8 @@
  */
 import { expect, test } from "vitest";
 import { relativeError } from "../src/graph/run-kernel.js";
-import { type NetworkConfig, parseConfig } from "../src/model/config.js";
-import { expectedTensors } from "../src/model/names.js";
+import { type NetworkConfig, parseConfig } from "../src/networks/edm2/config.js";
+import { expectedTensors } from "../src/networks/edm2/names.js";
 import { referenceTeacher } from "./support/reference-network.js";
 
 // Not by a literal: the scripts are plain JavaScript, which has no types.

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import math from "../kernels/lib/math.wgsl.js";
 import { normals, philox4x32, type Words2, type Words4 } from "../kernels/lib/philox.js";
 import philox from "../kernels/lib/philox.wgsl.js";
-import { normal } from "../kernels/normal/kernel.js";
+import { normal } from "../kernels/sampling/normal/kernel.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { prepareKernel } from "../src/graph/run-kernel.js";
 import { openTestGpu } from "./support/gpu.js";

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Gpu } from "../src/gpu/device.js";
-import { operators } from "../src/inverse/index.js";
-import type { Operator } from "../src/inverse/operator.js";
-import { loadModel, type Model } from "../src/model/model.js";
+import { loadModel, type Model } from "../src/networks/edm2/model.js";
+import type { Operator } from "../src/operators/operator.js";
+import { operators } from "../src/operators/operators.js";
 import { solveInverse } from "../src/sample/pnp-gd.js";
 import { noiseLevels } from "../src/sample/schedule.js";
 import { fixturePath, Recording, recordedNoise, relativeError } from "./support/fixtures.js";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Precision } from "../src/gpu/contract.js";
 import { type Gpu, openGpu } from "../src/gpu/device.js";
-import { loadModel } from "../src/model/model.js";
+import { loadModel } from "../src/networks/edm2/model.js";
 import { sampleMultiStep } from "../src/sample/multi-step.js";
 import { fixturePath, Recording, recordedNoise, relativeError, weightsPath } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { fitOf } from "../src/cli/fit.js";
 import { tensorBytes } from "../src/graph/graph.js";
 import { planMemory, replan, verifyPlan } from "../src/graph/plan.js";
-import { parseConfig } from "../src/model/config.js";
-import { expectedTensors } from "../src/model/names.js";
-import { buildNetwork } from "../src/model/network.js";
-import { multiplyAdds, networkPreset, networkPresets, parameterCount } from "../src/model/presets.js";
+import { fitOf } from "../src/measure/fit.js";
+import { parseConfig } from "../src/networks/edm2/config.js";
+import { expectedTensors } from "../src/networks/edm2/names.js";
+import { buildNetwork } from "../src/networks/edm2/network.js";
+import { multiplyAdds, networkPreset, networkPresets, parameterCount } from "../src/networks/edm2/presets.js";
 import { adapter, cli, cliOk } from "./support/cli.js";
 import { fixturePath } from "./support/fixtures.js";
 

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fourier } from "../kernels/fourier/kernel.js";
-import { linear, linearWeightLength, packLinearWeight } from "../kernels/linear/kernel.js";
-import { resample } from "../kernels/resample/kernel.js";
+import { fourier } from "../kernels/network/fourier/kernel.js";
+import { linear, linearWeightLength, packLinearWeight } from "../kernels/network/linear/kernel.js";
+import { resample } from "../kernels/network/resample/kernel.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { Graph, type Tensor } from "../src/graph/graph.js";
 import { Program } from "../src/graph/program.js";
-import { addBlock, type BlockSpec } from "../src/model/block.js";
-import { type Build, mpConv } from "../src/model/layers.js";
-import { foldRecipe, WeightStore } from "../src/model/weights.js";
+import { type Build, mpConv } from "../src/layers/folded.js";
+import { foldRecipe, WeightStore } from "../src/layers/weights.js";
+import { addBlock, type BlockSpec } from "../src/networks/edm2/block.js";
 import { Recording, relativeError } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
 

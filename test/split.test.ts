@@ -6,11 +6,11 @@ import { planMemory, verifyPlan } from "../src/graph/plan.js";
 import { Program } from "../src/graph/program.js";
 import { normalSource } from "../src/graph/run-kernel.js";
 import { nonFiniteNode } from "../src/graph/trace.js";
-import { parseConfig } from "../src/model/config.js";
-import { BINDING_BYTES, parts } from "../src/model/convolution.js";
-import { buildNetwork } from "../src/model/network.js";
-import { networkPresets } from "../src/model/presets.js";
-import { WeightStore } from "../src/model/weights.js";
+import { BINDING_BYTES, parts } from "../src/layers/convolution.js";
+import { WeightStore } from "../src/layers/weights.js";
+import { parseConfig } from "../src/networks/edm2/config.js";
+import { buildNetwork } from "../src/networks/edm2/network.js";
+import { networkPresets } from "../src/networks/edm2/presets.js";
 import { fixturePath, relativeError } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
 

@@ -1,8 +1,8 @@
 /** Who wins when choices are timed in turns, and what of it is kept. */
 import { describe, expect, it } from "vitest";
-import { type Comparison, judge, merged, report, without } from "../src/cli/bench-tune.js";
-import { type Contender, race } from "../src/tune/race.js";
-import type { TuneRow } from "../src/tune/tuner.js";
+import { type Comparison, judge, merged, report, without } from "../src/cli/bench/tune.js";
+import { type Contender, race } from "../src/measure/race.js";
+import type { TuneRow } from "../src/measure/tuner.js";
 
 /** A clock that contenders move on: each turn takes the next of its times, the last one for ever. */
 function table(times: Record<string, number[]>) {

@@ -1,16 +1,16 @@
 /** The tuner: what it finds in a network, what it checks, and that its choices change neither results nor promises. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { gemm } from "../kernels/gemm/kernel.js";
+import { gemm } from "../kernels/network/gemm/kernel.js";
 import type { Caps } from "../src/gpu/contract.js";
 import type { Gpu } from "../src/gpu/device.js";
 import type { Graph } from "../src/graph/graph.js";
 import type { NodeTime, Program } from "../src/graph/program.js";
-import { convKey } from "../src/model/conv-algorithm.js";
-import { loadModel } from "../src/model/model.js";
-import { buildNetwork } from "../src/model/network.js";
-import { networkPreset } from "../src/model/presets.js";
-import { type Layer, LayerBench, layersOf, layerWork } from "../src/tune/layer.js";
-import { subjectsOf, type TuneOptions, type TuneRow, tuneNetwork } from "../src/tune/tuner.js";
+import { convKey } from "../src/layers/conv-algorithm.js";
+import { type Layer, LayerBench, layersOf, layerWork } from "../src/measure/layer.js";
+import { subjectsOf, type TuneOptions, type TuneRow, tuneNetwork } from "../src/measure/tuner.js";
+import { loadModel } from "../src/networks/edm2/model.js";
+import { buildNetwork } from "../src/networks/edm2/network.js";
+import { networkPreset } from "../src/networks/edm2/presets.js";
 import { fixturePath, Recording, relativeError } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
 

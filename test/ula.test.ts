@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Gpu } from "../src/gpu/device.js";
-import { operators } from "../src/inverse/index.js";
-import { sampleLangevin } from "../src/inverse/ula.js";
+import { operators } from "../src/operators/operators.js";
+import { sampleLangevin } from "../src/sample/langevin.js";
 import { Recording, relativeError } from "./support/fixtures.js";
 import { openTestGpu } from "./support/gpu.js";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { normalSource, relativeError } from "../src/graph/run-kernel.js";
-import { toRawLatents } from "../src/vae/latents.js";
-import { Vae } from "../src/vae/vae.js";
+import { toRawLatents } from "../src/networks/vae/latents.js";
+import { Vae } from "../src/networks/vae/vae.js";
 import { openTestGpu } from "./support/gpu.js";
 import { randomVae, SMALL_VAE } from "./support/random-vae.js";
 import { decode } from "./support/reference-vae.js";

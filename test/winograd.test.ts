@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { gemm, gemmWeightLength, packGemmWeight } from "../kernels/gemm/kernel.js";
 import {
   operandLength,
   panelFor,
@@ -9,8 +8,9 @@ import {
   winograd,
   winogradTile,
 } from "../kernels/lib/winograd.js";
-import { winogradInput } from "../kernels/winograd-input/kernel.js";
-import { winogradOutput } from "../kernels/winograd-output/kernel.js";
+import { gemm, gemmWeightLength, packGemmWeight } from "../kernels/network/gemm/kernel.js";
+import { winogradInput } from "../kernels/network/winograd-input/kernel.js";
+import { winogradOutput } from "../kernels/network/winograd-output/kernel.js";
 import type { Gpu } from "../src/gpu/device.js";
 import { Graph } from "../src/graph/graph.js";
 import { Program } from "../src/graph/program.js";

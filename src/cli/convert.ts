@@ -12,10 +12,10 @@ import {
   planSafetensors,
 } from "../checkpoint/unpickle/writer.js";
 import { NcvsdError } from "../errors.js";
-import { type NetworkConfig, parseConfig } from "../model/config.js";
-import { validateTensors } from "../model/names.js";
-import { onInterrupt } from "./interrupt.js";
-import { withProgress } from "./progress.js";
+import { type NetworkConfig, parseConfig } from "../networks/edm2/config.js";
+import { validateTensors } from "../networks/edm2/names.js";
+import { onInterrupt } from "../runs/interrupt.js";
+import { withProgress } from "../runs/progress.js";
 
 export interface ConvertOptions {
   /** Type of every tensor in OUT; absent: as in IN (float64, which networks of the reference never have, becomes F32). */

@@ -3,10 +3,17 @@ import type { Command } from "commander";
 import { makeGrid } from "../image/grid.js";
 import type { RawImage } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
-import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP, Stopwatch } from "./engine.js";
-import { generate, readImages } from "./generate.js";
-import { checkOutdir, writeAtomic } from "./output.js";
-import { bundledCheckpoint } from "./package.js";
+import { generate, readImages } from "../runs/generate.js";
+import { checkOutdir, writeAtomic } from "../runs/output.js";
+import { bundledCheckpoint } from "../runs/package.js";
+import {
+  ADAPTER_HELP,
+  type EngineOptions,
+  loadNetwork,
+  openEngine,
+  PRECISION_HELP,
+  Stopwatch,
+} from "./parts/engine.js";
 import { count, ms } from "./sample.js";
 
 /** Time steps of 1, 2 and 4 evaluations: those of the checkpoint's model card. */

@@ -5,9 +5,9 @@ import { actType } from "../gpu/contract.js";
 import { type Gpu, mib, openGpu } from "../gpu/device.js";
 import { listAdapters, silenceDriverWarnings } from "../gpu/native.js";
 import { prepareKernel, relativeError } from "../graph/run-kernel.js";
+import { version } from "../runs/package.js";
 import { setUpAdapter } from "../setup/index.js";
-import { ADAPTER_HELP } from "./engine.js";
-import { version } from "./package.js";
+import { ADAPTER_HELP } from "./parts/engine.js";
 
 interface DoctorFlags {
   adapter?: string;

@@ -5,14 +5,14 @@ import { actType, costOf, type Precision } from "../gpu/contract.js";
 import { mib, precisionOn } from "../gpu/device.js";
 import type { Graph, Node } from "../graph/graph.js";
 import { type MemoryPlan, planMemory, replan } from "../graph/plan.js";
-import { type Architecture, type NetworkConfig, parseConfig } from "../model/config.js";
-import { validateTensors } from "../model/names.js";
-import { buildNetwork } from "../model/network.js";
-import { multiplyAdds, networkPreset, PRESET_NAMES, parameterCount } from "../model/presets.js";
-import { parseInteger, parsePrecision } from "./args.js";
-import { PRECISION_HELP } from "./engine.js";
-import { type AdapterLimits, adapterLimits, fitOf, largestTensor } from "./fit.js";
-import { bundledCheckpoint } from "./package.js";
+import { type AdapterLimits, adapterLimits, fitOf, largestTensor } from "../measure/fit.js";
+import { type Architecture, type NetworkConfig, parseConfig } from "../networks/edm2/config.js";
+import { validateTensors } from "../networks/edm2/names.js";
+import { buildNetwork } from "../networks/edm2/network.js";
+import { multiplyAdds, networkPreset, PRESET_NAMES, parameterCount } from "../networks/edm2/presets.js";
+import { bundledCheckpoint } from "../runs/package.js";
+import { parseInteger, parsePrecision } from "./parts/args.js";
+import { PRECISION_HELP } from "./parts/engine.js";
 
 interface InspectFlags {
   preset?: string;

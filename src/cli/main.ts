@@ -1,14 +1,14 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { NcvsdError } from "../errors.js";
-import { registerBench } from "./bench.js";
+import { version } from "../runs/package.js";
+import { registerBench } from "./bench/bench.js";
 import { registerConvert } from "./convert.js";
 import { registerDemo } from "./demo.js";
 import { registerDoctor } from "./doctor.js";
-import { registerEvaluate } from "./evaluate.js";
+import { registerEvaluate } from "./evaluate/evaluate.js";
 import { registerInspect } from "./inspect.js";
-import { version } from "./package.js";
-import { registerRestore } from "./restore.js";
+import { registerRestore } from "./restore/restore.js";
 import { registerSample } from "./sample.js";
 
 const USAGE_ERROR = 2;

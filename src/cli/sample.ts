@@ -5,8 +5,13 @@ import type { Gpu } from "../gpu/device.js";
 import { contactSheet } from "../image/grid.js";
 import type { RawImage } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
-import type { Model } from "../model/model.js";
-import { parseInteger, parseSeeds } from "./args.js";
+import type { Model } from "../networks/edm2/model.js";
+import { evaluationsPerImage, type GenerateTask, generate, readImages } from "../runs/generate.js";
+import { className, labelsForSeeds, parseClass } from "../runs/labels.js";
+import { checkOutdir, checkWritable, writeAtomic } from "../runs/output.js";
+import { bundledCheckpoint } from "../runs/package.js";
+import { chooseShard, SHARD_HELP, shardRange } from "../runs/shard.js";
+import { parseInteger, parseSeeds } from "./parts/args.js";
 import {
   ADAPTER_HELP,
   checkNetwork,
@@ -17,14 +22,9 @@ import {
   PRECISION_HELP,
   Stopwatch,
   tuningLine,
-} from "./engine.js";
-import { evaluationsPerImage, type GenerateTask, generate, readImages } from "./generate.js";
-import { className, labelsForSeeds, parseClass } from "./labels.js";
-import { checkOutdir, checkWritable, writeAtomic } from "./output.js";
-import { bundledCheckpoint } from "./package.js";
-import { addSamplerOptions, chooseSampler, type SamplerFlags } from "./sampler-options.js";
-import { chooseShard, SHARD_HELP, shardRange } from "./shard.js";
-import { openPictures, type Pictures, VAE_HELP } from "./vae.js";
+} from "./parts/engine.js";
+import { addSamplerOptions, chooseSampler, type SamplerFlags } from "./parts/sampler.js";
+import { openPictures, type Pictures, VAE_HELP } from "./parts/vae.js";
 
 interface SampleFlags extends EngineOptions, SamplerFlags {
   net?: string;

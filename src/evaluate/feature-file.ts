@@ -1,6 +1,6 @@
 import { openCheckpoint, writeSafetensors } from "../checkpoint/index.js";
 import { NcvsdError } from "../errors.js";
-import type { FeatureSource } from "./extractor.js";
+import type { FeatureSource } from "../networks/features/extractor.js";
 import { checkFinite } from "./statistics.js";
 
 /** What features were made of; stands in the metadata of their file. */

@@ -1,5 +1,5 @@
+import type { FeatureSource } from "../networks/features/extractor.js";
 import type { Evaluation } from "./evaluation.js";
-import type { FeatureSource } from "./extractor.js";
 import type { FeatureRun } from "./feature-file.js";
 
 /** Resident memory of the process and bytes of GPU buffers, after so many images. */

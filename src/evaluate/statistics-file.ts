@@ -1,8 +1,8 @@
 import { type Checkpoint, openCheckpoint, writeSafetensors } from "../checkpoint/index.js";
+import { readNpz } from "../checkpoint/npz.js";
 import { NcvsdError } from "../errors.js";
-import type { FeatureSource } from "./extractor.js";
-import { featureNetworkNames } from "./network.js";
-import { readNpz } from "./npz.js";
+import type { FeatureSource } from "../networks/features/extractor.js";
+import { featureNetworkNames } from "../networks/features/network.js";
 import type { Statistics } from "./statistics.js";
 
 /** Statistics as a file has them. */

@@ -49,7 +49,7 @@ export interface Variant {
 }
 
 export interface SourcePart {
-  /** Path in this repository, for messages: `kernels/conv/kernel.wgsl`. */
+  /** Path in this repository, for messages: `kernels/network/conv/kernel.wgsl`. */
   readonly file: string;
   readonly text: string;
 }

@@ -1,13 +1,13 @@
-import { addNoise } from "../../kernels/add-noise/kernel.js";
-import { eulerStep } from "../../kernels/euler-step/kernel.js";
-import { heunStep } from "../../kernels/heun-step/kernel.js";
-import { scale } from "../../kernels/scale/kernel.js";
+import { addNoise } from "../../kernels/sampling/add-noise/kernel.js";
+import { eulerStep } from "../../kernels/sampling/euler-step/kernel.js";
+import { heunStep } from "../../kernels/sampling/heun-step/kernel.js";
+import { scale } from "../../kernels/sampling/scale/kernel.js";
 import { NcvsdError } from "../errors.js";
-import { NoiseSource } from "../model/noise.js";
-import type { Denoiser, DenoiserSession } from "../model/session.js";
+import type { Denoiser, DenoiserSession } from "../networks/session.js";
+import { NoiseSource } from "../random/noise.js";
 import { runBatch, type SampleOptions, type SampleResult } from "./multi-step.js";
+import { RunResources, Submitter } from "./run.js";
 import { noiseLevels } from "./schedule.js";
-import { RunResources, Submitter } from "./stage.js";
 import { FiniteWatch } from "./watch.js";
 
 export interface HeunOptions extends SampleOptions {

@@ -1,11 +1,11 @@
-import { scale } from "../../kernels/scale/kernel.js";
+import { scale } from "../../kernels/sampling/scale/kernel.js";
 import { NcvsdError } from "../errors.js";
-import { batchOf, sigmaRow } from "../model/inputs.js";
-import { type NoiseCallback, NoiseSource } from "../model/noise.js";
-import type { GenerativeDenoiser, Labels } from "../model/session.js";
+import { batchOf, sigmaRow } from "../networks/inputs.js";
+import type { GenerativeDenoiser, Labels } from "../networks/session.js";
+import { type NoiseCallback, NoiseSource } from "../random/noise.js";
 import { openPrior } from "./prior.js";
+import { RunResources, Submitter } from "./run.js";
 import { evaluatedSteps } from "./schedule.js";
-import { RunResources, Submitter } from "./stage.js";
 import { FiniteWatch } from "./watch.js";
 
 /** What a sampler tells after each step. */

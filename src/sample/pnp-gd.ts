@@ -1,16 +1,16 @@
-import { ema } from "../../kernels/ema/kernel.js";
-import { scale } from "../../kernels/scale/kernel.js";
+import { ema } from "../../kernels/sampling/ema/kernel.js";
+import { scale } from "../../kernels/sampling/scale/kernel.js";
 import { NcvsdError } from "../errors.js";
-import { checkPositive, countOf, volume } from "../inverse/check.js";
-import { openLikelihood } from "../inverse/likelihood.js";
-import type { Operator } from "../inverse/operator.js";
-import type { UlaOptions } from "../inverse/ula.js";
-import { type NoiseCallback, NoiseSource } from "../model/noise.js";
-import type { GenerativeDenoiser, Labels } from "../model/session.js";
+import type { GenerativeDenoiser, Labels } from "../networks/session.js";
+import { checkPositive, countOf, volume } from "../operators/check.js";
+import type { Operator } from "../operators/operator.js";
+import { type NoiseCallback, NoiseSource } from "../random/noise.js";
+import type { UlaOptions } from "./langevin.js";
+import { openLikelihood } from "./likelihood.js";
 import type { SampleResult, StepEvent } from "./multi-step.js";
 import { openPrior } from "./prior.js";
+import { RunResources, Submitter } from "./run.js";
 import { evaluatedSteps, noiseLevels } from "./schedule.js";
-import { RunResources, Submitter } from "./stage.js";
 import { FiniteWatch } from "./watch.js";
 
 export interface SolveInverseOptions {

@@ -1,10 +1,10 @@
-import { renoise } from "../../kernels/renoise/kernel.js";
-import { scale } from "../../kernels/scale/kernel.js";
-import { sigmaCombine } from "../../kernels/sigma-combine/kernel.js";
-import type { NoiseSource } from "../model/noise.js";
-import type { GenerativeDenoiser, Labels } from "../model/session.js";
+import { renoise } from "../../kernels/sampling/renoise/kernel.js";
+import { scale } from "../../kernels/sampling/scale/kernel.js";
+import { sigmaCombine } from "../../kernels/sampling/sigma-combine/kernel.js";
+import type { GenerativeDenoiser, Labels } from "../networks/session.js";
+import type { NoiseSource } from "../random/noise.js";
+import type { Encodable, RunResources, Submitter } from "./run.js";
 import { MULTI_STEP_LEVELS, multiStepLevel } from "./schedule.js";
-import type { Encodable, RunResources, Submitter } from "./stage.js";
 
 export interface PriorOptions {
   readonly batch: number;

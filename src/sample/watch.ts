@@ -1,7 +1,7 @@
-import { finite } from "../../kernels/finite/kernel.js";
+import { finite } from "../../kernels/sampling/finite/kernel.js";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import type { Encodable, RunResources } from "./stage.js";
+import type { Encodable, RunResources } from "./run.js";
 
 const NEVER = 0xffffffff;
 

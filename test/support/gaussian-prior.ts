@@ -1,7 +1,7 @@
 import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import type { Gpu } from "../../src/gpu/device.js";
-import type { GenerativeDenoiser, GenerativeSession, ImageShape } from "../../src/model/session.js";
-import { RunResources } from "../../src/sample/stage.js";
+import type { GenerativeDenoiser, GenerativeSession, ImageShape } from "../../src/networks/session.js";
+import { RunResources } from "../../src/sample/run.js";
 import { diagonal, type Matrix, multiply, type Vector } from "./dense.js";
 
 /**

@@ -1,6 +1,6 @@
 import { type TensorToWrite, writeSafetensors } from "../../src/checkpoint/index.js";
 import { normalSource } from "../../src/graph/run-kernel.js";
-import { decoderTensors, encoderTensors, type VaeStructure } from "../../src/vae/structure.js";
+import { decoderTensors, encoderTensors, type VaeStructure } from "../../src/networks/vae/structure.js";
 import type { Weights } from "./reference-vae.js";
 
 /** Small: two levels of 64 and one of 32 channels, so that there is a shortcut and an upsampling at each width. */

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { openCheckpoint, type TensorToWrite, writeSafetensors } from "../../src/checkpoint/index.js";
 import { NcvsdError } from "../../src/errors.js";
-import { type ParsedConfig, parseConfig } from "../../src/model/config.js";
-import { validateTensors } from "../../src/model/names.js";
+import { type ParsedConfig, parseConfig } from "../../src/networks/edm2/config.js";
+import { validateTensors } from "../../src/networks/edm2/names.js";
 
 /** Path of a file in test/fixtures. */
 export function fixturePath(name: string): string {

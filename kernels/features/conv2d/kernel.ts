@@ -1,0 +1,122 @@
+import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, fail, nonNegativeInteger, oneOf, positiveInteger } from "../../lib/check.js";
+import { packedLength } from "../../lib/packed-weight.js";
+import { outputSize } from "../../lib/window.js";
+import source from "./kernel.wgsl.js";
+import { conv2dReference } from "./reference.js";
+
+/** Convolution with bias as classification networks have it; all buffers f32 whatever the precision of the plan. */
+export interface Conv2dParams {
+  readonly batch: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  /** Of the input. */
+  readonly height: number;
+  readonly width: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  /** Of both axes. */
+  readonly stride: number;
+  /** Zeros on each side; less than the kernel's extent. */
+  readonly padHeight: number;
+  readonly padWidth: number;
+  readonly activation: "none" | "relu";
+}
+
+/** x [N, Cin, H, W], w packed by `packRows`, b [Cout] to y [N, Cout, Ho, Wo]. */
+export const conv2d: Kernel<Conv2dParams> = {
+  name: "conv2d",
+  source: [{ file: "kernels/features/conv2d/kernel.wgsl", text: source }],
+  check(p) {
+    const positive = ["batch", "inChannels", "outChannels", "height", "width", "kernelHeight", "kernelWidth", "stride"];
+    for (const name of positive as (keyof Conv2dParams)[]) positiveInteger("conv2d", name, p[name] as number);
+    nonNegativeInteger("conv2d", "padHeight", p.padHeight);
+    nonNegativeInteger("conv2d", "padWidth", p.padWidth);
+    oneOf("conv2d", "activation", p.activation, ["none", "relu"]);
+    const { outHeight, outWidth } = outputSize(p);
+    if (outHeight < 1 || outWidth < 1) {
+      const kernel = `${p.kernelHeight}x${p.kernelWidth}`;
+      fail("conv2d", "the kernel must fit into the padded image", `${kernel} on ${p.height}x${p.width}`);
+    }
+    addressable("conv2d", "x", p.batch, p.inChannels, p.height, p.width);
+    addressable("conv2d", "y", p.batch, p.outChannels, outHeight, outWidth);
+  },
+  buffers(p) {
+    const { outHeight, outWidth } = outputSize(p);
+    const depth = p.inChannels * p.kernelHeight * p.kernelWidth;
+    return [
+      { name: "x", access: "read", type: "f32", length: p.batch * p.inChannels * p.height * p.width },
+      { name: "w", access: "read", type: "f32", length: packedLength(p.outChannels, depth) },
+      { name: "b", access: "read", type: "f32", length: p.outChannels },
+      { name: "y", access: "write", type: "f32", length: p.batch * p.outChannels * outHeight * outWidth },
+    ];
+  },
+  variant: ({ activation }) => ({ key: activation, prelude: `const RELU: bool = ${activation === "relu"};` }),
+  uniforms(p) {
+    const { activation: _, ...numbers } = p;
+    return { ...numbers, ...outputSize(p) };
+  },
+  grid(p, _variant, caps) {
+    const { outHeight, outWidth } = outputSize(p);
+    return grid1d(Math.ceil(outWidth / 4) * outHeight * Math.ceil(p.outChannels / 8) * p.batch, 64, caps);
+  },
+  cost(p) {
+    const { outHeight, outWidth } = outputSize(p);
+    const outputs = p.batch * p.outChannels * outHeight * outWidth;
+    const depth = p.inChannels * p.kernelHeight * p.kernelWidth;
+    const inputs = p.batch * p.inChannels * p.height * p.width;
+    return { flops: 2 * outputs * depth, bytes: 4 * (inputs + outputs + p.outChannels * (depth + 1)) };
+  },
+  reference: conv2dReference,
+  cases: cases(),
+  tolerance: { f32: 2e-6, f16: 2e-6 },
+};
+
+function cases(): Case<Conv2dParams>[] {
+  const base: Conv2dParams = {
+    batch: 2,
+    inChannels: 3,
+    outChannels: 11,
+    height: 7,
+    width: 9,
+    kernelHeight: 3,
+    kernelWidth: 3,
+    stride: 1,
+    padHeight: 1,
+    padWidth: 1,
+    activation: "none",
+  };
+  const linear = { kernelHeight: 1, kernelWidth: 1, padHeight: 0, padWidth: 0, height: 1, width: 1 };
+  return [
+    { name: "3x3, odd everything", params: base },
+    { name: "3x3, relu", params: { ...base, activation: "relu" } },
+    { name: "3x3, stride 2, no padding", params: { ...base, stride: 2, padHeight: 0, padWidth: 0 } },
+    { name: "1x7", params: { ...base, kernelHeight: 1, kernelWidth: 7, padHeight: 0, padWidth: 3 } },
+    { name: "7x1", params: { ...base, kernelHeight: 7, kernelWidth: 1, padHeight: 3, padWidth: 0 } },
+    {
+      name: "5x5, stride 3, one channel",
+      params: { ...base, inChannels: 1, outChannels: 1, kernelHeight: 5, kernelWidth: 5, stride: 3 },
+    },
+    {
+      name: "patches of 4x4",
+      params: { ...base, height: 8, width: 12, kernelHeight: 4, kernelWidth: 4, stride: 4, padHeight: 0, padWidth: 0 },
+    },
+    { name: "linear layer", params: { ...base, ...linear, batch: 5, inChannels: 100, outChannels: 10 } },
+    {
+      name: "linear layer, relu, one by one",
+      params: { ...base, ...linear, batch: 1, inChannels: 1, outChannels: 1, activation: "relu" },
+    },
+    {
+      name: "a layer of the classifier",
+      params: { ...base, inChannels: 16, outChannels: 32, height: 16, width: 16, activation: "relu" },
+    },
+    {
+      name: "NaN and infinities pass the relu",
+      params: { ...base, activation: "relu" },
+      inputs: (name, length, random) =>
+        name === "b"
+          ? Float32Array.from({ length }, (_, i) => [Number.NaN, Infinity, -Infinity][i] ?? random())
+          : undefined,
+    },
+  ];
+}

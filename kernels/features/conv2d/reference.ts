@@ -1,0 +1,35 @@
+import { packedIndex } from "../../lib/packed-weight.js";
+import { outputSize } from "../../lib/window.js";
+import type { Conv2dParams } from "./kernel.js";
+
+/** Float64 convolution, bias and activation by plain loops; `w` in the kernel's packed layout. */
+export function conv2dReference(p: Conv2dParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
+  const { x, w, b } = inputs as Record<"x" | "w" | "b", ArrayLike<number>>;
+  const { batch, inChannels, outChannels, height, width, kernelHeight, kernelWidth, stride, padHeight, padWidth } = p;
+  const { outHeight, outWidth } = outputSize(p);
+  const depth = inChannels * kernelHeight * kernelWidth;
+  const y = new Float64Array(batch * outChannels * outHeight * outWidth);
+  for (let n = 0; n < batch; n++) {
+    for (let o = 0; o < outChannels; o++) {
+      for (let row = 0; row < outHeight; row++) {
+        for (let col = 0; col < outWidth; col++) {
+          let sum = b[o]!;
+          for (let i = 0; i < inChannels; i++) {
+            for (let ky = 0; ky < kernelHeight; ky++) {
+              for (let kx = 0; kx < kernelWidth; kx++) {
+                const sy = row * stride + ky - padHeight;
+                const sx = col * stride + kx - padWidth;
+                if (sy < 0 || sy >= height || sx < 0 || sx >= width) continue;
+                const k = (i * kernelHeight + ky) * kernelWidth + kx;
+                sum += w[packedIndex(o, k, depth)]! * x[((n * inChannels + i) * height + sy) * width + sx]!;
+              }
+            }
+          }
+          const index = ((n * outChannels + o) * outHeight + row) * outWidth + col;
+          y[index] = p.activation === "relu" && sum < 0 && Number.isFinite(sum) ? 0 : sum;
+        }
+      }
+    }
+  }
+  return { y };
+}

@@ -1,0 +1,94 @@
+import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, fail, inRange, oneOf, positiveInteger } from "../../lib/check.js";
+import { outputSize } from "../../lib/window.js";
+import source from "./kernel.wgsl.js";
+import { pool2dReference } from "./reference.js";
+
+/** Pooling over windows; f32 whatever the precision of the plan. */
+export interface Pool2dParams {
+  readonly mode: "max" | "mean";
+  /** Images times channels. */
+  readonly planes: number;
+  /** Of the input. */
+  readonly height: number;
+  readonly width: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  /** Of both axes. */
+  readonly stride: number;
+  /** On each side, at most half of the kernel: every window holds a pixel of the image. */
+  readonly padHeight: number;
+  readonly padWidth: number;
+}
+
+/** x [planes, H, W] to y [planes, Ho, Wo]. */
+export const pool2d: Kernel<Pool2dParams> = {
+  name: "pool2d",
+  source: [{ file: "kernels/features/pool2d/kernel.wgsl", text: source }],
+  check(p) {
+    oneOf("pool2d", "mode", p.mode, ["max", "mean"]);
+    for (const name of ["planes", "height", "width", "kernelHeight", "kernelWidth", "stride"] as const) {
+      positiveInteger("pool2d", name, p[name]);
+    }
+    inRange("pool2d", "padHeight", p.padHeight, 0, Math.floor(p.kernelHeight / 2));
+    inRange("pool2d", "padWidth", p.padWidth, 0, Math.floor(p.kernelWidth / 2));
+    const { outHeight, outWidth } = outputSize(p);
+    if (outHeight < 1 || outWidth < 1) {
+      const window = `${p.kernelHeight}x${p.kernelWidth}`;
+      fail("pool2d", "the window must fit into the padded image", `${window} on ${p.height}x${p.width}`);
+    }
+    addressable("pool2d", "x", p.planes, p.height, p.width);
+    addressable("pool2d", "y", p.planes, outHeight, outWidth);
+  },
+  buffers(p) {
+    const { outHeight, outWidth } = outputSize(p);
+    return [
+      { name: "x", access: "read", type: "f32", length: p.planes * p.height * p.width },
+      { name: "y", access: "write", type: "f32", length: p.planes * outHeight * outWidth },
+    ];
+  },
+  variant: ({ mode }) => ({ key: mode, prelude: `const MEAN: bool = ${mode === "mean"};` }),
+  uniforms(p) {
+    const { mode: _, ...numbers } = p;
+    return { ...numbers, ...outputSize(p) };
+  },
+  grid(p, _variant, caps) {
+    const { outHeight, outWidth } = outputSize(p);
+    return grid1d(p.planes * outHeight * outWidth, 64, caps);
+  },
+  cost(p) {
+    const { outHeight, outWidth } = outputSize(p);
+    const outputs = p.planes * outHeight * outWidth;
+    return { flops: outputs * p.kernelHeight * p.kernelWidth, bytes: 4 * (outputs + p.planes * p.height * p.width) };
+  },
+  reference: pool2dReference,
+  cases: (["max", "mean"] as const).flatMap((mode) => cases(mode)),
+  tolerance: { f32: 1e-6, f16: 1e-6 },
+};
+
+function cases(mode: Pool2dParams["mode"]): Case<Pool2dParams>[] {
+  const window = { kernelHeight: 2, kernelWidth: 2, stride: 2, padHeight: 0, padWidth: 0 };
+  const base: Pool2dParams = { mode, planes: 5, height: 8, width: 12, ...window };
+  return [
+    { name: `${mode}, 2x2`, params: base },
+    { name: `${mode}, 2x2, odd size drops the border`, params: { ...base, height: 7, width: 5 } },
+    { name: `${mode}, 3x3, stride 2`, params: { ...base, kernelHeight: 3, kernelWidth: 3 } },
+    {
+      name: `${mode}, 3x3, stride 1, padded`,
+      params: { ...base, kernelHeight: 3, kernelWidth: 3, stride: 1, padHeight: 1, padWidth: 1 },
+    },
+    { name: `${mode}, the whole image`, params: { ...base, kernelHeight: 8, kernelWidth: 12, stride: 1 } },
+    {
+      name: `${mode}, one pixel`,
+      params: { ...base, planes: 1, height: 1, width: 1, kernelHeight: 1, kernelWidth: 1, stride: 1 },
+    },
+    {
+      name: `${mode}, NaN and infinities stay`,
+      params: base,
+      inputs: (name, length, random) =>
+        name === "x"
+          ? Float32Array.from({ length }, (_, i) => ({ 3: Number.NaN, 40: Infinity, 200: -Infinity })[i] ?? random())
+          : undefined,
+    },
+  ];
+}

@@ -1,0 +1,145 @@
+import type { Case, Kernel } from "../../../src/gpu/contract.js";
+import { grid1d } from "../../../src/gpu/contract.js";
+import { type ChannelRange, checkChannels } from "../../lib/channel-range.js";
+import { addressable, oneOf, positiveInteger } from "../../lib/check.js";
+import clip from "../../lib/clip.wgsl.js";
+import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } from "../../lib/conv-epilogue.js";
+import epilogue from "../../lib/conv-epilogue.wgsl.js";
+import { lanesPrelude } from "../../lib/lanes.js";
+import silu from "../../lib/mp-silu.wgsl.js";
+import { packedLength, packRows } from "../../lib/packed-weight.js";
+import source from "./kernel.wgsl.js";
+import { convReference } from "./reference.js";
+
+export interface ConvParams {
+  readonly batch: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly kernel: 1 | 3;
+  readonly epilogue: ConvEpilogue;
+  /** The output channels are some of y's (and of c's and r's); the rest of y is left as it is. Default: all. */
+  readonly into?: ChannelRange;
+}
+
+/** Elements of the packed weight: [ceil(outChannels / 8)][inChannels * kernel^2][8]. */
+export function packedWeightLength(outChannels: number, inChannels: number, kernel: number): number {
+  return packedLength(outChannels, inChannels * kernel * kernel);
+}
+
+/** Packs [outChannels, inChannels, kernel, kernel] for the kernel. */
+export function packConvWeight(w: ArrayLike<number>, outChannels: number, fanIn: number): Float32Array<ArrayBuffer> {
+  return packRows(w, outChannels, fanIn);
+}
+
+export const conv: Kernel<ConvParams> = {
+  name: "conv",
+  source: [
+    { file: "kernels/lib/clip.wgsl", text: clip },
+    { file: "kernels/lib/mp-silu.wgsl", text: silu },
+    { file: "kernels/lib/conv-epilogue.wgsl", text: epilogue },
+    { file: "kernels/network/conv/kernel.wgsl", text: source },
+  ],
+  check(p) {
+    for (const name of ["batch", "inChannels", "outChannels", "height", "width"] as const) {
+      positiveInteger("conv", name, p[name]);
+    }
+    oneOf("conv", "kernel", p.kernel, [1, 3]);
+    checkEpilogue("conv", p.epilogue);
+    addressable("conv", "x", p.batch, p.inChannels, p.height, p.width);
+    checkChannels("conv", p.outChannels, p.into);
+    addressable("conv", "y", p.batch, p.into?.of ?? p.outChannels, p.height, p.width);
+  },
+  buffers(p) {
+    const pixels = p.batch * p.height * p.width;
+    const length = pixels * (p.into?.of ?? p.outChannels);
+    return [
+      { name: "x", access: "read", type: "act", length: pixels * p.inChannels },
+      { name: "w", access: "read", type: "weight", length: packedWeightLength(p.outChannels, p.inChannels, p.kernel) },
+      {
+        name: "c",
+        access: "read",
+        type: "f32",
+        length: p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0,
+      },
+      { name: "r", access: "read", type: "act", length: p.epilogue.kind === "sum_clip" ? length : 0 },
+      { name: "y", access: "write", type: "act", length },
+    ];
+  },
+  variant(p) {
+    return {
+      key: `direct k${p.kernel} ${p.epilogue.kind}`,
+      prelude: `${lanesPrelude(1)}const KERNEL: u32 = ${p.kernel}u;\n${epiloguePrelude(p.epilogue)}`,
+    };
+  },
+  uniforms(p) {
+    // A 1x1 convolution sees the image as one row, so that every quad is full.
+    const flat = p.kernel === 1;
+    return {
+      batch: p.batch,
+      inChannels: p.inChannels,
+      outChannels: p.outChannels,
+      firstChannel: p.into?.first ?? 0,
+      ofChannels: p.into?.of ?? p.outChannels,
+      height: flat ? 1 : p.height,
+      width: flat ? p.height * p.width : p.width,
+      ...epilogueUniforms(p.epilogue),
+    };
+  },
+  grid(p, _variant, caps) {
+    const [height, width] = p.kernel === 1 ? [1, p.height * p.width] : [p.height, p.width];
+    return grid1d(Math.ceil(width / 4) * height * Math.ceil(p.outChannels / 8) * p.batch, 64, caps);
+  },
+  cost(p, bytesPerAct, bytesPerWeight) {
+    const pixels = p.batch * p.height * p.width;
+    const fanIn = p.inChannels * p.kernel * p.kernel;
+    const residual = p.epilogue.kind === "sum_clip" ? p.outChannels : 0;
+    return {
+      flops: 2 * pixels * p.outChannels * fanIn,
+      bytes: bytesPerAct * pixels * (p.inChannels + p.outChannels + residual) + bytesPerWeight * p.outChannels * fanIn,
+    };
+  },
+  reference: convReference,
+  cases: cases(),
+  tolerance: { f32: 5e-6, f16: 3e-3 },
+};
+
+function cases(): Case<ConvParams>[] {
+  const none = { kind: "none" } as const;
+  const base = { batch: 2, inChannels: 5, outChannels: 11, height: 7, width: 9, kernel: 3 as const, epilogue: none };
+  return [
+    { name: "3x3, odd everything", params: base },
+    { name: "1x1, odd everything", params: { ...base, kernel: 1 } },
+    { name: "1x1 of one pixel", params: { ...base, batch: 1, height: 1, width: 1, kernel: 1 } },
+    { name: "3x3 of one pixel", params: { ...base, height: 1, width: 1 } },
+    { name: "3x3 of one column", params: { ...base, height: 6, width: 1 } },
+    { name: "3x3, scale and silu", params: { ...base, epilogue: { kind: "scale_silu", offset: 3, stride: 17 } } },
+    { name: "3x3, sum and clip", params: { ...base, epilogue: { kind: "sum_clip", residual: 0.7, clip: 1.5 } } },
+    {
+      name: "1x1, sum without clip",
+      params: { ...base, kernel: 1, epilogue: { kind: "sum_clip", residual: 0.7, clip: null } },
+    },
+    {
+      name: "3x3, some channels, scale and silu",
+      params: {
+        ...base,
+        into: { first: 8, of: 25 },
+        epilogue: { kind: "scale_silu", offset: 3, stride: 31 },
+      },
+    },
+    {
+      name: "1x1, some channels, sum and clip",
+      params: {
+        ...base,
+        kernel: 1,
+        into: { first: 3, of: 14 },
+        epilogue: { kind: "sum_clip", residual: 0.7, clip: 1.5 },
+      },
+    },
+    {
+      name: "3x3, a whole layer",
+      params: { ...base, batch: 1, inChannels: 32, outChannels: 32, height: 16, width: 16 },
+    },
+  ];
+}

@@ -1,0 +1,60 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import math from "../../lib/math.wgsl.js";
+import source from "./kernel.wgsl.js";
+import { fourierReference } from "./reference.js";
+
+export interface FourierParams {
+  /** Noise levels. */
+  readonly batch: number;
+  /** Features per noise level. */
+  readonly channels: number;
+}
+
+/** MPFourier of c_noise = ln(sigma) / 4: [N] levels to [N, C] features. */
+export const fourier: Kernel<FourierParams> = {
+  name: "fourier",
+  source: [
+    { file: "kernels/lib/math.wgsl", text: math },
+    { file: "kernels/network/fourier/kernel.wgsl", text: source },
+  ],
+  check({ batch, channels }) {
+    positiveInteger("fourier", "batch", batch);
+    positiveInteger("fourier", "channels", channels);
+    addressable("fourier", "y", batch, channels);
+  },
+  buffers({ batch, channels }) {
+    return [
+      { name: "sigma", access: "read", type: "f32", length: batch },
+      { name: "freqs", access: "read", type: "f32", length: channels },
+      { name: "phases", access: "read", type: "f32", length: channels },
+      { name: "y", access: "write", type: "f32", length: batch * channels },
+    ];
+  },
+  variant: () => ({ key: "", prelude: "" }),
+  uniforms: ({ batch, channels }) => ({ batch, channels }),
+  grid: ({ batch, channels }, _variant, caps) => grid1d(batch * channels, 64, caps),
+  cost: ({ batch, channels }) => ({
+    flops: 60 * batch * channels,
+    bytes: 4 * (batch + 2 * channels + batch * channels),
+  }),
+  reference: fourierReference,
+  cases: [
+    { name: "one value", params: { batch: 1, channels: 1 }, inputs: spectrum(0.5, 0.5, 6) },
+    { name: "odd channels, all levels", params: { batch: 29, channels: 67 }, inputs: spectrum(1e-4, 1e3, 40) },
+    { name: "levels around 1", params: { batch: 17, channels: 64 }, inputs: spectrum(0.99, 1.01, 40) },
+    { name: "several tens of turns", params: { batch: 15, channels: 33 }, inputs: spectrum(1e-4, 1e3, 400) },
+    { name: "a network's embedding", params: { batch: 1, channels: 192 }, inputs: spectrum(80, 80, 20) },
+  ],
+  tolerance: { f32: 5e-7, f16: 5e-7 },
+};
+
+/** Levels spaced evenly on a logarithmic scale, frequencies up to +-`top`, phases of a turn. */
+function spectrum(low: number, high: number, top: number) {
+  return (name: string, length: number): Float32Array =>
+    Float32Array.from({ length }, (_, i) => {
+      if (name === "sigma") return low * (high / low) ** (i / Math.max(1, length - 1));
+      const scattered = (i * 0.6180339887498949 + 0.137) % 1;
+      return name === "freqs" ? top * (2 * scattered - 1) : 2 * Math.PI * ((scattered * 7.31) % 1);
+    });
+}

@@ -1,0 +1,108 @@
+import type { Caps } from "../../../src/gpu/contract.js";
+import plain from "./plain.wgsl.js";
+import { narrowSource, subgroupSource } from "./subgroup.js";
+import { TILES, tiledSource, tileThreads } from "./tiled.js";
+
+/** What the choice of a loop depends on. */
+export interface LoopShape {
+  readonly rows: number;
+  /** Quads of columns that are asked for, of all images. The only figure here that grows with the batch. */
+  readonly quads: number;
+}
+
+/** A loop of the kernel with its tile: what one workgroup covers of the rows and quads of one group. */
+export interface Loop {
+  readonly key: string;
+  readonly text: string;
+  readonly subgroups: boolean;
+  /** Rows and quads of a unit of work, and units per workgroup. */
+  readonly rows: number;
+  readonly quads: number;
+  readonly units: number;
+}
+
+/** What the cost model's choice depends on. */
+export interface LoopLayer {
+  readonly rows: number;
+  readonly depth: number;
+}
+
+/** Two quads a lane are faster, but take two to three times as long to compile: only where there is much to sum. */
+const DEEP = 160;
+
+/** Up to so many quads in all lanes go over rows. */
+const NARROW = 4;
+
+/** Lanes of a subgroup where all subgroups have one size that the loops can use, else 0. */
+function certainLanes(caps: Caps): number {
+  const lanes = caps.subgroupMinSize;
+  return caps.subgroups && lanes === caps.subgroupMaxSize && lanes >= 8 && lanes <= 32 ? lanes : 0;
+}
+
+/** Row tiles that do not leave half of themselves empty: those of at most `rows` rounded up to a power of two. */
+function fits(tileRows: number, rows: number): boolean {
+  return tileRows === 8 || tileRows < 2 * rows;
+}
+
+/**
+ * Names of the loops that fit an adapter, the cost model's first: on a GPU tiles in workgroup memory, in software one
+ * subgroup per workgroup where its size is certain. `subgroup RxW`, `plain RxW`: R rows of W quads per lane;
+ * `tiled RxC`: rows and columns of a workgroup. The same for every batch.
+ */
+export function loopChoices({ rows, depth }: LoopLayer, caps: Caps): string[] {
+  const subgroup: string[] = [];
+  if (certainLanes(caps)) {
+    const wide = depth >= DEEP ? 2 : 1;
+    subgroup.push(rows > 8 ? `subgroup 32x${wide}` : "subgroup 8x1");
+    for (const tile of [32, 16, 8]) {
+      if (!fits(tile, rows)) continue;
+      for (const wide of [1, 2]) subgroup.push(`subgroup ${tile}x${wide}`);
+    }
+  }
+  const direct = ["plain 8x1", "plain 8x2"];
+  if (caps.software) return [...new Set([...subgroup, ...direct])];
+  const own = `tiled ${rows > 32 ? "64x64" : "32x64"}`;
+  const tiled = Object.entries(TILES)
+    .filter(([, tile]) => fits(tile.rows, rows) && tileThreads(tile) <= caps.maxWorkgroupSize)
+    .map(([name]) => `tiled ${name}`);
+  return [...new Set([own, ...tiled, ...direct, ...subgroup])];
+}
+
+/**
+ * The loop of a choice. In software a choice of subgroups takes a smaller tile, or lanes over rows, where there are few
+ * columns. The batch decides there, but not about bits: software adapters do not contract products and sums, and these loops
+ * sum every element in the same order. On a GPU, where a compiler may contract one loop and not another, a choice is one loop.
+ */
+export function loopOf(choice: string, shape: LoopShape, caps: Caps): Loop {
+  const [kind, tile] = choice.split(" ") as [string, string];
+  const [first, second] = tile.split("x").map(Number) as [number, number];
+  if (kind === "tiled") {
+    const text = tiledSource(TILES[tile]!);
+    return { key: choice, text, subgroups: false, rows: first, quads: second / 4, units: 1 };
+  }
+  if (kind === "plain") {
+    const text = `const WIDE: u32 = ${second}u;\n${plain}`;
+    return { key: choice, text, subgroups: false, rows: first, quads: second, units: 64 };
+  }
+  const lanes = certainLanes(caps);
+  if (caps.software && shape.quads <= NARROW) {
+    const quads = [1, 2, 4].find((q) => q >= shape.quads)!;
+    // Eight rows a lane where that leaves no lane idle: half the shuffles.
+    const rowQuads = quads > 1 && Math.ceil(shape.rows / (4 * lanes)) % 2 === 0 ? 2 : 1;
+    const rows = 4 * rowQuads * lanes;
+    const text = narrowSource(lanes, quads, rowQuads);
+    return { key: `narrow ${lanes}x${rows}x${quads}`, text, subgroups: true, rows, quads, units: 1 };
+  }
+  // Two quads a lane are a sixth faster, but not where that leaves a third of the lanes idle.
+  const tiles = Math.ceil(shape.quads / lanes);
+  const wide = caps.software && tiles % 2 === 1 && tiles < 7 ? 1 : second;
+  const text = subgroupSource(lanes, first, wide);
+  return {
+    key: `subgroup ${lanes}x${first}x${wide}`,
+    text,
+    subgroups: true,
+    rows: first,
+    quads: lanes * wide,
+    units: 1,
+  };
+}

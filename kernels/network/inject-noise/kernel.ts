@@ -1,0 +1,64 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, finiteNumber, inRange, positiveInteger } from "../../lib/check.js";
+import source from "./kernel.wgsl.js";
+import { injectNoiseReference } from "./reference.js";
+
+export interface InjectNoiseParams {
+  readonly batch: number;
+  /** Values per image. */
+  readonly elements: number;
+  /** Relative increase of the noise level, at least 0. */
+  readonly gamma: number;
+}
+
+/** Noise injection of the generative denoiser (NCVSD, eq. 34): sigmaHat = (1 + gamma) sigma, yHat at that level. */
+export const injectNoise: Kernel<InjectNoiseParams> = {
+  name: "inject-noise",
+  source: [{ file: "kernels/network/inject-noise/kernel.wgsl", text: source }],
+  check({ batch, elements, gamma }) {
+    positiveInteger("inject-noise", "batch", batch);
+    positiveInteger("inject-noise", "elements", elements);
+    finiteNumber("inject-noise", "gamma", gamma);
+    inRange("inject-noise", "gamma", gamma, 0, 1e6);
+    addressable("inject-noise", "y", batch, elements);
+  },
+  buffers({ batch, elements }) {
+    return [
+      { name: "y", access: "read", type: "f32", length: batch * elements },
+      { name: "sigma", access: "read", type: "f32", length: batch },
+      { name: "z", access: "read", type: "f32", length: batch * elements },
+      { name: "yHat", access: "write", type: "f32", length: batch * elements },
+      { name: "sigmaHat", access: "write", type: "f32", length: batch },
+    ];
+  },
+  variant: () => ({ key: "", prelude: "" }),
+  uniforms: ({ batch, elements, gamma }) => ({
+    batch,
+    elements,
+    growth: 1 + gamma,
+    spread: Math.sqrt(gamma * (2 + gamma)),
+  }),
+  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
+  cost: ({ batch, elements }) => ({ flops: 2 * batch * elements, bytes: 4 * batch * (3 * elements + 2) }),
+  reference: injectNoiseReference,
+  cases: [
+    { name: "one value", params: { batch: 1, elements: 1, gamma: 0.414 }, inputs: levels(80, 80) },
+    {
+      name: "odd length, one level an image",
+      params: { batch: 3, elements: 131, gamma: 0.414 },
+      inputs: levels(2e-3, 80),
+    },
+    { name: "gamma 0", params: { batch: 2, elements: 65, gamma: 0 }, inputs: levels(0.1, 10) },
+    { name: "tiny gamma", params: { batch: 2, elements: 65, gamma: 1e-9 }, inputs: levels(1e3, 1e6) },
+    { name: "an image", params: { batch: 1, elements: 3 * 32 * 32, gamma: 0.414 }, inputs: levels(5, 5) },
+  ],
+  tolerance: { f32: 3e-7, f16: 3e-7 },
+};
+
+/** Levels from `low` to `high`, spaced evenly on a logarithmic scale. */
+function levels(low: number, high: number) {
+  return (name: string, length: number): Float32Array | undefined =>
+    name === "sigma"
+      ? Float32Array.from({ length }, (_, i) => low * (high / low) ** (i / Math.max(1, length - 1)))
+      : undefined;
+}

@@ -1,0 +1,78 @@
+import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import source from "./kernel.wgsl.js";
+import { linearReference } from "./reference.js";
+
+export interface LinearParams {
+  readonly batch: number;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** y = x w^T + 1 instead of x w^T. */
+  readonly addOne: boolean;
+}
+
+/** Rows of a packed weight are whole vec4s. */
+const packedFeatures = (inFeatures: number) => Math.ceil(inFeatures / 4) * 4;
+
+/** Elements of the packed weight: [M, K rounded up to a multiple of 4]. */
+export function linearWeightLength(outFeatures: number, inFeatures: number): number {
+  return outFeatures * packedFeatures(inFeatures);
+}
+
+/** Packs row-major [M, K] into `out` from row `firstRow` on, zero padded. */
+export function packLinearWeight(
+  w: Float32Array,
+  outFeatures: number,
+  inFeatures: number,
+  out = new Float32Array(linearWeightLength(outFeatures, inFeatures)),
+  firstRow = 0,
+): Float32Array<ArrayBuffer> {
+  const stride = packedFeatures(inFeatures);
+  for (let row = 0; row < outFeatures; row++) {
+    out.set(w.subarray(row * inFeatures, (row + 1) * inFeatures), (firstRow + row) * stride);
+  }
+  return out;
+}
+
+/** Linear layer on f32 vectors: x [N, K], w packed from [M, K], y [N, M]. */
+export const linear: Kernel<LinearParams> = {
+  name: "linear",
+  source: [{ file: "kernels/network/linear/kernel.wgsl", text: source }],
+  check(params) {
+    const { batch, inFeatures, outFeatures } = params;
+    for (const name of ["batch", "inFeatures", "outFeatures"] as const) positiveInteger("linear", name, params[name]);
+    addressable("linear", "x", batch, inFeatures);
+    addressable("linear", "w", linearWeightLength(outFeatures, inFeatures));
+    addressable("linear", "y", batch, outFeatures);
+  },
+  buffers({ batch, inFeatures, outFeatures }) {
+    return [
+      { name: "x", access: "read", type: "f32", length: batch * inFeatures },
+      { name: "w", access: "read", type: "weight", length: linearWeightLength(outFeatures, inFeatures) },
+      { name: "y", access: "write", type: "f32", length: batch * outFeatures },
+    ];
+  },
+  variant: () => ({ key: "", prelude: "" }),
+  uniforms: ({ batch, inFeatures, outFeatures, addOne }) => ({ batch, inFeatures, outFeatures, plus: addOne ? 1 : 0 }),
+  grid: ({ batch, outFeatures }, _variant, caps) => grid1d(Math.ceil(outFeatures / 8) * Math.ceil(batch / 4), 1, caps),
+  cost: ({ batch, inFeatures, outFeatures }, _bytesPerAct, bytesPerWeight) => ({
+    flops: 2 * batch * inFeatures * outFeatures,
+    bytes: 4 * batch * (inFeatures + outFeatures) + bytesPerWeight * outFeatures * inFeatures,
+  }),
+  reference: linearReference,
+  cases: [
+    linearCase("one by one", { batch: 1, inFeatures: 1, outFeatures: 1, addOne: false }),
+    linearCase("odd sizes", { batch: 5, inFeatures: 37, outFeatures: 13, addOne: false }),
+    linearCase("odd sizes, plus 1", { batch: 3, inFeatures: 6, outFeatures: 19, addOne: true }),
+    linearCase("an embedding", { batch: 1, inFeatures: 192, outFeatures: 768, addOne: true }),
+  ],
+  tolerance: { f32: 1e-6, f16: 1e-6 },
+};
+
+/** The padding of the weight is zero. */
+function linearCase(name: string, params: LinearParams): Case<LinearParams> {
+  const { outFeatures, inFeatures } = params;
+  const weight = (random: () => number) =>
+    packLinearWeight(Float32Array.from({ length: outFeatures * inFeatures }, random), outFeatures, inFeatures);
+  return { name, params, inputs: (buffer, _length, random) => (buffer === "w" ? weight(random) : undefined) };
+}

@@ -1,0 +1,81 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import { lanesOf, storedLanes } from "../../lib/lanes.js";
+import silu from "../../lib/mp-silu.wgsl.js";
+import source from "./kernel.wgsl.js";
+import { reference } from "./reference.js";
+
+export interface PixelNormParams {
+  /** Images. */
+  readonly batch: number;
+  /** Channels, over which the norm runs. */
+  readonly channels: number;
+  /** Height times width. */
+  readonly pixels: number;
+  /** Also write s = mp_silu(y). */
+  readonly silu: boolean;
+}
+
+const WORKGROUP = 32;
+
+/** Pixel norm: x [N, C, P] to y of root mean square 1 over the channels of each pixel; s = mp_silu(y). All act. */
+export const pixelNorm: Kernel<PixelNormParams> = {
+  name: "pixel-norm",
+  source: [
+    { file: "kernels/lib/mp-silu.wgsl", text: silu },
+    { file: "kernels/network/pixel-norm/kernel.wgsl", text: source },
+  ],
+  check(params) {
+    for (const name of ["batch", "channels", "pixels"] as const) positiveInteger("pixel-norm", name, params[name]);
+    addressable("pixel-norm", "x", params.batch, params.channels, params.pixels);
+  },
+  buffers({ batch, channels, pixels, silu }) {
+    const length = batch * channels * pixels;
+    return [
+      { name: "x", access: "read", type: "act", length },
+      { name: "y", access: "write", type: "act", length },
+      { name: "s", access: "write", type: "act", length: silu ? length : 0 },
+    ];
+  },
+  variant({ pixels, silu }, caps) {
+    const lanes = storedLanes(lanesOf(pixels), "S", caps);
+    return {
+      key: `${lanes.key}${silu ? "-silu" : ""}`,
+      prelude: `${lanes.prelude}const SILU: bool = ${silu};\n`,
+    };
+  },
+  uniforms({ batch, channels, pixels }) {
+    return { batch, channels, pixels: pixels / lanesOf(pixels) };
+  },
+  grid({ batch, pixels }, _variant, caps) {
+    return grid1d((batch * pixels) / lanesOf(pixels), WORKGROUP, caps);
+  },
+  cost({ batch, channels, pixels, silu }, bytesPerAct) {
+    const elements = batch * channels * pixels;
+    return { flops: elements * (silu ? 8 : 3), bytes: elements * (silu ? 3 : 2) * bytesPerAct };
+  },
+  reference,
+  cases: [
+    { name: "one element", params: { batch: 1, channels: 1, pixels: 1, silu: true } },
+    { name: "odd channels, scalar", params: { batch: 3, channels: 33, pixels: 21, silu: false } },
+    { name: "odd channels, scalar, silu", params: { batch: 2, channels: 7, pixels: 35, silu: true } },
+    { name: "vector", params: { batch: 2, channels: 5, pixels: 36, silu: false } },
+    { name: "vector, silu", params: { batch: 3, channels: 18, pixels: 100, silu: true } },
+    { name: "8x8, 192 channels", params: { batch: 2, channels: 192, pixels: 64, silu: true } },
+    ...([30, 32] as const).map((pixels) => ({
+      // One NaN takes its pixel in every channel, and no other pixel.
+      name: `NaN stays in its pixel, ${pixels} pixels`,
+      params: { batch: 2, channels: 9, pixels, silu: true },
+      inputs: (name: string, length: number, random: () => number) =>
+        name === "x" ? Float32Array.from({ length }, (_, i) => (i === 131 ? Number.NaN : random())) : undefined,
+    })),
+    {
+      // eps decides here: the norm must add 1e-4 to the root, not to its square.
+      name: "tiny values",
+      params: { batch: 1, channels: 6, pixels: 8, silu: false },
+      inputs: (name, length, random) =>
+        name === "x" ? Float32Array.from({ length }, () => 4e-4 * (random() - 0.5)) : undefined,
+    },
+  ],
+  tolerance: { f32: 1e-6, f16: 2e-3 },
+};

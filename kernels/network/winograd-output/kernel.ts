@@ -1,0 +1,177 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { type ChannelRange, checkChannels } from "../../lib/channel-range.js";
+import { addressable, inRange, nonNegativeInteger, oneOf, positiveInteger } from "../../lib/check.js";
+import clip from "../../lib/clip.wgsl.js";
+import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } from "../../lib/conv-epilogue.js";
+import epilogue from "../../lib/conv-epilogue.wgsl.js";
+import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
+import silu from "../../lib/mp-silu.wgsl.js";
+import {
+  type BlockRange,
+  operandLength,
+  partOf,
+  type Tiling,
+  tiling,
+  type WinogradTile,
+  winograd,
+} from "../../lib/winograd.js";
+import source from "./kernel.wgsl.js";
+import quads from "./put-quads.wgsl.js";
+import scalars from "./put-scalars.wgsl.js";
+import { winogradOutputReference } from "./reference.js";
+import tile2 from "./tile2.wgsl.js";
+import tile4 from "./tile4.wgsl.js";
+
+export interface WinogradOutputParams {
+  readonly batch: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Blocks of a panel (kernels/lib/winograd.ts): 1, 2, 4 or 8, the default. */
+  readonly panel?: number;
+  /** Outputs along one side of a tile: 2 or 4, the default. */
+  readonly tile?: WinogradTile;
+  readonly epilogue: ConvEpilogue;
+  /** m holds only these blocks, all images' counted together; the rest of y is left as it is. Default: all. */
+  readonly part?: BlockRange;
+  /** m's channels are some of y's (and of c's and r's); the rest of y is left as it is. Default: all. */
+  readonly into?: ChannelRange;
+}
+
+/** The tiles of all images, and of the part that is asked for. */
+function wholeOf({ batch, height, width, panel, tile }: WinogradOutputParams): Tiling {
+  return tiling(batch, height, width, panel, tile);
+}
+
+const tilesOf = (p: WinogradOutputParams) => partOf(wholeOf(p), p.part);
+
+/** m [panels][C][points][panel columns] f32, the matrix products of F(m x m, 3x3), to y [N, C, H, W] with the epilogue applied. */
+export const winogradOutput: Kernel<WinogradOutputParams> = {
+  name: "winograd-output",
+  source: [
+    { file: "kernels/lib/clip.wgsl", text: clip },
+    { file: "kernels/lib/mp-silu.wgsl", text: silu },
+    { file: "kernels/lib/conv-epilogue.wgsl", text: epilogue },
+    { file: "kernels/network/winograd-output/kernel.wgsl", text: source },
+  ],
+  check(p) {
+    for (const name of ["batch", "channels", "height", "width"] as const)
+      positiveInteger("winograd-output", name, p[name]);
+    oneOf("winograd-output", "panel", p.panel ?? 8, [1, 2, 4, 8]);
+    oneOf("winograd-output", "tile", p.tile ?? 4, [2, 4]);
+    checkEpilogue("winograd-output", p.epilogue);
+    if (p.part) {
+      const { blocks } = wholeOf(p);
+      nonNegativeInteger("winograd-output", "part.first", p.part.first);
+      positiveInteger("winograd-output", "part.count", p.part.count);
+      inRange("winograd-output", "part.first + part.count", p.part.first + p.part.count, 1, blocks);
+    }
+    checkChannels("winograd-output", p.channels, p.into);
+    addressable("winograd-output", "m", operandLength(p.channels, tilesOf(p)));
+    addressable("winograd-output", "y", p.batch, p.into?.of ?? p.channels, p.height, p.width);
+  },
+  buffers(p) {
+    const length = p.batch * (p.into?.of ?? p.channels) * p.height * p.width;
+    return [
+      { name: "m", access: "read", type: "f32", length: operandLength(p.channels, tilesOf(p)) },
+      {
+        name: "c",
+        access: "read",
+        type: "f32",
+        length: p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0,
+      },
+      { name: "r", access: "read", type: "act", length: p.epilogue.kind === "sum_clip" ? length : 0 },
+      { name: "y", access: "write", type: "act", length },
+    ];
+  },
+  variant(p) {
+    const lanes = lanesOf(p.width);
+    const put = lanes === 4 ? quads : scalars;
+    return {
+      key: `f${p.tile ?? 4} lanes${lanes} ${p.epilogue.kind}`,
+      prelude: `${lanesPrelude(lanes)}${epiloguePrelude(p.epilogue)}\n${put}${p.tile === 2 ? tile2 : tile4}`,
+    };
+  },
+  uniforms(p) {
+    const { channels, height, width, epilogue } = p;
+    const { tile, blocksX, blocksY, blocks, panel } = tilesOf(p);
+    return {
+      channels,
+      firstChannel: p.into?.first ?? 0,
+      ofChannels: p.into?.of ?? channels,
+      height,
+      width,
+      blocksX,
+      blocksY,
+      firstBlock: p.part?.first ?? 0,
+      blocks,
+      panelShift: Math.log2(panel),
+      lines: winograd(tile).input,
+      ...epilogueUniforms(epilogue),
+    };
+  },
+  grid(p, _variant, caps) {
+    const { panel, panels } = tilesOf(p);
+    return grid1d(p.channels * panels * panel, 64, caps);
+  },
+  cost(p, bytesPerAct) {
+    const { tile, points } = winograd(p.tile);
+    const elements = operandLength(p.channels, tilesOf(p));
+    const share = tilesOf(p).blocks / wholeOf(p).blocks;
+    const operands = p.epilogue.kind === "sum_clip" ? 2 : 1;
+    return {
+      // 10 lines of 9 additions and 5 multiplications, or 6 of 4 additions.
+      flops: (elements / points) * (tile === 4 ? 10 * 14 : 6 * 4),
+      bytes: operands * bytesPerAct * share * p.channels * p.batch * p.height * p.width + 4 * elements,
+    };
+  },
+  reference: winogradOutputReference,
+  cases: (() => {
+    const base = { batch: 3, channels: 5, height: 7, width: 9, epilogue: { kind: "none" as const } };
+    return [
+      { name: "odd everything", params: base },
+      { name: "one pixel", params: { ...base, batch: 1, channels: 1, height: 1, width: 1, panel: 1 } },
+      { name: "panels of two", params: { ...base, height: 8, width: 8, panel: 2 } },
+      { name: "scale and silu", params: { ...base, epilogue: { kind: "scale_silu" as const, offset: 3, stride: 17 } } },
+      { name: "sum and clip", params: { ...base, epilogue: { kind: "sum_clip" as const, residual: 0.7, clip: 1.5 } } },
+      {
+        name: "some channels of some blocks, scale and silu",
+        params: {
+          ...base,
+          height: 16,
+          width: 24,
+          panel: 4,
+          part: { first: 4, count: 9 },
+          into: { first: 8, of: 19 },
+          epilogue: { kind: "scale_silu" as const, offset: 3, stride: 31 },
+        },
+      },
+      {
+        name: "some channels, sum and clip",
+        params: {
+          ...base,
+          into: { first: 8, of: 16 },
+          epilogue: { kind: "sum_clip" as const, residual: 0.7, clip: 1.5 },
+        },
+      },
+      {
+        name: "whole tiles, sum",
+        params: { ...base, height: 8, width: 16, epilogue: { kind: "sum_clip" as const, residual: 0.7, clip: null } },
+      },
+      { name: "tiles of 2, odd everything", params: { ...base, tile: 2 as const } },
+      { name: "tiles of 2, one block", params: { ...base, height: 4, width: 4, panel: 4, tile: 2 as const } },
+      {
+        name: "tiles of 2, quads, some channels, scale and silu",
+        params: {
+          ...base,
+          height: 6,
+          width: 12,
+          tile: 2 as const,
+          into: { first: 8, of: 19 },
+          epilogue: { kind: "scale_silu" as const, offset: 3, stride: 31 },
+        },
+      },
+    ];
+  })(),
+  tolerance: { f32: 2e-6, f16: 1e-3 },
+};

@@ -1,0 +1,65 @@
+import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, finiteNumber, positiveInteger } from "../../lib/check.js";
+import source from "./kernel.wgsl.js";
+import { axisGatherReference } from "./reference.js";
+
+export interface AxisGatherParams {
+  /** Groups of lines along the axis. */
+  readonly outer: number;
+  /** Extent of the axis in x. */
+  readonly from: number;
+  /** Extent of the axis in y. */
+  readonly to: number;
+  /** Lines side by side: the axis's stride. */
+  readonly inner: number;
+  /** Terms per output. */
+  readonly taps: number;
+  readonly factor: number;
+  /** Subtract `measured` from the sum. */
+  readonly residual: boolean;
+}
+
+/** A sparse linear map along one axis: a resizing, its adjoint, or the residual of a resizing. */
+export const axisGather: Kernel<AxisGatherParams> = {
+  name: "axis-gather",
+  source: [{ file: "kernels/operators/axis-gather/kernel.wgsl", text: source }],
+  check({ outer, from, to, inner, taps, factor }) {
+    for (const [name, value] of Object.entries({ outer, from, to, inner, taps }))
+      positiveInteger("axis-gather", name, value);
+    finiteNumber("axis-gather", "factor", factor);
+    addressable("axis-gather", "x", outer, from, inner);
+    addressable("axis-gather", "y", outer, to, inner);
+    addressable("axis-gather", "weights", taps, to);
+  },
+  buffers({ outer, from, to, inner, taps, residual }) {
+    return [
+      { name: "x", access: "read", type: "f32", length: outer * from * inner },
+      { name: "weights", access: "read", type: "f32", length: taps * to },
+      { name: "positions", access: "read", type: "u32", length: taps * to },
+      { name: "measured", access: "read", type: "f32", length: residual ? outer * to * inner : 0 },
+      { name: "y", access: "write", type: "f32", length: outer * to * inner },
+    ];
+  },
+  variant: ({ residual }) => ({ key: residual ? "residual" : "", prelude: `const RESIDUAL: bool = ${residual};` }),
+  uniforms: ({ outer, from, to, inner, taps, factor }) => ({ outer, extent: from, to, inner, taps, factor }),
+  grid: ({ outer, to, inner }, _variant, caps) => grid1d(outer * to * inner, 64, caps),
+  cost({ outer, from, to, inner, taps, residual }) {
+    const outputs = outer * to * inner;
+    const bytes = 4 * (outer * from * inner + (residual ? 2 : 1) * outputs + 2 * taps * to);
+    return { flops: (2 * taps + (residual ? 2 : 1)) * outputs, bytes };
+  },
+  reference: axisGatherReference,
+  cases: [
+    at("one value", { outer: 1, from: 1, to: 1, inner: 1, taps: 1, factor: 1, residual: false }),
+    at("columns, odd", { outer: 3, from: 17, to: 5, inner: 7, taps: 9, factor: 1, residual: false }),
+    at("rows, residual", { outer: 33, from: 24, to: 6, inner: 1, taps: 16, factor: -2, residual: true }),
+    at("an enlargement", { outer: 3, from: 8, to: 32, inner: 32, taps: 4, factor: 2, residual: false }),
+  ],
+  tolerance: { f32: 1e-6, f16: 1e-6 },
+};
+
+function at(name: string, params: AxisGatherParams): Case<AxisGatherParams> {
+  const inputs = (buffer: string, length: number): Uint32Array | undefined =>
+    buffer === "positions" ? Uint32Array.from({ length }, (_, i) => (i * 7 + 3) % params.from) : undefined;
+  return { name, params, inputs };
+}

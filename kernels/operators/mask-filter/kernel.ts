@@ -1,0 +1,57 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import source from "./kernel.wgsl.js";
+import { maskFilterReference } from "./reference.js";
+
+export interface MaskFilterParams {
+  readonly batch: number;
+  /** Values of one image, and of the mask. */
+  readonly elements: number;
+  /** 2 m (x - measured) instead of m x. */
+  readonly residual: boolean;
+}
+
+/** A mask, or the gradient of its squared residual. */
+export const maskFilter: Kernel<MaskFilterParams> = {
+  name: "mask-filter",
+  source: [{ file: "kernels/operators/mask-filter/kernel.wgsl", text: source }],
+  check({ batch, elements }) {
+    positiveInteger("mask-filter", "batch", batch);
+    positiveInteger("mask-filter", "elements", elements);
+    addressable("mask-filter", "x", batch, elements);
+  },
+  buffers({ batch, elements, residual }) {
+    const length = batch * elements;
+    return [
+      { name: "x", access: "read", type: "f32", length },
+      { name: "mask", access: "read", type: "f32", length: elements },
+      { name: "measured", access: "read", type: "f32", length: residual ? length : 0 },
+      { name: "y", access: "write", type: "f32", length },
+    ];
+  },
+  variant: ({ residual }) => ({ key: residual ? "residual" : "", prelude: `const RESIDUAL: bool = ${residual};` }),
+  uniforms: ({ batch, elements }) => ({ batch, elements }),
+  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
+  cost({ batch, elements, residual }) {
+    return {
+      flops: (residual ? 2 : 1) * batch * elements,
+      bytes: (residual ? 12 : 8) * batch * elements + 4 * elements,
+    };
+  },
+  reference: maskFilterReference,
+  cases: [
+    { name: "one value", params: { batch: 1, elements: 1, residual: false }, inputs: holes },
+    { name: "mask, odd", params: { batch: 3, elements: 131, residual: false }, inputs: holes },
+    { name: "gradient, odd", params: { batch: 3, elements: 131, residual: true }, inputs: holes },
+    { name: "an image", params: { batch: 2, elements: 3 * 32 * 32, residual: true }, inputs: holes },
+  ],
+  tolerance: { f32: 1e-7, f16: 1e-7 },
+};
+
+/** Every third pixel is unknown; the measurement there is not a number, which must not be seen. */
+function holes(name: string, length: number, random: () => number): Float32Array | undefined {
+  if (name === "mask") return Float32Array.from({ length }, (_, i) => (i % 3 === 1 ? 0 : 1));
+  if (name !== "measured") return undefined;
+  const elements = length % 131 === 0 ? 131 : length / 2;
+  return Float32Array.from({ length }, (_, i) => ((i % elements) % 3 === 1 ? Number.NaN : random()));
+}

@@ -1,0 +1,51 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import source from "./kernel.wgsl.js";
+import { maskProximalReference } from "./reference.js";
+
+export interface MaskProximalParams {
+  readonly batch: number;
+  /** Values of one image, and of the mask. */
+  readonly elements: number;
+}
+
+/** The posterior draw of a mask; level = [s, rho]. */
+export const maskProximal: Kernel<MaskProximalParams> = {
+  name: "mask-proximal",
+  source: [{ file: "kernels/operators/mask-proximal/kernel.wgsl", text: source }],
+  check({ batch, elements }) {
+    positiveInteger("mask-proximal", "batch", batch);
+    positiveInteger("mask-proximal", "elements", elements);
+    addressable("mask-proximal", "x", batch, elements);
+  },
+  buffers({ batch, elements }) {
+    const length = batch * elements;
+    return [
+      { name: "x", access: "read", type: "f32", length },
+      { name: "measured", access: "read", type: "f32", length },
+      { name: "z", access: "read", type: "f32", length },
+      { name: "mask", access: "read", type: "f32", length: elements },
+      { name: "level", access: "read", type: "f32", length: 2 },
+      { name: "y", access: "write", type: "f32", length },
+    ];
+  },
+  variant: () => ({ key: "", prelude: "" }),
+  uniforms: ({ batch, elements }) => ({ batch, elements }),
+  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
+  cost: ({ batch, elements }) => ({ flops: 10 * batch * elements, bytes: 16 * batch * elements + 4 * elements }),
+  reference: maskProximalReference,
+  cases: [
+    { name: "one value", params: { batch: 1, elements: 1 }, inputs: at(0.007, 1) },
+    { name: "odd, wide prior", params: { batch: 3, elements: 131 }, inputs: at(0.007, 80) },
+    { name: "narrow prior", params: { batch: 2, elements: 65 }, inputs: at(0.05, 0.002) },
+    { name: "an image", params: { batch: 2, elements: 3 * 32 * 32 }, inputs: at(0.05, 0.5) },
+  ],
+  tolerance: { f32: 5e-7, f16: 5e-7 },
+};
+
+function at(s: number, rho: number) {
+  return (name: string, length: number): Float32Array | undefined => {
+    if (name === "mask") return Float32Array.from({ length }, (_, i) => (i % 3 === 1 ? 0 : 1));
+    return name === "level" ? Float32Array.of(s, rho) : undefined;
+  };
+}

@@ -1,0 +1,58 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, finiteNumber, positiveInteger } from "../../lib/check.js";
+import source from "./kernel.wgsl.js";
+import { phaseResidualReference } from "./reference.js";
+
+export interface PhaseResidualParams {
+  readonly planes: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** 1 / sqrt(rows columns) makes the FFT orthonormal. */
+  readonly factor: number;
+}
+
+/** Spectrum of the gradient of the squared difference of amplitudes, from the half spectrum of a real image. */
+export const phaseResidual: Kernel<PhaseResidualParams> = {
+  name: "phase-residual",
+  source: [{ file: "kernels/operators/phase-residual/kernel.wgsl", text: source }],
+  check({ planes, rows, columns, factor }) {
+    for (const [name, value] of Object.entries({ planes, rows, columns }))
+      positiveInteger("phase-residual", name, value);
+    finiteNumber("phase-residual", "factor", factor);
+    addressable("phase-residual", "x", planes, rows, columns + 2);
+  },
+  buffers({ planes, rows, columns }) {
+    const length = 2 * planes * rows * (Math.floor(columns / 2) + 1);
+    return [
+      { name: "x", access: "read", type: "f32", length },
+      { name: "measured", access: "read", type: "f32", length: planes * rows * columns },
+      { name: "y", access: "write", type: "f32", length },
+    ];
+  },
+  variant: () => ({ key: "", prelude: "" }),
+  uniforms: ({ planes, rows, columns, factor }) => ({
+    planes,
+    rows,
+    columns,
+    half: Math.floor(columns / 2) + 1,
+    factor,
+  }),
+  grid: ({ planes, rows, columns }, _variant, caps) => grid1d(planes * rows * (Math.floor(columns / 2) + 1), 64, caps),
+  cost({ planes, rows, columns }) {
+    return { flops: 7 * planes * rows * columns, bytes: 4 * planes * rows * (3 * columns + 4) };
+  },
+  reference: phaseResidualReference,
+  cases: [
+    { name: "one value", params: { planes: 1, rows: 1, columns: 1, factor: 1 }, inputs: spectrum },
+    { name: "odd sizes", params: { planes: 2, rows: 5, columns: 7, factor: 0.25 }, inputs: spectrum },
+    { name: "even sizes", params: { planes: 3, rows: 8, columns: 10, factor: 1 / Math.sqrt(80) }, inputs: spectrum },
+    { name: "an image", params: { planes: 1, rows: 96, columns: 96, factor: 1 / 96 }, inputs: spectrum },
+  ],
+  tolerance: { f32: 5e-7, f16: 5e-7 },
+};
+
+/** Some zeros, and some values whose squares are below the smallest number. */
+function spectrum(name: string, length: number, random: () => number): Float32Array | undefined {
+  if (name !== "x") return undefined;
+  return Float32Array.from({ length }, (_, i) => [0, 1e-25, 1, 30][Math.floor(i / 2) % 4]! * random());
+}

@@ -1,0 +1,45 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import source from "./kernel.wgsl.js";
+import { emaReference } from "./reference.js";
+
+export interface EmaParams {
+  /** Values in all. */
+  readonly elements: number;
+}
+
+/** average <- decay average + (1 - decay) x, in place. */
+export const ema: Kernel<EmaParams> = {
+  name: "ema",
+  source: [{ file: "kernels/sampling/ema/kernel.wgsl", text: source }],
+  check({ elements }) {
+    positiveInteger("ema", "elements", elements);
+    addressable("ema", "x", elements);
+  },
+  buffers({ elements }) {
+    return [
+      { name: "x", access: "read", type: "f32", length: elements },
+      { name: "decay", access: "read", type: "f32", length: 1 },
+      { name: "average", access: "update", type: "f32", length: elements },
+    ];
+  },
+  variant: () => ({ key: "", prelude: "" }),
+  uniforms: ({ elements }) => ({ elements }),
+  grid: ({ elements }, _variant, caps) => grid1d(elements, 64, caps),
+  cost: ({ elements }) => ({ flops: 4 * elements, bytes: 12 * elements + 4 }),
+  reference: emaReference,
+  cases: [
+    { name: "one value", params: { elements: 1 }, inputs: decay(0.6) },
+    { name: "odd length", params: { elements: 131 }, inputs: decay(0.2) },
+    { name: "decay 0 ignores the average", params: { elements: 131 }, inputs: decay(0) },
+    { name: "two images", params: { elements: 2 * 3 * 32 * 32 }, inputs: decay(0.9) },
+  ],
+  tolerance: { f32: 2e-7, f16: 2e-7 },
+};
+
+function decay(mu: number) {
+  return (name: string, length: number): Float32Array | undefined => {
+    if (name === "decay") return Float32Array.of(mu);
+    return name === "average" && mu === 0 ? new Float32Array(length).fill(Number.NaN) : undefined;
+  };
+}

@@ -1,0 +1,66 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import source from "./kernel.wgsl.js";
+import { eulerStepReference } from "./reference.js";
+
+export interface EulerStepParams {
+  readonly batch: number;
+  /** Values per image. */
+  readonly elements: number;
+  /** D = dRef + guidance (dMain - dRef) instead of D = dMain. */
+  readonly guided: boolean;
+}
+
+/**
+ * Euler step of the second-order sampler (Karras et al. 2022, Algorithm 2): from xHat at level t and the network's
+ * output to the slope d and to x at the next level. level = [t, next, guidance, churn scale], t > 0.
+ */
+export const eulerStep: Kernel<EulerStepParams> = {
+  name: "euler-step",
+  source: [{ file: "kernels/sampling/euler-step/kernel.wgsl", text: source }],
+  check({ batch, elements }) {
+    positiveInteger("euler-step", "batch", batch);
+    positiveInteger("euler-step", "elements", elements);
+    addressable("euler-step", "xHat", batch, elements);
+  },
+  buffers({ batch, elements, guided }) {
+    const length = batch * elements;
+    return [
+      { name: "xHat", access: "read", type: "f32", length },
+      { name: "dMain", access: "read", type: "f32", length },
+      { name: "dRef", access: "read", type: "f32", length: guided ? length : 0 },
+      { name: "level", access: "read", type: "f32", length: 4 },
+      { name: "x", access: "write", type: "f32", length },
+      { name: "d", access: "write", type: "f32", length },
+    ];
+  },
+  variant: ({ guided }) => ({ key: guided ? "guided" : "", prelude: `const GUIDED: bool = ${guided};` }),
+  uniforms: ({ batch, elements }) => ({ elements: batch * elements }),
+  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
+  cost: ({ batch, elements, guided }) => ({
+    flops: (guided ? 7 : 4) * batch * elements,
+    bytes: 4 * ((guided ? 5 : 4) * batch * elements + 4),
+  }),
+  reference: eulerStepReference,
+  cases: [
+    { name: "one value", params: { batch: 1, elements: 1, guided: false }, inputs: step(80, 57.6, 1) },
+    { name: "odd length", params: { batch: 3, elements: 131, guided: false }, inputs: step(3, 1.9, 1) },
+    { name: "odd length, guided", params: { batch: 3, elements: 131, guided: true }, inputs: step(3, 1.9, 2.1) },
+    { name: "low noise, guided", params: { batch: 1, elements: 257, guided: true }, inputs: step(0.003, 0.002, 1.4) },
+    {
+      name: "last step of an image",
+      params: { batch: 1, elements: 3 * 32 * 32, guided: false },
+      inputs: step(0.002, 0, 1),
+    },
+  ],
+  tolerance: { f32: 1e-6, f16: 1e-6 },
+};
+
+/** The scalars of a step; the images are a common one and differences of the size of t, as in a sampler. */
+function step(t: number, next: number, guidance: number) {
+  return (name: string, length: number): Float32Array => {
+    if (name === "level") return Float32Array.of(t, next, guidance, 0);
+    const salt = name.charCodeAt(name.length - 1);
+    return Float32Array.from({ length }, (_, i) => Math.sin(i) + t * Math.sin((i + 1) * (3 + name.length) + salt));
+  };
+}

@@ -1,0 +1,103 @@
+import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import source from "./kernel.wgsl.js";
+import { reference } from "./reference.js";
+
+export interface FiniteParams {
+  /** Images. */
+  readonly batch: number;
+  /** Elements of one image. */
+  readonly elements: number;
+}
+
+const WORKGROUP = 64;
+/** What the host writes into `first` before the first step: nothing found yet. */
+const NEVER = 0xffffffff;
+
+/** x (f32 [N, elements]), step (u32 [1]): first (u32 [N], updated) = the smallest step with a NaN or Inf in x[n]. */
+export const finite: Kernel<FiniteParams> = {
+  name: "finite",
+  source: [{ file: "kernels/sampling/finite/kernel.wgsl", text: source }],
+  check({ batch, elements }) {
+    positiveInteger("finite", "batch", batch);
+    positiveInteger("finite", "elements", elements);
+    addressable("finite", "x", batch, elements);
+  },
+  buffers({ batch, elements }) {
+    return [
+      { name: "x", access: "read", type: "f32", length: batch * elements },
+      { name: "step", access: "read", type: "u32", length: 1 },
+      { name: "first", access: "update", type: "u32", length: batch },
+    ];
+  },
+  variant() {
+    return { key: "", prelude: "" };
+  },
+  uniforms({ batch, elements }) {
+    return { batch, size: elements };
+  },
+  grid({ batch, elements }, _variant, caps) {
+    return grid1d(batch * elements, WORKGROUP, caps);
+  },
+  cost({ batch, elements }) {
+    return { flops: 0, bytes: 4 * (batch * elements + batch + 1) };
+  },
+  reference,
+  cases: [
+    at("clean", { batch: 3, elements: 517 }, 4, [], [NEVER, NEVER, NEVER]),
+    at("one NaN element", { batch: 1, elements: 1 }, 0, [[0, Number.NaN]], [NEVER]),
+    at(
+      "NaN, infinities and the largest finite number",
+      { batch: 5, elements: 131 },
+      7,
+      [
+        [0, Number.NaN], // first element of image 0
+        [2 * 131 - 1, Number.POSITIVE_INFINITY], // last of image 1
+        [2 * 131 + 64, 3.4028234663852886e38], // image 2 stays clean
+        [3 * 131 + 1, Number.NEGATIVE_INFINITY], // image 3: several
+        [3 * 131 + 2, Number.NaN],
+      ],
+      [NEVER, NEVER, NEVER, NEVER, NEVER],
+    ),
+    // Image 0 failed earlier and keeps its step, image 1 failed later and gets the smaller one.
+    at(
+      "earlier and later steps",
+      { batch: 3, elements: 40 },
+      5,
+      [
+        [3, Number.NaN],
+        [44, Number.NEGATIVE_INFINITY],
+      ],
+      [2, 9, 3],
+    ),
+    // More workgroups than one dimension holds by default (65,535 of 64 threads).
+    at(
+      "grid folded into two dimensions",
+      { batch: 2, elements: 65_536 * 32 + 33 },
+      1,
+      [[2 * (65_536 * 32 + 33) - 1, Number.NaN]],
+      [NEVER, NEVER],
+    ),
+  ],
+  tolerance: { f32: 0, f16: 0 },
+};
+
+function at(
+  name: string,
+  params: FiniteParams,
+  step: number,
+  bad: readonly (readonly [number, number])[],
+  first: readonly number[],
+): Case<FiniteParams> {
+  return {
+    name,
+    params,
+    inputs: (buffer, length) => {
+      if (buffer === "step") return Uint32Array.of(step);
+      if (buffer === "first") return Uint32Array.from(first);
+      const x = Float32Array.from({ length }, (_, i) => (i % 17) - 8);
+      for (const [index, value] of bad) x[index] = value;
+      return x;
+    },
+  };
+}

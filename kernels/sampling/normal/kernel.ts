@@ -1,0 +1,57 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import math from "../../lib/math.wgsl.js";
+import philox from "../../lib/philox.wgsl.js";
+import source from "./kernel.wgsl.js";
+import { normalReference } from "./reference.js";
+
+export interface NormalParams {
+  /** Images, each with a seed of its own. */
+  readonly batch: number;
+  /** Values per image. */
+  readonly elements: number;
+}
+
+/** Standard normal noise [N, E] of a draw number from one seed per image. */
+export const normal: Kernel<NormalParams> = {
+  name: "normal",
+  source: [
+    { file: "kernels/lib/math.wgsl", text: math },
+    { file: "kernels/lib/philox.wgsl", text: philox },
+    { file: "kernels/sampling/normal/kernel.wgsl", text: source },
+  ],
+  check({ batch, elements }) {
+    positiveInteger("normal", "batch", batch);
+    positiveInteger("normal", "elements", elements);
+    addressable("normal", "z", batch, elements);
+  },
+  buffers({ batch, elements }) {
+    return [
+      { name: "seeds", access: "read", type: "u32", length: batch },
+      { name: "draw", access: "read", type: "u32", length: 1 },
+      { name: "z", access: "write", type: "f32", length: batch * elements },
+    ];
+  },
+  variant: () => ({ key: "", prelude: "" }),
+  uniforms: ({ batch, elements }) => ({ batch, elements }),
+  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * Math.ceil(elements / 4), 64, caps),
+  // About 110 integer operations for the ten rounds and 40 for the values, per four elements.
+  cost: ({ batch, elements }) => ({ flops: 40 * batch * elements, bytes: 4 * batch * (elements + 1) }),
+  reference: normalReference,
+  cases: [
+    { name: "one value", params: { batch: 1, elements: 1 }, inputs: seeds(0, 0) },
+    { name: "odd length, several seeds", params: { batch: 3, elements: 131 }, inputs: seeds(7, 3) },
+    {
+      name: "large seeds and draw number",
+      params: { batch: 2, elements: 1030 },
+      inputs: seeds(0xfffffff0, 0xffffffff),
+    },
+    { name: "an image", params: { batch: 1, elements: 3 * 64 * 64 }, inputs: seeds(2024, 12) },
+  ],
+  tolerance: { f32: 5e-7, f16: 5e-7 },
+};
+
+function seeds(first: number, draw: number) {
+  return (name: string, length: number): Uint32Array =>
+    Uint32Array.from({ length }, (_, i) => (name === "draw" ? draw : first + i));
+}

@@ -1,0 +1,52 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import source from "./kernel.wgsl.js";
+import { renoiseReference } from "./reference.js";
+
+export interface RenoiseParams {
+  readonly batch: number;
+  /** Values per image. */
+  readonly elements: number;
+}
+
+/** Re-noising between the steps of multi-step NCVSD sampling (Algorithm 2), level = [sigma_i, sigma_next, zeta]. */
+export const renoise: Kernel<RenoiseParams> = {
+  name: "renoise",
+  source: [{ file: "kernels/sampling/renoise/kernel.wgsl", text: source }],
+  check({ batch, elements }) {
+    positiveInteger("renoise", "batch", batch);
+    positiveInteger("renoise", "elements", elements);
+    addressable("renoise", "x0", batch, elements);
+  },
+  buffers({ batch, elements }) {
+    const length = batch * elements;
+    return [
+      { name: "x0", access: "read", type: "f32", length },
+      { name: "xi", access: "read", type: "f32", length },
+      { name: "eps", access: "read", type: "f32", length },
+      { name: "level", access: "read", type: "f32", length: 3 },
+      { name: "xNext", access: "write", type: "f32", length },
+    ];
+  },
+  variant: () => ({ key: "", prelude: "" }),
+  uniforms: ({ batch, elements }) => ({ elements: batch * elements }),
+  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
+  cost: ({ batch, elements }) => ({ flops: 7 * batch * elements, bytes: 16 * batch * elements + 12 }),
+  reference: renoiseReference,
+  cases: [
+    { name: "one value, zeta 1", params: { batch: 1, elements: 1 }, inputs: step(80, 12, 1) },
+    { name: "odd length, zeta 0.3", params: { batch: 3, elements: 131 }, inputs: step(10, 3, 0.3) },
+    { name: "zeta 0 ignores eps", params: { batch: 2, elements: 65 }, inputs: step(2, 1, 0, "eps") },
+    { name: "zeta 1 ignores xi", params: { batch: 2, elements: 65 }, inputs: step(1e-30, 0.5, 1, "xi") },
+    { name: "an image", params: { batch: 1, elements: 3 * 32 * 32 }, inputs: step(5, 0.8, 1) },
+  ],
+  tolerance: { f32: 5e-7, f16: 5e-7 },
+};
+
+/** The three scalars of a step; the buffer `huge`, whose weight is 0, is filled with the largest number. */
+function step(level: number, next: number, zeta: number, huge?: string) {
+  return (name: string, length: number): Float32Array | undefined => {
+    if (name === "level") return Float32Array.of(level, next, zeta);
+    return name === huge ? new Float32Array(length).fill(3.4e38) : undefined;
+  };
+}

@@ -1,0 +1,42 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import source from "./kernel.wgsl.js";
+import { scaleReference } from "./reference.js";
+
+export interface ScaleParams {
+  /** Values in all. */
+  readonly elements: number;
+}
+
+/** y = factor[0] * x, with the factor in a buffer. */
+export const scale: Kernel<ScaleParams> = {
+  name: "scale",
+  source: [{ file: "kernels/sampling/scale/kernel.wgsl", text: source }],
+  check({ elements }) {
+    positiveInteger("scale", "elements", elements);
+    addressable("scale", "x", elements);
+  },
+  buffers({ elements }) {
+    return [
+      { name: "x", access: "read", type: "f32", length: elements },
+      { name: "factor", access: "read", type: "f32", length: 1 },
+      { name: "y", access: "write", type: "f32", length: elements },
+    ];
+  },
+  variant: () => ({ key: "", prelude: "" }),
+  uniforms: ({ elements }) => ({ elements }),
+  grid: ({ elements }, _variant, caps) => grid1d(elements, 64, caps),
+  cost: ({ elements }) => ({ flops: elements, bytes: 8 * elements + 4 }),
+  reference: scaleReference,
+  cases: [
+    { name: "one value", params: { elements: 1 } },
+    { name: "odd length, factor 80", params: { elements: 131 }, inputs: factor(80) },
+    { name: "factor 0", params: { elements: 64 }, inputs: factor(0) },
+    { name: "two images", params: { elements: 2 * 3 * 32 * 32 } },
+  ],
+  tolerance: { f32: 1e-7, f16: 1e-7 },
+};
+
+function factor(value: number) {
+  return (name: string): Float32Array | undefined => (name === "factor" ? Float32Array.of(value) : undefined);
+}

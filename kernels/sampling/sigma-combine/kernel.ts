@@ -1,0 +1,53 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import source from "./kernel.wgsl.js";
+import { sigmaCombineReference } from "./reference.js";
+
+export interface SigmaCombineParams {
+  readonly batch: number;
+  /** Values per image. */
+  readonly elements: number;
+}
+
+/** Two independent noisy views of one image as one (NCVSD, Proposition 2): y at sigma[n] and x at level[0]. */
+export const sigmaCombine: Kernel<SigmaCombineParams> = {
+  name: "sigma-combine",
+  source: [{ file: "kernels/sampling/sigma-combine/kernel.wgsl", text: source }],
+  check({ batch, elements }) {
+    positiveInteger("sigma-combine", "batch", batch);
+    positiveInteger("sigma-combine", "elements", elements);
+    addressable("sigma-combine", "y", batch, elements);
+  },
+  buffers({ batch, elements }) {
+    return [
+      { name: "y", access: "read", type: "f32", length: batch * elements },
+      { name: "sigma", access: "read", type: "f32", length: batch },
+      { name: "x", access: "read", type: "f32", length: batch * elements },
+      { name: "level", access: "read", type: "f32", length: 3 },
+      { name: "yEff", access: "write", type: "f32", length: batch * elements },
+      { name: "sigmaEff", access: "write", type: "f32", length: batch },
+    ];
+  },
+  variant: () => ({ key: "", prelude: "" }),
+  uniforms: ({ batch, elements }) => ({ batch, elements }),
+  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
+  cost: ({ batch, elements }) => ({ flops: 7 * batch * elements, bytes: 4 * batch * (3 * elements + 2) + 12 }),
+  reference: sigmaCombineReference,
+  cases: [
+    { name: "one value", params: { batch: 1, elements: 1 }, inputs: levels(80, 80, 80) },
+    { name: "odd length, levels on both sides", params: { batch: 5, elements: 131 }, inputs: levels(1e-3, 1e3, 0.7) },
+    { name: "y far cleaner", params: { batch: 2, elements: 65 }, inputs: levels(1e-3, 2e-3, 1e3) },
+    { name: "x far cleaner", params: { batch: 2, elements: 65 }, inputs: levels(900, 1000, 1e-3) },
+    { name: "an image", params: { batch: 1, elements: 3 * 32 * 32 }, inputs: levels(80, 80, 12) },
+  ],
+  tolerance: { f32: 5e-7, f16: 5e-7 },
+};
+
+/** Levels of y from `low` to `high`, spaced evenly on a logarithmic scale, and that of x. */
+function levels(low: number, high: number, ofX: number) {
+  return (name: string, length: number): Float32Array | undefined => {
+    if (name === "level") return Float32Array.of(ofX, 0, 1);
+    if (name !== "sigma") return undefined;
+    return Float32Array.from({ length }, (_, i) => low * (high / low) ** (i / Math.max(1, length - 1)));
+  };
+}

@@ -1,0 +1,66 @@
+import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import math from "../../lib/math.wgsl.js";
+import philox from "../../lib/philox.wgsl.js";
+import source from "./kernel.wgsl.js";
+import { ulaStepReference } from "./reference.js";
+
+export interface UlaStepParams {
+  /** Images, each with a seed of its own. */
+  readonly batch: number;
+  /** Values per image. */
+  readonly elements: number;
+  /** The noise is given in z, not made from (seed, draw). */
+  readonly recorded: boolean;
+}
+
+/** One Langevin step in place, with its noise; level = [eta, beta, sigma^2, sqrt(2 eta)]. */
+export const ulaStep: Kernel<UlaStepParams> = {
+  name: "ula-step",
+  source: [
+    { file: "kernels/lib/math.wgsl", text: math },
+    { file: "kernels/lib/philox.wgsl", text: philox },
+    { file: "kernels/sampling/ula-step/kernel.wgsl", text: source },
+  ],
+  check({ batch, elements }) {
+    positiveInteger("ula-step", "batch", batch);
+    positiveInteger("ula-step", "elements", elements);
+    addressable("ula-step", "x", batch, elements);
+  },
+  buffers({ batch, elements, recorded }) {
+    const length = batch * elements;
+    return [
+      { name: "x", access: "update", type: "f32", length },
+      { name: "origin", access: "read", type: "f32", length },
+      { name: "gradient", access: "read", type: "f32", length },
+      { name: "level", access: "read", type: "f32", length: 4 },
+      { name: "z", access: "read", type: "f32", length: recorded ? length : 0 },
+      { name: "seeds", access: "read", type: "u32", length: recorded ? 0 : batch },
+      { name: "draw", access: "read", type: "u32", length: recorded ? 0 : 1 },
+      { name: "nextDraw", access: "write", type: "u32", length: recorded ? 0 : 1 },
+    ];
+  },
+  variant: ({ recorded }) => ({ key: recorded ? "recorded" : "", prelude: `const RECORDED: bool = ${recorded};` }),
+  uniforms: ({ batch, elements }) => ({ batch, elements }),
+  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * Math.ceil(elements / 4), 64, caps),
+  cost({ batch, elements, recorded }) {
+    return { flops: (recorded ? 8 : 48) * batch * elements, bytes: (recorded ? 20 : 16) * batch * elements };
+  },
+  reference: ulaStepReference,
+  cases: [
+    at("one value, recorded", { batch: 1, elements: 1, recorded: true }),
+    at("odd length, recorded", { batch: 3, elements: 131, recorded: true }),
+    at("odd length", { batch: 3, elements: 131, recorded: false }),
+    at("an image", { batch: 2, elements: 3 * 32 * 32, recorded: false }),
+  ],
+  tolerance: { f32: 5e-7, f16: 5e-7 },
+};
+
+function at(name: string, params: UlaStepParams): Case<UlaStepParams> {
+  const inputs = (buffer: string, length: number): Float32Array | Uint32Array | undefined => {
+    if (buffer === "level") return Float32Array.of(5e-4, 1e-3, 0.09, Math.sqrt(1e-3));
+    if (buffer === "seeds") return Uint32Array.from({ length }, (_, i) => 7 + i);
+    return buffer === "draw" ? Uint32Array.of(41) : undefined;
+  };
+  return { name, params, inputs };
+}

@@ -1,0 +1,19 @@
+import { normals } from "../../lib/philox.js";
+import type { UlaStepParams } from "./kernel.js";
+
+export function ulaStepReference(
+  { batch, elements, recorded }: UlaStepParams,
+  { x, origin, gradient, level, z, seeds, draw }: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const [eta, beta, variance, deviation] = [level![0]!, level![1]!, level![2]!, level![3]!];
+  const result = new Float64Array(batch * elements);
+  for (let n = 0; n < batch; n++) {
+    const own = recorded ? undefined : normals(seeds![n]!, draw![0]!, elements);
+    for (let e = 0; e < elements; e++) {
+      const i = n * elements + e;
+      const slope = gradient![i]! / beta + (x![i]! - origin![i]!) / variance;
+      result[i] = x![i]! - eta * slope + deviation * (own ? own[e]! : z![i]!);
+    }
+  }
+  return recorded ? { x: result } : { x: result, nextDraw: Float64Array.of(draw![0]! + 1) };
+}

@@ -1,0 +1,69 @@
+import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "../../lib/check.js";
+import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
+import source from "./kernel.wgsl.js";
+import { reference } from "./reference.js";
+
+export interface ChannelAffineParams {
+  readonly batch: number;
+  readonly channels: number;
+  /** Height times width. */
+  readonly pixels: number;
+  /** `affine` has rows for every image; otherwise they serve all. */
+  readonly perImage: boolean;
+  /** v sigmoid(v) of the result. */
+  readonly silu: boolean;
+}
+
+const elements = (p: ChannelAffineParams) => (p.batch * p.channels * p.pixels) / lanesOf(p.pixels);
+const rows = (p: ChannelAffineParams) => p.channels * (p.perImage ? p.batch : 1);
+
+/** y = f(x * scale + shift) with affine [N or 1, C, 2] of (scale, shift); x, y [N, C, P]. */
+export const channelAffine: Kernel<ChannelAffineParams> = {
+  name: "channel-affine",
+  source: [{ file: "kernels/vae/channel-affine/kernel.wgsl", text: source }],
+  check(params) {
+    for (const name of ["batch", "channels", "pixels"] as const) positiveInteger("channel-affine", name, params[name]);
+    addressable("channel-affine", "x", params.batch, params.channels, params.pixels);
+  },
+  buffers(params) {
+    const length = params.batch * params.channels * params.pixels;
+    return [
+      { name: "x", access: "read", type: "act", length },
+      { name: "affine", access: "read", type: "f32", length: 2 * rows(params) },
+      { name: "y", access: "write", type: "act", length },
+    ];
+  },
+  variant({ pixels, silu }) {
+    const lanes = lanesOf(pixels);
+    return {
+      key: `lanes${lanes}${silu ? " silu" : ""}`,
+      prelude: `${lanesPrelude(lanes)}const SILU: bool = ${silu};\n`,
+    };
+  },
+  uniforms: (params) => ({
+    elements: elements(params),
+    pixels: params.pixels / lanesOf(params.pixels),
+    rows: rows(params),
+  }),
+  grid: (params, _variant, caps) => grid1d(elements(params), 64, caps),
+  cost(params, bytesPerAct) {
+    const length = params.batch * params.channels * params.pixels;
+    return { flops: (params.silu ? 7 : 2) * length, bytes: 2 * bytesPerAct * length + 8 * rows(params) };
+  },
+  reference,
+  cases: [
+    { name: "one value", params: { batch: 1, channels: 1, pixels: 1, perImage: false, silu: false } },
+    { name: "scalar, per image", params: { batch: 3, channels: 5, pixels: 7, perImage: true, silu: true } },
+    { name: "scalar, for all", params: { batch: 2, channels: 3, pixels: 33, perImage: false, silu: false } },
+    { name: "vector, per image", params: { batch: 2, channels: 32, pixels: 64, perImage: true, silu: true } },
+    { name: "vector, for all", params: { batch: 2, channels: 6, pixels: 12, perImage: false, silu: false } },
+    {
+      name: "large values and NaN stay",
+      params: { batch: 1, channels: 2, pixels: 100, perImage: true, silu: true },
+      inputs: (name, length, random) =>
+        name === "x" ? Float32Array.from({ length }, (_, i) => (i === 7 ? Number.NaN : 1000 * random())) : undefined,
+    },
+  ],
+  tolerance: { f32: 2e-6, f16: 1e-3 },
+};

@@ -1,0 +1,25 @@
+import { GROUP_PIECE, groupPieces } from "../../lib/group-pieces.js";
+import type { GroupStatsParams } from "./kernel.js";
+
+export function reference(
+  params: GroupStatsParams,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const { batch, channels, pixels, groups, bias } = params;
+  const pieces = groupPieces(params);
+  const length = (channels / groups) * pixels;
+  const partials = new Float64Array(2 * batch * groups * pieces);
+  for (let g = 0; g < batch * groups; g++) {
+    for (let piece = 0; piece < pieces; piece++) {
+      const values: number[] = [];
+      for (let i = piece * GROUP_PIECE; i < Math.min(length, (piece + 1) * GROUP_PIECE); i++) {
+        const channel = ((g * length + i) / pixels) | 0;
+        values.push(inputs.x![g * length + i]! + (bias ? inputs.bias![channel % channels]! : 0));
+      }
+      const mean = values.reduce((a, b) => a + b, 0) / values.length;
+      partials[2 * (g * pieces + piece)] = mean;
+      partials[2 * (g * pieces + piece) + 1] = values.reduce((a, b) => a + (b - mean) ** 2, 0);
+    }
+  }
+  return { partials };
+}

@@ -1,0 +1,164 @@
+import { type Command, Option } from "commander";
+import { NcvsdError } from "../../errors.js";
+import type { Gpu } from "../../gpu/device.js";
+import { measureKernels } from "../../measure/kernels.js";
+import { measureNetwork, planNetwork, startNetwork } from "../../measure/network.js";
+import { copyPeak, fmaPeak, hasTimestamps } from "../../measure/peaks.js";
+import { checkWritable, writeAtomic } from "../../runs/output.js";
+import { bundledCheckpoint, version } from "../../runs/package.js";
+import { parseInteger, parseNumber } from "../parts/args.js";
+import {
+  ADAPTER_HELP,
+  type EngineOptions,
+  NO_TUNING_HELP,
+  openEngine,
+  PRECISION_HELP,
+  Stopwatch,
+  tuningRecord,
+} from "../parts/engine.js";
+import {
+  chromeTrace,
+  type Header,
+  headerLines,
+  kernelLines,
+  kernelRows,
+  networkLines,
+  profileLines,
+  profileRows,
+} from "./report.js";
+import { benchTune } from "./tune.js";
+
+interface BenchFlags extends EngineOptions {
+  net?: string;
+  batch: number;
+  runs: number;
+  kernels?: boolean;
+  profile?: boolean;
+  trace?: string;
+  tune?: boolean;
+  seconds?: number;
+  json?: boolean;
+}
+
+/** What --kernels has no use for. */
+const NETWORK_FLAGS = ["net", "batch", "profile", "trace"];
+
+export function registerBench(program: Command): void {
+  program
+    .command("bench")
+    .summary("measure a network or the kernels on this adapter")
+    .description(
+      "Measures the evaluations of a network, or every kernel by itself, beside the adapter's own multiply-add and copy peaks of " +
+        "the same run. Times are those of the GPU's clock where the adapter has timestamp queries.",
+    )
+    .option("--net <file>", "checkpoint, .safetensors or the index of its shards (default: the bundled one)")
+    .option(
+      "--batch <n>",
+      "images per evaluation",
+      (t: string) => parseInteger(t, "--batch", { min: 1, max: 65536 }),
+      16,
+    )
+    .option("--runs <n>", "measurements", (t: string) => parseInteger(t, "--runs", { min: 1, max: 10000 }), 10)
+    .addOption(
+      new Option("--kernels", "every kernel on its largest test case, checked first, instead of a network").conflicts(
+        NETWORK_FLAGS,
+      ),
+    )
+    .addOption(
+      new Option(
+        "--tune",
+        "measure what else fits each layer and keep the fastest for this adapter, driver and version",
+      ).conflicts(["kernels", "profile", "trace"]),
+    )
+    .option("--seconds <n>", "time for --tune (default: 60)", (t: string) =>
+      parseNumber(t, "--seconds", { above: 0, max: 86400 }),
+    )
+    .option("--no-tuning", NO_TUNING_HELP)
+    .option("--profile", "list the nodes: time, rates, share, nearness to the roofline")
+    .option("--trace <file>", "write one evaluation's timeline of GPU and host for Chrome's trace viewer (JSON)")
+    .option("--adapter <name>", ADAPTER_HELP)
+    .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
+    .option("--json", "print one JSON object on stdout")
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  ncvsd-gpu bench",
+        "  ncvsd-gpu bench --batch 1 --profile --trace trace.json",
+        "  ncvsd-gpu bench --kernels --precision f16 --json",
+        "  ncvsd-gpu bench --tune --net ffhq.safetensors --batch 4 --seconds 300",
+      ].join("\n"),
+    )
+    .action((flags: BenchFlags) => {
+      if (flags.tune && flags.tuning === false)
+        throw new NcvsdError(
+          "BAD_ARGUMENT",
+          "--tune makes the choices that --no-tuning leaves unused: take one of them",
+        );
+      if (flags.tune) return benchTune({ ...flags, net: flags.net ?? bundledCheckpoint, seconds: flags.seconds ?? 60 });
+      if (flags.seconds !== undefined) throw new NcvsdError("BAD_ARGUMENT", "--seconds is for --tune: leave it out");
+      return flags.kernels ? benchKernels(flags) : benchNetwork(flags);
+    });
+}
+
+async function benchNetwork(flags: BenchFlags): Promise<void> {
+  const { batch, runs } = flags;
+  const net = flags.net ?? bundledCheckpoint;
+  const watch = new Stopwatch();
+  watch.parts["start of Node"] = performance.now() / 1000;
+  if (flags.trace !== undefined) checkWritable(flags.trace);
+  const { network: untuned, flops } = await planNetwork(net, batch);
+  watch.lap("plan");
+  const gpu = await openEngine(flags, watch);
+  try {
+    const network = gpu.tuning ? (await planNetwork(net, batch, gpu.tuning.choices)).network : untuned;
+    const program = await startNetwork(gpu, net, network, watch);
+    const [fma, copy] = [await fmaPeak(gpu), await copyPeak(gpu)];
+    const times = await measureNetwork(program, { net, batch, flops, runs }, [fma, copy]);
+    const header = headerOf(gpu, fma.best, copy.best);
+    const { nodes, timeline, ...figures } = times;
+    const shareOfPeak = times.gflopsPerSecond / header.peaks.gflopsPerSecond;
+    const facts = { version, ...figures, shareOfPeak, tuning: tuningRecord(gpu), startup: watch.parts };
+    if (flags.trace !== undefined) writeAtomic(flags.trace, chromeTrace(timeline, header, facts));
+    if (flags.json) {
+      const profile = { nodes: profileRows(nodes, header.peaks), kernels: kernelRows(nodes, header.peaks) };
+      print([JSON.stringify({ ...header, ...facts, ...(flags.profile ? { profile } : {}) })]);
+    } else {
+      print([
+        ...headerLines(header),
+        ...(gpu.tuning ? [`tuned        ${gpu.tuning.choices.size} choices in use (--no-tuning: without)`] : []),
+        ...networkLines(times, header.peaks, watch.parts),
+        ...(flags.profile ? profileLines(nodes, header.peaks) : []),
+      ]);
+    }
+  } finally {
+    gpu.close();
+  }
+}
+
+async function benchKernels(flags: BenchFlags): Promise<void> {
+  const gpu = await openEngine(flags, new Stopwatch());
+  try {
+    const [fma, copy] = [await fmaPeak(gpu), await copyPeak(gpu)];
+    const rows = await measureKernels(gpu, flags.runs, [fma, copy]);
+    const header = headerOf(gpu, fma.best, copy.best);
+    if (flags.json) print([JSON.stringify({ version, ...header, runs: flags.runs, kernels: rows })]);
+    else print([...headerLines(header), ...kernelLines(rows)]);
+    const wrong = rows.filter((row) => !row.ok).map((row) => row.kernel);
+    if (wrong.length === 0) return;
+    throw new NcvsdError(
+      "NOT_FINITE",
+      `${wrong.length} kernels compute wrongly on ${gpu.info.name} and were not timed (${wrong.join(", ")}): update its driver, or choose another with --adapter.`,
+    );
+  } finally {
+    gpu.close();
+  }
+}
+
+function headerOf(gpu: Gpu, gflopsPerSecond: number, gbPerSecond: number): Header {
+  const { info, precision } = gpu;
+  return { adapter: info.name, precision, timestamps: hasTimestamps(gpu), peaks: { gflopsPerSecond, gbPerSecond } };
+}
+
+const print = (lines: readonly string[]) => void process.stdout.write(`${lines.join("\n")}\n`);

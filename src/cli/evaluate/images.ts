@@ -1,0 +1,54 @@
+import type { Command } from "commander";
+import { shapeText } from "../../data/inputs.js";
+import { pairPictures, readPicture } from "../../data/pictures.js";
+import { NcvsdError } from "../../errors.js";
+import { psnr, ssim } from "../../image/metrics.js";
+import { valuesFromImages } from "../../image/pixels.js";
+
+export function registerEvaluateImages(evaluate: Command): Command {
+  return evaluate
+    .command("images")
+    .summary("PSNR and SSIM between the images of two folders")
+    .description(
+      "PSNR (dB) and SSIM of every image of a folder against the image of the same name in another, and their means, as piq 0.8 " +
+        "defines them. PNG and JPEG, grey or RGB; subfolders are looked into.",
+    )
+    .requiredOption("--data <dir>", "the images")
+    .requiredOption("--ref <dir>", "what they are compared with")
+    .option("--json", "print one JSON object on stdout")
+    .option("--verbose", "stacks of errors")
+    .addHelpText("after", "\nExample:\n  ncvsd-gpu evaluate images --data restored --ref truth")
+    .action((flags: { data: string; ref: string; json?: boolean }) => {
+      const images = pairPictures(flags.data, flags.ref).map(({ name, data, ref }) => ({
+        name,
+        ...compare(data, ref),
+      }));
+      const mean = (key: "psnr" | "ssim") => images.reduce((sum, image) => sum + image[key], 0) / images.length;
+      const means = { psnr: mean("psnr"), ssim: mean("ssim") };
+      if (flags.json) {
+        process.stdout.write(`${JSON.stringify({ n: images.length, images, mean: means })}\n`);
+        return;
+      }
+      const rows = [...images, { name: `mean of ${images.length}`, ...means }];
+      const width = Math.max(...rows.map(({ name }) => name.length), 5);
+      const line = (name: string, a: string, b: string) =>
+        `${name.padEnd(width)}  ${a.padStart(7)}  ${b.padStart(7)}\n`;
+      process.stdout.write(line("image", "PSNR dB", "SSIM"));
+      for (const row of rows) process.stdout.write(line(row.name, row.psnr.toFixed(3), row.ssim.toFixed(4)));
+    });
+}
+
+function compare(data: string, ref: string): { psnr: number; ssim: number } {
+  const [x, truth] = [readPicture(data), readPicture(ref)];
+  const shapes = [x, truth].map(({ channels, height, width }) => shapeText([channels, height, width]));
+  if (shapes[0] !== shapes[1])
+    throw new NcvsdError(
+      "BAD_ARGUMENT",
+      `${data} is ${shapes[0]}, but ${ref} is ${shapes[1]}: they cannot be compared`,
+    );
+  const { values, shape } = valuesFromImages([x, truth]);
+  const half = values.length / 2;
+  const [a, b] = [values.subarray(0, half), values.subarray(half)];
+  const one = [1, shape[1], shape[2], shape[3]] as const;
+  return { psnr: psnr(a, b, one)[0]!, ssim: ssim(a, b, one)[0]! };
+}

@@ -1,0 +1,59 @@
+import { evaluateRows } from "../../evaluate/evaluation.js";
+import type { FeatureRows, FeatureRun } from "../../evaluate/feature-file.js";
+import { type FdResult, formatDistance, type MemoryUse, percent } from "../../evaluate/result.js";
+import { formatDuration } from "../../runs/progress.js";
+import type { OpenedReference } from "./options.js";
+
+export function makeResult(
+  run: FeatureRun,
+  rows: FeatureRows,
+  reference: OpenedReference,
+  extra: { shards: number; imagesPerSecond?: number | undefined; memory?: readonly MemoryUse[] },
+): FdResult {
+  const rate = extra.imagesPerSecond ?? run.n / Math.max(rows.seconds, 1e-9);
+  return {
+    tool: "ncvsd-gpu",
+    kind: "fd",
+    format: 1,
+    ...evaluateRows(rows, run, reference.frechet),
+    n: run.n,
+    firstSeed: run.firstSeed,
+    checkpoint: run.checkpoint,
+    options: run.options,
+    evaluationsPerImage: run.evaluationsPerImage,
+    classes: run.classes,
+    features: run.network,
+    reference: { file: reference.file, count: reference.statistics.count ?? null },
+    shards: extra.shards,
+    timing: {
+      seconds: rows.seconds,
+      imagesPerSecond: rate,
+      evaluationsPerSecond: rate * run.evaluationsPerImage,
+    },
+    ...(extra.memory ? { memory: extra.memory } : {}),
+    adapter: run.adapter,
+    version: run.version,
+    command: ["ncvsd-gpu", ...process.argv.slice(2)],
+    date: new Date().toISOString(),
+  };
+}
+
+/** The result in words, one fact a line. */
+export function describeResult(result: FdResult): string {
+  const { fd, interval, labels, n, reference, timing } = result;
+  const range = interval
+    ? ` (${100 * interval.level}% interval ${formatDistance(interval.low)} to ${formatDistance(interval.high)})`
+    : "";
+  const of = reference.count === null ? "" : ` of ${reference.count} images`;
+  const lines = [`FD ${formatDistance(fd)}${range}: ${n} images against ${reference.file}${of}`];
+  if (labels) {
+    lines.push(`classes: ${percent(labels.agreement)} found as asked for by ${result.features.name}`);
+    const names = labels.perClass.map((c) => c.name ?? `class ${c.class}`);
+    const width = Math.max(...names.map((name) => name.length));
+    for (const [i, c] of labels.perClass.entries())
+      lines.push(`  ${names[i]!.padEnd(width)}  ${percent(c.agreement).padStart(6)}  of ${c.n}`);
+  }
+  const rate = `${timing.imagesPerSecond.toFixed(1)} images/s, ${timing.evaluationsPerSecond.toFixed(1)} evaluations/s`;
+  lines.push(`made in ${formatDuration(timing.seconds)}: ${rate}`);
+  return lines.join("\n");
+}

@@ -1,0 +1,65 @@
+import type { Command } from "commander";
+import { openPictures } from "../../data/pictures.js";
+import { requireSamples } from "../../evaluate/frechet.js";
+import { RunningMoments, statisticsOf } from "../../evaluate/statistics.js";
+import { encodeStatistics } from "../../evaluate/statistics-file.js";
+import { valuesFromImages } from "../../image/pixels.js";
+import { FeatureExtractor } from "../../networks/features/extractor.js";
+import { checkWritable, writeAtomic } from "../../runs/output.js";
+import { bundledFeatures } from "../../runs/package.js";
+import { withProgress } from "../../runs/progress.js";
+import { ADAPTER_HELP, type EngineOptions, openEngine, Stopwatch } from "../parts/engine.js";
+import { addBatchOption } from "./options.js";
+
+interface StatsFlags extends EngineOptions {
+  data: string;
+  out: string;
+  features?: string;
+  batch: number;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+export function registerEvaluateStats(evaluate: Command): Command {
+  const command = evaluate
+    .command("stats")
+    .summary("reference statistics of a folder of images")
+    .description(
+      "Mean and covariance of the features of all images of a folder (PNG, JPEG; subfolders are looked into), as the reference of " +
+        "`evaluate fd`. A safetensors file with a U8 tensor `images` [N, C, H, W] is taken as well.",
+    )
+    .requiredOption("--data <dir>", "the images, of the size that the feature network takes")
+    .requiredOption("--out <file>", "where the statistics go (safetensors: mean, cov)")
+    .option("--features <file>", "the feature network (default: the bundled fashion32-features)");
+  return addBatchOption(command, "images", 64)
+    .option("--adapter <name>", ADAPTER_HELP)
+    .option("--json", "print one JSON object on stdout")
+    .option("--quiet", "no progress")
+    .option("--verbose", "stacks of errors")
+    .addHelpText("after", "\nExample:\n  ncvsd-gpu evaluate stats --data test-images --out test-stats.safetensors")
+    .action(async (flags: StatsFlags) => {
+      checkWritable(flags.out);
+      const gpu = await openEngine(flags, new Stopwatch());
+      try {
+        const extractor = await FeatureExtractor.open(gpu, flags.features ?? bundledFeatures);
+        const { source, input } = extractor;
+        const { count, batches } = await openPictures(flags.data, input, `the feature network ${source.name}`);
+        requireSamples(count, source.dim);
+        const running = new RunningMoments(source.dim);
+        const silent = Boolean(flags.quiet || flags.json);
+        await withProgress({ total: count, label: "features", silent }, async (progress) => {
+          for await (const batch of batches(flags.batch)) {
+            const { values } = valuesFromImages(batch.map(({ image }) => image));
+            const { features } = await extractor.extract(values);
+            running.push(features, (i) => batch[i]!.name);
+            progress.update(running.count);
+          }
+        });
+        writeAtomic(flags.out, encodeStatistics(statisticsOf(running.moments()), source));
+        const result = { out: flags.out, count, features: source };
+        process.stdout.write(`${flags.json ? JSON.stringify(result) : flags.out}\n`);
+      } finally {
+        gpu.close();
+      }
+    });
+}

@@ -1,0 +1,199 @@
+import { basename } from "node:path";
+import type { OptionValue } from "../../runs/output.js";
+import { formatDuration } from "../../runs/progress.js";
+import type { TuningRecord } from "../../runs/run-record.js";
+
+/** Figures of one reconstruction. PSNR (dB) and SSIM need the truth; chi^2 = ||A(x) - y||^2 / (m sigma_y^2) does not. */
+export interface Figures {
+  readonly psnr?: number;
+  readonly ssim?: number;
+  /** Absent where the method's result cannot be told from A (nothing to compare). */
+  readonly chi2?: number;
+  readonly lpips?: number;
+  /** Phase retrieval: PSNR after undoing what amplitudes cannot tell (a shift, a rotation by 180 degrees). */
+  readonly aligned?: number;
+}
+
+/** One sample of PnP-GD. */
+export interface SampleFigures extends Figures {
+  readonly seed: number;
+  /** Network evaluations. */
+  readonly nfe: number;
+  /** The batch's time shared among its reconstructions. */
+  readonly seconds: number;
+}
+
+/** `result.json` of one image: everything that is reported of it. */
+export interface ImageResult {
+  readonly tool: "ncvsd-gpu";
+  readonly format: 1;
+  readonly name: string;
+  /** Of the options, the checkpoint and the input. */
+  readonly key: string;
+  readonly label?: number;
+  readonly className?: string;
+  readonly samples: readonly SampleFigures[];
+  readonly mean: Figures;
+  /** Index of the sample with the highest PSNR; absent without the truth. */
+  readonly best?: number;
+  /** Index of the sample with the lowest chi^2. */
+  readonly mostConsistent: number;
+  /** Simple methods, by name. */
+  readonly baselines: Readonly<Record<string, Figures>>;
+  /** SHA-256 of every other file of the image's folder. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** One line of the summary: means over the images. */
+export interface SummaryRow extends Figures {
+  readonly method: string;
+  readonly images: number;
+  /** Network evaluations and seconds of one image by this method; absent for baselines. */
+  readonly nfe?: number;
+  readonly seconds?: number;
+}
+
+/** What all images of a run share, for the report. */
+export interface ReportHead {
+  readonly task: string;
+  readonly description: string;
+  readonly notes: readonly string[];
+  readonly sigmaY: number;
+  readonly options: OptionValue;
+  readonly version: string;
+  readonly command: readonly string[];
+  readonly adapter: string;
+  readonly tuning: TuningRecord | null;
+  readonly checkpoint: { readonly name: string; readonly sha256: string };
+}
+
+const FIGURES = ["psnr", "ssim", "lpips", "aligned", "chi2"] as const;
+
+function meanOf(all: readonly Figures[]): Figures {
+  const out: { -readonly [K in keyof Figures]: number } = {};
+  for (const figure of FIGURES) {
+    const values = all.flatMap((f) => f[figure] ?? []);
+    if (values.length > 0) out[figure] = values.reduce((a, b) => a + b, 0) / values.length;
+  }
+  return out;
+}
+
+/** The methods' means over the images: baselines, then single samples, their mean, and the best of them. */
+export function summarise(results: readonly ImageResult[]): SummaryRow[] {
+  const first = results[0];
+  if (!first) return [];
+  const runs = first.samples.length;
+  const images = results.length;
+  const samples = results.flatMap((r) => r.samples);
+  const nfe = first.samples[0]!.nfe;
+  const seconds = samples.reduce((a, s) => a + s.seconds, 0) / samples.length;
+  const all = { images, nfe: nfe * runs, seconds: seconds * runs };
+  const rows: SummaryRow[] = Object.keys(first.baselines).map((method) => ({
+    method,
+    images,
+    ...meanOf(results.flatMap((r) => r.baselines[method] ?? [])),
+  }));
+  rows.push({ method: "PnP-GD, one sample", images, nfe, seconds, ...meanOf(samples) });
+  if (runs === 1) return rows;
+  rows.push({ method: `PnP-GD, mean of ${runs}`, ...all, ...meanOf(results.map((r) => r.mean)) });
+  rows.push({
+    method: `PnP-GD, lowest chi^2 of ${runs}`,
+    ...all,
+    ...meanOf(results.map((r) => r.samples[r.mostConsistent]!)),
+  });
+  const best = results.flatMap((r) => (r.best === undefined ? [] : r.samples[r.best]!));
+  if (best.length > 0) rows.push({ method: `PnP-GD, best PSNR of ${runs}`, ...all, ...meanOf(best) });
+  return rows;
+}
+
+/** Columns of a table that some row has. */
+const COLUMNS = [
+  { key: "psnr", title: "PSNR (dB)", digits: 2 },
+  { key: "ssim", title: "SSIM", digits: 3 },
+  { key: "lpips", title: "LPIPS", digits: 3 },
+  { key: "aligned", title: "aligned PSNR", digits: 2 },
+  { key: "chi2", title: "chi^2", digits: 2 },
+  { key: "nfe", title: "NFE", digits: 0 },
+  { key: "seconds", title: "seconds", digits: 2 },
+] as const;
+
+/** A number for a table; large ones (chi^2 of a bad reconstruction) without decimals. */
+const cell = (v: number | undefined, digits: number) =>
+  v === undefined ? "-" : v.toFixed(Math.abs(v) >= 1000 ? 0 : digits);
+
+type Row = Figures & { readonly nfe?: number; readonly seconds?: number };
+
+function table(first: string, rows: readonly (readonly [name: string, row: Row])[]): string[] {
+  const columns = COLUMNS.filter(({ key }) => rows.some(([, row]) => row[key] !== undefined));
+  return [
+    `| ${first} | ${columns.map((c) => c.title).join(" | ")} |`,
+    `| --- |${" ---: |".repeat(columns.length)}`,
+    ...rows.map(([name, row]) => `| ${name} | ${columns.map((c) => cell(row[c.key], c.digits)).join(" | ")} |`),
+  ];
+}
+
+/** `metrics.md`: the summary, then every image. */
+export function markdown(head: ReportHead, results: readonly ImageResult[]): string {
+  const rows = summarise(results);
+  const perImage = results.flatMap((result) => {
+    const chosen = result.best ?? result.mostConsistent;
+    const how = result.best === undefined ? "lowest chi^2" : "best";
+    const shown: [string, Row][] = result.samples.map((s, r) => [
+      `${result.name}, sample ${r}${r === chosen && result.samples.length > 1 ? ` (${how})` : ""}`,
+      s,
+    ]);
+    if (result.samples.length > 1) shown.push([`${result.name}, mean`, result.mean]);
+    return shown;
+  });
+  const lines = [
+    `# ${head.task}`,
+    "",
+    `${head.description}; measurement noise ${head.sigmaY}; ${basename(head.checkpoint.name)}.`,
+    ...head.notes.map((note) => `\n${note}`),
+    "",
+    `Means over ${results.length} image${results.length === 1 ? "" : "s"}:`,
+    "",
+    ...table(
+      "method",
+      rows.map((row) => [row.method, row]),
+    ),
+    "",
+    "chi^2 = ||A(x) - y||^2 / (m sigma_y^2): 1 is what the noise alone gives. Seconds and NFE are those of one image by the method.",
+    "",
+    "## Every reconstruction",
+    "",
+    ...table("image", perImage),
+    "",
+    `Made by \`${head.command.join(" ")}\` (ncvsd-gpu ${head.version}, ${head.adapter}).`,
+    "",
+  ];
+  return lines.join("\n");
+}
+
+/** `metrics.json`. */
+export function metricsJson(head: ReportHead, results: readonly ImageResult[], complete: boolean): string {
+  const images = Object.fromEntries(
+    results.map(({ name, samples, mean, best, mostConsistent, baselines, label, className }) => [
+      name,
+      { label, className, samples, mean, best, mostConsistent, baselines },
+    ]),
+  );
+  const file = { tool: "ncvsd-gpu", format: 1, ...head, complete, summary: summarise(results), images };
+  return `${JSON.stringify(file, null, 2)}\n`;
+}
+
+/** The summary as plain text for a terminal. */
+export function summaryText(results: readonly ImageResult[]): string {
+  return summarise(results)
+    .map((row) => {
+      const figures = COLUMNS.flatMap(({ key, title, digits }) => {
+        const value = row[key];
+        if (value === undefined) return [];
+        if (key === "seconds") return [formatDuration(value)];
+        const name = title.replace(" (dB)", "");
+        return [key === "nfe" ? `${value} NFE` : `${name} ${cell(value, digits)}${key === "psnr" ? " dB" : ""}`];
+      });
+      return `  ${row.method.padEnd(26)} ${figures.join("  ")}`;
+    })
+    .join("\n");
+}

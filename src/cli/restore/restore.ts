@@ -1,0 +1,189 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { type Input, readInputs } from "../../data/inputs.js";
+import { NcvsdError } from "../../errors.js";
+import type { Gpu } from "../../gpu/device.js";
+import type { Model } from "../../networks/edm2/model.js";
+import { Lpips } from "../../networks/features/lpips.js";
+import { checkTaskFlags, makeTask, type RestoreTask } from "../../operators/tasks.js";
+import { parseClass } from "../../runs/labels.js";
+import { checkOutdir, decidingOptions } from "../../runs/output.js";
+import { bundledCheckpoint, packageRoot, version } from "../../runs/package.js";
+import { evaluations, samplerSettings } from "../../sample/task-settings.js";
+import { loadNetwork, openEngine, Stopwatch, tuningLine, tuningRecord } from "../parts/engine.js";
+import { count, ms } from "../sample.js";
+import { addRestoreOptions, type RestoreFlags } from "./flags.js";
+import { summarise, summaryText } from "./report.js";
+import { type RestoreJob, restore } from "./run.js";
+
+/** Held-out images that come with the checkpoint, and how many of them a run without --data takes. */
+const bundledImages = join(packageRoot, "weights", "fashion32-test64.safetensors");
+const BUNDLED_COUNT = 10;
+
+export function registerRestore(program: Command): void {
+  const command = program
+    .command("restore")
+    .summary("solve an inverse problem with PnP-GD")
+    .description(
+      "Restores images from degraded measurements with an NCVSD network as prior (plug-and-play generative denoising). " +
+        "With --data, clean images are measured first and the results compared with them; with --measurement, real measurements are solved. " +
+        "Images that are there already and belong to the same options are kept.",
+    );
+  addRestoreOptions(command)
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  ncvsd-gpu restore --task box_inpainting --outdir out/box",
+        "  ncvsd-gpu restore --task super_resolution --data photos --net ffhq.safetensors",
+        "  ncvsd-gpu restore --task motion_deblur_circ --measurement blurred.png \\",
+        "    --kernel kernel.png --sigma-y 0.02",
+        "  ncvsd-gpu restore --operator hdr.js --beta 0.002",
+      ].join("\n"),
+    )
+    .action(async (flags: RestoreFlags) => {
+      const watch = new Stopwatch();
+      checkTaskFlags(flags);
+      if (flags.data !== undefined && flags.measurement !== undefined)
+        throw new NcvsdError(
+          "BAD_ARGUMENT",
+          "--data and --measurement exclude each other: give clean images or measurements",
+        );
+      checkOutdir(flags.outdir);
+      const gpu = await openEngine(flags, watch);
+      try {
+        await runRestore(gpu, flags, watch);
+      } finally {
+        gpu.close();
+      }
+    });
+}
+
+async function runRestore(gpu: Gpu, flags: RestoreFlags, watch: Stopwatch): Promise<void> {
+  const silent = Boolean(flags.quiet || flags.json);
+  const say = (line: string) => {
+    if (!silent) process.stderr.write(`${line}\n`);
+  };
+  const model = await loadNetwork(gpu, flags.net ?? bundledCheckpoint, watch, silent);
+  const { name: checkpoint } = model.checkpoint;
+  if (model.architecture !== "ncvsd")
+    throw new NcvsdError("BAD_ARGUMENT", `${checkpoint} is an EDM2 teacher: restoring needs an NCVSD network`);
+  const task = await makeTask(gpu, flags, model.shape);
+  const inputs = await readTaskInputs(flags, task, model);
+  const job = await makeJob(gpu, model, task, inputs, flags, silent);
+  watch.lap("inputs");
+  const nfe = evaluations(job.sampler);
+  say(`${gpu.info.name}: ${checkpoint}, ${task.name} (${task.description})`);
+  for (const note of task.notes) say(note);
+  say(`${count(inputs.length, "image")}, ${count(flags.runs, "sample")} each, ${count(nfe, "evaluation")} a sample`);
+  const { results, made, kept, seconds } = await restore(job);
+  watch.lap("restoring");
+  if (flags.json) {
+    const summary = summarise(results);
+    process.stdout.write(
+      `${JSON.stringify({ task: task.name, outdir: job.outdir, made, kept, seconds, nfe, runs: flags.runs, summary, adapter: gpu.info.name, startup: watch.parts })}\n`,
+    );
+    return;
+  }
+  if (kept > 0) say(`kept ${count(kept, "image")} that ${kept === 1 ? "was" : "were"} there (--force makes them anew)`);
+  if (made > 0)
+    say(`made ${count(made, "image")} in ${seconds.toFixed(1)} s: ${ms(seconds / made / flags.runs)} a sample`);
+  if (flags.verbose) say(`${tuningLine(gpu)}\ntimes: ${watch}`);
+  say(summaryText(results));
+  process.stdout.write(`${job.outdir}\n`);
+}
+
+async function readTaskInputs(flags: RestoreFlags, task: RestoreTask, model: Model): Promise<Input[]> {
+  if (flags.measurement !== undefined)
+    return readInputs(
+      flags.measurement,
+      { shape: task.operator.measurementShape, what: "measurements", whose: task.name, bytes: task.kind !== "phase" },
+      flags.images,
+    );
+  const expected = { shape: model.shape, what: "images", whose: `the checkpoint ${model.checkpoint.name}` } as const;
+  if (flags.data !== undefined) return readInputs(flags.data, expected, flags.images);
+  return readInputs(bundledImages, expected, flags.images ?? Array.from({ length: BUNDLED_COUNT }, (_, i) => i));
+}
+
+/** One class per image (-1: none); undefined for an unconditional network. */
+function labelsOf(flags: RestoreFlags, inputs: readonly Input[], model: Model): number[] | undefined {
+  const { labelDim, labels } = model;
+  if (flags.class !== undefined) {
+    const asked = parseClass(flags.class, { labelDim, labels });
+    return inputs.map(() => asked);
+  }
+  if (flags.labels !== "file") return labelDim === 0 ? undefined : inputs.map(() => -1);
+  return inputs.map(({ name, label }) => {
+    if (label !== undefined && label >= 0 && label < labelDim) return label;
+    throw new NcvsdError(
+      "BAD_ARGUMENT",
+      labelDim === 0
+        ? "--labels file: this checkpoint has no classes (label_dim is 0); leave the option out"
+        : `--labels file: the image ${name} has no class from 0 to ${labelDim - 1} beside it (a tensor \`labels\` in a safetensors file); name one with --class`,
+    );
+  });
+}
+
+async function makeJob(
+  gpu: Gpu,
+  model: Model,
+  task: RestoreTask,
+  inputs: readonly Input[],
+  flags: RestoreFlags,
+  silent: boolean,
+): Promise<RestoreJob> {
+  const { sigmaY, seed, runs } = flags;
+  const sampler = samplerSettings(task, flags, sigmaY);
+  const simulated = flags.measurement === undefined;
+  const { sigmas, ...settings } = sampler;
+  if (flags.lpips !== undefined && !simulated)
+    throw new NcvsdError(
+      "BAD_ARGUMENT",
+      "--lpips compares with the truth, which --measurement does not have: leave it out",
+    );
+  const lpips = flags.lpips === undefined ? undefined : await Lpips.open(gpu, flags.lpips, flags.lpipsPooling);
+  const options = {
+    command: "restore",
+    task: task.name,
+    ...task.options,
+    simulated,
+    sigmaY,
+    seed,
+    runs,
+    ...settings,
+    sigmas: [...sigmas],
+    precision: gpu.precision,
+    ...(lpips ? { lpips: await lpips.sha256(), lpipsPooling: flags.lpipsPooling } : {}),
+  };
+  return {
+    model,
+    task,
+    inputs,
+    simulated,
+    labels: labelsOf(flags, inputs, model),
+    sigmaY,
+    ...(lpips ? { lpips } : {}),
+    sampler,
+    seed,
+    runs,
+    batch: flags.batch,
+    options,
+    head: {
+      task: task.name,
+      description: task.description,
+      notes: task.notes,
+      sigmaY,
+      options: decidingOptions(options),
+      version,
+      command: ["ncvsd-gpu", ...process.argv.slice(2)],
+      adapter: gpu.info.name,
+      tuning: tuningRecord(gpu),
+      checkpoint: { name: model.checkpoint.name, sha256: await model.checkpoint.sha256() },
+    },
+    outdir: flags.outdir,
+    force: flags.force ?? false,
+    silent,
+    debug: flags.verbose ?? false,
+  };
+}

@@ -1,0 +1,173 @@
+import { readdirSync, statSync } from "node:fs";
+import { extname, join } from "node:path";
+import { NcvsdError } from "../errors.js";
+import { fromByte } from "../image/pixels.js";
+import type { ImageShape } from "../networks/session.js";
+import { ARRAY_FILES, type FileArray, readArray, stem } from "./arrays.js";
+
+/** One image or measurement from a file. */
+export interface Input {
+  /** The file's name without its ending; six digits for one of several in a file. Names the results. */
+  readonly name: string;
+  readonly values: Float32Array;
+  /** Class, where the file has one. */
+  readonly label?: number;
+}
+
+/** What the files must hold. */
+export interface Expected {
+  /** Of one image or measurement. */
+  readonly shape: readonly number[];
+  /** "images" or "measurements", for messages. */
+  readonly what: "images" | "measurements";
+  /** What the shape belongs to, for messages: "the checkpoint x.safetensors" or "the task". */
+  readonly whose: string;
+  /** False where bytes make no sense (amplitudes). */
+  readonly bytes?: boolean;
+}
+
+const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT", message, { cause });
+const sixDigits = (n: number) => String(n).padStart(6, "0");
+const TENSORS = { images: ["images", "truth"], measurements: ["measurement", "measurements", "y"] };
+
+/** "32x32 with 1 channel", or the bare extents of what is no picture. */
+export function shapeText(shape: readonly number[]): string {
+  if (shape.length !== 3) return `[${shape.join(", ")}]`;
+  return `${shape[2]}x${shape[1]} with ${shape[0]} channel${shape[0] === 1 ? "" : "s"}`;
+}
+
+/**
+ * Reads the images or measurements at a path: one file, or all PNG, .npy and .safetensors files of a folder in order of name.
+ * Bytes become values of the network's range [-1, 1].
+ * @param select places in that order; absent: all
+ * @throws NcvsdError BAD_ARGUMENT when there is nothing, a file cannot be read, or one is of another shape
+ */
+export async function readInputs(path: string, expected: Expected, select?: readonly number[]): Promise<Input[]> {
+  const files = listFiles(path, expected.what);
+  const single = files.length === 1;
+  const wanted = single ? undefined : select;
+  const chosen = pick(files, wanted, path, expected.what);
+  const inputs: Input[] = [];
+  for (const file of chosen) inputs.push(...(await readFile(file, expected)));
+  const kept = single ? pick(inputs, select, path, expected.what) : inputs;
+  const seen = new Set<string>();
+  for (const { name } of kept) {
+    if (seen.has(name)) throw bad(`${path} has two ${expected.what} called ${name}: rename one`);
+    seen.add(name);
+  }
+  return kept;
+}
+
+function listFiles(path: string, what: string): string[] {
+  try {
+    if (!statSync(path).isDirectory()) return [path];
+    const names = readdirSync(path).filter((name) => ARRAY_FILES.includes(extname(name).toLowerCase()));
+    if (names.length === 0)
+      throw bad(`${path} has no ${what}: it holds no PNG, .npy or .safetensors file (subfolders are not looked into)`);
+    return names.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).map((name) => join(path, name));
+  } catch (cause) {
+    if (cause instanceof NcvsdError) throw cause;
+    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
+    throw bad(missing ? `${path} is not there` : `${path} cannot be read: ${(cause as Error).message}`, cause);
+  }
+}
+
+function pick<T>(items: readonly T[], select: readonly number[] | undefined, path: string, what: string): T[] {
+  if (!select) return [...items];
+  return select.map((at) => {
+    const item = items[at];
+    if (item === undefined) throw bad(`--images ${at}: ${path} has ${what} 0 to ${items.length - 1}`);
+    return item;
+  });
+}
+
+async function readFile(path: string, expected: Expected): Promise<Input[]> {
+  const { shape, what, whose } = expected;
+  const array = await readArray(path, TENSORS[what]);
+  const size = shape.reduce((a, b) => a * b, 1);
+  const one = withoutUnits(array.shape);
+  const many = array.shape.length > 1 && !array.picture ? withoutUnits(array.shape.slice(1)) : undefined;
+  const want = withoutUnits(shape);
+  const several = many !== undefined && same(many, want) && !same(one, want);
+  if (!several && !same(one, want)) {
+    const batch = array.shape.length > shape.length;
+    const found = `${batch ? `${array.shape[0]} of ` : ""}${shapeText(batch ? array.shape.slice(1) : array.shape)}`;
+    throw bad(
+      `${path} is ${found}, but ${whose} takes ${what} of ${shapeText(shape)}: resize, crop or convert it first`,
+    );
+  }
+  if (array.kind === "bytes" && expected.bytes === false)
+    throw bad(
+      `${path} holds bytes, but these ${what} are no pictures: give floating-point values (.npy, .safetensors)`,
+    );
+  if (array.kind === "values" && what === "images") checkRange(path, array.values);
+  const values = array.kind === "bytes" ? array.values.map(fromByte) : array.values;
+  if (!several) return [{ name: stem(path), values }];
+  const labels = await readLabels(path, array);
+  return Array.from({ length: array.shape[0]! }, (_, i) => ({
+    name: sixDigits(i),
+    values: values.slice(i * size, (i + 1) * size),
+    ...(labels ? { label: labels[i]! } : {}),
+  }));
+}
+
+/** Extents of 1 do not matter: [1, 32, 32] and [32, 32] hold the same image. */
+const withoutUnits = (shape: readonly number[]) => shape.filter((d) => d !== 1);
+const same = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((d, i) => d === b[i]);
+
+function checkRange(path: string, values: Float32Array): void {
+  let [min, max] = [Infinity, -Infinity];
+  for (const v of values) {
+    if (v < min) min = v;
+    if (v > max) max = v;
+  }
+  if (min < -1.01 || max > 1.01)
+    throw bad(
+      `${path} has values from ${min.toPrecision(3)} to ${max.toPrecision(3)}: floating-point images must be in the network's range, -1 (black) to 1 (white)`,
+    );
+}
+
+/** The classes beside the images of a safetensors file, where it has them. */
+async function readLabels(path: string, { shape }: FileArray): Promise<Float32Array | undefined> {
+  if (extname(path).toLowerCase() !== ".safetensors") return undefined;
+  const labels = await readArray(path, ["labels"]).catch(() => undefined);
+  return labels?.values.length === shape[0] ? labels?.values : undefined;
+}
+
+/**
+ * A mask of H*W or C*H*W zeros and ones (1: known). In a PNG white is known and black is missing.
+ * @throws NcvsdError BAD_ARGUMENT when it is of another size, has other values, or hides nothing or everything
+ */
+export async function readMask(path: string, [c, h, w]: ImageShape): Promise<Float32Array> {
+  const array = await readArray(path, ["mask"]);
+  const want = [withoutUnits([h, w]), withoutUnits([c, h, w])];
+  if (!want.some((shape) => same(shape, withoutUnits(array.shape))))
+    throw bad(
+      `the mask ${path} is ${shapeText(array.shape)}, but the images are ${shapeText([c, h, w])}: they must fit`,
+    );
+  const top = array.kind === "bytes" && array.values.some((v) => v > 1) ? 255 : 1;
+  const mask = array.values.map((v) => v / top);
+  if (mask.some((v) => v !== 0 && v !== 1))
+    throw bad(`the mask ${path} has values besides ${top} (known) and 0 (missing): make it black and white`);
+  const known = mask.reduce((a, b) => a + b, 0);
+  if (known === 0) throw bad(`the mask ${path} is all 0: no pixel is known (white is known, black is missing)`);
+  return mask;
+}
+
+/**
+ * A square blur kernel, normalised to sum 1.
+ * @throws NcvsdError BAD_ARGUMENT when it is not square, larger than the image, or sums to 0
+ */
+export async function readKernel(path: string, side: number): Promise<{ kernel: Float32Array; kernelSize: number }> {
+  const array = await readArray(path, ["kernel"]);
+  const [h = 0, w = 0, more] = array.shape[0] === 1 && array.shape.length > 2 ? array.shape.slice(1) : array.shape;
+  if (more !== undefined || array.shape.length < 2 || h !== w)
+    throw bad(`the kernel ${path} is ${shapeText(array.shape)}: a kernel is square and has one channel`);
+  if (h > side)
+    throw bad(
+      `the kernel ${path} is ${h}x${h}, larger than the images of ${side}x${side}: crop it or take a smaller one`,
+    );
+  const sum = array.values.reduce((a, b) => a + b, 0);
+  if (!(Math.abs(sum) > 1e-8)) throw bad(`the kernel ${path} sums to 0: it cannot be normalised`);
+  return { kernel: array.values.map((v) => v / sum), kernelSize: h };
+}

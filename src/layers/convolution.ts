@@ -1,0 +1,188 @@
+/** One convolution as nodes of a graph, whatever the algorithm, in parts where a buffer would exceed one binding. */
+
+import type { ConvEpilogue } from "../../kernels/lib/conv-epilogue.js";
+import {
+  operandLength,
+  panelFor,
+  partOf,
+  tiling,
+  winograd as transforms,
+  winogradTile,
+} from "../../kernels/lib/winograd.js";
+import { conv, packConvWeight, packedWeightLength } from "../../kernels/network/conv/kernel.js";
+import { gemm, gemmWeightLength, packGemmWeight } from "../../kernels/network/gemm/kernel.js";
+import { winogradInput } from "../../kernels/network/winograd-input/kernel.js";
+import { winogradOutput } from "../../kernels/network/winograd-output/kernel.js";
+import type { Graph, Tensor } from "../graph/graph.js";
+import { type ConvShape, convAlgorithm } from "./conv-algorithm.js";
+import { packWinogradWeight, winogradWeightPieces } from "./winograd-weight.js";
+
+/**
+ * The most bytes of one buffer where a layer can be cut: what every WebGPU adapter binds. Not the adapter's own limit, so that
+ * the graph is the same everywhere, and counted in f32, so that it is the same in every precision.
+ */
+export const BINDING_BYTES = 128 * 2 ** 20;
+
+export interface ConvContext {
+  readonly graph: Graph;
+  readonly batch: number;
+  /** Choices of a tuner, by `convKey`. */
+  readonly tuning?: ReadonlyMap<string, string> | undefined;
+  /**
+   * Default: `BINDING_BYTES`. No bit of a result depends on it, but for 1x1 layers whose whole weight exceeds it: they are
+   * summed directly. No published network has one.
+   */
+  readonly bindingBytes?: number | undefined;
+}
+
+/** A layer's weight before it is packed. */
+export interface LayerWeight {
+  /** Of the constant: all that its values depend on, but not the packing. */
+  readonly name: string;
+  /** Names of checkpoint tensors. */
+  readonly sources: readonly string[];
+  /** `count` rows of the effective weight [outChannels, inChannels * kernel^2] from row `first` on. */
+  rows(sources: readonly Float32Array[], first: number, count: number): Float32Array;
+}
+
+export interface Convolution extends ConvShape {
+  readonly weight: LayerWeight;
+  readonly epilogue: ConvEpilogue;
+  /** Operands of the epilogue. */
+  readonly c?: Tensor | undefined;
+  readonly r?: Tensor | undefined;
+}
+
+/** Stride 1, zero padding. @param x [N, inChannels, H, W] @returns [N, outChannels, H, W] */
+export function convolve(context: ConvContext, name: string, layer: Convolution, x: Tensor): Tensor {
+  const { graph, batch, tuning, bindingBytes = BINDING_BYTES } = context;
+  const { inChannels, outChannels, height, width, epilogue, c, r } = layer;
+  const algorithm = convAlgorithm(layer, tuning);
+  if (algorithm === "winograd") return winograd(context, name, layer, x);
+  // The matrix product cannot write a part of the channels; no published network needs it to.
+  if (algorithm === "direct" || 4 * gemmWeightLength(1, outChannels, inChannels) > bindingBytes) {
+    return direct(context, name, layer, x);
+  }
+  const pack = (rows: Float32Array) => packGemmWeight(rows, 1, outChannels, inChannels);
+  const w = constant(
+    graph,
+    layer,
+    "gemm",
+    { first: 0, count: outChannels },
+    gemmWeightLength(1, outChannels, inChannels),
+    pack,
+  );
+  const product = { groups: 1, images: batch, rows: outChannels, depth: inChannels, columns: height * width };
+  const params = { ...product, type: "act" as const, epilogue };
+  return graph.run(name, gemm, params, { x, w, c, r }, { y: [batch, outChannels, height, width] }).y;
+}
+
+/**
+ * F(4x4, 3x3) or F(2x2, 3x3): input transform, 36 or 16 matrix products, output transform, for some blocks and output
+ * channels at a time.
+ */
+function winograd(context: ConvContext, name: string, layer: Convolution, x: Tensor): Tensor {
+  const { graph, batch, bindingBytes = BINDING_BYTES } = context;
+  const { inChannels, outChannels, height, width, epilogue, c, r } = layer;
+  const tile = winogradTile(height, width, inChannels * outChannels);
+  const { points } = transforms(tile);
+  const panel = panelFor(batch, height, width, tile);
+  const size = { batch, height, width, panel, tile };
+  const tiles = tiling(batch, height, width, panel, tile);
+  const weightLength = (count: number) => gemmWeightLength(points, count, inChannels);
+  const channelParts = parts(outChannels, 8, bindingBytes, (count) => 4 * weightLength(count));
+  // Flat: nothing but the next node reads an operand, and its padding may hold anything.
+  const operand = (channels: number, part: Part) => [operandLength(channels, partOf(tiles, part))];
+  const widest = Math.max(inChannels, channelParts[0]!.count);
+  const blockBytes = (count: number) => 4 * operand(widest, { first: 0, count })[0]!;
+  const blockParts = parts(tiles.blocks, panel, bindingBytes, blockBytes);
+  let y: Tensor | readonly number[] = [batch, outChannels, height, width];
+  for (const [i, blocks] of blockParts.entries()) {
+    const part = blockParts.length > 1 ? { part: blocks } : {};
+    const ofBlocks = ordinal(i, blockParts);
+    const { panels, panelColumns } = partOf(tiles, blocks);
+    const input = { ...size, ...part, channels: inChannels };
+    const { v } = graph.run(
+      `${name}.input${ofBlocks}`,
+      winogradInput,
+      input,
+      { x },
+      { v: operand(inChannels, blocks) },
+    );
+    for (const [j, channels] of channelParts.entries()) {
+      const { first, count } = channels;
+      const ofChannels = `${ofBlocks}${ordinal(j, channelParts)}`;
+      const pack = (rows: Float32Array) => packWinogradWeight(rows, count, inChannels, tile);
+      const pieces = (rows: Float32Array) => winogradWeightPieces(rows, count, inChannels, tile);
+      const w = constant(graph, layer, `winograd F${tile}`, channels, weightLength(count), pack, pieces);
+      const perImage = 4 * tiles.blocksX * tiles.blocksY;
+      const product = {
+        groups: points,
+        images: panels,
+        rows: count,
+        depth: inChannels,
+        columns: panelColumns,
+        perImage,
+      };
+      const plain = { ...product, live: 4 * blocks.count, type: "f32" as const, epilogue: { kind: "none" as const } };
+      const { y: m } = graph.run(`${name}.gemm${ofChannels}`, gemm, plain, { x: v, w }, { y: operand(count, blocks) });
+      const into = channelParts.length > 1 ? { into: { first, of: outChannels } } : {};
+      const output = { ...size, ...part, ...into, channels: count, epilogue };
+      y = graph.run(`${name}${ofChannels}`, winogradOutput, output, { m, c, r }, { y }).y;
+    }
+  }
+  return y as Tensor;
+}
+
+function direct(context: ConvContext, name: string, layer: Convolution, x: Tensor): Tensor {
+  const { graph, batch, bindingBytes = BINDING_BYTES } = context;
+  const { inChannels, outChannels, height, width, kernel, epilogue, c, r } = layer;
+  const weightLength = (count: number) => packedWeightLength(count, inChannels, kernel);
+  const channelParts = parts(outChannels, 8, bindingBytes, (count) => 4 * weightLength(count));
+  let y: Tensor | readonly number[] = [batch, outChannels, height, width];
+  for (const [j, channels] of channelParts.entries()) {
+    const { first, count } = channels;
+    const pack = (rows: Float32Array) => packConvWeight(rows, count, inChannels * kernel * kernel);
+    const w = constant(graph, layer, "direct", channels, weightLength(count), pack);
+    const into = channelParts.length > 1 ? { into: { first, of: outChannels } } : {};
+    const params = { batch, inChannels, outChannels: count, height, width, kernel, epilogue, ...into };
+    y = graph.run(`${name}${ordinal(j, channelParts)}`, conv, params, { x, w, c, r }, { y }).y;
+  }
+  return y as Tensor;
+}
+
+interface Part {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** As few parts as keep `bytes` of the largest within the limit, of about one size, each a multiple of `unit` but the last. */
+export function parts(total: number, unit: number, limit: number, bytes: (count: number) => number): Part[] {
+  let size = total;
+  for (let n = 2; bytes(size) > limit && size > unit; n++) size = Math.ceil(total / n / unit) * unit;
+  return Array.from({ length: Math.ceil(total / size) }, (_, i) => ({
+    first: i * size,
+    count: Math.min(size, total - i * size),
+  }));
+}
+
+/** ` 2/3` in a node's name, where there is more than one. */
+const ordinal = (index: number, of: readonly unknown[]) => (of.length > 1 ? ` ${index + 1}/${of.length}` : "");
+
+/** The packed weight of some output channels. */
+function constant(
+  graph: Graph,
+  { weight, outChannels }: Convolution,
+  algorithm: string,
+  { first, count }: Part,
+  length: number,
+  pack: (rows: Float32Array) => Float32Array,
+  pieces?: (rows: Float32Array) => Iterable<Float32Array>,
+): Tensor {
+  const rows = count === outChannels ? "" : `, rows ${first} to ${first + count - 1}`;
+  return graph.constant(`${weight.name} (${algorithm}${rows})`, [length], "weight", {
+    sources: weight.sources,
+    make: (sources) => pack(weight.rows(sources, first, count)),
+    ...(pieces && { pieces: (sources: readonly Float32Array[]) => pieces(weight.rows(sources, first, count)) }),
+  });
+}

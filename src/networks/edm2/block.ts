@@ -1,0 +1,136 @@
+import { attention } from "../../../kernels/network/attention/kernel.js";
+import { mpCat } from "../../../kernels/network/mp-cat/kernel.js";
+import { mpSilu } from "../../../kernels/network/mp-silu/kernel.js";
+import { pixelNorm } from "../../../kernels/network/pixel-norm/kernel.js";
+import { resample } from "../../../kernels/network/resample/kernel.js";
+import type { Tensor } from "../../graph/graph.js";
+import { type Build, mpConv, mpSumFactors } from "../../layers/folded.js";
+
+export interface BlockSpec {
+  readonly flavour: "enc" | "dec";
+  /** Prefix of its tensors in the checkpoint: `enc.enc.16x16_block0`. */
+  readonly key: string;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly mode: "keep" | "down" | "up";
+  /** Attention heads; 0: no attention. */
+  readonly heads: number;
+  readonly resampleFilter: readonly number[];
+  readonly resBalance: number;
+  readonly attnBalance: number;
+  /** null: not clipped. */
+  readonly clipAct: number | null;
+  /** Where this block's channels begin in the scales `c`, and the length of one image's row of scales. */
+  readonly scaleOffset: number;
+  readonly scaleStride: number;
+}
+
+/** An image tensor and its size. */
+export interface Feature {
+  readonly tensor: Tensor;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * One block of the EDM2 U-Net (Karras et al. 2024, figure 21; config G), without the linear layer of the embedding: `c`
+ * holds emb_linear(emb) * emb_gain + 1 of all blocks, computed at once.
+ * `skip` is concatenated to the input by mp_cat with weight `concatBalance` (decoder).
+ */
+export function addBlock(
+  build: Build,
+  name: string,
+  spec: BlockSpec,
+  input: Feature,
+  c: Tensor,
+  skip?: { feature: Feature; concatBalance: number; tapName: string },
+): Feature {
+  const { graph, batch } = build;
+  const { outChannels, key } = spec;
+  let { tensor, channels, height, width } = input;
+
+  if (spec.mode !== "keep") {
+    const params = { batch, channels, height, width, filter: [...spec.resampleFilter], mode: spec.mode };
+    height = spec.mode === "up" ? 2 * height : Math.floor(height / 2);
+    width = spec.mode === "up" ? 2 * width : Math.floor(width / 2);
+    tensor = graph.run(`${name}.resample`, resample, params, { x: tensor }, { y: [batch, channels, height, width] }).y;
+  }
+  const pixels = height * width;
+  const size = { height, width };
+  const out = [batch, outChannels, height, width];
+  const convSkip = (x: Tensor) =>
+    mpConv(
+      build,
+      `${name}.conv_skip`,
+      {
+        ...size,
+        inChannels: channels,
+        outChannels,
+        kernel: 1,
+        weight: `${key}.conv_skip.weight`,
+        epilogue: { kind: "none" },
+      },
+      x,
+    );
+
+  // The residual trunk x and s = mp_silu(x), the input of the first convolution.
+  let x: Tensor;
+  let s: Tensor;
+  let inner: number;
+  if (spec.flavour === "enc") {
+    if (channels !== outChannels) tensor = convSkip(tensor);
+    const norm = { batch, channels: outChannels, pixels, silu: true };
+    ({ y: x, s } = graph.run(`${name}.pixel_norm`, pixelNorm, norm, { x: tensor }, { y: out, s: out }));
+    inner = outChannels;
+  } else {
+    if (skip) {
+      const channelsB = skip.feature.channels;
+      const cat = [batch, channels + channelsB, height, width];
+      const params = { batch, channelsA: channels, channelsB, pixels, t: skip.concatBalance, raw: true, silu: true };
+      const inputs = { a: tensor, b: skip.feature.tensor };
+      ({ y: tensor, s } = graph.run(`${name}.mp_cat`, mpCat, params, inputs, { y: cat, s: cat }));
+      channels += channelsB;
+      build.tap(skip.tapName, tensor);
+    } else {
+      const params = { elements: batch * channels * pixels, perImage: channels * pixels, type: "act" as const };
+      s = graph.run(`${name}.mp_silu`, mpSilu, params, { x: tensor }, { y: [batch, channels, height, width] }).y;
+    }
+    inner = channels;
+    x = tensor;
+  }
+
+  const res0 = { ...size, inChannels: inner, outChannels, kernel: 3 as const, weight: `${key}.conv_res0.weight` };
+  const scaled = { kind: "scale_silu" as const, offset: spec.scaleOffset, stride: spec.scaleStride };
+  let y = mpConv(build, `${name}.conv_res0`, { ...res0, epilogue: scaled, c }, s);
+  if (build.wants(`${name}.conv_res0`)) {
+    build.tap(`${name}.conv_res0`, mpConv(build, `${name}.conv_res0.raw`, { ...res0, epilogue: { kind: "none" } }, s));
+  }
+  if (spec.flavour === "dec" && channels !== outChannels) x = convSkip(x);
+  if (channels !== outChannels) build.tap(`${name}.conv_skip`, spec.flavour === "dec" ? x : tensor);
+
+  const sumWith = (layer: string, kernel: 1 | 3, t: number, clip: number | null, trunk: Tensor, branch: Tensor) => {
+    const { first, second } = mpSumFactors(t);
+    const base = { ...size, inChannels: outChannels, outChannels, kernel, weight: `${key}.${layer}.weight` };
+    if (build.wants(`${name}.${layer}`)) {
+      const raw = mpConv(build, `${name}.${layer}.raw`, { ...base, epilogue: { kind: "none" } }, branch);
+      build.tap(`${name}.${layer}`, raw);
+    }
+    const epilogue = { kind: "sum_clip" as const, residual: first, clip };
+    return mpConv(build, `${name}.${layer}`, { ...base, factor: second, epilogue, r: trunk }, branch);
+  };
+  x = sumWith("conv_res1", 3, spec.resBalance, spec.heads > 0 ? null : spec.clipAct, x, y);
+
+  if (spec.heads > 0) {
+    const qkvSpec = { ...size, inChannels: outChannels, outChannels: 3 * outChannels, kernel: 1 as const };
+    const weight = `${key}.attn_qkv.weight`;
+    const qkv = mpConv(build, `${name}.attn_qkv`, { ...qkvSpec, weight, epilogue: { kind: "none" } }, x);
+    build.tap(`${name}.attn_qkv`, qkv);
+    const params = { batch, heads: spec.heads, headDim: outChannels / spec.heads, pixels };
+    y = graph.run(`${name}.attention`, attention, params, { qkv }, { y: out }).y;
+    build.tap(`${name}.attn_values`, y);
+    x = sumWith("attn_proj", 1, spec.attnBalance, spec.clipAct, x, y);
+  }
+  build.tap(name, x);
+  return { tensor: x, channels: outChannels, ...size };
+}

@@ -1,0 +1,433 @@
+import { injectNoise } from "../../../kernels/network/inject-noise/kernel.js";
+import { type Checkpoint, type CheckpointInput, openCheckpoint } from "../../checkpoint/index.js";
+import { NcvsdError } from "../../errors.js";
+import { type Gpu, mib } from "../../gpu/device.js";
+import { Graph, tensorBytes } from "../../graph/graph.js";
+import { type MemoryPlan, planMemory } from "../../graph/plan.js";
+import { Program } from "../../graph/program.js";
+import { nonFiniteNode } from "../../graph/trace.js";
+import { WeightStore } from "../../layers/weights.js";
+import { drawNoise } from "../../random/noise.js";
+import { batchOf, labelRows, requireBatch, sigmaRow } from "../inputs.js";
+import type {
+  Denoiser,
+  DenoiserSession,
+  GenerativeDenoiser,
+  GenerativeSession,
+  ImageShape,
+  Labels,
+} from "../session.js";
+import { type Architecture, type NcvsdConfig, type NetworkConfig, parseConfig } from "./config.js";
+import { validateTensors } from "./names.js";
+import { buildNetwork, type NetworkGraph } from "./network.js";
+
+export interface LoadModelOptions {
+  /** Constructor arguments that replace those of the checkpoint, under the reference's names: `{ clip_act: null }`. */
+  readonly config?: Partial<NcvsdConfig>;
+  /** Called while weights are read: tensors done, tensors in all. */
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/** Inputs of D. Arrays are NCHW in the network's value range; a sigma is one number, or one per image. */
+export interface DenoiseInput {
+  readonly x: Float32Array;
+  readonly sigma: number | ArrayLike<number>;
+  /** NCVSD only: the condition x' and its noise level. */
+  readonly condX?: Float32Array;
+  readonly condSigma?: number | ArrayLike<number>;
+  /** Absent: the all-zeros label. */
+  readonly labels?: Labels;
+}
+
+/** Inputs of G. */
+export interface GenerateInput {
+  readonly y: Float32Array;
+  readonly sigma: number | ArrayLike<number>;
+  /** Standard normal values, as many as y; absent: drawn from `seeds`. */
+  readonly z?: Float32Array;
+  /** One per image; default 0, 1, 2, … */
+  readonly seeds?: ArrayLike<number>;
+  readonly labels?: Labels;
+}
+
+/** An evaluation with its intermediates. */
+export interface Evaluation {
+  /** D(x; sigma), N*C*H*W. */
+  readonly denoised: Float32Array;
+  /** By the names asked for; shapes are [N, …]. */
+  readonly captured: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
+}
+
+/** Image-sized f32 buffers that a sampler holds beside the network: state, noise, slope, readback. */
+const SAMPLER_TENSORS = 8;
+
+/** More of them that a batch leaves free which is said to fit: readback buffers of other batches stay on the device. */
+const SPARE_TENSORS = 4;
+
+/** Small buffers: for each node its parameters and rounding up, and those of a run. */
+const smallBytes = (nodes: number) => 512 * nodes + 2 ** 16;
+
+/** How many prepared batch sizes are kept for reuse. */
+const IDLE_NETWORKS = 3;
+
+/**
+ * Loads a checkpoint (`.safetensors`, or the index of its shards) onto the GPU.
+ * @param input a path or URL, bytes, or a Blob
+ * @throws NcvsdError BAD_CHECKPOINT when the file is no whole checkpoint of a known network, OUT_OF_MEMORY when it does not fit
+ */
+export async function loadModel(gpu: Gpu, input: CheckpointInput, options: LoadModelOptions = {}): Promise<Model> {
+  const checkpoint = await openCheckpoint(input);
+  try {
+    const parsed = parseConfig(withArguments(checkpoint, options.config));
+    validateTensors(checkpoint, parsed.architecture, parsed.config);
+    const model = new Model(gpu, checkpoint, parsed.architecture, parsed.config, parsed.labels);
+    await model.prepare(options.onProgress);
+    return model;
+  } catch (error) {
+    await checkpoint.close();
+    throw error;
+  }
+}
+
+/** The checkpoint as if its config said `changes`, so that they pass the same checks. */
+function withArguments(
+  checkpoint: Checkpoint,
+  changes: object | undefined,
+): Pick<Checkpoint, "name" | "metadata" | "tensors"> {
+  if (!changes || Object.keys(changes).length === 0) return checkpoint;
+  const { name, metadata, tensors } = checkpoint;
+  const config = JSON.stringify({ ...JSON.parse(metadata.config ?? "{}"), ...changes });
+  return { name, tensors, metadata: { ...metadata, config } };
+}
+
+/** A network on a device. Its weights are held once; plans for several batch sizes share them. */
+export class Model implements Denoiser, GenerativeDenoiser {
+  readonly gpu: Gpu;
+  readonly checkpoint: Checkpoint;
+  readonly architecture: Architecture;
+  /** The constructor arguments, defaults filled in; `gamma` and `init_sigma` for NCVSD. */
+  readonly config: NetworkConfig & Partial<NcvsdConfig>;
+  /** Class names, where the checkpoint has them. */
+  readonly labels: readonly string[] | undefined;
+  readonly shape: ImageShape;
+  readonly #weights: WeightStore;
+  readonly #idle: PreparedNetwork[] = [];
+
+  constructor(
+    gpu: Gpu,
+    checkpoint: Checkpoint,
+    architecture: Architecture,
+    config: NetworkConfig & Partial<NcvsdConfig>,
+    labels: readonly string[] | undefined,
+  ) {
+    this.gpu = gpu;
+    this.checkpoint = checkpoint;
+    this.architecture = architecture;
+    this.config = config;
+    this.labels = labels;
+    this.shape = [config.img_channels, config.img_resolution, config.img_resolution];
+    this.#weights = new WeightStore(gpu, checkpoint);
+    gpu.onClose(() => void checkpoint.close());
+  }
+
+  get labelDim(): number {
+    return this.config.label_dim;
+  }
+
+  /** sigma at which generation starts (NCVSD). */
+  get initSigma(): number {
+    return this.config.init_sigma ?? 80;
+  }
+
+  /** Reads and uploads the weights. */
+  async prepare(onProgress?: (done: number, total: number) => void): Promise<void> {
+    await this.#weights.load(this.#build(1).graph, onProgress);
+  }
+
+  /** The memory and cost plan of one evaluation at this batch, without allocating anything. */
+  planFor(batch: number): { network: NetworkGraph; plan: MemoryPlan } {
+    const network = this.#build(batch);
+    return { network, plan: planMemory(network.graph, this.gpu.precision, this.gpu.device.limits.maxBufferSize) };
+  }
+
+  /** D(x; sigma), for NCVSD D(x; sigma, {condX, condSigma}). @returns N*C*H*W values */
+  async denoise(input: DenoiseInput): Promise<Float32Array> {
+    return (await this.evaluate(input)).denoised;
+  }
+
+  /** D with intermediates by name: `F_x`, `logvar`, `enc.16x16_block0`, `mix.skip0`, `dec_in.4x4_block0`, … */
+  async evaluate(input: DenoiseInput, capture: Iterable<string> = []): Promise<Evaluation> {
+    const batch = batchOf("x", input.x, this.shape);
+    const sigma = sigmaRow("sigma", input.sigma, batch);
+    const names = new Set(capture);
+    const conditional = this.architecture === "ncvsd";
+    if (conditional && (input.condX === undefined || input.condSigma === undefined)) {
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        "An NCVSD network needs condX and condSigma beside x and sigma; use generate() for G(y, sigma).",
+      );
+    }
+    if (conditional) requireBatch("condX", input.condX!, this.shape, batch);
+    const condSigma = conditional ? sigmaRow("condSigma", input.condSigma, batch) : undefined;
+    const rows = labelRows(input.labels, batch, this.config.label_dim);
+    const net = await this.#checkout(batch, names);
+    try {
+      const { gpu } = this;
+      gpu.write(net.buffer(net.network.x), input.x);
+      gpu.write(net.buffer(net.network.sigma), sigma);
+      if (net.network.labels) gpu.write(net.buffer(net.network.labels), rows);
+      if (net.network.condX) gpu.write(net.buffer(net.network.condX), input.condX!);
+      if (net.network.condSigma) gpu.write(net.buffer(net.network.condSigma), condSigma!);
+      await net.program.run();
+      const denoised = await gpu.readF32(net.buffer(net.network.denoised), input.x.length);
+      if (denoised.some((v) => !Number.isFinite(v))) throw await notFinite(net, "The evaluation");
+      const captured = new Map<string, { shape: readonly number[]; values: Float32Array }>();
+      for (const name of names) {
+        const tensor = net.network.taps.get(name);
+        if (!tensor) throw new NcvsdError("BAD_ARGUMENT", `The network has no intermediate named ${name}.`);
+        captured.set(name, { shape: tensor.shape, values: await net.program.readTensor(tensor) });
+      }
+      return { denoised, captured };
+    } finally {
+      if (names.size > 0) net.program.destroy();
+      else this.#release(net);
+    }
+  }
+
+  /** A sample of the denoising posterior: G(y, sigma, z) = D(y_hat, sigma_hat, {y, sigma}) (NCVSD, eq. 34). @returns N*C*H*W values */
+  async generate(input: GenerateInput): Promise<Float32Array> {
+    const batch = batchOf("y", input.y, this.shape);
+    const sigma = sigmaRow("sigma", input.sigma, batch);
+    if (input.z) requireBatch("z", input.z, this.shape, batch);
+    const session = await this.openGenerator(batch, input.labels);
+    try {
+      const { gpu } = this;
+      gpu.write(session.y, input.y);
+      gpu.write(session.sigma, sigma);
+      if (input.z) gpu.write(session.z, input.z);
+      else await drawNoise(gpu, session.z, input.seeds, batch, input.y.length / batch);
+      await gpu.scoped("Generating", () => {
+        const encoder = gpu.device.createCommandEncoder();
+        const pass = encoder.beginComputePass();
+        session.encode(pass);
+        pass.end();
+        gpu.device.queue.submit([encoder.finish()]);
+      });
+      const x0 = await gpu.readF32(session.x0, input.y.length);
+      if (x0.some((v) => !Number.isFinite(v))) {
+        throw new NcvsdError(
+          "NOT_FINITE",
+          `The generated image is not finite: first at node ${await session.locateNonFinite()}.`,
+        );
+      }
+      return x0;
+    } finally {
+      session.release();
+    }
+  }
+
+  async openDenoiser(batch: number, labels: Labels | undefined): Promise<DenoiserSession> {
+    if (this.architecture !== "edm2") {
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        `${this.checkpoint.name} is an NCVSD network: Heun sampling needs an EDM2 teacher; use sampleMultiStep().`,
+      );
+    }
+    const rows = labelRows(labels, batch, this.config.label_dim);
+    const net = await this.#checkout(batch);
+    const { network, program } = net;
+    if (network.labels) this.gpu.write(net.buffer(network.labels), rows);
+    return {
+      gpu: this.gpu,
+      batch,
+      x: net.buffer(network.x),
+      sigma: net.buffer(network.sigma),
+      denoised: net.buffer(network.denoised),
+      encode: (pass) => program.encode(pass),
+      locateNonFinite: () => nonFiniteNode(program),
+      release: () => this.#release(net),
+    };
+  }
+
+  async openGenerator(batch: number, labels: Labels | undefined): Promise<GenerativeSession> {
+    if (this.architecture !== "ncvsd") {
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        `${this.checkpoint.name} is an EDM2 teacher, not a generative denoiser: use sampleHeun().`,
+      );
+    }
+    const rows = labelRows(labels, batch, this.config.label_dim);
+    const net = await this.#checkout(batch);
+    const { network, program } = net;
+    if (network.labels) this.gpu.write(net.buffer(network.labels), rows);
+    try {
+      net.injection ??= await createInjection(this.gpu, net, this.config.gamma ?? 0.414);
+    } catch (error) {
+      net.destroy();
+      throw error;
+    }
+    const injection = net.injection;
+    return {
+      gpu: this.gpu,
+      batch,
+      y: net.buffer(network.condX!),
+      sigma: net.buffer(network.condSigma!),
+      z: injection.z,
+      x0: net.buffer(network.denoised),
+      encode(pass) {
+        injection.program.encode(pass);
+        program.encode(pass);
+      },
+      locateNonFinite: () => nonFiniteNode(program),
+      release: () => this.#release(net),
+    };
+  }
+
+  /** Largest batch whose plan fits the adapter's limits and what memory is left; 0: none does. */
+  largestBatch(atMost = 4096): number {
+    let fits = 0;
+    let tooLarge = atMost + 1;
+    while (tooLarge - fits > 1) {
+      const middle = fits === 0 ? Math.min(2 * fits + 1, tooLarge - 1) : Math.min(2 * fits, (fits + tooLarge) >> 1);
+      if (this.#fits(middle, SPARE_TENSORS)) fits = middle;
+      else tooLarge = middle;
+    }
+    return fits;
+  }
+
+  /** Releases weights and plans. */
+  async close(): Promise<void> {
+    for (const net of this.#idle.splice(0)) net.destroy();
+    this.#weights.destroy();
+    await this.checkpoint.close();
+  }
+
+  #build(batch: number, capture?: ReadonlySet<string>): NetworkGraph {
+    const { tuning } = this.gpu.caps;
+    return buildNetwork(this.architecture, this.config, batch, { tuning, ...(capture ? { capture } : {}) });
+  }
+
+  #fits(batch: number, spare = 0): boolean {
+    const planned = this.#tryPlan(batch);
+    if (!planned) return false;
+    const { plan, network } = planned;
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.device.limits;
+    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    if (network.graph.tensors.some((t) => tensorBytes(t, plan.precision) > limit)) return false;
+    const images = SAMPLER_TENSORS + spare;
+    const sampler = images * tensorBytes(network.x, plan.precision) + smallBytes(network.graph.nodes.length);
+    return plan.activationBytes + plan.externalBytes + sampler <= this.#bytesLeft();
+  }
+
+  async #checkout(batch: number, capture: ReadonlySet<string> = new Set()): Promise<PreparedNetwork> {
+    this.gpu.check();
+    const at = capture.size > 0 ? -1 : this.#idle.findIndex((net) => net.network.batch === batch);
+    if (at >= 0) {
+      const net = this.#idle.splice(at, 1)[0]!;
+      if (SAMPLER_TENSORS * 4 * net.network.x.length + smallBytes(0) > this.#bytesLeft()) this.#dropIdle();
+      return net;
+    }
+    if (!this.#fits(batch)) {
+      this.#dropIdle();
+      if (!this.#fits(batch)) throw this.#tooLarge(batch);
+    }
+    const network = this.#build(batch, capture);
+    await this.#weights.load(network.graph);
+    const label = `${this.architecture} network at batch ${batch}`;
+    try {
+      const program = await Program.create(this.gpu, { label, graph: network.graph, constants: this.#weights.buffers });
+      return new PreparedNetwork(network, program);
+    } catch (error) {
+      throw error instanceof NcvsdError && error.code === "OUT_OF_MEMORY" ? this.#tooLarge(batch, error) : error;
+    }
+  }
+
+  #tooLarge(batch: number, cause?: NcvsdError): NcvsdError {
+    const largest = this.largestBatch(batch - 1);
+    // An adapter that does not say how much memory it has can only be tried.
+    const unknown = cause !== undefined && this.gpu.memoryLimit === undefined && batch > 1;
+    const fits = largest > 0 ? `the largest batch that fits is ${largest}` : "not even a batch of 1 fits this adapter";
+    const advice = unknown ? `try a batch of ${batch >> 1}` : fits;
+    const planned = this.#tryPlan(batch)?.plan;
+    const needs = planned ? ` (${mib(planned.activationBytes + planned.externalBytes)} beside the weights)` : "";
+    const message = `A batch of ${batch}${needs} is more than ${this.gpu.info.name} can hold in its memory or in one buffer: ${advice}.`;
+    return new NcvsdError("OUT_OF_MEMORY", message, { cause });
+  }
+
+  /** Undefined: tensors so large that a kernel cannot index them; the network is sound at a batch of 1. */
+  #tryPlan(batch: number): ReturnType<Model["planFor"]> | undefined {
+    try {
+      return this.planFor(batch);
+    } catch (error) {
+      if (error instanceof NcvsdError && batch > 1) return undefined;
+      throw error;
+    }
+  }
+
+  #bytesLeft(): number {
+    const { memoryLimit = Number.POSITIVE_INFINITY, allocatedBytes } = this.gpu;
+    return memoryLimit - allocatedBytes;
+  }
+
+  /** Plans of other batches that are kept for reuse may be in the way. */
+  #dropIdle(): void {
+    for (const net of this.#idle.splice(0)) net.destroy();
+    this.gpu.flushDestroyed();
+  }
+
+  #release(net: PreparedNetwork): void {
+    this.#idle.push(net);
+    while (this.#idle.length > IDLE_NETWORKS) this.#idle.shift()!.destroy();
+  }
+}
+
+/** A network planned and allocated for one batch. */
+class PreparedNetwork {
+  readonly network: NetworkGraph;
+  readonly program: Program;
+  injection: { program: Program; z: GPUBuffer } | undefined;
+
+  constructor(network: NetworkGraph, program: Program) {
+    this.network = network;
+    this.program = program;
+  }
+
+  buffer(tensor: Parameters<Program["buffer"]>[0]): GPUBuffer {
+    return this.program.buffer(tensor);
+  }
+
+  destroy(): void {
+    this.injection?.program.destroy();
+    this.program.destroy();
+  }
+}
+
+/** The noise injection in front of the network: (y, sigma, z) to (y_hat, sigma_hat), into the network's own inputs. */
+async function createInjection(gpu: Gpu, net: PreparedNetwork, gamma: number) {
+  const { network } = net;
+  const graph = new Graph();
+  const { batch } = network;
+  const elements = network.x.length / batch;
+  const y = graph.external("y", network.x.shape);
+  const sigma = graph.external("sigma", [batch]);
+  const z = graph.external("z", network.x.shape);
+  const yHat = graph.external("y_hat", network.x.shape);
+  const sigmaHat = graph.external("sigma_hat", [batch]);
+  graph.run("inject_noise", injectNoise, { batch, elements, gamma }, { y, sigma, z }, { yHat, sigmaHat });
+  const externals = new Map([
+    ["y", net.buffer(network.condX!)],
+    ["sigma", net.buffer(network.condSigma!)],
+    ["y_hat", net.buffer(network.x)],
+    ["sigma_hat", net.buffer(network.sigma)],
+  ]);
+  const program = await Program.create(gpu, { label: "noise injection", graph, externals });
+  return { program, z: program.buffer(z) };
+}
+
+async function notFinite(net: PreparedNetwork, what: string): Promise<NcvsdError> {
+  const node = await nonFiniteNode(net.program);
+  return new NcvsdError(
+    "NOT_FINITE",
+    `${what} gave values that are not finite, first at node ${node ?? "precond_out"}: check the inputs and the checkpoint.`,
+  );
+}

@@ -1,0 +1,144 @@
+import { mpSum } from "../../../kernels/network/mp-sum/kernel.js";
+import { precondOut } from "../../../kernels/network/precond-out/kernel.js";
+import { Graph, type Tensor } from "../../graph/graph.js";
+import { type Build, mpLinear } from "../../layers/folded.js";
+import { plainRecipe } from "../../layers/weights.js";
+import type { Feature } from "./block.js";
+import type { Architecture, NetworkConfig } from "./config.js";
+import { blockPlan } from "./names.js";
+import { addDecoder, addEmbedding, addEncoder, addFourier, type Part } from "./unet.js";
+
+/** The graph of one evaluation for one batch size. */
+export interface NetworkGraph {
+  readonly graph: Graph;
+  readonly batch: number;
+  /** [N, C, H, W] f32, in the network's value range. */
+  readonly x: Tensor;
+  /** [N] f32. */
+  readonly sigma: Tensor;
+  /** [N, label_dim] f32; absent where label_dim is 0. */
+  readonly labels: Tensor | undefined;
+  /** The condition and its noise level: NCVSD only. */
+  readonly condX: Tensor | undefined;
+  readonly condSigma: Tensor | undefined;
+  /** D(x; sigma), [N, C, H, W] f32. */
+  readonly denoised: Tensor;
+  /** Kept intermediates, by name. */
+  readonly taps: ReadonlyMap<string, Tensor>;
+}
+
+export interface BuildOptions {
+  /** Names of intermediates to keep: `enc.16x16_block0`, `mix.skip0`, `dec_in.4x4_block0`, `F_x`, `logvar`, … */
+  readonly capture?: ReadonlySet<string>;
+  /** Choices of a tuner (`Caps.tuning`); without them the cost model's. */
+  readonly tuning?: ReadonlyMap<string, string> | undefined;
+  /** The most bytes in f32 of one buffer where a layer can be cut into parts; default: what every WebGPU adapter binds. */
+  readonly bindingBytes?: number;
+}
+
+/** Builds D(x; sigma) of EDM2 (`Precond`) or D(x; sigma, {x', sigma'}) of NCVSD (`PrecondCondition`). */
+export function buildNetwork(
+  architecture: Architecture,
+  config: NetworkConfig,
+  batch: number,
+  { capture = new Set(), tuning, bindingBytes }: BuildOptions = {},
+): NetworkGraph {
+  const graph = new Graph();
+  const taps = new Map<string, Tensor>();
+  const build: Build = {
+    graph,
+    batch,
+    tuning,
+    bindingBytes,
+    wants: (name) => capture.has(name),
+    tap(name, tensor) {
+      if (!capture.has(name)) return;
+      taps.set(name, tensor);
+      if (tensor.kind === "activation") graph.kept.add(tensor);
+    },
+  };
+  const { img_channels: channels, img_resolution: side, sigma_data: sigmaData } = config;
+  const shape = [batch, channels, side, side];
+  const x = graph.external("x", shape);
+  const sigma = graph.external("sigma", [batch]);
+  const labels = config.label_dim > 0 ? graph.external("labels", [batch, config.label_dim]) : undefined;
+  const conditional = architecture === "ncvsd";
+  const condX = conditional ? graph.external("cond_x", shape) : undefined;
+  const condSigma = conditional ? graph.external("cond_sigma", [batch]) : undefined;
+  const denoised = graph.external("denoised", shape);
+
+  const f = conditional
+    ? addConditional(build, config, { x, sigma, labels, condX: condX!, condSigma: condSigma! })
+    : addTeacher(build, config, { x, sigma, labels });
+  build.tap("F_x", f);
+  graph.run(
+    "precond_out",
+    precondOut,
+    { batch, channels, pixels: side * side, sigmaData },
+    { x, f, sigma },
+    { d: denoised },
+  );
+  if (build.wants("logvar")) {
+    const features = addFourier(build, "logvar_fourier", config.logvar_channels, sigma);
+    const spec = { inFeatures: config.logvar_channels, outFeatures: 1, weight: "logvar_linear.weight" };
+    build.tap("logvar", mpLinear(build, "logvar_linear", spec, features));
+  }
+  return { graph, batch, x, sigma, labels, condX, condSigma, denoised, taps };
+}
+
+interface Inputs {
+  readonly x: Tensor;
+  readonly sigma: Tensor;
+  readonly labels: Tensor | undefined;
+}
+
+function addTeacher(build: Build, config: NetworkConfig, { x, sigma, labels }: Inputs): Tensor {
+  const part: Part = { config, plan: blockPlan(config), prefix: "unet.", embTap: "" };
+  const skips: Feature[] = [];
+  const emb = addEmbedding(build, part, sigma, labels);
+  const innermost = addEncoder(build, part, "enc", x, sigma, emb, (feature) => skips.push(feature));
+  return addDecoder(build, part, emb, innermost, skips);
+}
+
+/** Two encoders; the decoder sees mp_sum(enc, ctrl, w) with learned weights clipped to [0, 1] (NCVSD, eq. 32). */
+function addConditional(
+  build: Build,
+  config: NetworkConfig,
+  inputs: Inputs & { readonly condX: Tensor; readonly condSigma: Tensor },
+): Tensor {
+  const { graph } = build;
+  const { x, sigma, labels, condX, condSigma } = inputs;
+  const plan = blockPlan(config);
+  const part = (prefix: string): Part => ({ config, plan, prefix, embTap: prefix });
+  const weight = (name: string, length: number) => graph.constant(name, [length], "f32", plainRecipe(name));
+  const mix = (name: string, a: Feature, b: Feature, w: Tensor, weightIndex: number): Feature => {
+    const { length } = a.tensor;
+    const params = {
+      elements: length,
+      perImage: length / build.batch,
+      type: "act" as const,
+      t: null,
+      weightIndex,
+      weights: w.length,
+      clip: null,
+    };
+    const mixed = graph.run(name, mpSum, params, { a: a.tensor, b: b.tensor, w }, { out: a.tensor.shape }).out;
+    build.tap(name, mixed);
+    return { ...a, tensor: mixed };
+  };
+
+  const controls: Feature[] = [];
+  const ctrl = part("ctrl.");
+  const ctrlEmb = addEmbedding(build, ctrl, condSigma, labels);
+  const ctrlX = addEncoder(build, ctrl, "ctrl", condX, condSigma, ctrlEmb, (feature) => controls.push(feature));
+  const skips: Feature[] = [];
+  const skipWeights = weight("dec.additional_skips_weight", plan.encoder.length);
+  const enc = part("enc.");
+  const encEmb = addEmbedding(build, enc, sigma, labels);
+  const encX = addEncoder(build, enc, "enc", x, sigma, encEmb, (feature, i) => {
+    skips.push(mix(`mix.skip${i}`, feature, controls[i]!, skipWeights, i));
+  });
+  const h = mix("mix.x", encX, ctrlX, weight("dec.additional_x_weight", 1), 0);
+  const dec = part("dec.");
+  return addDecoder(build, dec, addEmbedding(build, dec, sigma, labels), h, skips);
+}

@@ -1,0 +1,263 @@
+import { fourier } from "../../../kernels/network/fourier/kernel.js";
+import { linear, linearWeightLength, packLinearWeight } from "../../../kernels/network/linear/kernel.js";
+import { mpSilu } from "../../../kernels/network/mp-silu/kernel.js";
+import { mpSum } from "../../../kernels/network/mp-sum/kernel.js";
+import { precondIn } from "../../../kernels/network/precond-in/kernel.js";
+import type { Tensor } from "../../graph/graph.js";
+import { BINDING_BYTES } from "../../layers/convolution.js";
+import { type Build, mpConv, mpLinear } from "../../layers/folded.js";
+import { foldWeight, plainRecipe } from "../../layers/weights.js";
+import { addBlock, type Feature } from "./block.js";
+import type { NetworkConfig } from "./config.js";
+import type { BlockPlan, DecoderBlock, EncoderBlock } from "./names.js";
+
+/** One part of a network: its prefix in the checkpoint and in the names of intermediates. */
+export interface Part {
+  readonly config: NetworkConfig;
+  readonly plan: BlockPlan;
+  /** Checkpoint prefix: `unet.`, `ctrl.`, `enc.`, `dec.`. */
+  readonly prefix: string;
+  /** Prefix of the names of the embedding's intermediates: empty for the teacher. */
+  readonly embTap: string;
+}
+
+/** Where the scales of one block are: in `c` [N, stride], from `offset` on. */
+export interface Scales {
+  readonly c: Tensor;
+  readonly stride: number;
+  readonly offset: number;
+}
+
+/**
+ * The embedding vector of a part: mp_silu(mp_sum(emb_noise(MPFourier(ln(sigma)/4)), emb_label(labels sqrt(label_dim)), label_balance)).
+ * @param sigma [N] f32  @param labels [N, label_dim] f32, absent where label_dim is 0
+ */
+export function addEmbedding(build: Build, part: Part, sigma: Tensor, labels: Tensor | undefined): Tensor {
+  const { graph, batch } = build;
+  const { config, plan, prefix, embTap } = part;
+  const name = (layer: string) => `${prefix}${layer}`;
+  const features = addFourier(build, name("emb_fourier"), plan.noiseChannels, sigma);
+  build.tap(`${embTap}emb_fourier`, features);
+  const embShape = [batch, plan.embChannels];
+  const elements = batch * plan.embChannels;
+  const noise = { inFeatures: plan.noiseChannels, outFeatures: plan.embChannels, weight: name("emb_noise.weight") };
+  let emb = mpLinear(build, name("emb_noise"), noise, features);
+  build.tap(`${embTap}emb_noise`, emb);
+  if (labels) {
+    const spec = { inFeatures: config.label_dim, outFeatures: plan.embChannels, weight: name("emb_label.weight") };
+    const label = mpLinear(build, name("emb_label"), { ...spec, factor: Math.sqrt(config.label_dim) }, labels);
+    build.tap(`${embTap}emb_label`, label);
+    const params = {
+      elements,
+      perImage: plan.embChannels,
+      type: "f32" as const,
+      t: config.label_balance,
+      weightIndex: 0,
+      weights: 0,
+      clip: null,
+    };
+    emb = graph.run(name("emb.mp_sum"), mpSum, params, { a: emb, b: label }, { out: embShape }).out;
+  }
+  emb = graph.run(
+    name("emb"),
+    mpSilu,
+    { elements, perImage: plan.embChannels, type: "f32" as const },
+    { x: emb },
+    { y: embShape },
+  ).y;
+  build.tap(`${embTap}emb`, emb);
+  return emb;
+}
+
+/** MPFourier of ln(sigma)/4, [N, channels]. */
+export function addFourier(build: Build, name: string, channels: number, sigma: Tensor): Tensor {
+  const freqs = build.graph.constant(`${name}.freqs`, [channels], "f32", plainRecipe(`${name}.freqs`));
+  const phases = build.graph.constant(`${name}.phases`, [channels], "f32", plainRecipe(`${name}.phases`));
+  const params = { batch: build.batch, channels };
+  return build.graph.run(name, fourier, params, { sigma, freqs, phases }, { y: [build.batch, channels] }).y;
+}
+
+/**
+ * The emb_linear layers of a part as few products, of half a binding each so that loading needs no large tensor:
+ * c = emb_linear(emb) * emb_gain + 1, per image and block channel.
+ */
+export function addScales(
+  build: Build,
+  key: string,
+  blocks: readonly (EncoderBlock | DecoderBlock)[],
+  emb: Tensor,
+): ReadonlyMap<string, Scales> {
+  const inFeatures = emb.length / build.batch;
+  const { bindingBytes = BINDING_BYTES } = build;
+  const runs: (EncoderBlock | DecoderBlock)[][] = [];
+  let bytes = 0;
+  for (const block of blocks) {
+    if (block.kind === "conv") continue;
+    const own = 4 * linearWeightLength(block.outChannels, inFeatures);
+    if (runs.length === 0 || bytes + own > bindingBytes / 2) {
+      runs.push([]);
+      bytes = 0;
+    }
+    runs.at(-1)!.push(block);
+    bytes += own;
+  }
+  const scales = new Map<string, Scales>();
+  runs.forEach((run, i) => {
+    const name = runs.length > 1 ? `${key}emb_linear ${i + 1}/${runs.length}` : `${key}emb_linear`;
+    const { c, stride, offsets } = addMerged(build, name, key, run, emb);
+    run.forEach((block, j) => {
+      scales.set(block.name, { c, stride, offset: offsets[j]! });
+    });
+  });
+  return scales;
+}
+
+/** One product for all of these blocks. */
+function addMerged(
+  build: Build,
+  name: string,
+  key: string,
+  blocks: readonly (EncoderBlock | DecoderBlock)[],
+  emb: Tensor,
+): { c: Tensor; stride: number; offsets: number[] } {
+  const inFeatures = emb.length / build.batch;
+  const offsets: number[] = [];
+  let stride = 0;
+  for (const block of blocks) {
+    offsets.push(stride);
+    stride += block.outChannels;
+  }
+  const w = build.graph.constant(name, [linearWeightLength(stride, inFeatures)], "weight", {
+    sources: blocks.flatMap((b) => [`${key}${b.name}.emb_linear.weight`, `${key}${b.name}.emb_gain`]),
+    make(sources) {
+      const all = new Float32Array(linearWeightLength(stride, inFeatures));
+      blocks.forEach(({ outChannels }, i) => {
+        const folded = foldWeight(sources[2 * i]!, outChannels, sources[2 * i + 1]![0]!);
+        packLinearWeight(folded, outChannels, inFeatures, all, offsets[i]!);
+      });
+      return all;
+    },
+  });
+  const params = { batch: build.batch, inFeatures, outFeatures: stride, addOne: true };
+  const c = build.graph.run(name, linear, params, { x: emb, w }, { y: [build.batch, stride] }).y;
+  return { c, stride, offsets };
+}
+
+function addPlannedBlock(
+  build: Build,
+  part: Part,
+  block: EncoderBlock | DecoderBlock,
+  tap: string,
+  input: Feature,
+  { c, stride, offset }: Scales,
+  skip?: Feature,
+): Feature {
+  const { config, prefix } = part;
+  const flavour = block.kind === "dec" ? ("dec" as const) : ("enc" as const);
+  const spec = {
+    flavour,
+    key: `${prefix}${flavour}.${block.name}`,
+    inChannels: input.channels,
+    outChannels: block.outChannels,
+    mode: block.mode,
+    heads: block.heads,
+    resampleFilter: config.resample_filter,
+    resBalance: config.res_balance,
+    attnBalance: config.attn_balance,
+    clipAct: config.clip_act,
+    scaleOffset: offset,
+    scaleStride: stride,
+  };
+  if (flavour === "dec" && !skip) build.tap(`dec_in.${block.name}`, input.tensor);
+  const withSkip = skip && { feature: skip, concatBalance: config.concat_balance, tapName: `dec_in.${block.name}` };
+  return addBlock(build, `${tap}.${block.name}`, spec, input, c, withSkip);
+}
+
+/**
+ * Encoder: every output, the first convolution's included, is a skip.
+ * @param x [N, C, H, W] f32, unscaled: c_in(sigma) and the channel of ones are applied here
+ * @param tap prefix of the intermediates' names: `enc` or `ctrl`
+ * @param onOutput called after each output with its index, so that a skip can be mixed and freed early
+ */
+export function addEncoder(
+  build: Build,
+  part: Part,
+  tap: string,
+  x: Tensor,
+  sigma: Tensor,
+  emb: Tensor,
+  onOutput: (feature: Feature, index: number) => void,
+): Feature {
+  const { graph, batch } = build;
+  const { config, plan, prefix } = part;
+  const scales = addScales(build, `${prefix}enc.`, plan.encoder, emb);
+  const side = config.img_resolution;
+  const size = { height: side, width: side };
+  const pre = { batch, channels: config.img_channels, pixels: side * side, sigmaData: config.sigma_data };
+  const inChannels = config.img_channels + 1;
+  let feature: Feature = {
+    tensor: graph.run(`${tap}.precond_in`, precondIn, pre, { x, sigma }, { y: [batch, inChannels, side, side] }).y,
+    channels: inChannels,
+    ...size,
+  };
+  plan.encoder.forEach((block, index) => {
+    if (block.kind === "conv") {
+      const { outChannels } = block;
+      const weight = `${prefix}enc.${block.name}.weight`;
+      const spec = {
+        ...size,
+        inChannels,
+        outChannels,
+        kernel: 3 as const,
+        weight,
+        epilogue: { kind: "none" as const },
+      };
+      const tensor = mpConv(build, `${tap}.${block.name}`, spec, feature.tensor);
+      build.tap(`${tap}.${block.name}`, tensor);
+      feature = { tensor, channels: outChannels, ...size };
+    } else {
+      feature = addPlannedBlock(build, part, block, tap, feature, scales.get(block.name)!);
+    }
+    onOutput(feature, index);
+  });
+  return feature;
+}
+
+/** Decoder and output convolution: F [N, C, H, W] from the innermost feature, the skips and the embedding. */
+export function addDecoder(
+  build: Build,
+  part: Part,
+  emb: Tensor,
+  innermost: Feature,
+  skips: readonly Feature[],
+): Tensor {
+  const { config, plan, prefix } = part;
+  const scales = addScales(build, `${prefix}dec.`, plan.decoder, emb);
+  let feature = innermost;
+  for (const block of plan.decoder) {
+    feature = addPlannedBlock(
+      build,
+      part,
+      block,
+      "dec",
+      feature,
+      scales.get(block.name)!,
+      block.takesSkip ? skips[block.skipIndex] : undefined,
+    );
+  }
+  return mpConv(
+    build,
+    "out_conv",
+    {
+      inChannels: feature.channels,
+      outChannels: config.img_channels,
+      height: feature.height,
+      width: feature.width,
+      kernel: 3,
+      weight: `${prefix}out_conv.weight`,
+      gain: `${prefix}out_gain`,
+      epilogue: { kind: "none" },
+    },
+    feature.tensor,
+  );
+}

@@ -1,0 +1,205 @@
+import { type Checkpoint, openCheckpoint } from "../../checkpoint/index.js";
+import { NcvsdError } from "../../errors.js";
+import type { Gpu } from "../../gpu/device.js";
+import { Graph, type Tensor } from "../../graph/graph.js";
+import { Program } from "../../graph/program.js";
+import { WeightStore } from "../../layers/weights.js";
+import type { ImageShape } from "../session.js";
+import { convolution, pooling } from "./layers.js";
+
+/** Indices of VGG16's convolutions in torchvision's `features`, by block; each block's last one is compared. */
+const BLOCKS = [
+  [0, 2],
+  [5, 7],
+  [10, 12, 14],
+  [17, 19, 21],
+  [24, 26, 28],
+] as const;
+/** Mean and standard deviation of ImageNet's channels, for values in [0, 1]. */
+const MEAN = [0.485, 0.456, 0.406];
+const STD = [0.229, 0.224, 0.225];
+const EPS = 1e-10;
+/** Four times halved, something must be left. */
+const LEAST_SIDE = 16;
+
+/** Under which names files keep a block's convolution and its linear weights (torchvision, lpips, taming-transformers). */
+const convNames = (block: number, index: number) => [
+  `features.${index}`,
+  `net.slice${block + 1}.${index}`,
+  `vgg.features.${index}`,
+  `vgg.slice${block + 1}.${index}`,
+  `slice${block + 1}.${index}`,
+];
+const linNames = (block: number) => [
+  `lin${block}.model.1.weight`,
+  `lins.${block}.model.1.weight`,
+  `lin${block}.weight`,
+];
+
+/**
+ * LPIPS (Zhang et al. 2018) with VGG16, as the reference evaluates it with piq: values mapped to [0, 1], clipped and
+ * normalised for ImageNet; features after the last ReLU of each block normalised per position over the channels
+ * (x / (norm + 1e-10)); squared differences weighted by the file's linear layers, averaged over positions, summed over blocks.
+ * The convolutions run on the GPU. Between blocks it averages 2x2 pixels ("mean", the reference's replace_pooling) or takes
+ * their maximum ("max", the original VGG16).
+ */
+export class Lpips {
+  readonly #gpu: Gpu;
+  readonly #file: Checkpoint;
+  readonly #weights: WeightStore;
+  readonly #linear: readonly Float32Array[];
+  readonly #mode: "mean" | "max";
+  readonly #prepared = new Map<string, { program: Program; images: Tensor; features: readonly Tensor[] }>();
+
+  private constructor(gpu: Gpu, file: Checkpoint, linear: readonly Float32Array[], mode: "mean" | "max") {
+    this.#gpu = gpu;
+    this.#file = file;
+    this.#weights = new WeightStore(gpu, file);
+    this.#linear = linear;
+    this.#mode = mode;
+    gpu.onClose(() => void file.close());
+  }
+
+  /**
+   * @param path safetensors with VGG16's convolutions and LPIPS's five linear layers
+   * @throws NcvsdError BAD_CHECKPOINT when one is missing or misshapen
+   */
+  static async open(gpu: Gpu, path: string, mode: "mean" | "max"): Promise<Lpips> {
+    const file = await openCheckpoint(path);
+    try {
+      const linear: Float32Array[] = [];
+      for (const [block, layers] of BLOCKS.entries()) {
+        const [, shape] = found(file, convNames(block, layers.at(-1)!), ".weight");
+        const [name] = found(file, linNames(block), "");
+        linear.push(await file.readF32(name));
+        if (linear.at(-1)!.length !== shape[0])
+          throw missing(file, `${name} has ${linear.at(-1)!.length} weights for ${shape[0]} channels`);
+      }
+      return new Lpips(gpu, file, linear, mode);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+  }
+
+  /** SHA-256 of the weights. */
+  sha256(): Promise<string> {
+    return this.#file.sha256();
+  }
+
+  /**
+   * Distances of N images from their truths; 0 for identical ones.
+   * @param x, truth N*C*H*W values in [-1, 1]; grey is repeated
+   * @throws NcvsdError BAD_ARGUMENT for images below 16x16
+   */
+  async distances(x: Float32Array, truth: Float32Array, shape: ImageShape): Promise<Float64Array> {
+    const [c, h, w] = shape;
+    if (Math.min(h, w) < LEAST_SIDE)
+      throw new NcvsdError(
+        "BAD_ARGUMENT",
+        `--lpips needs images of at least ${LEAST_SIDE}x${LEAST_SIDE}, not ${w}x${h}`,
+      );
+    const batch = x.length / (c * h * w);
+    const { program, images, features } = await this.#prepare(batch, h, w);
+    const read = async (values: Float32Array) => {
+      this.#gpu.write(program.buffer(images), forImageNet(values, shape));
+      await program.run();
+      const maps: Float32Array[] = [];
+      for (const f of features) maps.push(await this.#gpu.readF32(program.buffer(f), f.length));
+      return maps;
+    };
+    const a = await read(x);
+    const b = await read(truth);
+    const sum = new Float64Array(batch);
+    features.forEach((f, block) => {
+      const [, channels, rows, columns] = f.shape as [number, number, number, number];
+      blockDistances(a[block]!, b[block]!, this.#linear[block]!, channels, rows * columns).forEach((d, n) => {
+        sum[n]! += d;
+      });
+    });
+    return sum;
+  }
+
+  async #prepare(batch: number, h: number, w: number) {
+    const key = `${batch}x${h}x${w}`;
+    const known = this.#prepared.get(key);
+    if (known) return known;
+    const graph = new Graph();
+    const images = graph.external("images", [batch, 3, h, w]);
+    const features: Tensor[] = [];
+    let x = images;
+    for (const [block, layers] of BLOCKS.entries()) {
+      if (block > 0) x = pooling(graph, `pool${block}`, { mode: this.#mode, kernel: 2, stride: 2 }, x);
+      for (const [i, index] of layers.entries()) {
+        const [name, shape] = found(this.#file, convNames(block, index), ".weight");
+        const inside = x.shape[1]!;
+        if (shape.length !== 4 || shape[1] !== inside || shape[2] !== 3 || shape[3] !== 3)
+          throw missing(this.#file, `${name}.weight is [${shape.join(", ")}] where [.., ${inside}, 3, 3] is needed`);
+        const last = i === layers.length - 1;
+        const [, , rows, columns] = x.shape;
+        const to = last ? graph.external(`features ${block}`, [batch, shape[0]!, rows!, columns!]) : undefined;
+        x = convolution(graph, { name, outChannels: shape[0]!, kernel: 3, padding: 1, activation: "relu" }, x, to);
+        if (last) features.push(x);
+      }
+    }
+    await this.#weights.load(graph);
+    const program = await Program.create(this.#gpu, {
+      label: `LPIPS at batch ${batch}`,
+      graph,
+      constants: this.#weights.buffers,
+    });
+    const prepared = { program, images, features };
+    this.#prepared.set(key, prepared);
+    return prepared;
+  }
+}
+
+const missing = (file: Checkpoint, what: string) =>
+  new NcvsdError("BAD_CHECKPOINT", `${file.name} holds no weights of VGG16-LPIPS: ${what}`);
+
+/** The first of the names that the file has, and its shape. */
+function found(file: Checkpoint, names: readonly string[], ending: string): [name: string, shape: readonly number[]] {
+  const name = names.find((n) => file.tensors.has(n + ending));
+  if (name === undefined) throw missing(file, `neither ${names.map((n) => n + ending).join(" nor ")} is there`);
+  return [name, file.tensors.get(name + ending)!.shape];
+}
+
+/** [-1, 1] to three channels normalised for ImageNet. */
+function forImageNet(values: Float32Array, [c, h, w]: ImageShape): Float32Array {
+  const plane = h * w;
+  const batch = values.length / (c * plane);
+  const out = new Float32Array(batch * 3 * plane);
+  for (let n = 0; n < batch; n++)
+    for (let ch = 0; ch < 3; ch++)
+      for (let p = 0; p < plane; p++) {
+        const v = Math.min(Math.max(values[(n * c + Math.min(ch, c - 1)) * plane + p]! / 2 + 0.5, 0), 1);
+        out[(n * 3 + ch) * plane + p] = (v - MEAN[ch]!) / STD[ch]!;
+      }
+  return out;
+}
+
+/** Mean over the positions of sum_c w_c (a_c / |a| - b_c / |b|)^2, per image. */
+function blockDistances(
+  a: Float32Array,
+  b: Float32Array,
+  weights: Float32Array,
+  channels: number,
+  positions: number,
+): Float64Array {
+  const batch = a.length / (channels * positions);
+  return Float64Array.from({ length: batch }, (_, n) => {
+    let total = 0;
+    for (let p = 0; p < positions; p++) {
+      const at = n * channels * positions + p;
+      let [aa, bb] = [0, 0];
+      for (let c = 0; c < channels; c++) {
+        aa += a[at + c * positions]! ** 2;
+        bb += b[at + c * positions]! ** 2;
+      }
+      const [na, nb] = [Math.sqrt(aa) + EPS, Math.sqrt(bb) + EPS];
+      for (let c = 0; c < channels; c++)
+        total += weights[c]! * (a[at + c * positions]! / na - b[at + c * positions]! / nb) ** 2;
+    }
+    return total / positions;
+  });
+}

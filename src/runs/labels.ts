@@ -1,0 +1,66 @@
+import { quote } from "../cli/parts/args.js";
+import { NcvsdError } from "../errors.js";
+
+/** Names that an error lists at most. */
+const LISTED = 20;
+
+/** What a checkpoint says about its classes. */
+export interface ClassList {
+  /** Classes the network was trained with; 0 for an unconditional one. */
+  labelDim: number;
+  /** Their names in order, where the checkpoint has them. */
+  labels?: readonly string[] | undefined;
+}
+
+/**
+ * `--class`: a class by its name (capitals do not matter) or its number.
+ * @returns the index, 0 to labelDim - 1
+ * @throws NcvsdError BAD_ARGUMENT for an unconditional network, an unknown or ambiguous name, or a number out of range.
+ */
+export function parseClass(text: string, { labelDim, labels = [] }: ClassList, option = "--class"): number {
+  const fail = (message: string) => new NcvsdError("BAD_ARGUMENT", `${option} ${quote(text)}: ${message}`);
+  if (labelDim === 0) throw fail("this checkpoint has no classes (label_dim is 0); leave the option out");
+  const wanted = text.trim().toLowerCase();
+  if (/^[+-]?\d+$/.test(wanted)) {
+    const index = Number(wanted);
+    if (index >= 0 && index < labelDim) return index;
+    throw fail(`class numbers of this checkpoint run from 0 to ${labelDim - 1}`);
+  }
+  if (labels.length === 0)
+    throw fail(`this checkpoint does not name its classes; give a number from 0 to ${labelDim - 1}`);
+  const names = labels.map((label) => label.toLowerCase());
+  const found = names.flatMap((name, i) => (name === wanted ? [i] : []));
+  if (found.length === 1) return found[0]!;
+  if (found.length > 1) throw fail(`the classes ${found.join(" and ")} have this name; give the number`);
+  const near = wanted === "" ? [] : labels.filter((_, i) => names[i]!.includes(wanted));
+  const offered = near.length > 0 ? near : labels;
+  const shown = offered.slice(0, LISTED).join(", ");
+  const more = offered.length > LISTED ? `, and ${offered.length - LISTED} more` : "";
+  throw fail(`no class has this name; ${near.length > 0 ? "close ones are" : "there are"} ${shown}${more}`);
+}
+
+/** The name of a class, or its number where the checkpoint has no names. */
+export function className(index: number, { labels }: ClassList): string {
+  return labels?.[index] ?? String(index);
+}
+
+/**
+ * The class of a seed when none was asked for: every class equally often, the same for a seed in every run. The seed goes
+ * through the 32-bit finaliser of MurmurHash3 (a bijection, so that all seeds together are exactly uniform). It takes no draw
+ * from the image's own noise: the same seed with the class given explicitly is the same image.
+ */
+export function drawnClass(seed: number, labelDim: number): number {
+  let h = (seed ^ 0x9e3779b9) >>> 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  h = (h ^ (h >>> 16)) >>> 0;
+  return Math.floor((h / 2 ** 32) * labelDim);
+}
+
+/**
+ * One label per seed: the class asked for, else the seed's own; undefined for an unconditional network.
+ */
+export function labelsForSeeds(seeds: readonly number[], labelDim: number, asked?: number): number[] | undefined {
+  if (labelDim === 0) return undefined;
+  return seeds.map((seed) => asked ?? drawnClass(seed, labelDim));
+}

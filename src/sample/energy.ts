@@ -1,0 +1,99 @@
+import type { Gpu } from "../gpu/device.js";
+import { bad, volume } from "../operators/check.js";
+import type { Operator, OperatorSession } from "../operators/operator.js";
+import type { Encodable, RunResources, Submitter } from "./run.js";
+
+/** The gradient of ||A(x) - y||^2 for a fixed batch and measurement: from `x` to `gradient` on the GPU. */
+export interface Energy {
+  readonly x: GPUBuffer;
+  readonly gradient: GPUBuffer;
+  /** Records one evaluation; absent: the operator works on arrays and `evaluate` does it through a read-back. */
+  readonly stage?: Encodable;
+  readonly evaluate?: () => Promise<void>;
+}
+
+/** Can the operator be sampled with Langevin dynamics? */
+export function hasEnergy(operator: Operator): boolean {
+  return operator.energyGradient !== undefined || operator.adjoint !== undefined;
+}
+
+/** Opens an operator's session on `gpu`, if it has sessions. */
+export async function openSession(
+  gpu: Gpu,
+  operator: Operator,
+  run: RunResources,
+  batch: number,
+): Promise<OperatorSession | undefined> {
+  const session = await operator.open?.(batch);
+  if (!session) return undefined;
+  run.defer(() => session.release());
+  if (session.gpu !== gpu)
+    bad(`The operator${nameOf(operator)} is on another device than the network: make it with the same gpu.`);
+  expectBuffer(operator, "x", session.x, batch * volume(operator.shape));
+  expectBuffer(operator, "y", session.y, batch * volume(operator.measurementShape));
+  return session;
+}
+
+/** Opens the energy of `operator` with the measurement `y` (batch * measurementShape values). */
+export async function openEnergy(
+  gpu: Gpu,
+  operator: Operator,
+  run: RunResources,
+  submitter: Submitter,
+  batch: number,
+  y: Float32Array,
+): Promise<Energy> {
+  const session = await openSession(gpu, operator, run, batch);
+  if (session?.openGradient) {
+    const stage = await session.openGradient();
+    expectBuffer(operator, "out", stage.out, batch * volume(operator.shape));
+    gpu.write(session.y, y);
+    if (stage.prepare) await submitter.submit([stage.prepare]);
+    return { x: session.x, gradient: stage.out, stage };
+  }
+  const gradientOf = arrayGradient(operator);
+  const total = batch * volume(operator.shape);
+  const x = run.buffer("x", total);
+  const gradient = run.buffer("gradient", total);
+  const evaluate = async () => {
+    const values = await gradientOf(await gpu.readF32(x, total), y);
+    gpu.write(gradient, expectResult(operator, "energyGradient", values, total));
+  };
+  return { x, gradient, evaluate };
+}
+
+/** The gradient from whatever array methods the operator has. */
+function arrayGradient(operator: Operator): (x: Float32Array, y: Float32Array) => Promise<Float32Array> {
+  if (operator.energyGradient) return (x, y) => operator.energyGradient!({ x, y });
+  if (!operator.adjoint)
+    bad(
+      `The operator${nameOf(operator)} has neither sampleProximal, energyGradient nor adjoint: one of them is needed.`,
+    );
+  return async (x, y) => {
+    const ax = expectResult(operator, "forward", await operator.forward(x), y.length);
+    const v = await operator.adjoint!(ax.map((value, i) => value - y[i]!));
+    return v.map((value) => 2 * value);
+  };
+}
+
+/** Buffers of an own operator's session are bound and copied whole. */
+export function expectBuffer(operator: Operator, name: string, buffer: GPUBuffer, values: number): void {
+  const bytes = Math.ceil(values / 4) * 16;
+  if (buffer?.size !== bytes) {
+    bad(
+      `The buffer ${name} of the operator${nameOf(operator)} has ${buffer?.size} bytes for ${values} values: make it with gpu.storage(label, 4 * values), which gives ${bytes}.`,
+    );
+  }
+}
+
+/** An own operator's result must be an array of the right length. */
+export function expectResult(operator: Operator, method: string, values: unknown, length: number): Float32Array {
+  if (!(values instanceof Float32Array) || values.length !== length) {
+    bad(`${method} of the operator${nameOf(operator)} must return a Float32Array of ${length} values.`);
+  }
+  return values;
+}
+
+export function nameOf(operator: Operator): string {
+  return operator.name ? ` ${operator.name}` : "";
+}

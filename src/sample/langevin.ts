@@ -1,0 +1,190 @@
+import { ulaStep } from "../../kernels/sampling/ula-step/kernel.js";
+import { NcvsdError } from "../errors.js";
+import type { Gpu } from "../gpu/device.js";
+import { bad, checkInteger, checkPositive, countOf, volume } from "../operators/check.js";
+import type { Operator } from "../operators/operator.js";
+import { type NoiseCallback, NoiseSource } from "../random/noise.js";
+import { type Energy, openEnergy } from "./energy.js";
+import { type Encodable, RunResources, Submitter } from "./run.js";
+
+/** The chain is stable while c1 / c2 times the largest curvature of ||A(x) - y||^2 (2 ||A||^2 if A is linear) is below 2. */
+export interface UlaOptions {
+  /** Step size eta = c1 / (c2 / beta + 1 / sigma^2); default 0.1. */
+  readonly c1?: number;
+  /** Default 0.1. */
+  readonly c2?: number;
+  /** Steps per likelihood step; default 100. */
+  readonly steps?: number;
+}
+
+/** Checked, with the paper's values (Table 4) where something is missing. */
+export function ulaSettings({ c1 = 0.1, c2 = 0.1, steps = 100 }: UlaOptions = {}): Required<UlaOptions> {
+  checkPositive("ula", "c1", c1);
+  checkPositive("ula", "c2", c2);
+  return { c1, c2, steps: checkInteger("ula", "steps", steps, 1) };
+}
+
+/** Langevin steps recorded into one submission: long ones keep a display's driver from answering. */
+const STEPS_PER_SUBMIT = 10;
+
+/**
+ * Unadjusted Langevin dynamics for exp(-E(x) / beta - ||x - origin||^2 / (2 sigma^2)) (NCVSD, section 4):
+ *
+ *     x <- x - eta (grad E(x) / beta + (x - origin) / sigma^2) + sqrt(2 eta) z,   eta = c1 / (c2 / beta + 1 / sigma^2)
+ *
+ * starting at the origin. With the built-in generator nothing is read back or written between the steps.
+ */
+export class Ula {
+  /** The centre, to be written before `run`. */
+  readonly origin: GPUBuffer;
+  /** The state; after `run` the result. */
+  readonly x: GPUBuffer;
+  readonly settings: Required<UlaOptions>;
+  readonly #gpu: Gpu;
+  readonly #energy: Energy;
+  readonly #noise: NoiseSource;
+  readonly #submitter: Submitter;
+  readonly #beta: number;
+  readonly #level: GPUBuffer;
+  /** One step with recorded noise, or two that hand the draw number to each other. */
+  readonly #steps: readonly Encodable[];
+  readonly #z: GPUBuffer | undefined;
+  readonly #draw: GPUBuffer | undefined;
+
+  private constructor(parts: {
+    gpu: Gpu;
+    energy: Energy;
+    noise: NoiseSource;
+    submitter: Submitter;
+    beta: number;
+    settings: Required<UlaOptions>;
+    origin: GPUBuffer;
+    level: GPUBuffer;
+    steps: readonly Encodable[];
+    z: GPUBuffer | undefined;
+    draw: GPUBuffer | undefined;
+  }) {
+    this.origin = parts.origin;
+    this.x = parts.energy.x;
+    this.settings = parts.settings;
+    this.#gpu = parts.gpu;
+    this.#energy = parts.energy;
+    this.#noise = parts.noise;
+    this.#submitter = parts.submitter;
+    this.#beta = parts.beta;
+    this.#level = parts.level;
+    this.#steps = parts.steps;
+    this.#z = parts.z;
+    this.#draw = parts.draw;
+  }
+
+  static async create(
+    run: RunResources,
+    energy: Energy,
+    noise: NoiseSource,
+    submitter: Submitter,
+    options: { gpu: Gpu; batch: number; elements: number; beta: number; ula: UlaOptions | undefined },
+  ): Promise<Ula> {
+    const { gpu, batch, elements, beta } = options;
+    const { recorded } = noise;
+    const settings = ulaSettings(options.ula);
+    const origin = run.buffer("Langevin origin", batch * elements);
+    const level = run.buffer("Langevin level", 4);
+    const params = { batch, elements, recorded };
+    const common = { x: energy.x, origin, gradient: energy.gradient, level };
+    if (recorded) {
+      const z = run.buffer("Langevin noise", batch * elements);
+      const steps = [await run.stage("Langevin step", ulaStep, params, { ...common, z })];
+      return new Ula({ gpu, energy, noise, submitter, beta, settings, origin, level, steps, z, draw: undefined });
+    }
+    const draw = run.buffer("Langevin draw", 1);
+    const other = run.buffer("Langevin next draw", 1);
+    const { seeds } = noise;
+    const steps = [
+      await run.stage("Langevin step", ulaStep, params, { ...common, seeds, draw, nextDraw: other }),
+      await run.stage("Langevin step", ulaStep, params, { ...common, seeds, draw: other, nextDraw: draw }),
+    ];
+    return new Ula({ gpu, energy, noise, submitter, beta, settings, origin, level, steps, z: undefined, draw });
+  }
+
+  /** Runs all steps at level sigma. `onStep` costs a submission per step. */
+  async run(sigma: number, onStep?: (step: number) => void | Promise<void>): Promise<void> {
+    const { c1, c2, steps } = this.settings;
+    // In single precision, as the reference forms it.
+    const f = Math.fround;
+    const eta = f(f(c1) / f(f(c2 / this.#beta) + f(1 / f(sigma * sigma))));
+    this.#gpu.write(this.#level, Float32Array.of(eta, this.#beta, sigma * sigma, Math.sqrt(2 * eta)));
+    await this.#submitter.submit([], [[this.origin, this.x]]);
+    if (this.#draw) this.#gpu.write(this.#draw, new Uint32Array([this.#noise.take(steps)]));
+    const perSubmit = this.#energy.stage && this.#draw && !onStep ? STEPS_PER_SUBMIT : 1;
+    for (let k = 0; k < steps; k += perSubmit) {
+      if (this.#z) await this.#noise.fill(this.#z);
+      await this.#energy.evaluate?.();
+      const work: Encodable[] = [];
+      for (let i = k; i < Math.min(steps, k + perSubmit); i++) {
+        if (this.#energy.stage) work.push(this.#energy.stage);
+        work.push(this.#steps[i % this.#steps.length]!);
+      }
+      await this.#submitter.submit(work);
+      await onStep?.(k + 1);
+    }
+  }
+
+  /** Lets the draws of one `run` go by. */
+  skip(): void {
+    for (let k = 0; k < this.settings.steps; k++) this.#noise.skip();
+  }
+}
+
+export interface LangevinInput extends UlaOptions {
+  /** Centre of the prior and start, N*C*H*W. */
+  readonly x: Float32Array;
+  readonly y: Float32Array;
+  /** Standard deviation of the prior. */
+  readonly sigma: number;
+  /** Energy strength: 2 * (measurement noise)^2. */
+  readonly beta: number;
+  readonly seeds?: ArrayLike<number>;
+  /** Replaces the generator: called once per step. */
+  readonly noise?: NoiseCallback;
+  /** After each step, 1-based; `state` reads back. */
+  readonly onStep?: (event: { readonly step: number; state(): Promise<Float32Array> }) => void | Promise<void>;
+}
+
+/**
+ * The likelihood step of PnP-GD by Langevin dynamics: an approximate draw of
+ * p(x' | y) ~ exp(-||A(x') - y||^2 / beta) N(x'; x, sigma^2).
+ * @returns N*C*H*W values
+ * @throws NcvsdError BAD_ARGUMENT, NOT_FINITE
+ */
+export async function sampleLangevin(gpu: Gpu, operator: Operator, input: LangevinInput): Promise<Float32Array> {
+  const { x, y, sigma, beta, seeds, noise: callback, onStep } = input;
+  const elements = volume(operator.shape);
+  const batch = countOf("x", x, elements, operator.shape);
+  if (countOf("y", y, volume(operator.measurementShape), operator.measurementShape) !== batch) {
+    bad(`y does not hold as many measurements as x holds images, ${batch}.`);
+  }
+  checkPositive("Langevin step", "sigma", sigma);
+  checkPositive("Langevin step", "beta", beta);
+  const run = new RunResources(gpu);
+  try {
+    const noise = new NoiseSource(gpu, batch, elements, seeds, callback);
+    run.defer(() => noise.destroy());
+    const submitter = new Submitter(gpu, "the Langevin step");
+    const energy = await openEnergy(gpu, operator, run, submitter, batch, y);
+    const ula = await Ula.create(run, energy, noise, submitter, { gpu, batch, elements, beta, ula: input });
+    gpu.write(ula.origin, x);
+    const state = () => gpu.readF32(ula.x, x.length);
+    await ula.run(sigma, onStep && ((step) => onStep({ step, state })));
+    const result = await state();
+    if (result.some((v) => !Number.isFinite(v))) {
+      throw new NcvsdError(
+        "NOT_FINITE",
+        `The Langevin step at level ${sigma} ended in values that are not finite: use a smaller c1, or look at the operator's gradient.`,
+      );
+    }
+    return result;
+  } finally {
+    run.release();
+  }
+}

@@ -1,0 +1,95 @@
+import type { Gpu } from "../gpu/device.js";
+import { bad, volume } from "../operators/check.js";
+import type { Operator } from "../operators/operator.js";
+import type { NoiseSource } from "../random/noise.js";
+import { expectBuffer, expectResult, hasEnergy, nameOf, openEnergy, openSession } from "./energy.js";
+import { Ula, type UlaOptions, ulaSettings } from "./langevin.js";
+import type { RunResources, Submitter } from "./run.js";
+
+/** The likelihood step of PnP-GD for a fixed batch and measurement: from `centre` to `u`. */
+export interface Likelihood {
+  /** Sample of the prior, [N, C, H, W]. */
+  readonly centre: GPUBuffer;
+  /** Draw of p(u | y) ~ exp(-||A(u) - y||^2 / beta) N(u; centre, level^2). */
+  readonly u: GPUBuffer;
+  run(level: number): Promise<void>;
+  /** Lets the draws of one step go by: for a step whose result nobody uses. */
+  skip(): void;
+}
+
+export interface LikelihoodOptions {
+  readonly batch: number;
+  /** batch * measurementShape values. */
+  readonly y: Float32Array;
+  readonly beta: number;
+  /** Settings of the Langevin dynamics. */
+  readonly ula: UlaOptions | undefined;
+  /** Langevin dynamics even where the operator has a closed form. */
+  readonly langevin?: boolean;
+}
+
+/** Opens the operator's closed form if it has one, else Langevin dynamics. */
+export async function openLikelihood(
+  gpu: Gpu,
+  operator: Operator,
+  run: RunResources,
+  noise: NoiseSource,
+  submitter: Submitter,
+  { batch, y, beta, ula, langevin: preferred = false }: LikelihoodOptions,
+): Promise<Likelihood> {
+  const elements = volume(operator.shape);
+  const closedForm = operator.sampleProximal !== undefined && !(preferred && hasEnergy(operator));
+  // Also where they are not used: a mistake in them is told.
+  ulaSettings(ula ?? {});
+  if (!closedForm) {
+    if (!hasEnergy(operator))
+      bad(
+        `The operator${nameOf(operator)} has neither sampleProximal, energyGradient nor adjoint: one of them is needed.`,
+      );
+    const energy = await openEnergy(gpu, operator, run, submitter, batch, y);
+    const langevin = await Ula.create(run, energy, noise, submitter, { gpu, batch, elements, beta, ula });
+    return {
+      centre: langevin.origin,
+      u: langevin.x,
+      run: (level) => langevin.run(level),
+      skip: () => langevin.skip(),
+    };
+  }
+  const sigma = Math.sqrt(beta / 2);
+  const session = await openSession(gpu, operator, run, batch);
+  if (session?.openProximal) {
+    const stage = await session.openProximal();
+    expectBuffer(operator, "out", stage.out, batch * elements);
+    expectBuffer(operator, "z", stage.z, batch * elements);
+    gpu.write(session.y, y);
+    if (stage.prepare) await submitter.submit([stage.prepare]);
+    await noise.prepare(stage.z);
+    return {
+      centre: session.x,
+      u: stage.out,
+      async run(level) {
+        await noise.fill(stage.z);
+        gpu.write(stage.level, Float32Array.of(sigma, level));
+        await submitter.submit([stage]);
+      },
+      skip: () => noise.skip(),
+    };
+  }
+  // An operator on arrays: one read-back per step.
+  const total = batch * elements;
+  const centre = run.buffer("centre", total);
+  const u = run.buffer("u", total);
+  const z = run.buffer("noise", total);
+  await noise.prepare(z);
+  return {
+    centre,
+    u,
+    async run(level) {
+      await noise.fill(z);
+      const [x, draw] = [await gpu.readF32(centre, total), await gpu.readF32(z, total)];
+      const values = await operator.sampleProximal!({ x, y, sigma, rho: level, noise: draw });
+      gpu.write(u, expectResult(operator, "sampleProximal", values, total));
+    },
+    skip: () => noise.skip(),
+  };
+}
