@@ -92,7 +92,7 @@ export async function startSmallUnet(gpu: Gpu, lap?: (part: string) => void): Pr
   return { ...network, error: relativeError(found, new Float32Array(bytes.buffer)) };
 }
 
-/** The bundled NCVSD network; test/network.test.ts compares it with recordings. */
+/** The bundled NCVSD network; test/networks/network.test.ts compares it with recordings. */
 export async function startBundled(gpu: Gpu, batch: number, lap?: (part: string) => void): Promise<Network> {
   const checkpoint = await openCheckpoint(BUNDLED);
   try {

@@ -32,7 +32,7 @@ export interface CliOptions {
 
 /**
  * Lines of Dawn's own on stderr. The command line silences them where descriptor 2 is a terminal or a pipe, which
- * test/cli-sample.test.ts checks; but Node gives its children sockets, and those cannot be put aside and taken back.
+ * test/cli/sample.test.ts checks; but Node gives its children sockets, and those cannot be put aside and taken back.
  */
 const DAWN_LINE = /^Warning: max\w+ artificially reduced from .*\n/gm;
 

@@ -1,0 +1,313 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { evaluateRows } from "../../src/evaluate/evaluation.js";
+import {
+  combineShards,
+  encodeFeatures,
+  type FeatureRows,
+  type FeatureRun,
+  readFeatures,
+} from "../../src/evaluate/feature-file.js";
+import { FrechetReference } from "../../src/evaluate/frechet.js";
+import { momentsOf, statisticsOf } from "../../src/evaluate/statistics.js";
+import { encodeStatistics, readStatistics, requireSameNetwork } from "../../src/evaluate/statistics-file.js";
+import { normalSource } from "../../src/graph/run-kernel.js";
+import { FeatureLog } from "../../src/runs/feature-log.js";
+import { chooseShard, shardRange } from "../../src/runs/shard.js";
+import { scratch } from "../support/cli.js";
+import { fixturePath, weightsPath } from "../support/fixtures.js";
+
+const place = scratch();
+mkdirSync(place("."), { recursive: true });
+const bytes = (path: string) => new Uint8Array(readFileSync(path));
+const network = { name: "fashion32-features", sha256: "a".repeat(64), dim: 4 };
+
+describe("statistics files", () => {
+  const statistics = statisticsOf(momentsOf(Float32Array.from({ length: 80 }, normalSource(1)), 4));
+
+  it("keep every bit, the count and the network", async () => {
+    writeFileSync(place("own.safetensors"), encodeStatistics(statistics, network));
+    const read = await readStatistics(place("own.safetensors"), bytes);
+    expect(read.statistics).toEqual(statistics);
+    expect(read).toMatchObject({ network: network.name, sha256: network.sha256 });
+    expect(requireSameNetwork(read, network)).toBeUndefined();
+  });
+
+  it("the bundled ones are of the bundled network", async () => {
+    const read = await readStatistics(weightsPath("fashion32-reference-stats.safetensors"), bytes);
+    expect(read.network).toBe("fashion32-features");
+    expect(read.statistics.count).toBe(10_000);
+    expect(() => new FrechetReference(read.statistics)).not.toThrow();
+  });
+
+  it("are read from NumPy archives, stored or compressed, of float32 or float64", async () => {
+    const plain = await readStatistics(fixturePath("npz/stats.npz"), bytes);
+    expect(plain.statistics.mean).toEqual(
+      Float64Array.of(-0.1982300534051298, 0.08947107288721197, 0.2978206158751787),
+    );
+    expect(plain.statistics.cov[1]).toBe(0.09503534977715575);
+    expect(plain.statistics.count).toBeUndefined();
+    const packed = await readStatistics(fixturePath("npz/stats-f32-compressed.npz"), bytes);
+    expect(packed.statistics.count).toBe(50);
+    expect(packed.statistics.mean).toEqual(Float64Array.from(plain.statistics.mean, Math.fround));
+    expect(requireSameNetwork(packed, { ...network, dim: 3 })).toContain("does not say of which feature network");
+  });
+
+  it("of another network, weights or dimension are refused, and what is no statistics", async () => {
+    const own = await readStatistics(place("own.safetensors"), bytes);
+    const refused = (change: object) => () => requireSameNetwork(own, { ...network, ...change });
+    expect(refused({ name: "inception-v3" })).toThrow(
+      /own.safetensors has statistics of the feature network fashion32/,
+    );
+    expect(refused({ sha256: "b".repeat(64) })).toThrow("other weights of fashion32-features (SHA-256 aaaaaaaaaaaa...");
+    expect(refused({ dim: 5 })).toThrow("statistics of 4 features, but fashion32-features has 5");
+    await expect(readStatistics(weightsPath("fashion32-features.safetensors"), bytes)).rejects.toThrow(
+      "no tensors called mean and cov",
+    );
+    await expect(readStatistics("fid-refs.pkl", bytes)).rejects.toThrow(/is a pickle.* save its mu and sigma/);
+    writeFileSync(place("bad.npz"), "nothing");
+    await expect(readStatistics(place("bad.npz"), bytes)).rejects.toThrow("bad.npz is no .npz file");
+    const whole = bytes(fixturePath("npz/stats.npz"));
+    writeFileSync(place("cut.npz"), whole.subarray(0, 300));
+    await expect(readStatistics(place("cut.npz"), bytes)).rejects.toThrow("cut.npz is damaged");
+    for (let at = 0; at < whole.length; at += 3) {
+      const broken = whole.slice();
+      broken[at]! ^= 0x5a;
+      // Whatever the damage, it is a sentence or a number, never a crash of another kind.
+      await readStatistics("x.npz", () => broken).catch((e) => expect(e).toMatchObject({ code: "BAD_ARGUMENT" }));
+    }
+  });
+});
+
+const run: FeatureRun = {
+  key: "k",
+  n: 50,
+  firstSeed: 100,
+  checkpoint: { name: "net.safetensors", sha256: "c", architecture: "ncvsd" },
+  options: { ts: [10] },
+  evaluationsPerImage: 1,
+  network,
+  classes: 5,
+  adapter: "a",
+  version: "1",
+};
+const all = Float32Array.from({ length: 50 * 4 }, normalSource(2));
+
+function rows(start: number, end: number): FeatureRows {
+  const labels = Int32Array.from({ length: end - start }, (_, i) => (start + i) % 5);
+  const predictions = labels.map((label, i) => ((start + i) % 7 === 0 ? (label + 1) % 5 : label));
+  return { start, end, features: all.slice(start * 4, end * 4), labels, predictions, seconds: end - start };
+}
+
+const file = (
+  name: string,
+  start: number,
+  end: number,
+  index: number,
+  count: number,
+  change: Partial<FeatureRun> = {},
+) => ({
+  file: name,
+  run: { ...run, ...change },
+  shard: { index, count },
+  rows: rows(start, end),
+});
+
+describe("shards", () => {
+  const three = [file("1", 0, 16, 1, 3), file("2", 16, 33, 2, 3), file("3", 33, 50, 3, 3)];
+
+  it("make up the run bit for bit, in whatever order and however cut", () => {
+    const whole = combineShards([file("w", 0, 50, 1, 1)]).rows;
+    for (const shards of [three, three.toReversed(), [file("a", 49, 50, 2, 2), file("b", 0, 49, 1, 2)]]) {
+      const { rows: merged } = combineShards(shards);
+      expect(merged).toEqual(whole);
+    }
+    const reference = new FrechetReference(
+      statisticsOf(momentsOf(Float32Array.from({ length: 400 }, normalSource(3)), 4)),
+    );
+    const evaluation = evaluateRows(whole, run, reference);
+    expect(evaluation.fd).toBeGreaterThan(0);
+    expect(evaluation.labels!.agreement).toBeCloseTo(1 - 8 / 50, 12);
+    expect(evaluation.labels!.perClass.map((c) => c.n)).toEqual([10, 10, 10, 10, 10]);
+    expect(() => evaluateRows(rows(0, 4), run, reference)).toThrow(
+      "4 images cannot determine the covariance of 4 features",
+    );
+  });
+
+  it("that overlap are named with their seeds", () => {
+    const twice = file("2b", 20, 40, 2, 3);
+    expect(() => combineShards([...three, twice])).toThrow(
+      "2 and 2b both have seeds 120 to 132: they would be counted twice",
+    );
+    expect(() => combineShards([three[0]!, three[0]!, three[1]!, three[2]!])).toThrow("both have seeds 100 to 115");
+  });
+
+  it("that are missing are named", () => {
+    expect(() => combineShards([three[1]!])).toThrow(
+      "shards 1/3, 3/3 are missing (seeds 100 to 115, seeds 133 to 149)",
+    );
+    expect(() => combineShards([three[0]!, three[1]!])).toThrow("shard 3/3 is missing (seeds 133 to 149)");
+    expect(() => combineShards([])).toThrow("no shard was named");
+  });
+
+  it("of different runs are refused, saying what differs", () => {
+    const other = (change: Partial<FeatureRun>) => () => combineShards([three[0]!, file("x", 16, 50, 2, 2, change)]);
+    expect(other({ n: 60 })).toThrow("1 and x are of different runs (--n: 50 and 60)");
+    expect(other({ firstSeed: 0 })).toThrow("--seed: 100 and 0");
+    expect(other({ key: "other", options: { ts: [12] } })).toThrow('options: {"ts":[10]} and {"ts":[12]}');
+    expect(other({ network: { ...network, name: "inception" } })).toThrow(
+      "feature network: fashion32-features and inception",
+    );
+    expect(other({ network: { ...network, dim: 8 } })).toThrow("features: 4 and 8");
+    expect(other({ network: { ...network, sha256: "f".repeat(64) } })).toThrow("weights of fashion32-features");
+    expect(other({ checkpoint: { ...run.checkpoint, sha256: "d" } })).toThrow("checkpoint");
+  });
+
+  it("are cut without gaps", () => {
+    for (const [n, count] of [
+      [50, 3],
+      [7, 7],
+      [5000, 64],
+      [3, 8],
+    ] as const) {
+      let at = 0;
+      for (let index = 1; index <= count; index++) {
+        const { start, end } = shardRange(n, { index, count });
+        expect(start).toBe(at);
+        expect(end - start).toBeLessThanOrEqual(Math.ceil(n / count));
+        at = end;
+      }
+      expect(at).toBe(n);
+    }
+  });
+});
+
+describe("feature files", () => {
+  it("with a feature that is not finite are refused, naming the seed", async () => {
+    const broken = rows(0, 10);
+    broken.features[4 * 3 + 1] = Number.NaN;
+    writeFileSync(place("nan.safetensors"), encodeFeatures(broken, run, { index: 1, count: 1 }));
+    await expect(readFeatures(place("nan.safetensors"))).rejects.toThrow(
+      /feature 1 of seed 103 in .*nan.safetensors is NaN/,
+    );
+    await expect(readFeatures(weightsPath("fashion32-features.safetensors"))).rejects.toThrow(
+      "was not written by `evaluate fd`",
+    );
+  });
+
+  const batch = (start: number, end: number) => rows(start, end);
+  const shard = { index: 1, count: 1 };
+  const open = (out: string, every = 10, change: object = {}, range = { start: 0, end: 50 }) =>
+    FeatureLog.open({ ...run, ...change }, shard, range, { out, every });
+  const same = (a: FeatureRows, b: FeatureRows) => {
+    for (const key of ["start", "end", "features", "labels", "predictions"] as const) expect(a[key]).toEqual(b[key]);
+  };
+
+  it("go on after a kill from the last piece that is whole, to the same bits", async () => {
+    const out = place("killed.json");
+    const first = await open(out);
+    for (const [start, end] of [
+      [0, 7],
+      [7, 14],
+      [14, 21],
+      [21, 25],
+    ] as const)
+      first.append(batch(start, end));
+    // Killed here: pieces 0-13, 14-24 were written (10 images or more each).
+    const folder = place("killed.features.parts");
+    expect(readdirSync(folder)).toEqual(["000000000.safetensors", "000000014.safetensors"]);
+    const second = await open(out);
+    expect(second.next).toBe(25);
+    second.append(batch(25, 31));
+    second.flush();
+    const third = await open(out, 3);
+    expect(third.next).toBe(31);
+    third.append(batch(31, 50));
+    same(await third.finish(), rows(0, 50));
+    expect(() => readdirSync(folder)).toThrow();
+    same((await readFeatures(place("killed.features.safetensors"))).rows, rows(0, 50));
+    // All there: nothing left to do. And a longer run begins with what is there.
+    expect((await open(out)).next).toBe(50);
+    const longer = await open(out, 10, { n: 60 }, { start: 0, end: 60 });
+    expect(longer.next).toBe(50);
+    const shorter = await open(out, 10, { n: 20 }, { start: 0, end: 20 });
+    same(await shorter.finish(), { ...rows(0, 20), seconds: 0 });
+  });
+
+  it("of other options are not overwritten without --force", async () => {
+    const out = place("other.json");
+    const log = await open(out);
+    log.append(batch(0, 50));
+    await log.finish();
+    await expect(open(out, 10, { key: "different" })).rejects.toThrow("has features of another run");
+    await expect(open(out, 10, { firstSeed: 7 })).rejects.toThrow("choose another --out, or begin anew with --force");
+    const anew = await FeatureLog.open(
+      { ...run, key: "different" },
+      shard,
+      { start: 0, end: 50 },
+      { out, every: 10, force: true },
+    );
+    expect(anew.next).toBe(0);
+  });
+
+  it("are kept in memory only without a name", async () => {
+    const log = await FeatureLog.open(run, shard, { start: 0, end: 50 }, { every: 8 });
+    for (let at = 0; at < 50; at += 5) log.append(batch(at, at + 5));
+    same(await log.finish(), rows(0, 50));
+  });
+});
+
+describe("--shard", () => {
+  const auto = (env: Record<string, string>, option: string | true = true) => chooseShard(option, env);
+
+  it("is written as a part of a number", () => {
+    expect(chooseShard(undefined, {})).toBeUndefined();
+    expect(chooseShard("2/4", {})).toEqual({ index: 2, count: 4 });
+    for (const text of ["0/4", "5/4"]) expect(() => chooseShard(text, {})).toThrow("from 1/4 to 4/4");
+    for (const text of ["4", "a/b", "1/0", "-1/4", "1.5/4"]) expect(() => chooseShard(text, {})).toThrow("--shard");
+  });
+
+  it("comes from the scheduler's variables in an array job", () => {
+    const slurm = {
+      SLURM_ARRAY_TASK_ID: "5",
+      SLURM_ARRAY_TASK_MIN: "4",
+      SLURM_ARRAY_TASK_MAX: "7",
+      SLURM_ARRAY_TASK_COUNT: "4",
+    };
+    expect(auto(slurm)).toEqual({ index: 2, count: 4 });
+    const stepped = {
+      ...slurm,
+      SLURM_ARRAY_TASK_ID: "20",
+      SLURM_ARRAY_TASK_MIN: "0",
+      SLURM_ARRAY_TASK_MAX: "30",
+      SLURM_ARRAY_TASK_STEP: "10",
+    };
+    expect(auto(stepped)).toEqual({ index: 3, count: 4 });
+    expect(auto({ JOB_COMPLETION_INDEX: "0", JOB_COMPLETIONS: "8" })).toEqual({ index: 1, count: 8 });
+    expect(auto({ JOB_COMPLETION_INDEX: "7" }, "auto/8")).toEqual({ index: 8, count: 8 });
+    expect(auto({ AWS_BATCH_JOB_ARRAY_INDEX: "1", AWS_BATCH_JOB_ARRAY_SIZE: "2" })).toEqual({ index: 2, count: 2 });
+    expect(auto({ SGE_TASK_ID: "3", SGE_TASK_FIRST: "1", SGE_TASK_LAST: "4", SGE_TASK_STEPSIZE: "1" })).toEqual({
+      index: 3,
+      count: 4,
+    });
+    expect(auto({ CLOUD_RUN_TASK_INDEX: "1", CLOUD_RUN_TASK_COUNT: "3" })).toEqual({ index: 2, count: 3 });
+    expect(auto({ PARALLEL_SEQ: "2" }, "auto/3")).toEqual({ index: 2, count: 3 });
+  });
+
+  it("says what is wrong with them", () => {
+    expect(() => auto({})).toThrow("no task of an array job that is known (Slurm (SLURM_ARRAY_TASK_ID)");
+    expect(() => auto({ PARALLEL_SEQ: "2" })).toThrow(
+      "GNU parallel does not tell how many tasks there are: write --shard auto/8",
+    );
+    expect(() => auto({ JOB_COMPLETION_INDEX: "2" })).toThrow("or set JOB_COMPLETIONS");
+    expect(() => auto({ SLURM_ARRAY_TASK_ID: "3" })).toThrow("SLURM_ARRAY_TASK_MIN of Slurm is not set");
+    const list = {
+      SLURM_ARRAY_TASK_ID: "3",
+      SLURM_ARRAY_TASK_MIN: "1",
+      SLURM_ARRAY_TASK_MAX: "7",
+      SLURM_ARRAY_TASK_COUNT: "3",
+    };
+    expect(() => auto(list)).toThrow("no plain range of numbers");
+    expect(() => auto({ PARALLEL_SEQ: "4" }, "auto/3")).toThrow("from 1/3 to 3/3");
+  });
+});

@@ -1,0 +1,58 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { evaluateRows } from "../../src/evaluate/evaluation.js";
+import { FrechetReference } from "../../src/evaluate/frechet.js";
+import { readStatistics } from "../../src/evaluate/statistics-file.js";
+import type { Gpu } from "../../src/gpu/device.js";
+import { fromByte, toByte } from "../../src/image/pixels.js";
+import { loadModel } from "../../src/networks/edm2/model.js";
+import { FeatureExtractor } from "../../src/networks/features/extractor.js";
+import { sampleMultiStep } from "../../src/sample/multi-step.js";
+import { weightsPath } from "../support/fixtures.js";
+import { openTestGpu } from "../support/gpu.js";
+
+const N = 500;
+const BATCH = 20;
+const CLASSES = 10;
+
+/** The whole engine against another one: the model card's figures of the bundled checkpoint, from PyTorch. */
+describe("quality of the bundled checkpoint", () => {
+  let gpu: Gpu;
+  beforeAll(async () => {
+    gpu = await openTestGpu();
+  });
+  afterAll(() => gpu.close());
+
+  it("one step, 500 images: distance and classes are those of the model card, as closely as 500 images can tell", async () => {
+    const model = await loadModel(gpu, weightsPath("ncvsd-fashion32.safetensors"));
+    const extractor = await FeatureExtractor.open(gpu, weightsPath("fashion32-features.safetensors"));
+    const read = () => new Uint8Array();
+    const reference = await readStatistics(weightsPath("fashion32-reference-stats.safetensors"), read);
+    const rows = {
+      start: 0,
+      end: N,
+      features: new Float32Array(N * 64),
+      labels: Int32Array.from({ length: N }, (_, i) => i % CLASSES),
+      predictions: new Int32Array(N),
+      seconds: 0,
+    };
+    for (let at = 0; at < N; at += BATCH) {
+      const seeds = Array.from({ length: BATCH }, (_, i) => at + i);
+      const { images } = await sampleMultiStep(model, { seeds, labels: seeds.map((s) => s % CLASSES), ts: [10] });
+      const { features, predictions } = await extractor.extract(images.map((v) => fromByte(toByte(v))));
+      rows.features.set(features, at * 64);
+      rows.predictions.set(predictions!, at);
+    }
+    const run = { classes: CLASSES, firstSeed: 0 } as Parameters<typeof evaluateRows>[1];
+    const { fd, interval, labels } = evaluateRows(rows, run, new FrechetReference(reference.statistics));
+    // PyTorch: 33.8 at 5,000 images, 36.8 at 2,000; a run of 500 scatters by about 3 about a mean somewhat above.
+    expect(fd).toBeGreaterThan(26);
+    expect(fd).toBeLessThan(44);
+    expect(interval!.low).toBeLessThan(36.8);
+    expect(interval!.high).toBeGreaterThan(33.8);
+    // 83.9%; the standard deviation of 500 is 1.6 points.
+    expect(labels!.agreement).toBeGreaterThan(0.785);
+    expect(labels!.agreement).toBeLessThan(0.895);
+    await model.close();
+    await extractor.close();
+  });
+});
