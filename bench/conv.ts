@@ -6,9 +6,9 @@
  * checked against float64 on some outputs before it is timed.
  */
 import { parseArgs } from "node:util";
-import { parseInteger, parsePrecision } from "../src/cli/parts/args.js";
 import { openGpu } from "../src/gpu/device.js";
 import { silenceDriverWarnings } from "../src/gpu/native.js";
+import { parseInteger, parsePrecision } from "../src/runs/args.js";
 import { type ConvLayer, convLayer, type Layer } from "./layers.js";
 import { copyPeak, fmaPeak } from "./peaks.js";
 import { takeTurns } from "./turns.js";

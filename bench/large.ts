@@ -11,12 +11,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { narrowF16 } from "../src/checkpoint/index.js";
-import { parsePrecision } from "../src/cli/parts/args.js";
 import { type Gpu, mib, openGpu } from "../src/gpu/device.js";
 import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { loadModel, type Model } from "../src/networks/edm2/model.js";
 import { expectedTensors } from "../src/networks/edm2/names.js";
 import { networkPreset, type Preset, parameterCount } from "../src/networks/edm2/presets.js";
+import { parsePrecision } from "../src/runs/args.js";
 import { randomTensor, uniformSource } from "./random-network.js";
 
 const { values: flags } = parseArgs({

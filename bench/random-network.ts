@@ -1,7 +1,8 @@
 /** Networks with random weights of a fixed seed, for measuring what needs no trained ones. */
 import { createHash } from "node:crypto";
 import type { WeightSource } from "../src/layers/weights.js";
-import { type Architecture, DEFAULTS, type NetworkConfig } from "../src/networks/edm2/config.js";
+import type { Architecture, NetworkConfig } from "../src/networks/edm2/arguments.js";
+import { DEFAULTS } from "../src/networks/edm2/config.js";
 import { expectedTensors } from "../src/networks/edm2/names.js";
 
 /** xorshift32 to values in [-1, 1): weights are normalised when they are loaded, their distribution matters little. */

@@ -3,11 +3,11 @@
  * `node bench/run.mjs vae --latent 64 --precision f32 --strips`
  */
 import { parseArgs } from "node:util";
-import { parsePrecision } from "../src/cli/parts/args.js";
 import { mib, openGpu } from "../src/gpu/device.js";
 import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { normalSource } from "../src/graph/run-kernel.js";
 import { Vae } from "../src/networks/vae/vae.js";
+import { parsePrecision } from "../src/runs/args.js";
 import { randomVae } from "../test/support/random-vae.js";
 
 const { values: flags } = parseArgs({

@@ -19,3 +19,8 @@ export class NcvsdError extends Error {
     this.code = code;
   }
 }
+
+/** The error of an argument that cannot be right. */
+export function bad(message: string, cause?: unknown): NcvsdError {
+  return new NcvsdError("BAD_ARGUMENT", message, cause === undefined ? undefined : { cause });
+}

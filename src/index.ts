@@ -1,7 +1,7 @@
 export { type ErrorCode, NcvsdError } from "./errors.js";
 export type { Precision } from "./gpu/contract.js";
 export { type AdapterInfo, type Gpu, type OpenGpuOptions, openGpu } from "./gpu/device.js";
-export type { Architecture, NcvsdConfig, NetworkConfig } from "./networks/edm2/config.js";
+export type { Architecture, NcvsdConfig, NetworkConfig } from "./networks/edm2/arguments.js";
 export {
   type DenoiseInput,
   type Evaluation,

@@ -1,5 +1,5 @@
 import { unzipSync } from "fflate";
-import { NcvsdError } from "../errors.js";
+import { bad } from "../errors.js";
 
 /** An array of floats as float64, row-major. */
 export interface NpzArray {
@@ -9,8 +9,6 @@ export interface NpzArray {
 
 /** An archive may claim any size for its members: covariances of 8192 features in float64 have this many bytes. */
 const MAX_MEMBER_BYTES = 2 ** 29 + 2 ** 16;
-
-const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT", message, { cause });
 
 const READERS: Record<string, { bytes: number; get: (view: DataView, at: number, little: boolean) => number }> = {
   f4: { bytes: 4, get: (view, at, little) => view.getFloat32(at, little) },

@@ -12,7 +12,8 @@ import {
   planSafetensors,
 } from "../checkpoint/unpickle/writer.js";
 import { NcvsdError } from "../errors.js";
-import { type NetworkConfig, parseConfig } from "../networks/edm2/config.js";
+import type { NetworkConfig } from "../networks/edm2/arguments.js";
+import { parseConfig } from "../networks/edm2/config.js";
 import { validateTensors } from "../networks/edm2/names.js";
 import { onInterrupt } from "../runs/interrupt.js";
 import { withProgress } from "../runs/progress.js";

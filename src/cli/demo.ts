@@ -6,14 +6,8 @@ import { encodePng } from "../image/png.js";
 import { generate, readImages } from "../runs/generate.js";
 import { checkOutdir, writeAtomic } from "../runs/output.js";
 import { bundledCheckpoint } from "../runs/package.js";
-import {
-  ADAPTER_HELP,
-  type EngineOptions,
-  loadNetwork,
-  openEngine,
-  PRECISION_HELP,
-  Stopwatch,
-} from "./parts/engine.js";
+import { Stopwatch } from "../runs/stopwatch.js";
+import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP } from "./parts/engine.js";
 import { count, ms } from "./sample.js";
 
 /** Time steps of 1, 2 and 4 evaluations: those of the checkpoint's model card. */

@@ -6,12 +6,13 @@ import { mib, precisionOn } from "../gpu/device.js";
 import type { Graph, Node } from "../graph/graph.js";
 import { type MemoryPlan, planMemory, replan } from "../graph/plan.js";
 import { type AdapterLimits, adapterLimits, fitOf, largestTensor } from "../measure/fit.js";
-import { type Architecture, type NetworkConfig, parseConfig } from "../networks/edm2/config.js";
+import type { Architecture, NetworkConfig } from "../networks/edm2/arguments.js";
+import { parseConfig } from "../networks/edm2/config.js";
 import { validateTensors } from "../networks/edm2/names.js";
 import { buildNetwork } from "../networks/edm2/network.js";
 import { multiplyAdds, networkPreset, PRESET_NAMES, parameterCount } from "../networks/edm2/presets.js";
+import { parseInteger, parsePrecision } from "../runs/args.js";
 import { bundledCheckpoint } from "../runs/package.js";
-import { parseInteger, parsePrecision } from "./parts/args.js";
 import { PRECISION_HELP } from "./parts/engine.js";
 
 interface InspectFlags {

@@ -6,12 +6,13 @@ import { contactSheet } from "../image/grid.js";
 import type { RawImage } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
 import type { Model } from "../networks/edm2/model.js";
+import { parseInteger, parseSeeds } from "../runs/args.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages } from "../runs/generate.js";
 import { className, labelsForSeeds, parseClass } from "../runs/labels.js";
 import { checkOutdir, checkWritable, writeAtomic } from "../runs/output.js";
 import { bundledCheckpoint } from "../runs/package.js";
 import { chooseShard, SHARD_HELP, shardRange } from "../runs/shard.js";
-import { parseInteger, parseSeeds } from "./parts/args.js";
+import { Stopwatch } from "../runs/stopwatch.js";
 import {
   ADAPTER_HELP,
   checkNetwork,
@@ -20,7 +21,6 @@ import {
   NO_TUNING_HELP,
   openEngine,
   PRECISION_HELP,
-  Stopwatch,
   tuningLine,
 } from "./parts/engine.js";
 import { addSamplerOptions, chooseSampler, type SamplerFlags } from "./parts/sampler.js";

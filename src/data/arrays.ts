@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { openCheckpoint } from "../checkpoint/index.js";
-import { NcvsdError } from "../errors.js";
+import { bad, NcvsdError } from "../errors.js";
 import { decodePng } from "../image/png.js";
 
 /** Numbers of any shape from a file; bytes stay bytes, so that the reader can tell pixels from values. */
@@ -16,8 +16,6 @@ export interface FileArray {
 }
 
 export const ARRAY_FILES: readonly string[] = [".png", ".npy", ".safetensors"];
-
-const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT", message, { cause });
 
 /** A file's whole content, or one sentence on why not. */
 export function readInput(path: string): Uint8Array {

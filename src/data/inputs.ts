@@ -1,6 +1,6 @@
 import { readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
-import { NcvsdError } from "../errors.js";
+import { bad, NcvsdError } from "../errors.js";
 import { fromByte } from "../image/pixels.js";
 import type { ImageShape } from "../networks/session.js";
 import { ARRAY_FILES, type FileArray, readArray, stem } from "./arrays.js";
@@ -26,7 +26,6 @@ export interface Expected {
   readonly bytes?: boolean;
 }
 
-const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT", message, { cause });
 const sixDigits = (n: number) => String(n).padStart(6, "0");
 const TENSORS = { images: ["images", "truth"], measurements: ["measurement", "measurements", "y"] };
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join, relative, sep } from "node:path";
 import { decode as decodeJpegFile } from "jpeg-js";
 import { openCheckpoint } from "../checkpoint/index.js";
-import { NcvsdError } from "../errors.js";
+import { bad, NcvsdError } from "../errors.js";
 import { imagesFromPlanarBytes, type RawImage } from "../image/pixels.js";
 import { decodePng } from "../image/png.js";
 import type { ImageShape } from "../networks/session.js";
@@ -11,8 +11,6 @@ import { shapeText } from "./inputs.js";
 const PICTURES = [".png", ".jpg", ".jpeg"];
 /** Names that a message lists at most. */
 const LISTED = 5;
-
-const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT", message, { cause });
 
 /** A picture and what to call it. */
 export interface Picture {

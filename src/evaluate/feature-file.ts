@@ -1,5 +1,5 @@
 import { openCheckpoint, writeSafetensors } from "../checkpoint/index.js";
-import { NcvsdError } from "../errors.js";
+import { bad } from "../errors.js";
 import type { FeatureSource } from "../networks/features/extractor.js";
 import { checkFinite } from "./statistics.js";
 
@@ -51,8 +51,6 @@ export interface FeatureFile {
 }
 
 const FORMAT = "1";
-
-const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT", message, { cause });
 
 export function encodeFeatures(rows: FeatureRows, run: FeatureRun, shard: FeatureShard): Uint8Array {
   const n = rows.end - rows.start;

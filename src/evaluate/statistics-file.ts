@@ -1,6 +1,6 @@
 import { type Checkpoint, openCheckpoint, writeSafetensors } from "../checkpoint/index.js";
 import { readNpz } from "../checkpoint/npz.js";
-import { NcvsdError } from "../errors.js";
+import { bad } from "../errors.js";
 import type { FeatureSource } from "../networks/features/extractor.js";
 import { featureNetworkNames } from "../networks/features/network.js";
 import type { Statistics } from "./statistics.js";
@@ -18,8 +18,6 @@ export interface StatisticsFile {
 const MEAN_NAMES = ["mean", "mu", "m"];
 const COV_NAMES = ["cov", "sigma", "s"];
 const COUNT_NAMES = ["count", "n", "num_items"];
-
-const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT", message, { cause });
 
 /** The bytes of a statistics file: `mean` and `cov` in F64; count, feature network and its hash in the metadata. */
 export function encodeStatistics(

@@ -1,5 +1,5 @@
 import { decode, encode } from "fast-png";
-import { NcvsdError } from "../errors.js";
+import { bad } from "../errors.js";
 import type { RawImage } from "./pixels.js";
 import { type PngChunk, readChunks, readTextChunk, textChunk, writeChunks } from "./png-chunks.js";
 
@@ -11,8 +11,6 @@ export interface DecodedPng extends RawImage {
   /** The tEXt and uncompressed iTXt chunks, by keyword; the last one wins. */
   text: Record<string, string>;
 }
-
-const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT", message, { cause });
 
 /**
  * A picture as a PNG file of 8 bits a channel.

@@ -1,5 +1,4 @@
 import { openCheckpoint } from "../checkpoint/index.js";
-import type { Stopwatch } from "../cli/parts/engine.js";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { Program } from "../graph/program.js";
@@ -11,6 +10,7 @@ import { validateTensors } from "../networks/edm2/names.js";
 import { buildNetwork, type NetworkGraph } from "../networks/edm2/network.js";
 import { multiplyAdds } from "../networks/edm2/presets.js";
 import { labelRows } from "../networks/inputs.js";
+import type { Stopwatch } from "../runs/stopwatch.js";
 import { hasTimestamps, type Peak, type Timeline, timeline } from "./peaks.js";
 
 /** Times in milliseconds over all runs. */

@@ -1,16 +1,14 @@
-import { NcvsdError } from "../errors.js";
+import { bad } from "../errors.js";
 import type { ImageShape, Labels } from "./session.js";
-
-function bad(message: string): never {
-  throw new NcvsdError("BAD_ARGUMENT", message);
-}
 
 /** Number of images in a flat NCHW array. */
 export function batchOf(name: string, values: Float32Array, shape: ImageShape): number {
   const one = shape[0] * shape[1] * shape[2];
-  if (!(values instanceof Float32Array)) bad(`${name} must be a Float32Array (N, C, H, W).`);
+  if (!(values instanceof Float32Array)) throw bad(`${name} must be a Float32Array (N, C, H, W).`);
   if (values.length === 0 || values.length % one !== 0) {
-    bad(`${name} has ${values.length} values, which is no multiple of ${shape.join(" x ")} = ${one} of one image.`);
+    throw bad(
+      `${name} has ${values.length} values, which is no multiple of ${shape.join(" x ")} = ${one} of one image.`,
+    );
   }
   return values.length / one;
 }
@@ -18,7 +16,7 @@ export function batchOf(name: string, values: Float32Array, shape: ImageShape): 
 /** Throws unless `values` holds `batch` images. */
 export function requireBatch(name: string, values: Float32Array, shape: ImageShape, batch: number): void {
   const found = batchOf(name, values, shape);
-  if (found !== batch) bad(`${name} holds ${found} images where ${batch} are needed.`);
+  if (found !== batch) throw bad(`${name} holds ${found} images where ${batch} are needed.`);
 }
 
 /** One noise level per image, as f32; a single one serves the whole batch. */
@@ -27,13 +25,13 @@ export function sigmaRow(
   sigma: number | ArrayLike<number> | undefined,
   batch: number,
 ): Float32Array<ArrayBuffer> {
-  if (sigma === undefined) bad(`${name} is missing: give one noise level, or one per image.`);
+  if (sigma === undefined) throw bad(`${name} is missing: give one noise level, or one per image.`);
   const list = typeof sigma === "number" ? [sigma] : Array.from(sigma);
   if (list.length !== 1 && list.length !== batch)
-    bad(`${name} has ${list.length} levels for ${batch} images: give 1 or ${batch}.`);
+    throw bad(`${name} has ${list.length} levels for ${batch} images: give 1 or ${batch}.`);
   for (const value of list) {
     if (!(value > 0 && Number.isFinite(Math.fround(value)) && Math.fround(value) > 0)) {
-      bad(`${name} must be positive and finite, got ${value}.`);
+      throw bad(`${name} must be positive and finite, got ${value}.`);
     }
   }
   return Float32Array.from({ length: batch }, (_, i) => list[list.length === 1 ? 0 : i]!);
@@ -45,21 +43,21 @@ export function labelRows(labels: Labels | undefined, batch: number, labelDim: n
   if (labels === undefined) return rows;
   if (labels instanceof Float32Array) {
     if (labelDim === 0) {
-      if (labels.length > 0) bad("labels were given to a network without classes: leave them out.");
+      if (labels.length > 0) throw bad("labels were given to a network without classes: leave them out.");
       return rows;
     }
     if (labels.length !== rows.length && labels.length !== labelDim) {
-      bad(`labels have ${labels.length} weights: ${batch} x ${labelDim} are needed (or one row of ${labelDim}).`);
+      throw bad(`labels have ${labels.length} weights: ${batch} x ${labelDim} are needed (or one row of ${labelDim}).`);
     }
     for (let i = 0; i < rows.length; i++) {
       const value = labels[labels.length === labelDim ? i % labelDim : i]!;
-      if (!Number.isFinite(value)) bad(`labels hold ${value} at index ${i}: weights must be finite.`);
+      if (!Number.isFinite(value)) throw bad(`labels hold ${value} at index ${i}: weights must be finite.`);
       rows[i] = value;
     }
     return rows;
   }
   if (labels.length !== batch && labels.length !== 1)
-    bad(`labels has ${labels.length} classes for ${batch} images: give 1 or ${batch}.`);
+    throw bad(`labels has ${labels.length} classes for ${batch} images: give 1 or ${batch}.`);
   for (let n = 0; n < batch; n++) {
     const label = labels[labels.length === 1 ? 0 : n]!;
     if (label === -1) continue;
@@ -68,7 +66,7 @@ export function labelRows(labels: Labels | undefined, batch: number, labelDim: n
         labelDim === 0
           ? "the network has no classes, only -1 is possible"
           : `classes are 0 to ${labelDim - 1}, or -1 for none`;
-      bad(`label ${label} of image ${n}: ${range}.`);
+      throw bad(`label ${label} of image ${n}: ${range}.`);
     }
     rows[n * labelDim + label] = 1;
   }
@@ -80,7 +78,7 @@ export function seedRow(seeds: ArrayLike<number>): Uint32Array<ArrayBuffer> {
   for (let i = 0; i < seeds.length; i++) {
     const seed = seeds[i]!;
     if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
-      bad(`seed ${seed} must be an integer from 0 to 4294967295.`);
+      throw bad(`seed ${seed} must be an integer from 0 to 4294967295.`);
   }
   return Uint32Array.from(seeds);
 }

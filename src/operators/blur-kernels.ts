@@ -1,5 +1,6 @@
+import { bad } from "../errors.js";
 import { uniforms } from "../random/uniforms.js";
-import { bad, checkInteger, checkPositive } from "./check.js";
+import { checkInteger, checkPositive } from "./check.js";
 
 /** Index of a half-sample symmetric continuation (d c b a | a b c d | d c b a) of `length` values. */
 export function reflected(index: number, length: number): number {
@@ -46,7 +47,7 @@ export function motionKernel(size: number, intensity: number, seed: number): Flo
   checkInteger("motionBlur", "kernelSize", size, 1);
   checkInteger("motionBlur", "seed", seed, 0);
   if (typeof intensity !== "number" || !(intensity >= 0 && intensity <= 1))
-    bad(`motionBlur: intensity must be from 0 to 1, got ${intensity}.`);
+    throw bad(`motionBlur: intensity must be from 0 to 1, got ${intensity}.`);
   const random = uniforms(seed, 1);
   const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
   const points = POINTS_PER_PIXEL * size;

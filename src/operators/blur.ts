@@ -1,9 +1,10 @@
 import { spectralFilter } from "../../kernels/operators/spectral-filter/kernel.js";
 import { spectralProximal } from "../../kernels/operators/spectral-proximal/kernel.js";
+import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Tensor } from "../graph/graph.js";
 import { gaussianKernel, motionKernel } from "./blur-kernels.js";
-import { bad, checkFinite, checkInteger, checkShape } from "./check.js";
+import { checkFinite, checkInteger, checkShape } from "./check.js";
 import { type Frame, frequencies, inverseRealFft2, realFft2 } from "./fft.js";
 import { type GpuOperator, gpuOperator } from "./gpu-operator.js";
 import type { StageGraph } from "./stage-graph.js";
@@ -51,15 +52,15 @@ export function gaussianBlur(gpu: Gpu, options: GaussianBlurOptions): GpuOperato
 export function motionBlur(gpu: Gpu, options: MotionBlurOptions): GpuOperator {
   const { kernel, intensity, seed } = options;
   if (kernel === undefined) {
-    if (intensity === undefined) bad("motionBlur: give kernel, or kernelSize, intensity and seed.");
+    if (intensity === undefined) throw bad("motionBlur: give kernel, or kernelSize, intensity and seed.");
     const size = checkInteger("motionBlur", "kernelSize", options.kernelSize, 1);
     return circularBlur(gpu, "motionBlur", options, motionKernel(size, intensity, seed ?? 0), size);
   }
   if (intensity !== undefined || seed !== undefined)
-    bad("motionBlur: give kernel, or intensity and seed, but not both.");
+    throw bad("motionBlur: give kernel, or intensity and seed, but not both.");
   const size = checkInteger("motionBlur", "kernelSize", options.kernelSize ?? Math.sqrt(kernel.length), 1);
   if (kernel.length !== size * size)
-    bad(`motionBlur: the kernel has ${kernel.length} values, not ${size} x ${size} = ${size * size}.`);
+    throw bad(`motionBlur: the kernel has ${kernel.length} values, not ${size} x ${size} = ${size * size}.`);
   checkFinite("motionBlur", "the kernel", kernel);
   return circularBlur(gpu, "motionBlur", options, kernel, size);
 }
@@ -78,10 +79,10 @@ function circularBlur(
   const shape = checkShape(name, options.shape);
   const { transpose = "reference" } = options;
   if (transpose !== "reference" && transpose !== "exact")
-    bad(`${name}: transpose must be "reference" or "exact", got ${String(transpose)}.`);
+    throw bad(`${name}: transpose must be "reference" or "exact", got ${String(transpose)}.`);
   const [channels, height, width] = shape;
   if (size > Math.min(height, width))
-    bad(`${name}: the kernel of ${size} x ${size} is larger than the image of ${height} x ${width}.`);
+    throw bad(`${name}: the kernel of ${size} x ${size} is larger than the image of ${height} x ${width}.`);
   const transfers = transferFunctions(kernel, size, height, width, transpose);
   const factor = 1 / (height * width);
 

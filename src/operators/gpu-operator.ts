@@ -1,9 +1,9 @@
-import { NcvsdError } from "../errors.js";
+import { bad, NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Tensor } from "../graph/graph.js";
 import type { ImageShape } from "../networks/session.js";
 import { drawNoise } from "../random/noise.js";
-import { bad, checkPositive, countOf, volume } from "./check.js";
+import { checkPositive, countOf, volume } from "./check.js";
 import type { Operator, OperatorSession, OperatorStage, ProximalStage } from "./operator.js";
 import { type OpenStage, StageGraph } from "./stage-graph.js";
 
@@ -74,7 +74,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
   const measurements = (y: Float32Array, batch?: number) => {
     const found = countOf(`${name}: y`, y, measured, measurementShape);
     if (batch !== undefined && found !== batch)
-      bad(`${name}: y holds ${found} measurements for ${batch} images: they must agree.`);
+      throw bad(`${name}: y holds ${found} measurements for ${batch} images: they must agree.`);
     return found;
   };
 
@@ -85,7 +85,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
     measurementShape,
     forward: (x) => promised(() => evaluate("forward", images("x", x), (s) => gpu.write(s.x, x))),
     open: async (batch) => {
-      if (!Number.isInteger(batch) || batch < 1) bad(`${name}: batch must be a positive integer, got ${batch}.`);
+      if (!Number.isInteger(batch) || batch < 1) throw bad(`${name}: batch must be a positive integer, got ${batch}.`);
       return new Session(gpu, graphs, batch);
     },
     close() {
@@ -113,7 +113,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
         checkPositive(name, "sigma", sigma);
         checkPositive(name, "rho", rho);
         if (noise && images("noise", noise) !== batch)
-          bad(`${name}: noise must have the ${x.length} values of x, got ${noise.length}.`);
+          throw bad(`${name}: noise must have the ${x.length} values of x, got ${noise.length}.`);
         return evaluate("proximal", batch, async (s, stage) => {
           gpu.write(s.x, x);
           gpu.write(s.y, y);

@@ -1,9 +1,10 @@
 import { maskFilter } from "../../kernels/operators/mask-filter/kernel.js";
 import { maskProximal } from "../../kernels/operators/mask-proximal/kernel.js";
+import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { ImageShape } from "../networks/session.js";
 import { shuffled } from "../random/uniforms.js";
-import { bad, checkInteger, checkShape, volume } from "./check.js";
+import { checkInteger, checkShape, volume } from "./check.js";
 import { type GpuOperator, gpuOperator } from "./gpu-operator.js";
 
 export interface InpaintingOptions {
@@ -64,17 +65,17 @@ function maskOf(shape: ImageShape, { mask, box, fraction, seed = 0 }: Inpainting
   const [channels, height, width] = shape;
   const pixels = height * width;
   const given = [mask, box, fraction].filter((v) => v !== undefined).length;
-  if (given !== 1) bad(`inpainting: give one of mask, box and fraction, got ${given} of them.`);
+  if (given !== 1) throw bad(`inpainting: give one of mask, box and fraction, got ${given} of them.`);
   let plane: Float32Array;
   if (mask !== undefined) {
     if (mask.length !== pixels && mask.length !== channels * pixels) {
-      bad(
+      throw bad(
         `inpainting: the mask has ${mask.length} values: ${height} x ${width} = ${pixels} are needed, or ${channels * pixels} for all channels.`,
       );
     }
     for (let i = 0; i < mask.length; i++) {
       if (mask[i] !== 0 && mask[i] !== 1)
-        bad(`inpainting: the mask holds ${mask[i]} at index ${i}: only 0 (unknown) and 1 (known) are possible.`);
+        throw bad(`inpainting: the mask holds ${mask[i]} at index ${i}: only 0 (unknown) and 1 (known) are possible.`);
     }
     plane = Float32Array.from(mask);
   } else if (box !== undefined) {
@@ -86,7 +87,7 @@ function maskOf(shape: ImageShape, { mask, box, fraction, seed = 0 }: Inpainting
       (from as number) < (to as number) &&
       (to as number) <= size;
     if (box.length !== 4 || !inside(top, bottom, height) || !inside(left, right, width)) {
-      bad(
+      throw bad(
         `inpainting: box must be [top, bottom, left, right] inside ${height} x ${width} (bottom and right not included), got [${Array.from(box)}].`,
       );
     }
@@ -96,7 +97,7 @@ function maskOf(shape: ImageShape, { mask, box, fraction, seed = 0 }: Inpainting
     });
   } else {
     if (typeof fraction !== "number" || !(fraction >= 0 && fraction <= 1))
-      bad(`inpainting: fraction must be from 0 to 1, got ${fraction}.`);
+      throw bad(`inpainting: fraction must be from 0 to 1, got ${fraction}.`);
     checkInteger("inpainting", "seed", seed, 0);
     plane = new Float32Array(pixels).fill(1);
     for (const pixel of shuffled(pixels, seed).subarray(0, Math.round(fraction * pixels))) plane[pixel] = 0;

@@ -1,7 +1,8 @@
 import { phaseAmplitude } from "../../kernels/operators/phase-amplitude/kernel.js";
 import { phaseResidual } from "../../kernels/operators/phase-residual/kernel.js";
+import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import { bad, checkInteger, checkShape } from "./check.js";
+import { checkInteger, checkShape } from "./check.js";
 import { type Frame, inverseRealFft2, realFft2 } from "./fft.js";
 import { type GpuOperator, gpuOperator } from "./gpu-operator.js";
 import type { StageGraph } from "./stage-graph.js";
@@ -64,11 +65,11 @@ export function phaseRetrieval(gpu: Gpu, options: PhaseRetrievalOptions): GpuOpe
 
 function paddingOf({ oversample, pad }: PhaseRetrievalOptions): number {
   if (pad !== undefined) {
-    if (oversample !== undefined) bad("phaseRetrieval: give oversample or pad, but not both.");
+    if (oversample !== undefined) throw bad("phaseRetrieval: give oversample or pad, but not both.");
     return checkInteger("phaseRetrieval", "pad", pad, 0);
   }
   const times = oversample ?? 4;
   if (typeof times !== "number" || !(times >= 0 && times <= 1024))
-    bad(`phaseRetrieval: oversample must be from 0 to 1024, got ${times}.`);
+    throw bad(`phaseRetrieval: oversample must be from 0 to 1024, got ${times}.`);
   return Math.floor(32 * times);
 }

@@ -1,7 +1,8 @@
 import { axisGather } from "../../kernels/operators/axis-gather/kernel.js";
+import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Tensor } from "../graph/graph.js";
-import { bad, checkInteger, checkShape } from "./check.js";
+import { checkInteger, checkShape } from "./check.js";
 import { type GpuOperator, gpuOperator } from "./gpu-operator.js";
 import { adjointOf, type LineMap, reduction } from "./resize.js";
 import type { StageGraph } from "./stage-graph.js";
@@ -23,7 +24,7 @@ export function superResolution(gpu: Gpu, options: SuperResolutionOptions): GpuO
   const factor = checkInteger("superResolution", "factor", options.factor, 2);
   const [channels, height, width] = shape;
   if (height % factor !== 0 || width % factor !== 0) {
-    bad(`superResolution: ${height} x ${width} is no multiple of the factor ${factor}.`);
+    throw bad(`superResolution: ${height} x ${width} is no multiple of the factor ${factor}.`);
   }
   const small = [channels, height / factor, width / factor] as const;
   const down = { rows: reduction(height, factor), columns: reduction(width, factor) };

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { quote } from "../cli/parts/args.js";
 import { readInput, stem } from "../data/arrays.js";
 import { readKernel, readMask } from "../data/inputs.js";
-import { NcvsdError } from "../errors.js";
+import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { ImageShape } from "../networks/session.js";
+import { quote } from "../runs/args.js";
 import type { Options } from "../runs/output.js";
 import type { Operator } from "./operator.js";
 import { operators } from "./operators.js";
@@ -60,7 +60,6 @@ const PAPER_SIDE = 256;
 const KERNEL_SIZE = 61;
 const GAUSSIAN_STD = 3;
 
-const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT", message, { cause });
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
 type OwnFlag = Exclude<keyof TaskFlags, "task" | "operator">;

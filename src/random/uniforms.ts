@@ -1,10 +1,10 @@
 import { philox4x32 } from "../../kernels/lib/philox.js";
-import { bad } from "../operators/check.js";
+import { bad } from "../errors.js";
 
 /** Uniform values in [0, 1) of 2^-32 steps from a seed: Philox 4x32-10, the same on every machine. */
 export function uniforms(seed: number, stream: number): () => number {
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
-    bad(`seed ${seed} must be an integer from 0 to 4294967295.`);
+    throw bad(`seed ${seed} must be an integer from 0 to 4294967295.`);
   let block = 0;
   let words: readonly number[] = [];
   return () => {

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { tuningRecord } from "../cli/parts/engine.js";
 import { NcvsdError } from "../errors.js";
 import { type BatchShape, imagesFromValues, type RawImage } from "../image/pixels.js";
 import { decodePng, encodePng } from "../image/png.js";
@@ -14,7 +13,7 @@ import { alreadyDone, imageName, imageText, type Options, prepareOutdir, writeAt
 import { version } from "./package.js";
 import { createProgress } from "./progress.js";
 import { RawFile } from "./raw-file.js";
-import { RunRecord } from "./run-record.js";
+import { RunRecord, tuningRecord } from "./run-record.js";
 
 /** One folder of images to make. */
 export interface GenerateTask {

@@ -1,5 +1,5 @@
-import { quote } from "../cli/parts/args.js";
 import { NcvsdError } from "../errors.js";
+import { quote } from "./args.js";
 
 /** Names that an error lists at most. */
 const LISTED = 20;

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { NcvsdError } from "../errors.js";
+import { bad, type NcvsdError } from "../errors.js";
 import { decodePng, peekPngText } from "../image/png.js";
 
 /** Raised when a release changes the image that a seed gives: images of before are then made anew, not kept. */
@@ -56,7 +56,6 @@ export const reason = (error: unknown) => {
   return (code && known[code]) ?? code ?? message;
 };
 
-const bad = (message: string, cause?: unknown) => new NcvsdError("BAD_ARGUMENT", message, { cause });
 /** False also where the way there leads through a file. */
 const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();
 

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { formatSeeds } from "../cli/parts/args.js";
+import { basename, join } from "node:path";
 import { NcvsdError } from "../errors.js";
+import type { Gpu } from "../gpu/device.js";
+import { formatSeeds } from "./args.js";
 import { decidingOptions, imageName, type Options, type OptionValue, runKey, writeAtomic } from "./output.js";
 
 const FORMAT = 1;
@@ -11,6 +12,12 @@ const FILE = "run.json";
 export interface TuningRecord {
   file: string | null;
   choices: number;
+}
+
+/** The tuned choices in use, for records: the file's name and how many it has. */
+export function tuningRecord(gpu: Gpu): TuningRecord | null {
+  const { tuning } = gpu;
+  return tuning ? { file: tuning.file === null ? null : basename(tuning.file), choices: tuning.choices.size } : null;
 }
 
 /** What a run is; with a seed, enough to repeat it. */

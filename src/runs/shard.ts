@@ -1,5 +1,5 @@
-import { quote } from "../cli/parts/args.js";
-import { NcvsdError } from "../errors.js";
+import { bad } from "../errors.js";
+import { quote } from "./args.js";
 
 /** One of `count` equal parts of a run. */
 export interface Shard {
@@ -10,8 +10,6 @@ export interface Shard {
 
 export const SHARD_HELP =
   "do part i of n (1/4 to 4/4) of the run; without a value, or as auto/n, the scheduler's array job says which";
-
-const bad = (message: string) => new NcvsdError("BAD_ARGUMENT", message);
 
 type Env = Readonly<Record<string, string | undefined>>;
 

@@ -1,5 +1,6 @@
+import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import { bad, volume } from "../operators/check.js";
+import { volume } from "../operators/check.js";
 import type { Operator, OperatorSession } from "../operators/operator.js";
 import type { Encodable, RunResources, Submitter } from "./run.js";
 
@@ -28,7 +29,7 @@ export async function openSession(
   if (!session) return undefined;
   run.defer(() => session.release());
   if (session.gpu !== gpu)
-    bad(`The operator${nameOf(operator)} is on another device than the network: make it with the same gpu.`);
+    throw bad(`The operator${nameOf(operator)} is on another device than the network: make it with the same gpu.`);
   expectBuffer(operator, "x", session.x, batch * volume(operator.shape));
   expectBuffer(operator, "y", session.y, batch * volume(operator.measurementShape));
   return session;
@@ -66,7 +67,7 @@ export async function openEnergy(
 function arrayGradient(operator: Operator): (x: Float32Array, y: Float32Array) => Promise<Float32Array> {
   if (operator.energyGradient) return (x, y) => operator.energyGradient!({ x, y });
   if (!operator.adjoint)
-    bad(
+    throw bad(
       `The operator${nameOf(operator)} has neither sampleProximal, energyGradient nor adjoint: one of them is needed.`,
     );
   return async (x, y) => {
@@ -80,7 +81,7 @@ function arrayGradient(operator: Operator): (x: Float32Array, y: Float32Array) =
 export function expectBuffer(operator: Operator, name: string, buffer: GPUBuffer, values: number): void {
   const bytes = Math.ceil(values / 4) * 16;
   if (buffer?.size !== bytes) {
-    bad(
+    throw bad(
       `The buffer ${name} of the operator${nameOf(operator)} has ${buffer?.size} bytes for ${values} values: make it with gpu.storage(label, 4 * values), which gives ${bytes}.`,
     );
   }
@@ -89,7 +90,7 @@ export function expectBuffer(operator: Operator, name: string, buffer: GPUBuffer
 /** An own operator's result must be an array of the right length. */
 export function expectResult(operator: Operator, method: string, values: unknown, length: number): Float32Array {
   if (!(values instanceof Float32Array) || values.length !== length) {
-    bad(`${method} of the operator${nameOf(operator)} must return a Float32Array of ${length} values.`);
+    throw bad(`${method} of the operator${nameOf(operator)} must return a Float32Array of ${length} values.`);
   }
   return values;
 }

@@ -1,7 +1,7 @@
 import { ulaStep } from "../../kernels/sampling/ula-step/kernel.js";
-import { NcvsdError } from "../errors.js";
+import { bad, NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import { bad, checkInteger, checkPositive, countOf, volume } from "../operators/check.js";
+import { checkInteger, checkPositive, countOf, volume } from "../operators/check.js";
 import type { Operator } from "../operators/operator.js";
 import { type NoiseCallback, NoiseSource } from "../random/noise.js";
 import { type Energy, openEnergy } from "./energy.js";
@@ -162,7 +162,7 @@ export async function sampleLangevin(gpu: Gpu, operator: Operator, input: Langev
   const elements = volume(operator.shape);
   const batch = countOf("x", x, elements, operator.shape);
   if (countOf("y", y, volume(operator.measurementShape), operator.measurementShape) !== batch) {
-    bad(`y does not hold as many measurements as x holds images, ${batch}.`);
+    throw bad(`y does not hold as many measurements as x holds images, ${batch}.`);
   }
   checkPositive("Langevin step", "sigma", sigma);
   checkPositive("Langevin step", "beta", beta);

@@ -1,5 +1,6 @@
+import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import { bad, volume } from "../operators/check.js";
+import { volume } from "../operators/check.js";
 import type { Operator } from "../operators/operator.js";
 import type { NoiseSource } from "../random/noise.js";
 import { expectBuffer, expectResult, hasEnergy, nameOf, openEnergy, openSession } from "./energy.js";
@@ -43,7 +44,7 @@ export async function openLikelihood(
   ulaSettings(ula ?? {});
   if (!closedForm) {
     if (!hasEnergy(operator))
-      bad(
+      throw bad(
         `The operator${nameOf(operator)} has neither sampleProximal, energyGradient nor adjoint: one of them is needed.`,
       );
     const energy = await openEnergy(gpu, operator, run, submitter, batch, y);

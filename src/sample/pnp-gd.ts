@@ -1,6 +1,6 @@
 import { ema } from "../../kernels/sampling/ema/kernel.js";
 import { scale } from "../../kernels/sampling/scale/kernel.js";
-import { NcvsdError } from "../errors.js";
+import { bad } from "../errors.js";
 import type { GenerativeDenoiser, Labels } from "../networks/session.js";
 import { checkPositive, countOf, volume } from "../operators/check.js";
 import type { Operator } from "../operators/operator.js";
@@ -163,10 +163,6 @@ export async function solveInverse(
   }
 }
 
-function bad(message: string): never {
-  throw new NcvsdError("BAD_ARGUMENT", message);
-}
-
 function show(level: number): string {
   return String(Number(level.toPrecision(6)));
 }
@@ -176,12 +172,14 @@ function levelsOf(options: SolveInverseOptions): Float32Array {
   const { sigmas, steps = 50, sigmaMin = 0.002, sigmaMax = 80, rho = 2 } = options;
   const levels = Float32Array.from(sigmas ?? noiseLevels({ steps, sigmaMin, sigmaMax, rho }));
   if (levels.length < 2)
-    bad(`The annealing schedule has ${levels.length} levels: at least 2 are needed (N levels give N - 1 iterations).`);
+    throw bad(
+      `The annealing schedule has ${levels.length} levels: at least 2 are needed (N levels give N - 1 iterations).`,
+    );
   levels.forEach((level, i) => {
     if (!(level > 0 && Number.isFinite(level)))
-      bad(`Level ${i} of the annealing schedule is ${level}: levels must be positive and finite.`);
+      throw bad(`Level ${i} of the annealing schedule is ${level}: levels must be positive and finite.`);
     if (i > 0 && level >= levels[i - 1]!)
-      bad(`The annealing schedule must descend strictly: level ${i} is ${level} after ${levels[i - 1]}.`);
+      throw bad(`The annealing schedule must descend strictly: level ${i} is ${level} after ${levels[i - 1]}.`);
   });
   return levels;
 }
@@ -198,20 +196,20 @@ function checkOptions(model: GenerativeDenoiser, options: SolveInverseOptions): 
     runs = 1,
   } = options;
   if (operator === undefined || typeof operator.forward !== "function")
-    bad("operator is missing: give one of `operators`, or your own.");
+    throw bad("operator is missing: give one of `operators`, or your own.");
   if (!Array.isArray(operator.shape) || !Array.isArray(operator.measurementShape))
-    bad("operator needs shape and measurementShape, each a list such as [3, 64, 64].");
+    throw bad("operator needs shape and measurementShape, each a list such as [3, 64, 64].");
   if (operator.shape.join() !== model.shape.join()) {
-    bad(
+    throw bad(
       `The operator is for images of ${operator.shape.join(" x ")}, the network makes ${model.shape.join(" x ")}: they must agree.`,
     );
   }
   const count = countOf("measurement", measurement, volume(operator.measurementShape), operator.measurementShape);
   checkPositive("solveInverse", "beta", beta);
-  if (!(emaDecay >= 0 && emaDecay <= 1)) bad(`emaDecay must be from 0 to 1, got ${emaDecay}.`);
-  if (!(emaSigma >= 0)) bad(`emaSigma must not be negative, got ${emaSigma}.`);
-  if (!(zeta >= 0 && zeta <= 1)) bad(`zeta must be from 0 to 1, got ${zeta}.`);
-  if (!Number.isInteger(runs) || runs < 1) bad(`runs must be a positive integer, got ${runs}.`);
+  if (!(emaDecay >= 0 && emaDecay <= 1)) throw bad(`emaDecay must be from 0 to 1, got ${emaDecay}.`);
+  if (!(emaSigma >= 0)) throw bad(`emaSigma must not be negative, got ${emaSigma}.`);
+  if (!(zeta >= 0 && zeta <= 1)) throw bad(`zeta must be from 0 to 1, got ${zeta}.`);
+  if (!Number.isInteger(runs) || runs < 1) throw bad(`runs must be a positive integer, got ${runs}.`);
   return count;
 }
 

@@ -4,7 +4,8 @@
  */
 import { expect, test } from "vitest";
 import { relativeError } from "../../src/graph/run-kernel.js";
-import { type NetworkConfig, parseConfig } from "../../src/networks/edm2/config.js";
+import type { NetworkConfig } from "../../src/networks/edm2/arguments.js";
+import { parseConfig } from "../../src/networks/edm2/config.js";
 import { expectedTensors } from "../../src/networks/edm2/names.js";
 import { referenceTeacher } from "../support/reference-network.js";
 

@@ -4,7 +4,6 @@ import { kernels } from "../../kernels/index.js";
 import { scale } from "../../kernels/sampling/scale/kernel.js";
 import { openCheckpoint } from "../../src/checkpoint/index.js";
 import { headerLines, networkLines, profileLines } from "../../src/cli/bench/report.js";
-import { Stopwatch } from "../../src/cli/parts/engine.js";
 import { Gpu } from "../../src/gpu/device.js";
 import { loadNativeGpu } from "../../src/gpu/native.js";
 import { measureKernels } from "../../src/measure/kernels.js";
@@ -12,6 +11,7 @@ import { measureNetwork, planNetwork, startNetwork } from "../../src/measure/net
 import { copyPeak, fmaPeak } from "../../src/measure/peaks.js";
 import { parseConfig } from "../../src/networks/edm2/config.js";
 import { multiplyAdds } from "../../src/networks/edm2/presets.js";
+import { Stopwatch } from "../../src/runs/stopwatch.js";
 import { adapter, cli, cliOk, filesIn, scratch, sentence } from "../support/cli.js";
 import { openTestGpu, TEST_ADAPTER } from "../support/gpu.js";
 import { fixturePath } from "../support/safetensors-fixture.js";

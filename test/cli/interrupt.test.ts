@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parseSeeds } from "../../src/cli/parts/args.js";
+import { parseSeeds } from "../../src/runs/args.js";
 import type { RunFile } from "../../src/runs/run-record.js";
 import { adapter, type CliResult, cli, cliOk, filesIn, png, rawImages, scratch, sentence } from "../support/cli.js";
 import { fixturePath } from "../support/safetensors-fixture.js";

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoint/index.js";
-import { type NcvsdConfig, type NetworkConfig, parseConfig } from "../../src/networks/edm2/config.js";
+import type { NcvsdConfig, NetworkConfig } from "../../src/networks/edm2/arguments.js";
+import { parseConfig } from "../../src/networks/edm2/config.js";
 import { blockPlan, expectedTensors, validateTensors } from "../../src/networks/edm2/names.js";
 import {
   edited,

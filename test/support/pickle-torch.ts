@@ -2,7 +2,7 @@
 
 import { OP } from "../../src/checkpoint/unpickle/opcodes.js";
 import { DTYPE_BYTES, type TorchDtype } from "../../src/checkpoint/unpickle/values.js";
-import type { NetworkConfig } from "../../src/networks/edm2/config.js";
+import type { NetworkConfig } from "../../src/networks/edm2/arguments.js";
 import { expectedTensors } from "../../src/networks/edm2/names.js";
 import {
   call,

@@ -2,7 +2,7 @@
  * The networks in float64 by plain loops, written from the formulae of the papers and independent of src/ and kernels/
  * (only the list of blocks is shared). One image at a time; slow; for small configs.
  */
-import type { NcvsdConfig, NetworkConfig } from "../../src/networks/edm2/config.js";
+import type { NcvsdConfig, NetworkConfig } from "../../src/networks/edm2/arguments.js";
 import { blockPlan, type DecoderBlock, type EncoderBlock } from "../../src/networks/edm2/names.js";
 
 export interface Img {

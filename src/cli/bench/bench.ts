@@ -4,18 +4,12 @@ import type { Gpu } from "../../gpu/device.js";
 import { measureKernels } from "../../measure/kernels.js";
 import { measureNetwork, planNetwork, startNetwork } from "../../measure/network.js";
 import { copyPeak, fmaPeak, hasTimestamps } from "../../measure/peaks.js";
+import { parseInteger, parseNumber } from "../../runs/args.js";
 import { checkWritable, writeAtomic } from "../../runs/output.js";
 import { bundledCheckpoint, version } from "../../runs/package.js";
-import { parseInteger, parseNumber } from "../parts/args.js";
-import {
-  ADAPTER_HELP,
-  type EngineOptions,
-  NO_TUNING_HELP,
-  openEngine,
-  PRECISION_HELP,
-  Stopwatch,
-  tuningRecord,
-} from "../parts/engine.js";
+import { tuningRecord } from "../../runs/run-record.js";
+import { Stopwatch } from "../../runs/stopwatch.js";
+import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, openEngine, PRECISION_HELP } from "../parts/engine.js";
 import {
   chromeTrace,
   type Header,

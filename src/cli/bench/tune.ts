@@ -12,7 +12,8 @@ import { type TuneRow, tuneNetwork } from "../../measure/tuner.js";
 import type { NetworkGraph } from "../../networks/edm2/network.js";
 import { version } from "../../runs/package.js";
 import { createProgress } from "../../runs/progress.js";
-import { type EngineOptions, openEngine, Stopwatch } from "../parts/engine.js";
+import { Stopwatch } from "../../runs/stopwatch.js";
+import { type EngineOptions, openEngine } from "../parts/engine.js";
 import { column, number } from "./report.js";
 
 export interface TuneFlags extends EngineOptions {

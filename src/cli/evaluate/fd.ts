@@ -9,6 +9,7 @@ import type { Gpu } from "../../gpu/device.js";
 import { fromByte, toByte, valuesFromImages } from "../../image/pixels.js";
 import type { Model } from "../../networks/edm2/model.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
+import { MAX_SEED, parseInteger } from "../../runs/args.js";
 import { FeatureLog, featuresName, withoutEnding } from "../../runs/feature-log.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages, sampleBatch } from "../../runs/generate.js";
 import { onInterrupt } from "../../runs/interrupt.js";
@@ -16,15 +17,8 @@ import { checkWritable, decidingOptions, type OptionValue, runKey, writeAtomic }
 import { bundledCheckpoint, bundledFeatures, bundledReference, version } from "../../runs/package.js";
 import { createProgress } from "../../runs/progress.js";
 import { chooseShard, SHARD_HELP, type Shard, shardRange } from "../../runs/shard.js";
-import { MAX_SEED, parseInteger } from "../parts/args.js";
-import {
-  ADAPTER_HELP,
-  type EngineOptions,
-  loadNetwork,
-  openEngine,
-  PRECISION_HELP,
-  Stopwatch,
-} from "../parts/engine.js";
+import { Stopwatch } from "../../runs/stopwatch.js";
+import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP } from "../parts/engine.js";
 import { addSamplerOptions, chooseSampler, type SamplerFlags } from "../parts/sampler.js";
 import { addBatchOption, openReference } from "./options.js";
 import { describeResult, makeResult } from "./result.js";

@@ -3,7 +3,7 @@ import { readInput } from "../../data/arrays.js";
 import { FrechetReference } from "../../evaluate/frechet.js";
 import { readStatistics, requireSameNetwork, type StatisticsFile } from "../../evaluate/statistics-file.js";
 import type { FeatureSource } from "../../networks/features/extractor.js";
-import { parseInteger } from "../parts/args.js";
+import { parseInteger } from "../../runs/args.js";
 
 /** `--batch`, by which no result changes. */
 export function addBatchOption(command: Command, what: string, batch: number): Command {

@@ -10,13 +10,14 @@ import { imagesFromValues, type RawImage, valuesFromImages } from "../../image/p
 import { encodePng } from "../../image/png.js";
 import { loadModel, type Model } from "../../networks/edm2/model.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
+import { parseNumber } from "../../runs/args.js";
 import { type GenerateTask, sampleBatch } from "../../runs/generate.js";
 import { className } from "../../runs/labels.js";
 import { checkWritable, writeAtomic } from "../../runs/output.js";
 import { bundledFeatures, version } from "../../runs/package.js";
 import { createProgress } from "../../runs/progress.js";
-import { parseNumber } from "../parts/args.js";
-import { ADAPTER_HELP, type EngineOptions, openEngine, PRECISION_HELP, Stopwatch } from "../parts/engine.js";
+import { Stopwatch } from "../../runs/stopwatch.js";
+import { ADAPTER_HELP, type EngineOptions, openEngine, PRECISION_HELP } from "../parts/engine.js";
 import { addBatchOption } from "./options.js";
 
 interface ReportFlags extends EngineOptions {

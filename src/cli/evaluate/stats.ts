@@ -8,7 +8,8 @@ import { FeatureExtractor } from "../../networks/features/extractor.js";
 import { checkWritable, writeAtomic } from "../../runs/output.js";
 import { bundledFeatures } from "../../runs/package.js";
 import { withProgress } from "../../runs/progress.js";
-import { ADAPTER_HELP, type EngineOptions, openEngine, Stopwatch } from "../parts/engine.js";
+import { Stopwatch } from "../../runs/stopwatch.js";
+import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
 import { addBatchOption } from "./options.js";
 
 interface StatsFlags extends EngineOptions {

@@ -1,13 +1,12 @@
-import { basename } from "node:path";
 import { openCheckpoint } from "../../checkpoint/index.js";
 import { type Gpu, openGpu } from "../../gpu/device.js";
 import { silenceDriverWarnings } from "../../gpu/native.js";
 import { parseConfig } from "../../networks/edm2/config.js";
 import { loadModel, type Model } from "../../networks/edm2/model.js";
 import { validateTensors } from "../../networks/edm2/names.js";
+import { parsePrecision } from "../../runs/args.js";
 import { createProgress } from "../../runs/progress.js";
-import type { TuningRecord } from "../../runs/run-record.js";
-import { parsePrecision } from "./args.js";
+import type { Stopwatch } from "../../runs/stopwatch.js";
 
 /** How a command opens its GPU. */
 export interface EngineOptions {
@@ -16,24 +15,6 @@ export interface EngineOptions {
   readonly verbose?: boolean;
   /** False: `--no-tuning`, and evaluations, whose interrupted runs and shards have to agree to the bit. */
   readonly tuning?: boolean;
-}
-
-/** Times of the start-up's parts in seconds, for `--verbose`. */
-export class Stopwatch {
-  readonly parts: Record<string, number> = {};
-  #last = performance.now();
-
-  lap(name: string): void {
-    const now = performance.now();
-    this.parts[name] = (now - this.#last) / 1000;
-    this.#last = now;
-  }
-
-  toString(): string {
-    return Object.entries(this.parts)
-      .map(([name, seconds]) => `${name} ${seconds.toFixed(2)} s`)
-      .join(", ");
-  }
 }
 
 export const PRECISION_HELP =
@@ -51,12 +32,6 @@ export async function openEngine(options: EngineOptions, watch: Stopwatch): Prom
 export const ADAPTER_HELP = "the GPU adapter: part of its name, or its number in the list of `doctor`";
 
 export const NO_TUNING_HELP = "leave the choices of `bench --tune` unused (so does NCVSD_TUNING=off)";
-
-/** The tuned choices in use, for records: the file's name and how many it has. */
-export function tuningRecord(gpu: Gpu): TuningRecord | null {
-  const { tuning } = gpu;
-  return tuning ? { file: tuning.file === null ? null : basename(tuning.file), choices: tuning.choices.size } : null;
-}
 
 /** For `--verbose`. */
 export function tuningLine({ tuning }: Gpu): string {

@@ -2,11 +2,12 @@ import type { Command } from "commander";
 import { NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import type { Model } from "../../networks/edm2/model.js";
+import { parseInteger, parseNumber, parseTs, parseZeta } from "../../runs/args.js";
 import type { GenerateTask } from "../../runs/generate.js";
 import type { Options } from "../../runs/output.js";
+import type { Stopwatch } from "../../runs/stopwatch.js";
 import { noiseLevels } from "../../sample/schedule.js";
-import { parseInteger, parseNumber, parseTs, parseZeta } from "./args.js";
-import { loadNetwork, type Stopwatch } from "./engine.js";
+import { loadNetwork } from "./engine.js";
 
 /** Options that say how images are sampled, under the reference's names. */
 export interface SamplerFlags {

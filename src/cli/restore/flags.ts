@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
 import { NcvsdError } from "../../errors.js";
 import { TASKS, type TaskFlags } from "../../operators/tasks.js";
+import { parseInteger, parseNumber, parseSeeds, parseTs } from "../../runs/args.js";
 import type { SamplerFlags } from "../../sample/task-settings.js";
-import { parseInteger, parseNumber, parseSeeds, parseTs } from "../parts/args.js";
 import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, PRECISION_HELP } from "../parts/engine.js";
 
 /** The options of `restore`, parsed. */

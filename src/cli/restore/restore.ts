@@ -9,8 +9,10 @@ import { checkTaskFlags, makeTask, type RestoreTask } from "../../operators/task
 import { parseClass } from "../../runs/labels.js";
 import { checkOutdir, decidingOptions } from "../../runs/output.js";
 import { bundledCheckpoint, packageRoot, version } from "../../runs/package.js";
+import { tuningRecord } from "../../runs/run-record.js";
+import { Stopwatch } from "../../runs/stopwatch.js";
 import { evaluations, samplerSettings } from "../../sample/task-settings.js";
-import { loadNetwork, openEngine, Stopwatch, tuningLine, tuningRecord } from "../parts/engine.js";
+import { loadNetwork, openEngine, tuningLine } from "../parts/engine.js";
 import { count, ms } from "../sample.js";
 import { addRestoreOptions, type RestoreFlags } from "./flags.js";
 import { summarise, summaryText } from "./report.js";

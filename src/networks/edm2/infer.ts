@@ -3,7 +3,7 @@
  * level, the number of blocks, the labels, the embedding sizes, and where there is attention. They say nothing about
  * balances, clipping, resampling filter, sigma_data, gamma or init_sigma, and almost never anything about channels_per_head.
  */
-import type { Architecture, NetworkConfig } from "./config.js";
+import type { Architecture, NetworkConfig } from "./arguments.js";
 
 type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
 

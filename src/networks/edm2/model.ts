@@ -17,7 +17,8 @@ import type {
   ImageShape,
   Labels,
 } from "../session.js";
-import { type Architecture, type NcvsdConfig, type NetworkConfig, parseConfig } from "./config.js";
+import type { Architecture, NcvsdConfig, NetworkConfig } from "./arguments.js";
+import { parseConfig } from "./config.js";
 import { validateTensors } from "./names.js";
 import { buildNetwork, type NetworkGraph } from "./network.js";
 

@@ -6,7 +6,7 @@
  */
 import { type Checkpoint, FLOAT_DTYPES } from "../../checkpoint/index.js";
 import { NcvsdError } from "../../errors.js";
-import type { Architecture, NetworkConfig } from "./config.js";
+import type { Architecture, NetworkConfig } from "./arguments.js";
 import { type FoundArguments, inferArguments } from "./infer.js";
 
 /** What every block has. Convolutions are 3x3 unless said otherwise, the embedding enters through `emb_linear`. */

@@ -3,8 +3,8 @@ import { precondOut } from "../../../kernels/network/precond-out/kernel.js";
 import { Graph, type Tensor } from "../../graph/graph.js";
 import { type Build, mpLinear } from "../../layers/folded.js";
 import { plainRecipe } from "../../layers/weights.js";
+import type { Architecture, NetworkConfig } from "./arguments.js";
 import type { Feature } from "./block.js";
-import type { Architecture, NetworkConfig } from "./config.js";
 import { blockPlan } from "./names.js";
 import { addDecoder, addEmbedding, addEncoder, addFourier, type Part } from "./unet.js";
 

@@ -5,7 +5,8 @@
  * 64x64 pixels, or in 64x64x4 latents of 512x512 pixels. NCVSD: the same sizes with a second encoder, and FFHQ in 256x256 pixels.
  */
 import { NcvsdError } from "../../errors.js";
-import { type Architecture, DEFAULTS, type NcvsdConfig, type NetworkConfig } from "./config.js";
+import type { Architecture, NcvsdConfig, NetworkConfig } from "./arguments.js";
+import { DEFAULTS } from "./config.js";
 import { type BlockPlan, blockPlan, expectedTensors, PARTS } from "./names.js";
 
 export type Preset =

@@ -7,8 +7,8 @@ import type { Tensor } from "../../graph/graph.js";
 import { BINDING_BYTES } from "../../layers/convolution.js";
 import { type Build, mpConv, mpLinear } from "../../layers/folded.js";
 import { foldWeight, plainRecipe } from "../../layers/weights.js";
+import type { NetworkConfig } from "./arguments.js";
 import { addBlock, type Feature } from "./block.js";
-import type { NetworkConfig } from "./config.js";
 import type { BlockPlan, DecoderBlock, EncoderBlock } from "./names.js";
 
 /** One part of a network: its prefix in the checkpoint and in the names of intermediates. */

@@ -5,7 +5,8 @@ import { Graph } from "../../graph/graph.js";
 import { Program } from "../../graph/program.js";
 import { WeightStore } from "../../layers/weights.js";
 import type { ImageShape } from "../session.js";
-import { type FeatureArchitecture, type FeatureGraph, featureArchitecture } from "./network.js";
+import type { FeatureArchitecture, FeatureGraph } from "./architecture.js";
+import { featureArchitecture } from "./network.js";
 
 /** Features of a batch. */
 export interface Features {

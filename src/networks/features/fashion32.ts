@@ -1,5 +1,5 @@
+import type { FeatureArchitecture } from "./architecture.js";
 import { convolution, dense, pooling } from "./layers.js";
-import type { FeatureArchitecture } from "./network.js";
 
 const HALF = { mode: "max", kernel: 2, stride: 2 } as const;
 const CLASSES = 10;

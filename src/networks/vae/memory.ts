@@ -1,7 +1,7 @@
 import { mib } from "../../gpu/device.js";
 import { type Graph, type Tensor, tensorBytes } from "../../graph/graph.js";
 import { planMemory } from "../../graph/plan.js";
-import type { Vae } from "./vae.js";
+import type { LoadedVae } from "./structure.js";
 
 /**
  * Why a graph whose result is read back does not fit the adapter now, in words. It is to be asked just before the program is made:
@@ -10,7 +10,7 @@ import type { Vae } from "./vae.js";
  * @param options.freed bytes that will have been freed
  */
 export function misfit(
-  { gpu, weights }: Pick<Vae, "gpu" | "weights">,
+  { gpu, weights }: Pick<LoadedVae, "gpu" | "weights">,
   graph: Graph,
   result: Tensor,
   options: { readonly shared?: readonly Tensor[]; readonly freed?: number } = {},

@@ -8,9 +8,8 @@ import { Program } from "../../graph/program.js";
 import { addHead, addTail, buildMiddle, MIDDLE_ATTENTION, startGraph } from "./decoder.js";
 import { attentionOperands, attentionOutput, attentionValues, settle } from "./layers.js";
 import { misfit } from "./memory.js";
-import type { VaeStructure } from "./structure.js";
+import type { LoadedVae, VaeStructure } from "./structure.js";
 import { upload } from "./upload.js";
-import type { Vae } from "./vae.js";
 
 /** A feature map of one image in the host's memory. */
 export interface HostMap {
@@ -22,7 +21,7 @@ export interface HostMap {
 
 /** One raw latent [1, C, H, W] to the input of the up blocks. @param rows most rows of queries at a time */
 export async function decodeMiddle(
-  vae: Vae,
+  vae: LoadedVae,
   latent: Float32Array,
   height: number,
   width: number,
@@ -48,7 +47,7 @@ interface Size {
   readonly width: number;
 }
 
-async function inQueries(vae: Vae, latent: Float32Array, size: Size, rows: number): Promise<Float32Array> {
+async function inQueries(vae: LoadedVae, latent: Float32Array, size: Size, rows: number): Promise<Float32Array> {
   const { gpu, structure } = vae;
   const head = buildHeadGraph(structure, size);
   // Buffers of their own, so that the head's memory is free before the attention's is chosen.
@@ -93,7 +92,7 @@ async function inQueries(vae: Vae, latent: Float32Array, size: Size, rows: numbe
  * @throws NcvsdError OUT_OF_MEMORY where four queries at a time do not fit
  */
 export async function valuesInQueries(
-  vae: Pick<Vae, "gpu" | "weights">,
+  vae: Pick<LoadedVae, "gpu" | "weights">,
   size: Size,
   q: Float32Array,
   operands: ReadonlyMap<string, GPUBuffer>,
@@ -162,7 +161,7 @@ function columns(data: Float32Array, pixels: number, first: number, count: numbe
 }
 
 /** As many queries as fit, a multiple of 4 up to `most`. */
-function chooseQueries(vae: Pick<Vae, "gpu" | "weights">, size: Size, most: number): number {
+function chooseQueries(vae: Pick<LoadedVae, "gpu" | "weights">, size: Size, most: number): number {
   for (let queries = most; ; queries = Math.ceil(queries / 8) * 4) {
     const { graph, values, k, v } = buildValuesGraph(size, queries);
     const reason = misfit(vae, graph, values, { shared: [k, v] });
@@ -177,7 +176,7 @@ function chooseQueries(vae: Pick<Vae, "gpu" | "weights">, size: Size, most: numb
 
 /** Runs `action` with a program that exists as long. */
 async function using<T>(
-  { gpu, weights }: Pick<Vae, "gpu" | "weights">,
+  { gpu, weights }: Pick<LoadedVae, "gpu" | "weights">,
   label: string,
   graph: Graph,
   action: (program: Program) => Promise<T>,

@@ -20,8 +20,8 @@ import {
 } from "./layers.js";
 import { misfit } from "./memory.js";
 import { decodeMiddle, type HostMap } from "./middle.js";
+import type { LoadedVae } from "./structure.js";
 import { upload } from "./upload.js";
-import type { Vae } from "./vae.js";
 
 interface Stage {
   readonly name: string;
@@ -43,7 +43,7 @@ interface StageGraph {
 
 /** One raw latent [1, C, H, W] to its picture. @param stripRows most rows of a strip, at any resolution */
 export async function decodeInStrips(
-  vae: Vae,
+  vae: LoadedVae,
   latent: Float32Array,
   height: number,
   width: number,
@@ -89,7 +89,7 @@ export async function decodeInStrips(
   return last.data;
 }
 
-async function runStage(vae: Vae, stage: Stage, stripRows = Number.POSITIVE_INFINITY): Promise<HostMap> {
+async function runStage(vae: LoadedVae, stage: Stage, stripRows = Number.POSITIVE_INFINITY): Promise<HostMap> {
   const { gpu, weights } = vae;
   const { inputs, scale } = stage;
   const { height, width } = inputs[0]!;
@@ -143,7 +143,7 @@ interface Cut {
 }
 
 /** As many rows as fit. */
-function chooseRows(vae: Vae, stage: Stage, most: number): Cut {
+function chooseRows(vae: LoadedVae, stage: Stage, most: number): Cut {
   const { height } = stage.inputs[0]!;
   for (let rows = most; ; rows = Math.ceil(rows / 2)) {
     const strip = Math.min(height, rows + 2);
@@ -159,7 +159,7 @@ function chooseRows(vae: Vae, stage: Stage, most: number): Cut {
 }
 
 /** Scale and shift [C, 2] of a group normalisation of a whole map. */
-async function affineOf(vae: Vae, name: string, map: HostMap): Promise<Float32Array> {
+async function affineOf(vae: LoadedVae, name: string, map: HostMap): Promise<Float32Array> {
   const gamma = await vae.checkpoint.readF32(`${name}.weight`);
   const beta = await vae.checkpoint.readF32(`${name}.bias`);
   const { channels, data } = map;

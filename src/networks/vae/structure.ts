@@ -1,6 +1,8 @@
 import type { Checkpoint } from "../../checkpoint/index.js";
 import { FLOAT_DTYPES } from "../../checkpoint/index.js";
 import { NcvsdError } from "../../errors.js";
+import type { Gpu } from "../../gpu/device.js";
+import type { WeightStore } from "../../layers/weights.js";
 import { type AttentionNames, GROUPS } from "./layers.js";
 
 /** An AutoencoderKL (diffusers) as the tensors of its decoder tell it. */
@@ -14,6 +16,16 @@ export interface VaeStructure {
   /** ResnetBlock2Ds of an up block: 3. */
   readonly resnets: number;
   readonly attention: AttentionNames;
+}
+
+/** A VAE's weights on a device: what its decoder and encoder run on. */
+export interface LoadedVae {
+  readonly gpu: Gpu;
+  readonly checkpoint: Checkpoint;
+  readonly structure: VaeStructure;
+  /** Pixels of a latent's side. */
+  readonly factor: number;
+  readonly weights: WeightStore;
 }
 
 const NAMES: readonly AttentionNames[] = [

@@ -9,7 +9,7 @@ import { buildEncoder } from "./encoder.js";
 import { LATENT_CHANNELS, toRawLatents } from "./latents.js";
 import { misfit } from "./memory.js";
 import { decodeInStrips } from "./strips.js";
-import { encoderTensors, requireTensors, type VaeStructure, vaeStructure } from "./structure.js";
+import { encoderTensors, type LoadedVae, requireTensors, type VaeStructure, vaeStructure } from "./structure.js";
 import { upload } from "./upload.js";
 
 export interface DecodeOptions {
@@ -21,7 +21,7 @@ export interface DecodeOptions {
 }
 
 /** Stability's VAE (AutoencoderKL) on a device. */
-export class Vae {
+export class Vae implements LoadedVae {
   readonly gpu: Gpu;
   readonly checkpoint: Checkpoint;
   readonly structure: VaeStructure;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { NcvsdError } from "../../src/errors.js";
 import {
   formatSeeds,
   parseInteger,
@@ -7,8 +8,7 @@ import {
   parseSeeds,
   parseTs,
   parseZeta,
-} from "../../src/cli/parts/args.js";
-import { NcvsdError } from "../../src/errors.js";
+} from "../../src/runs/args.js";
 import { className, drawnClass, labelsForSeeds, parseClass } from "../../src/runs/labels.js";
 
 /** The message of a BAD_ARGUMENT; it is one line and names the option. */
