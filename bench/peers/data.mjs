@@ -1,6 +1,6 @@
 /** The inputs and weights of a row, the same numbers in every process, and its computation over any operations. */
 import { normalSource } from "../../dist/src/graph/run-kernel.js";
-import { foldWeight } from "../../dist/src/model/weights.js";
+import { foldWeight } from "../../dist/src/layers/weights.js";
 import { readCheckpoint, unetConfig, writeCheckpoint } from "./network/checkpoint.mjs";
 import { foldedUnet, runUnet } from "./network/unet.mjs";
 import { float64 } from "./reference/float64.mjs";

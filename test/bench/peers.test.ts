@@ -10,7 +10,7 @@ import { expectedTensors } from "../../src/networks/edm2/names.js";
 import { referenceTeacher } from "../support/reference-network.js";
 
 // Not by a literal: the scripts are plain JavaScript, which has no types.
-const load = (path: string) => import(new URL(`../bench/peers/${path}`, import.meta.url).href);
+const load = (path: string) => import(new URL(`../../bench/peers/${path}`, import.meta.url).href);
 
 function smallConfig(): NetworkConfig {
   const given = {

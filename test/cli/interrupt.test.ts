@@ -96,7 +96,7 @@ describe("the same command again", () => {
   it("refuses to overwrite a picture or a record that is not ours, before it makes anything", async () => {
     const dir = place("foreign");
     mkdirSync(dir);
-    const holiday = readFileSync(join(import.meta.dirname, "fixtures", "README.md"));
+    const holiday = readFileSync(join(import.meta.dirname, "../fixtures", "README.md"));
     writeFileSync(join(dir, "000001.png"), holiday);
     const result = await cli(sample(dir, "--seeds", "0-1"));
     expect(result.code).toBe(2);

@@ -15,7 +15,7 @@ import { decodePng, encodePng, peekPngText } from "../../src/image/png.js";
 
 /** Everything of a safetensors file that these tests need. */
 function fixture(name: string): (key: string) => Float32Array | Uint8Array {
-  const bytes = readFileSync(new URL(`fixtures/primitives/${name}.safetensors`, import.meta.url));
+  const bytes = readFileSync(new URL(`../fixtures/primitives/${name}.safetensors`, import.meta.url));
   const start = 8 + Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.toString("utf8", 8, start));
   return (key) => {

@@ -250,7 +250,7 @@ describe("the file", () => {
 });
 
 it("latents and bytes are scaled as the reference scales them", async () => {
-  const path = new URL("fixtures/primitives/encoders.safetensors", import.meta.url);
+  const path = new URL("../fixtures/primitives/encoders.safetensors", import.meta.url);
   const file = await openCheckpoint(new Uint8Array(readFileSync(path)));
   const pixels = 3 * 5;
   const [latent, input, output, raw, noise, final] = (await Promise.all(

@@ -58,9 +58,9 @@ describe("Ctrl-C", () => {
 
   test("in the middle of a run leaves whole images and a record, and exits with 130", async () => {
     const path = await program(`
-      import { onInterrupt } from "@/src/cli/interrupt.ts";
-      import { imageName, imageText, prepareOutdir, writeAtomic } from "@/src/cli/output.ts";
-      import { RunRecord } from "@/src/cli/run-record.ts";
+      import { onInterrupt } from "@/src/runs/interrupt.ts";
+      import { imageName, imageText, prepareOutdir, writeAtomic } from "@/src/runs/output.ts";
+      import { RunRecord } from "@/src/runs/run-record.ts";
       import { encodePng } from "@/src/image/png.ts";
       const { dir } = prepareOutdir(process.argv[2]);
       const info = { version: "0", command: [], options: { zeta: 1 }, checkpoint: { name: "n", sha256: "s" }, adapter: "a", seeds: Array.from({ length: 1e6 }, (_, i) => i) };
@@ -95,7 +95,7 @@ describe("Ctrl-C", () => {
 
   test("a second one ends a process whose clean-up hangs; a clean-up that throws does not keep the others from running", async () => {
     const path = await program(`
-      import { onInterrupt } from "@/src/cli/interrupt.ts";
+      import { onInterrupt } from "@/src/runs/interrupt.ts";
       import { writeSync } from "node:fs";
       onInterrupt(() => { writeSync(1, "last ready"); for (;;); });
       onInterrupt(() => { throw new Error(""); });
@@ -109,7 +109,7 @@ describe("Ctrl-C", () => {
 
   test("SIGTERM exits with 143; with all registrations taken back a process ends as if there had been none", async () => {
     const source = `
-      import { onInterrupt } from "@/src/cli/interrupt.ts";
+      import { onInterrupt } from "@/src/runs/interrupt.ts";
       const off = onInterrupt(() => console.log("cleaned"));
       setInterval(() => {}, 1000);
     `;

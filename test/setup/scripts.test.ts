@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 
-const script = (name: string) => import(new URL(`../scripts/${name}.mjs`, import.meta.url).href);
+const script = (name: string) => import(new URL(`../../scripts/${name}.mjs`, import.meta.url).href);
 const { dependenciesMatch, root, sourceHash } = await script("lib");
 const { missingPlatforms } = await script("complete-lock");
 const { closingLine } = await script("closing-line");

@@ -1,17 +1,17 @@
 /** This project, through its own kernels and executor; with what `ncvsd-gpu bench --tune` has stored for this adapter, if anything. */
-import { attention } from "../../../dist/kernels/attention/kernel.js";
-import { gemm, gemmWeightLength, packGemmWeight } from "../../../dist/kernels/gemm/kernel.js";
-import { matmul } from "../../../dist/kernels/matmul/kernel.js";
-import { mpSilu } from "../../../dist/kernels/mp-silu/kernel.js";
-import { pixelNorm } from "../../../dist/kernels/pixel-norm/kernel.js";
+import { attention } from "../../../dist/kernels/network/attention/kernel.js";
+import { gemm, gemmWeightLength, packGemmWeight } from "../../../dist/kernels/network/gemm/kernel.js";
+import { mpSilu } from "../../../dist/kernels/network/mp-silu/kernel.js";
+import { pixelNorm } from "../../../dist/kernels/network/pixel-norm/kernel.js";
+import { matmul } from "../../../dist/kernels/vae/matmul/kernel.js";
 import { openCheckpoint } from "../../../dist/src/checkpoint/index.js";
-import { copyPeak, fmaPeak } from "../../../dist/src/cli/bench-peaks.js";
 import { openGpu } from "../../../dist/src/gpu/device.js";
 import { Graph } from "../../../dist/src/graph/graph.js";
 import { Program } from "../../../dist/src/graph/program.js";
-import { mpConv } from "../../../dist/src/model/layers.js";
-import { buildNetwork } from "../../../dist/src/model/network.js";
-import { WeightStore } from "../../../dist/src/model/weights.js";
+import { mpConv } from "../../../dist/src/layers/folded.js";
+import { WeightStore } from "../../../dist/src/layers/weights.js";
+import { copyPeak, fmaPeak } from "../../../dist/src/measure/peaks.js";
+import { buildNetwork } from "../../../dist/src/networks/edm2/network.js";
 import { unetConfig } from "../network/checkpoint.mjs";
 
 const plain = { kind: "none" };

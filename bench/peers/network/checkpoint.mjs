@@ -6,8 +6,8 @@ import { fileURLToPath } from "node:url";
 import { openCheckpoint } from "../../../dist/src/checkpoint/index.js";
 import { writeSafetensors } from "../../../dist/src/checkpoint/write.js";
 import { normalSource } from "../../../dist/src/graph/run-kernel.js";
-import { parseConfig } from "../../../dist/src/model/config.js";
-import { expectedTensors } from "../../../dist/src/model/names.js";
+import { parseConfig } from "../../../dist/src/networks/edm2/config.js";
+import { expectedTensors } from "../../../dist/src/networks/edm2/names.js";
 
 const own = {
   img_resolution: 32,

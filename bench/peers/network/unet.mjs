@@ -6,8 +6,9 @@
  * Values are single images; which layout they have is the implementation's affair.
  * @typedef {{ weight: Float32Array, inChannels: number, outChannels: number, kernel: number }} Layer
  */
-import { blockPlan } from "../../../dist/src/model/names.js";
-import { foldWeight } from "../../../dist/src/model/weights.js";
+
+import { foldWeight } from "../../../dist/src/layers/weights.js";
+import { blockPlan } from "../../../dist/src/networks/edm2/names.js";
 
 const SILU = 1 / 0.596;
 
