@@ -1,83 +1,112 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { kernels } from "../kernels/index.js";
+// @ts-expect-error: a script without types
+import { idleExports, importsOf, KERNEL_GROUPS, ROOMS, RULES, readHouse } from "../scripts/house.mjs";
+import { scratch } from "./support/cli.js";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const place = scratch();
+type House = Map<string, string>;
+const house: House = readHouse(root);
+const rules: Record<string, (house: House) => string[]> = RULES;
 
-/** Which folders (or files) a folder may import from, besides itself and src/errors. */
-const MAY_IMPORT: Record<string, readonly string[]> = {
-  "src/checkpoint": [],
-  "src/gpu": [],
-  "src/image": [],
-  kernels: ["src/gpu/contract"],
-  "src/graph": ["src/gpu", "kernels", "src/checkpoint/half"],
-  "src/model": ["src/graph", "src/gpu", "src/checkpoint", "kernels"],
-  "src/evaluate": ["src/graph", "src/gpu", "src/checkpoint", "src/model/weights", "src/model/session", "kernels"],
-  "src/setup": ["src/gpu/native"],
-  "src/measure": ["src/checkpoint/half", "src/graph", "src/gpu", "src/model", "kernels"],
-};
+/** Everything else that may use a name of ours. */
+const others = ["test", "scripts", "bench", "examples"].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((file) => /\.(ts|mjs|js)$/.test(file) && !/node_modules|\.cache/.test(file))
+    .map((file) => readFileSync(join(root, folder, file), "utf8")),
+);
 
-function files(folder: string): string[] {
-  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .filter((f) => f.endsWith(".ts") && !f.endsWith(".d.ts"))
-    .map((f) => join(folder, f));
-}
+describe("the house as it stands", () => {
+  it("is read whole", () => {
+    expect(house.size).toBeGreaterThan(250);
+    expect([...house].flatMap(([path, text]) => importsOf(path, text).own).length).toBeGreaterThan(800);
+  });
 
-function imports(file: string): string[] {
-  const text = readFileSync(join(root, file), "utf8");
-  return [...text.matchAll(/(?:from|import)\s*\(?\s*"(\.[^"]+)"/g)].map((m) =>
-    relative(root, resolve(join(root, dirname(file)), m[1]!)),
-  );
-}
+  it("has only rooms that are there, and only folders that are rooms", () => {
+    const rooms: string[] = ROOMS.flat();
+    for (const room of rooms)
+      expect(
+        [...house.keys()].some((path) => path.startsWith(room)),
+        room,
+      ).toBe(true);
+    const folders = readdirSync(join(root, "src"), { withFileTypes: true }).filter((e) => e.isDirectory());
+    for (const { name } of folders) expect(rooms, name).toContain(`src/${name}`);
+    const groups = readdirSync(join(root, "kernels"), { withFileTypes: true }).filter((e) => e.isDirectory());
+    expect(groups.map((e) => e.name).sort()).toEqual([...KERNEL_GROUPS].sort());
+  });
 
-describe("who may import whom", () => {
-  for (const [folder, allowed] of Object.entries(MAY_IMPORT)) {
-    it(folder, () => {
-      const found = files(folder);
-      expect(found.length).toBeGreaterThan(1);
-      for (const file of found) {
-        for (const target of imports(file)) {
-          const fine = [folder, "src/errors", ...allowed].some((prefix) => target.startsWith(prefix));
-          expect(fine, `${file} imports ${target}`).toBe(true);
-        }
-      }
-    });
+  for (const [name, rule] of Object.entries(rules)) {
+    it(name, () => expect(rule === idleExports ? idleExports(house, others) : rule(house)).toEqual([]));
   }
 
-  it("no kernel imports another", () => {
-    for (const file of files("kernels").filter((f) => f !== join("kernels", "index.ts"))) {
-      const own = file.split("/").slice(0, 2).join("/");
-      for (const target of imports(file).filter((t) => t.startsWith("kernels/"))) {
-        expect(target.startsWith(own) || target.startsWith("kernels/lib/"), `${file} imports ${target}`).toBe(true);
-      }
-    }
+  it("lists every kernel under the name of its folder", () => {
+    const folders = [...house.keys()].flatMap(
+      (path) => /^kernels\/(?!lib)[^/]+\/([^/]+)\/kernel\.ts$/.exec(path)?.[1] ?? [],
+    );
+    expect(kernels.map(({ name }) => name).sort()).toEqual(folders.sort());
   });
 
-  it("every kernel folder is listed in kernels/index.ts, with a test's worth of cases", async () => {
-    const { kernels } = await import("../kernels/index.js");
-    const folders = readdirSync(join(root, "kernels"), { withFileTypes: true })
-      .filter((e) => e.isDirectory() && e.name !== "lib")
-      .map((e) => e.name);
-    expect(kernels.map((k) => k.name).sort()).toEqual(folders.sort());
-  });
-
-  it("the library works without Node: src/index.ts reaches no node: module by a static import", () => {
-    const seen = new Set<string>();
-    const visit = (file: string) => {
-      if (seen.has(file)) return;
-      seen.add(file);
-      const text = readFileSync(join(root, file), "utf8");
-      const staticImports = [...text.matchAll(/^(?:import|export)\s[^;]*?from\s+"([^"]+)"/gm)].filter(
-        (m) => !/^(?:import|export)\s+type\s/.test(m[0]),
-      );
-      for (const [, target] of staticImports) {
-        expect(target!.startsWith("node:"), `${file} imports ${target}`).toBe(false);
-        if (!target!.startsWith(".") || target!.endsWith(".wgsl.js")) continue;
-        visit(relative(root, resolve(join(root, dirname(file)), target!)).replace(/\.js$/, ".ts"));
-      }
+  it("has a linter that counts the lines of functions", () => {
+    const folder = place("linted");
+    mkdirSync(join(folder, "src"), { recursive: true });
+    copyFileSync(join(root, "biome.json"), join(folder, "biome.json"));
+    const lint = (lines: number) => {
+      writeFileSync(join(folder, "src/long.ts"), `export function long(n: number) {\n${"  n++;\n".repeat(lines)}}\n`);
+      const biome = [join(root, "node_modules/@biomejs/biome/bin/biome"), "lint", "--vcs-enabled=false", "src"];
+      return spawnSync(process.execPath, biome, { cwd: folder, encoding: "utf8" });
     };
-    visit("src/index.ts");
-    expect(seen.size).toBeGreaterThan(30);
+    expect(lint(131).stderr).toContain("too many lines (131)");
+    expect(lint(130).status).toBe(0);
+  });
+});
+
+describe("each rule sees what breaks it", () => {
+  const fake = (files: Record<string, string>): House => new Map(Object.entries(files));
+  const broken: [rule: string, files: Record<string, string>, says: string][] = [
+    ["upwardImports", { "src/graph/a.ts": 'import type { B } from "../sample/b.js";' }, "not below it"],
+    ["upwardImports", { "src/gpu/a.ts": 'export * from "../image/b.js";' }, "not below it"],
+    ["upwardImports", { "src/networks/vae/a.ts": 'import { b } from "../edm2/b.js";' }, "not below it"],
+    ["upwardImports", { "src/utils/a.ts": "" }, "in no room"],
+    [
+      "circles",
+      {
+        "src/graph/a.ts": 'import type { B } from "./b.js";',
+        "src/graph/b.ts": 'import { c } from "./c.js";',
+        "src/graph/c.ts": 'const a = await import("./a.js");',
+      },
+      "a circle: src/graph/a.ts, src/graph/b.ts, src/graph/c.ts",
+    ],
+    ["kernelFaults", { "kernels/network/x/kernel.ts": "" }, "has no reference.ts"],
+    ["kernelFaults", { "kernels/network/x/kernel.ts": "" }, "stands 0 times"],
+    ["kernelFaults", { "kernels/network/x/kernel.ts": "" }, "used by nothing"],
+    ["kernelFaults", { "kernels/other/x/kernel.ts": "" }, "no group other"],
+    ["kernelFaults", { "kernels/vae/x/a.ts": 'import "../y/b.js";', "kernels/vae/y/b.ts": "" }, "of another kernel"],
+    ["nodeFaults", { "src/sample/a.ts": 'import { join } from "node:path";' }, "imports node:path"],
+    [
+      "nodeFaults",
+      { "src/index.ts": 'export { a } from "./gpu/twins.js";', "src/gpu/twins.ts": 'import { b } from "node:fs";' },
+      "src/index.ts reaches node:fs",
+    ],
+    ["commandImports", { "bench/a.ts": 'import { x } from "../src/cli/parts/y.js";' }, "only commands"],
+    ["longFiles", { "src/gpu/a.ts": "x\n".repeat(451) }, "451 lines"],
+    ["idleExports", { "src/gpu/a.ts": "export const idle = 1;", "src/gpu/b.ts": "const idler = 2;" }, "exports idle"],
+  ];
+  it("with a fault for every rule", () => {
+    expect(new Set(broken.map(([rule]) => rule))).toEqual(new Set(Object.keys(rules)));
+  });
+  for (const [rule, files, says] of broken) {
+    it(`${rule}: ${says}`, () => expect(rules[rule]!(fake(files)).join("\n")).toContain(says));
+  }
+  it("and lets what is right pass", () => {
+    const right = fake({
+      "src/sample/a.ts": 'import { b } from "../graph/b.js";\nimport type { Stats } from "node:fs";\nb();',
+      "src/graph/b.ts": 'export function b() {}\nexport type Idle = 1;\nconst { join } = await import("node:path");',
+    });
+    for (const rule of Object.values(rules)) expect(rule(right)).toEqual([]);
   });
 });

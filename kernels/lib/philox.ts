@@ -45,7 +45,7 @@ function boxMuller(radiusBits: number, angle: number): [number, number] {
  * Standard normal values of elements `4 * block .. 4 * block + 3`: counter (block, draw, 0, 0), key (seed, 0); words 0
  * and 1 give radius and angle of the first two, words 2 and 3 those of the last two. All arguments are u32.
  */
-export function normal4(seed: number, draw: number, block: number): Words4 {
+function normal4(seed: number, draw: number, block: number): Words4 {
   const [a, b, c, d] = philox4x32([block, draw, 0, 0], [seed, 0]);
   return [...boxMuller(a, b), ...boxMuller(c, d)];
 }

@@ -9,7 +9,7 @@ export const MAX_HEADER_BYTES = 100_000_000;
 /** Most tensors in one checkpoint. The largest EDM2 network has about 700. */
 export const MAX_TENSORS = 100_000;
 /** Most dimensions of one tensor: PyTorch's own bound. */
-export const MAX_RANK = 64;
+const MAX_RANK = 64;
 
 /** One tensor as the header describes it. */
 export interface StoredTensor {

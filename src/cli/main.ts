@@ -15,7 +15,7 @@ const USAGE_ERROR = 2;
 const FAILURE = 1;
 
 /** The command line's tree of commands. */
-export function createProgram(): Command {
+function createProgram(): Command {
   const program = new Command("ncvsd-gpu")
     .description(
       "Few-step diffusion sampling and plug-and-play inverse problems on any GPU: NCVSD and EDM2 networks in hand-written WGSL.",

@@ -28,7 +28,7 @@ export interface PictureFile {
  * All PNG and JPEG files of a folder and its subfolders, in order of name.
  * @throws BAD_ARGUMENT when it is no folder, has none, or has two of one name
  */
-export function listPictures(folder: string): PictureFile[] {
+function listPictures(folder: string): PictureFile[] {
   const found: PictureFile[] = [];
   const visit = (dir: string) => {
     for (const entry of readdirSync(dir, { withFileTypes: true })) {
@@ -134,7 +134,7 @@ export async function openPictures(path: string, shape: ImageShape, whose: strin
 }
 
 /** @throws BAD_ARGUMENT unless the picture is C x H x W */
-export function requireShape(name: string, image: RawImage, shape: ImageShape, whose: string): void {
+function requireShape(name: string, image: RawImage, shape: ImageShape, whose: string): void {
   const found = [image.channels, image.height, image.width] as const;
   if (found.join() === shape.join()) return;
   throw bad(

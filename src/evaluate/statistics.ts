@@ -18,7 +18,7 @@ export interface Moments {
   readonly products: Float64Array;
 }
 
-export function emptyMoments(dim: number): Moments {
+function emptyMoments(dim: number): Moments {
   return { count: 0, mean: new Float64Array(dim), products: new Float64Array((dim * (dim + 1)) / 2) };
 }
 

@@ -9,7 +9,7 @@ import { join } from "node:path";
 const PCI_FOLDER = "/sys/bus/pci/devices";
 
 /** Variables by which that layer shows one device alone, read when devices are discovered. */
-export function deviceAlone(address: string): Record<string, string> {
+function deviceAlone(address: string): Record<string, string> {
   return { MESA_VK_DEVICE_SELECT_FORCE_DEFAULT_DEVICE: "1", DRI_PRIME: `pci-${address.replace(/[:.]/g, "_")}` };
 }
 

@@ -38,10 +38,10 @@ export interface MemoryPlan {
 }
 
 /** Binding offsets are multiples of this on every adapter (WebGPU's default minStorageBufferOffsetAlignment). */
-export const ALIGNMENT = 256;
+const ALIGNMENT = 256;
 
 /** Lifetimes of the activations; an activation that nothing reads lives at its own node only, a kept one to the end. */
-export function lifetimes(graph: Graph, precision: Precision): Lifetime[] {
+function lifetimes(graph: Graph, precision: Precision): Lifetime[] {
   const spans = new Map<number, { tensor: Tensor; first: number; last: number }>();
   graph.nodes.forEach((node, index) => {
     for (const tensor of [...Object.values(node.writes), ...Object.values(node.reads)]) {

@@ -51,7 +51,7 @@ export function layerWork({ inChannels, outChannels, height, width, kernel }: Co
 }
 
 /** A kernel that sees these choices, whatever those of the device are. */
-export function withTuning(kernel: AnyKernel, tuning: ReadonlyMap<string, string>): AnyKernel {
+function withTuning(kernel: AnyKernel, tuning: ReadonlyMap<string, string>): AnyKernel {
   const caps = (given: Caps): Caps => ({ ...given, tuning });
   return {
     ...kernel,

@@ -33,7 +33,7 @@ export function fftRadices(length: number): number[] {
 }
 
 /** exp(-2 pi i t / length), t = 0 .. length - 1, interleaved, from float64. */
-export function fftTwiddles(length: number): Float32Array {
+function fftTwiddles(length: number): Float32Array {
   const table = new Float64Array(2 * length);
   for (let t = 0; t < length; t++) {
     const angle = (-2 * Math.PI * t) / length;

@@ -5,7 +5,7 @@ import { MULTI_STEP_LEVELS } from "../sample/schedule.js";
 /** The largest seed: the generator's key has 32 bits. */
 export const MAX_SEED = 2 ** 32 - 1;
 /** Seeds that one run may name. */
-export const MAX_SEEDS = 1_000_000;
+const MAX_SEEDS = 1_000_000;
 
 /** A user's text in a message: quoted, and cut when it is long. */
 export const quote = (text: string) => `"${text.length > 40 ? `${text.slice(0, 37)}...` : text}"`;

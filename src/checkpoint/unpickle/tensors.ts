@@ -27,7 +27,7 @@ const TORCH_DTYPES: Record<string, TorchDtype> = {
 };
 
 /** The element type that a global of torch stands for: a storage class or a dtype. */
-export function torchDtype(value: PyValue | undefined): TorchDtype {
+function torchDtype(value: PyValue | undefined): TorchDtype {
   const torch = value instanceof PyGlobal && /^torch(\.|$)/.test(value.module);
   const name = torch ? value.name.replace(/Storage$/, "") : "";
   if (!Object.hasOwn(TORCH_DTYPES, name)) throw new PickleError("a storage has an unknown element type");

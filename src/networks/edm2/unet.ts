@@ -81,7 +81,7 @@ export function addFourier(build: Build, name: string, channels: number, sigma: 
  * The emb_linear layers of a part as few products, of half a binding each so that loading needs no large tensor:
  * c = emb_linear(emb) * emb_gain + 1, per image and block channel.
  */
-export function addScales(
+function addScales(
   build: Build,
   key: string,
   blocks: readonly (EncoderBlock | DecoderBlock)[],
