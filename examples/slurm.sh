@@ -26,7 +26,7 @@ set -euo pipefail
 
 NCVSD=${NCVSD:-npx ncvsd-gpu} # how to call the program
 N=${N:-50000}                 # images in all
-TS=${TS:-10,22}               # time steps
+TS=${TS:-0,16}                # time steps
 OUT=${OUT:-$PWD/fd}           # a folder that all tasks see
 SHARD=${SHARD:-auto}          # i/n; auto: from Slurm
 ADAPTER=${ADAPTER:-}          # number or part of the name of the GPU; default: the first that is seen

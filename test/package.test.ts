@@ -94,6 +94,18 @@ describe("installed in an empty folder", () => {
     expect(result).toMatchObject({ code: 0, signal: null, stdout: "1x1x32x32 true\n" });
   });
 
+  it("README's library examples run there as they stand", async () => {
+    const readme = readFileSync(join(root, "README.md"), "utf8");
+    const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map((m) => m[1]!);
+    expect(examples.length).toBeGreaterThan(0);
+    for (const example of examples) {
+      writeFileSync(join(app, "readme.mjs"), example);
+      const result = await run(process.execPath, ["readme.mjs"], { cwd: app });
+      expect(result, result.stderr).toMatchObject({ code: 0, signal: null });
+      expect(result.stdout).not.toBe("");
+    }
+  });
+
   it("its types hold for a strict TypeScript program that checks libraries, too", async () => {
     const source = `
       import { loadModel, type Model, type MultiStepOptions, NcvsdError, openGpu, type SampleResult, sampleHeun, sampleMultiStep } from "ncvsd-gpu";

@@ -1,18 +1,28 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
+// @ts-expect-error: a script without types
+import { drawHouse, PICTURE } from "../scripts/draw-house.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const readme = readFileSync(join(root, "README.md"), "utf8");
+/** Every page, by its path. */
+const pages = new Map(
+  ["README.md", ...readdirSync(join(root, "docs")).map((name) => `docs/${name}`)]
+    .filter((path) => path.endsWith(".md"))
+    .map((path) => [path, readFileSync(join(root, path), "utf8")]),
+);
+const readme = pages.get("README.md")!;
 // Inside the package, so that the examples' `import "ncvsd-gpu"` finds it.
 const folder = join(root, ".cache", `readme-${process.pid}`);
 mkdirSync(folder, { recursive: true });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe("README", () => {
-  const examples = [...readme.matchAll(/```js\n([\s\S]*?)```/g)].map((m) => m[1]!);
+describe("README and docs", () => {
+  const examples = [...pages].flatMap(([path, text]) =>
+    [...text.matchAll(/```js\n([\s\S]*?)```/g)].map((m, i) => [`${path} ${i + 1}`, m[1]!] as const),
+  );
 
   it("has an example for every entry point of the library", () => {
     for (const name of [
@@ -26,15 +36,17 @@ describe("README", () => {
       "operators",
     ]) {
       expect(
-        examples.some((e) => e.includes(name)),
+        examples.some(([, text]) => text.includes(name)),
         name,
       ).toBe(true);
     }
   });
 
-  for (const [i, example] of examples.entries()) {
-    it(`example ${i + 1} runs as it stands`, () => {
-      const file = join(folder, `example-${i}.mjs`);
+  it("README can be read in two minutes", () => expect(readme.split("\n").length).toBeLessThan(130));
+
+  for (const [name, example] of examples) {
+    it(`${name} runs as it stands`, () => {
+      const file = join(folder, `${name.replace(/\W+/g, "-")}.mjs`);
       writeFileSync(file, example);
       const child = spawnSync(process.execPath, [file], { cwd: root, encoding: "utf8", timeout: 120_000 });
       expect(child.status, child.stderr).toBe(0);
@@ -43,19 +55,38 @@ describe("README", () => {
   }
 
   it("shows pictures that are there", () => {
-    const pictures = [...readme.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)].map((m) => m[1]!);
-    expect(pictures.length).toBeGreaterThan(0);
-    for (const picture of pictures) {
-      const kind = picture.endsWith(".svg") ? "svg" : "PNG";
-      expect(readFileSync(join(root, picture)).subarray(1, 4).toString(), picture).toBe(kind);
+    let shown = 0;
+    for (const [path, text] of pages) {
+      for (const [, picture] of text.matchAll(/!\[[^\]]*\]\(([^)]+)\)/g)) {
+        const kind = picture!.endsWith(".svg") ? "svg" : "PNG";
+        expect(
+          readFileSync(join(root, dirname(path), picture!))
+            .subarray(1, 4)
+            .toString(),
+          picture,
+        ).toBe(kind);
+        shown++;
+      }
+    }
+    expect(shown).toBeGreaterThan(3);
+  });
+
+  it("leads to pages and files that are there", () => {
+    for (const [path, text] of pages) {
+      for (const [, target] of text.matchAll(/\]\(([^)#]+)(?:#[^)]*)?\)/g)) {
+        if (!/^https?:/.test(target!))
+          expect(existsSync(join(root, dirname(path), target!)), `${path}: ${target}`).toBe(true);
+      }
     }
   });
+
+  it("draws the house as it is", () => expect(readFileSync(join(root, PICTURE), "utf8")).toBe(drawHouse()));
 
   it("names only commands that exist", () => {
     const help = spawnSync(process.execPath, [join(root, "dist/src/cli/main.js"), "--help"], {
       encoding: "utf8",
     }).stdout;
-    for (const [, command] of readme.matchAll(/npx ncvsd-gpu ([a-z]+)/g))
+    for (const [, command] of [...pages.values()].join("\n").matchAll(/npx ncvsd-gpu ([a-z]+)/g))
       expect(help).toMatch(new RegExp(`^  ${command} `, "m"));
   });
 });

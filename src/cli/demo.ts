@@ -11,7 +11,7 @@ import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine, PRECISION_HE
 import { count, ms } from "./sample.js";
 
 /** Time steps of 1, 2 and 4 evaluations: those of the checkpoint's model card. */
-const SCHEDULES = [[10], [10, 22], [0, 10, 20, 30]] as const;
+const SCHEDULES = [[10], [0, 16], [0, 4, 8, 12]] as const;
 const PER_CLASS = 4;
 const BATCH = 20;
 

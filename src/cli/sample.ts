@@ -85,8 +85,8 @@ export function registerSample(program: Command): void {
       [
         "",
         "Examples:",
-        "  ncvsd-gpu sample --ts 10,22 --seeds 0-31 --grid out/grid.png",
-        "  ncvsd-gpu sample --class Sneaker --ts 0,10,20,30 --zeta 0.5 --outdir sneakers",
+        "  ncvsd-gpu sample --ts 0,16 --seeds 0-31 --grid out/grid.png",
+        "  ncvsd-gpu sample --class Sneaker --ts 0,4,8,12 --zeta 0.5 --outdir sneakers",
         "  ncvsd-gpu sample --net edm2-img64-s.safetensors --steps 32 --seeds 0-63",
       ].join("\n"),
     )

@@ -44,14 +44,14 @@ describe("quality of the bundled checkpoint", () => {
     }
     const run = { classes: CLASSES, firstSeed: 0 } as Parameters<typeof evaluateRows>[1];
     const { fd, interval, labels } = evaluateRows(rows, run, new FrechetReference(reference.statistics));
-    // PyTorch: 33.8 at 5,000 images, 36.8 at 2,000; a run of 500 scatters by about 3 about a mean somewhat above.
-    expect(fd).toBeGreaterThan(26);
-    expect(fd).toBeLessThan(44);
-    expect(interval!.low).toBeLessThan(36.8);
-    expect(interval!.high).toBeGreaterThan(33.8);
-    // 83.9%; the standard deviation of 500 is 1.6 points.
-    expect(labels!.agreement).toBeGreaterThan(0.785);
-    expect(labels!.agreement).toBeLessThan(0.895);
+    // PyTorch: 5.76 at 5,000 images, 6.60 at 2,000. The excess goes as 1/n: some 5.2 + 5.6 at 500, and scatters by about 2.
+    expect(fd).toBeGreaterThan(7.5);
+    expect(fd).toBeLessThan(14);
+    expect(interval!.low).toBeLessThan(10.8);
+    expect(interval!.high).toBeGreaterThan(10.8);
+    // 90.1%; the standard deviation of 500 is 1.3 points.
+    expect(labels!.agreement).toBeGreaterThan(0.86);
+    expect(labels!.agreement).toBeLessThan(0.94);
     await model.close();
     await extractor.close();
   });

@@ -77,8 +77,8 @@ export function registerEvaluateFd(evaluate: Command): Command {
       [
         "",
         "Examples:",
-        "  ncvsd-gpu evaluate fd --ts 10,22 --n 5000 --out fd.json",
-        "  ncvsd-gpu evaluate fd --ts 10,22 --n 50000 --shard 1/4 --out fd.json",
+        "  ncvsd-gpu evaluate fd --ts 0,16 --n 5000 --out fd.json",
+        "  ncvsd-gpu evaluate fd --ts 0,16 --n 50000 --shard 1/4 --out fd.json",
         "  (then 2/4, 3/4, 4/4, on other machines if you like)",
         "  ncvsd-gpu evaluate merge fd-*-of-4.features.safetensors --out fd.json",
         "Four adapters in one machine, one process each (their numbers: see doctor):",
