@@ -40,7 +40,6 @@ import { renoise } from "./sampling/renoise/kernel.js";
 import { scale } from "./sampling/scale/kernel.js";
 import { sigmaCombine } from "./sampling/sigma-combine/kernel.js";
 import { ulaStep } from "./sampling/ula-step/kernel.js";
-import { toBytes } from "./to-bytes/kernel.js";
 import { channelAffine } from "./vae/channel-affine/kernel.js";
 import { groupFold } from "./vae/group-fold/kernel.js";
 import { groupStats } from "./vae/group-stats/kernel.js";
@@ -93,58 +92,8 @@ export const kernels: readonly AnyKernel[] = [
   spectralFilter,
   spectralProximal,
   subsample,
-  toBytes,
   winogradInput,
   winogradOutput,
   tokenAttention,
   ulaStep,
 ];
-
-export {
-  addNoise,
-  attention,
-  axisGather,
-  channelAffine,
-  conv,
-  conv2d,
-  ema,
-  eulerStep,
-  fftJoin,
-  fftPack,
-  fftPass,
-  fftSplit,
-  fftUnpack,
-  finite,
-  fourier,
-  gemm,
-  groupFold,
-  groupStats,
-  heunStep,
-  injectNoise,
-  linear,
-  maskFilter,
-  maskProximal,
-  matmul,
-  mpCat,
-  mpSilu,
-  mpSum,
-  normal,
-  phaseAmplitude,
-  phaseResidual,
-  pixelNorm,
-  pool2d,
-  precondIn,
-  precondOut,
-  renoise,
-  resample,
-  scale,
-  sigmaCombine,
-  softmax,
-  spectralFilter,
-  spectralProximal,
-  subsample,
-  toBytes,
-  ulaStep,
-  winogradInput,
-  winogradOutput,
-};

@@ -28,12 +28,13 @@ export type {
   OperatorStage,
   ProximalInput,
   ProximalStage,
+  UlaOptions,
 } from "./operators/operator.js";
 export { operators } from "./operators/operators.js";
-export { presets, type TaskName, type TaskPreset } from "./operators/presets.js";
+export { presets, type TaskName, type TaskPreset } from "./operators/tasks.js";
 export type { NoiseCallback } from "./random/noise.js";
 export { type HeunOptions, sampleHeun } from "./sample/heun.js";
-export { type LangevinInput, sampleLangevin, type UlaOptions } from "./sample/langevin.js";
+export { type LangevinInput, sampleLangevin } from "./sample/langevin.js";
 export {
   type MultiStepOptions,
   type SampleOptions,

@@ -10,7 +10,8 @@ import {
   winogradTile,
 } from "../../kernels/lib/winograd.js";
 import { conv, packConvWeight, packedWeightLength } from "../../kernels/network/conv/kernel.js";
-import { gemm, gemmWeightLength, packGemmWeight } from "../../kernels/network/gemm/kernel.js";
+import { gemm } from "../../kernels/network/gemm/kernel.js";
+import { gemmWeightLength, packGemmWeight } from "../../kernels/network/gemm/weight.js";
 import { winogradInput } from "../../kernels/network/winograd-input/kernel.js";
 import { winogradOutput } from "../../kernels/network/winograd-output/kernel.js";
 import type { Graph, Tensor } from "../graph/graph.js";

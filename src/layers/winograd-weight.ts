@@ -1,5 +1,6 @@
 import { type WinogradTile, winograd } from "../../kernels/lib/winograd.js";
-import { gemmWeightLength, packedDepth } from "../../kernels/network/gemm/kernel.js";
+import { packedDepth } from "../../kernels/network/gemm/reference.js";
+import { gemmWeightLength } from "../../kernels/network/gemm/weight.js";
 
 /** Rows of a group of the packed layout (kernels/lib/packed-weight.ts). */
 const GROUP = 8;

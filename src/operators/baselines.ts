@@ -1,6 +1,5 @@
 import { normals } from "../../kernels/lib/philox.js";
 import type { Operator } from "./operator.js";
-import type { RestoreTask } from "./tasks.js";
 
 /** Prior standard deviations that the Wiener filter tries, in the network's range. */
 const WIENER_PRIORS = [0.02, 0.05, 0.1, 0.2, 0.4, 0.8];
@@ -13,40 +12,39 @@ const SWEEPS_PER_PIXEL = 4;
 /** Reconstructions of a batch by one simple method: N*C*H*W values. */
 export type Baselines = Record<string, Float32Array>;
 
+/** Measurements of a batch, as simple methods take them. */
+export interface Measured {
+  readonly operator: Operator;
+  /** N measurements. */
+  readonly y: Float32Array;
+  readonly sigmaY: number;
+  /** One per measurement. */
+  readonly seeds: readonly number[];
+  /** C*H*W zeros and ones, for inpainting. */
+  readonly mask?: Float32Array;
+}
+
+/** Inpainting: the known pixels, and harmonic interpolation (Laplace's equation in the hole). */
+export async function measurementAndHarmonic({ operator, y, seeds, mask }: Measured): Promise<Baselines> {
+  return {
+    measurement: y.map((v, i) => v * mask![i % mask!.length]!),
+    harmonic: harmonic(y, mask!, operator.shape, seeds.length),
+  };
+}
+
 /**
- * What simple methods make of the same measurements through the same operator. Inpainting: the measurement itself and
- * harmonic interpolation (Laplace's equation in the hole). Blur: the measurement itself and the Wiener filter of a white prior
- * around the measurement's mean, its strength by the discrepancy principle (the residual closest to the noise).
- * Super-resolution: bicubic interpolation. Phase retrieval: error reduction (Fienup 1982) with the range of the values as
- * constraint, the best fit of four random starts. A user's operator: the measurement where it is an image.
- * @param y N measurements
- * @param seeds one per measurement
+ * Blur: the measurement itself, and the Wiener filter of a white prior around the measurement's mean, its strength by the
+ * discrepancy principle (the residual closest to the noise).
  */
-export async function baselinesOf(
-  task: RestoreTask,
-  y: Float32Array,
-  sigmaY: number,
-  seeds: readonly number[],
-): Promise<Baselines> {
-  const { operator, kind } = task;
-  const batch = seeds.length;
-  const image = operator.shape.reduce((a, b) => a * b, 1);
-  const isImage =
-    operator.measurementShape.length === 3 && operator.measurementShape.every((d, i) => d === operator.shape[i]);
-  const out: Baselines = {};
-  if (kind === "super") return { bicubic: await bicubic(operator, y) };
-  if (kind === "phase") return { "error reduction": await errorReduction(operator, y, seeds, image) };
-  if (isImage) out.measurement = task.mask ? y.map((v, i) => v * task.mask![i % image]!) : y;
-  if (kind === "mask") out.harmonic = harmonic(y, task.mask!, operator.shape, batch);
-  if (kind === "blur") out.Wiener = await wiener(operator, y, sigmaY, batch);
-  return out;
+export async function measurementAndWiener({ operator, y, sigmaY, seeds }: Measured): Promise<Baselines> {
+  return { measurement: y, Wiener: await wiener(operator, y, sigmaY, seeds.length) };
 }
 
 /** A'y divided by A'1: with an antialiased bicubic A this is bicubic interpolation, its weights normalised at the border. */
-async function bicubic(operator: Operator, y: Float32Array): Promise<Float32Array> {
+export async function bicubic({ operator, y }: Measured): Promise<Baselines> {
   const up = await operator.adjoint!(y);
   const weight = await operator.adjoint!(new Float32Array(y.length).fill(1));
-  return up.map((v, i) => v / weight[i]!);
+  return { bicubic: up.map((v, i) => v / weight[i]!) };
 }
 
 /** The posterior mean under N(mean of y, rho^2 I) for the rho whose residual is closest to the noise, per measurement. */
@@ -84,16 +82,12 @@ export function squaredResiduals(a: Float32Array, y: Float32Array, batch: number
 }
 
 /**
- * Fienup's error reduction: alternate between the measured amplitudes and the known range of the pixels. Replacing the
+ * Phase retrieval: Fienup's error reduction (1982), the best fit of four random starts: alternate between the measured amplitudes and the known range of the pixels. Replacing the
  * amplitudes is a gradient step: x - 2 grad E for x in [-1, 1], E = ||A(x) - y||^2.
  */
-async function errorReduction(
-  operator: Operator,
-  y: Float32Array,
-  seeds: readonly number[],
-  image: number,
-): Promise<Float32Array> {
+export async function errorReduction({ operator, y, seeds }: Measured): Promise<Baselines> {
   const batch = seeds.length;
+  const image = operator.shape.reduce((a, b) => a * b, 1);
   const best = new Float32Array(batch * image);
   const lowest = new Float64Array(batch).fill(Infinity);
   for (let start = 0; start < REDUCTION_STARTS; start++) {
@@ -112,7 +106,7 @@ async function errorReduction(
       best.set(x.subarray(n * image, (n + 1) * image), n * image);
     });
   }
-  return best;
+  return { "error reduction": best };
 }
 
 /** Laplace's equation in the unknown pixels with the known ones as boundary, by successive over-relaxation. */

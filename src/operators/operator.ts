@@ -1,4 +1,5 @@
 import type { Gpu } from "../gpu/device.js";
+import type { Encodable } from "../graph/stage.js";
 import type { ImageShape } from "../networks/session.js";
 
 /** What a posterior draw starts from; images are N*C*H*W values, measurements N times `measurementShape`. */
@@ -51,17 +52,12 @@ export interface Operator {
   close?(): void;
 }
 
-/** Something that records its dispatches into a pass. */
-export interface Recordable {
-  encode(pass: GPUComputePassEncoder): void;
-}
-
 /** One of an operator's maps made ready; `encode` records it. */
-export interface OperatorStage extends Recordable {
+export interface OperatorStage extends Encodable {
   /** The result: f32, an image or a measurement per image. */
   readonly out: GPUBuffer;
   /** What depends on y alone; recorded once after every change of y, before `encode`. */
-  readonly prepare?: Recordable;
+  readonly prepare?: Encodable;
 }
 
 export interface ProximalStage extends OperatorStage {
@@ -90,4 +86,14 @@ export interface OperatorSession {
   openGradient?(): Promise<OperatorStage>;
   /** Gives the buffers back; nothing of the session may be used afterwards. */
   release(): void;
+}
+
+/** The chain is stable while c1 / c2 times the largest curvature of ||A(x) - y||^2 (2 ||A||^2 if A is linear) is below 2. */
+export interface UlaOptions {
+  /** Step size eta = c1 / (c2 / beta + 1 / sigma^2); default 0.1. */
+  readonly c1?: number;
+  /** Default 0.1. */
+  readonly c2?: number;
+  /** Steps per likelihood step; default 100. */
+  readonly steps?: number;
 }

@@ -1,48 +1,79 @@
-import { createHash } from "node:crypto";
-import { basename, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-import { readInput, stem } from "../data/arrays.js";
-import { readKernel, readMask } from "../data/inputs.js";
 import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { ImageShape } from "../networks/session.js";
-import { quote } from "../runs/args.js";
-import type { Options } from "../runs/output.js";
-import type { Operator } from "./operator.js";
+import {
+  type Baselines,
+  bicubic,
+  errorReduction,
+  type Measured,
+  measurementAndHarmonic,
+  measurementAndWiener,
+} from "./baselines.js";
+import { volume } from "./check.js";
+import type { Operator, UlaOptions } from "./operator.js";
 import { operators } from "./operators.js";
-import type { TaskName } from "./presets.js";
 
-export const TASKS: readonly TaskName[] = [
-  "box_inpainting",
-  "random_inpainting",
-  "gaussian_deblur_circ",
-  "motion_deblur_circ",
-  "super_resolution",
-  "phase_retrieval",
-];
+/** Settings of PnP-GD for one task. */
+export interface TaskPreset {
+  readonly steps: number;
+  readonly sigmaMax: number;
+  readonly sigmaMin: number;
+  /** Of the annealing schedule. */
+  readonly rho: number;
+  readonly beta: number;
+  readonly emaSigma: number;
+  readonly emaDecay: number;
+  /** Only for the tasks without a closed form. */
+  readonly ula?: Required<UlaOptions>;
+  /** Measurement noise in the network's value range, in the paper's experiments. */
+  readonly sigmaY: number;
+}
 
-/** What the command line says about the operator. */
-export interface TaskFlags {
-  readonly task?: string;
-  readonly operator?: string;
-  readonly mask?: string;
+/** Values read from a file that an option names. */
+export interface FileValues {
+  readonly values: Float32Array;
+  /** For descriptions. */
+  readonly name: string;
+  readonly sha256: string;
+}
+
+/** What may be said about a task's operator; each task takes the options that its `flags` name. */
+export interface TaskOptions {
+  /** C*H*W zeros (missing) and ones. */
+  readonly mask?: FileValues;
   readonly fraction?: number;
   readonly maskSeed?: number;
   readonly kernelSize?: number;
   readonly std?: number;
   readonly intensity?: number;
   readonly kernelSeed?: number;
-  readonly kernel?: string;
+  /** A square kernel of sum 1. */
+  readonly kernel?: FileValues;
   readonly factor?: number;
   readonly oversample?: number;
+}
+
+/** An option of a task as the command line knows it, under its name in `TaskOptions`. */
+export interface TaskFlag {
+  /** "--fraction <x>" */
+  readonly option: string;
+  readonly help: string;
+  /** A number within a range, one of a few, or a file. */
+  readonly value:
+    | { readonly number: { readonly min?: number; readonly max?: number; readonly above?: number } }
+    | { readonly integer: { readonly min?: number; readonly max?: number } }
+    | { readonly choice: readonly number[] }
+    | { readonly file: "mask" | "kernel" };
+  /** Options that make no sense beside it, for it says the same. */
+  readonly excludes?: readonly (keyof TaskOptions)[];
 }
 
 /** A task ready to be solved. */
 export interface RestoreTask {
   /** Of the task, or of the user's file. */
   readonly name: string;
-  readonly kind: "mask" | "blur" | "super" | "phase" | "own";
   readonly operator: Operator;
+  readonly settings: TaskPreset;
   /** One line for sheets and tables. */
   readonly description: string;
   /** Departures from the paper's settings, each a sentence. */
@@ -51,226 +82,274 @@ export interface RestoreTask {
   readonly observed: number;
   /** C*H*W zeros and ones, for inpainting. */
   readonly mask?: Float32Array;
-  /** Everything that decides the operator. */
-  readonly options: Options;
+  /** Measurements are amplitudes, which do not tell where the picture lies, and are shown logarithmically. */
+  readonly amplitudes: boolean;
+  /** What simple methods make of the same measurements, by their names. */
+  baselines(measured: Measured): Promise<Baselines>;
+  /** Everything that decides the operator, for records. */
+  readonly options: Readonly<Record<string, number | string | readonly number[]>>;
 }
+
+type Made = Pick<RestoreTask, "operator" | "description" | "options"> & { readonly notes?: readonly string[] };
+
+/** One line of the table: everything that the project knows of a task. */
+interface Task {
+  /** Table 4 of the paper (NCVSD, appendix B.3), or the reference's preset. */
+  readonly preset: TaskPreset;
+  /** What `restore` takes instead. */
+  readonly settings?: TaskPreset;
+  readonly flags: Readonly<Partial<Record<keyof TaskOptions, TaskFlag>>>;
+  make(gpu: Gpu, shape: ImageShape, options: TaskOptions): Made;
+  readonly baselines: (measured: Measured) => Promise<Baselines>;
+  readonly masked?: boolean;
+  readonly amplitudes?: boolean;
+}
+
+const ANNEALING = { steps: 50, sigmaMax: 80, sigmaMin: 0.002, rho: 2, sigmaY: 0.05 };
+const ULA = { c1: 0.1, c2: 0.1, steps: 100 };
+const ALWAYS = Number.POSITIVE_INFINITY;
+const SEED = { integer: { min: 0, max: 2 ** 32 - 1 } };
 
 /** Side of the images that the paper's settings are made for. */
 const PAPER_SIDE = 256;
 const KERNEL_SIZE = 61;
 const GAUSSIAN_STD = 3;
 
-const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
-
-type OwnFlag = Exclude<keyof TaskFlags, "task" | "operator">;
-const FLAGS_OF: Record<TaskName, readonly OwnFlag[]> = {
-  box_inpainting: ["mask"],
-  random_inpainting: ["mask", "fraction", "maskSeed"],
-  gaussian_deblur_circ: ["kernelSize", "std"],
-  motion_deblur_circ: ["kernelSize", "intensity", "kernelSeed", "kernel"],
-  super_resolution: ["factor"],
-  phase_retrieval: ["oversample"],
+const MASK: TaskFlag = {
+  option: "--mask <file>",
+  help: "inpainting: white (1) is known, black (0) is missing",
+  value: { file: "mask" },
+  excludes: ["fraction", "maskSeed"],
 };
-const flagText = (name: string) => `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
-
-/** `--task`, checked, and that no option of another task is given. */
-export function checkTaskFlags(flags: TaskFlags): TaskName | undefined {
-  const { task, operator } = flags;
-  if (task !== undefined && operator !== undefined)
-    throw bad("--task and --operator exclude each other: the file is the task");
-  if (task === undefined && operator === undefined)
-    throw bad(`name a task with --task (${TASKS.join(", ")}) or a file with --operator`);
-  const name = TASKS.find((known) => known === task);
-  if (task !== undefined && name === undefined)
-    throw bad(`--task ${quote(task)} is not known: there are ${TASKS.join(", ")}`);
-  for (const flag of Object.values(FLAGS_OF).flat()) {
-    if (flags[flag] === undefined || (name && FLAGS_OF[name].includes(flag))) continue;
-    const owners = TASKS.filter((t) => FLAGS_OF[t].includes(flag));
-    throw bad(`${flagText(flag)} is for ${owners.join(" and ")}, not for ${name ?? "--operator"}: leave it out`);
-  }
-  if (flags.mask !== undefined && (flags.fraction !== undefined || flags.maskSeed !== undefined))
-    throw bad("--mask names the mask: leave --fraction and --mask-seed out");
-  if (flags.kernel !== undefined && (flags.kernelSize ?? flags.intensity ?? flags.kernelSeed) !== undefined)
-    throw bad("--kernel names the kernel: leave --kernel-size, --intensity and --kernel-seed out");
-  return name;
-}
+const KERNEL_SIZE_FLAG: TaskFlag = {
+  option: "--kernel-size <n>",
+  help: "deblurring: pixels on a side (default: 61, scaled for small images)",
+  value: { integer: { min: 1, max: 4096 } },
+};
+const INPAINTING = { baselines: measurementAndHarmonic, masked: true };
+const BOX_PRESET: TaskPreset = { ...ANNEALING, beta: 1e-4, emaSigma: ALWAYS, emaDecay: 0.2 };
 
 /**
- * Makes the operator. The paper's settings are for 256x256; where they do not fit they are scaled:
+ * The tasks of `restore`. The paper's settings are for 256x256; where they do not fit they are scaled:
  * - box: always the middle half of each side (rows and columns 64 to 191 of 256);
  * - a 61x61 kernel on smaller images than that: scaled with the square root of the side to the nearest odd size (in proportion
  *   it would blur nothing), and a Gaussian's standard deviation alike: at 32x32 a 21x21 kernel of std 1.06;
  * - phase retrieval: oversample * side / 8 pixels of zeros on every side (the paper's 128 at 256 and oversample 4).
+ * Two presets are not in the paper's table: the reference's for motion deblurring has beta 3e-3 (the table says 4e-3), and
+ * random inpainting takes the settings of the box.
  */
-export async function makeTask(gpu: Gpu, flags: TaskFlags, shape: ImageShape): Promise<RestoreTask> {
-  const name = checkTaskFlags(flags);
-  if (name === undefined) return ownTask(gpu, flags.operator!, shape);
-  const [c, h, w] = shape;
-  const side = Math.min(h, w);
-  switch (name) {
-    case "box_inpainting":
-    case "random_inpainting": {
-      if (flags.mask !== undefined) {
-        const mask = await readMask(flags.mask, shape);
-        return inpaintingTask(name, operators.inpainting(gpu, { shape, mask }), `mask ${basename(flags.mask)}`, {
-          mask: sha256(new Uint8Array(mask.buffer, mask.byteOffset, mask.byteLength)),
-        });
-      }
-      if (name === "random_inpainting") {
-        const { fraction = 0.7, maskSeed: seed = 0 } = flags;
-        const operator = operators.inpainting(gpu, { shape, fraction, seed });
-        return inpaintingTask(name, operator, `${(fraction * 100).toFixed(0)}% of the pixels missing`, {
-          fraction,
-          maskSeed: seed,
-        });
-      }
+const TABLE = {
+  box_inpainting: {
+    ...INPAINTING,
+    preset: BOX_PRESET,
+    flags: { mask: MASK },
+    make(gpu, shape, { mask }) {
+      if (mask) return maskedBy(gpu, shape, mask);
+      const [, h, w] = shape;
       const box = [Math.floor(h / 4), h - Math.floor(h / 4), Math.floor(w / 4), w - Math.floor(w / 4)] as const;
-      const text = `rows ${box[0]}-${box[1] - 1} and columns ${box[2]}-${box[3] - 1} missing`;
-      return inpaintingTask(name, operators.inpainting(gpu, { shape, box }), text, { box });
-    }
-    case "gaussian_deblur_circ": {
-      const fitted = fitKernel(side);
-      const kernelSize = checkKernelSize(flags.kernelSize ?? fitted.size, side);
-      const std = flags.std ?? GAUSSIAN_STD * fitted.scale;
-      const scaled = flags.kernelSize === undefined && flags.std === undefined && fitted.scale !== 1;
+      const description = `rows ${box[0]}-${box[1] - 1} and columns ${box[2]}-${box[3] - 1} missing`;
+      return { operator: operators.inpainting(gpu, { shape, box }), description, options: { box } };
+    },
+  },
+  random_inpainting: {
+    ...INPAINTING,
+    preset: BOX_PRESET,
+    // With the box's settings the scattered pixels hardly enter (its schedule has six levels below 1) and their noise stays:
+    // more low levels and a beta near twice the noise's variance serve better.
+    settings: { ...BOX_PRESET, rho: 7, beta: 2e-3 },
+    flags: {
+      mask: MASK,
+      fraction: {
+        option: "--fraction <x>",
+        help: "random_inpainting: share of missing pixels (default: 0.7)",
+        value: { number: { min: 0, max: 1 } },
+      },
+      maskSeed: { option: "--mask-seed <n>", help: "random_inpainting: which pixels (default: 0)", value: SEED },
+    },
+    make(gpu, shape, { mask, fraction = 0.7, maskSeed = 0 }) {
+      if (mask) return maskedBy(gpu, shape, mask);
       return {
-        ...linear(operators.gaussianBlur(gpu, { shape, kernelSize, std }), "blur"),
-        name,
+        operator: operators.inpainting(gpu, { shape, fraction, seed: maskSeed }),
+        description: `${(fraction * 100).toFixed(0)}% of the pixels missing`,
+        options: { fraction, maskSeed },
+      };
+    },
+  },
+  gaussian_deblur_circ: {
+    preset: { ...ANNEALING, beta: 2e-3, emaSigma: ALWAYS, emaDecay: 0.6 },
+    baselines: measurementAndWiener,
+    flags: {
+      kernelSize: KERNEL_SIZE_FLAG,
+      std: {
+        option: "--std <x>",
+        help: "gaussian_deblur_circ: in pixels (default: 3, scaled for small images)",
+        value: { number: { above: 0 } },
+      },
+    },
+    make(gpu, shape, options) {
+      const fitted = fitKernel(shape);
+      const kernelSize = checkKernelSize(options.kernelSize ?? fitted.size, shape);
+      const std = options.std ?? GAUSSIAN_STD * fitted.scale;
+      const scaled = options.kernelSize === undefined && options.std === undefined && fitted.scale !== 1;
+      const became = `${kernelSize}x${kernelSize} and std ${std.toFixed(2)}`;
+      return {
+        operator: operators.gaussianBlur(gpu, { shape, kernelSize, std }),
         description: `Gaussian blur of std ${Number(std.toPrecision(3))}, kernel ${kernelSize}x${kernelSize}, circular`,
         notes: scaled
-          ? [
-              scaleNote(
-                `the kernel of ${KERNEL_SIZE}x${KERNEL_SIZE} and std ${GAUSSIAN_STD}`,
-                `${kernelSize}x${kernelSize} and std ${std.toFixed(2)}`,
-                h,
-                w,
-              ),
-            ]
+          ? [scaleNote(`the kernel of ${KERNEL_SIZE}x${KERNEL_SIZE} and std ${GAUSSIAN_STD}`, became, shape)]
           : [],
         options: { kernelSize, std },
       };
-    }
-    case "motion_deblur_circ": {
-      if (flags.kernel !== undefined) {
-        const { kernel, kernelSize } = await readKernel(flags.kernel, side);
+    },
+  },
+  motion_deblur_circ: {
+    preset: { ...ANNEALING, beta: 3e-3, emaSigma: ALWAYS, emaDecay: 0.6 },
+    baselines: measurementAndWiener,
+    flags: {
+      kernelSize: KERNEL_SIZE_FLAG,
+      intensity: {
+        option: "--intensity <x>",
+        help: "motion_deblur_circ: how much the camera shakes, 0 to 1 (default: 0.5)",
+        value: { number: { min: 0, max: 1 } },
+      },
+      kernelSeed: { option: "--kernel-seed <n>", help: "motion_deblur_circ: which path (default: 0)", value: SEED },
+      kernel: {
+        option: "--kernel <file>",
+        help: "motion_deblur_circ: a kernel of your own, PNG or .npy; it is normalised to sum 1",
+        value: { file: "kernel" },
+        excludes: ["kernelSize", "intensity", "kernelSeed"],
+      },
+    },
+    make(gpu, shape, options) {
+      if (options.kernel) {
+        const { values: kernel, name, sha256 } = options.kernel;
+        const kernelSize = Math.sqrt(kernel.length);
         return {
-          ...linear(operators.motionBlur(gpu, { shape, kernel, kernelSize }), "blur"),
-          name,
-          description: `blur by the kernel ${basename(flags.kernel)} (${kernelSize}x${kernelSize}), circular`,
-          notes: [],
-          options: { kernel: sha256(new Uint8Array(kernel.buffer, kernel.byteOffset, kernel.byteLength)) },
+          operator: operators.motionBlur(gpu, { shape, kernel, kernelSize }),
+          description: `blur by the kernel ${name} (${kernelSize}x${kernelSize}), circular`,
+          options: { kernel: sha256 },
         };
       }
-      const fitted = fitKernel(side);
-      const kernelSize = checkKernelSize(flags.kernelSize ?? fitted.size, side);
-      const { intensity = 0.5, kernelSeed: seed = 0 } = flags;
-      const scaled = flags.kernelSize === undefined && fitted.scale !== 1;
+      const fitted = fitKernel(shape);
+      const kernelSize = checkKernelSize(options.kernelSize ?? fitted.size, shape);
+      const { intensity = 0.5, kernelSeed = 0 } = options;
+      const scaled = options.kernelSize === undefined && fitted.scale !== 1;
+      const became = `${kernelSize}x${kernelSize}`;
       return {
-        ...linear(operators.motionBlur(gpu, { shape, kernelSize, intensity, seed }), "blur"),
-        name,
+        operator: operators.motionBlur(gpu, { shape, kernelSize, intensity, seed: kernelSeed }),
         description: `motion blur of intensity ${intensity}, kernel ${kernelSize}x${kernelSize}, circular`,
-        notes: scaled
-          ? [scaleNote(`the kernel of ${KERNEL_SIZE}x${KERNEL_SIZE}`, `${kernelSize}x${kernelSize}`, h, w)]
-          : [],
-        options: { kernelSize, intensity, kernelSeed: seed },
+        notes: scaled ? [scaleNote(`the kernel of ${KERNEL_SIZE}x${KERNEL_SIZE}`, became, shape)] : [],
+        options: { kernelSize, intensity, kernelSeed },
       };
-    }
-    case "super_resolution": {
-      const { factor = 4 } = flags;
+    },
+  },
+  super_resolution: {
+    preset: { ...ANNEALING, beta: 1e-3, emaSigma: ALWAYS, emaDecay: 0.6, ula: ULA },
+    baselines: bicubic,
+    flags: {
+      factor: {
+        option: "--factor <n>",
+        help: "super_resolution: 2, 4, 8 or 16 (default: 4)",
+        value: { choice: [2, 4, 8, 16] },
+      },
+    },
+    make(gpu, shape, { factor = 4 }) {
+      const [, h, w] = shape;
       if (h % factor !== 0 || w % factor !== 0)
         throw bad(`--factor ${factor} does not divide the images of ${w}x${h}: take another factor`);
       return {
-        ...linear(operators.superResolution(gpu, { shape, factor }), "super"),
-        name,
+        operator: operators.superResolution(gpu, { shape, factor }),
         description: `bicubic ${factor}x downsampling, ${w}x${h} to ${w / factor}x${h / factor}`,
-        notes: [],
         options: { factor },
       };
-    }
-    case "phase_retrieval": {
-      const { oversample = 4 } = flags;
+    },
+  },
+  phase_retrieval: {
+    preset: { ...ANNEALING, beta: 1e-3, emaSigma: 0.2, emaDecay: 0.6, ula: ULA },
+    baselines: errorReduction,
+    amplitudes: true,
+    flags: {
+      oversample: {
+        option: "--oversample <x>",
+        help: "phase_retrieval: zeros around the image, in eighths of its side (default: 4)",
+        value: { number: { above: 0, max: 64 } },
+      },
+    },
+    make(gpu, shape, { oversample = 4 }) {
+      const [c, h, w] = shape;
+      const side = Math.min(h, w);
       const pad = Math.round((oversample * 32 * side) / PAPER_SIDE);
       if (pad < 1)
         throw bad(`--oversample ${oversample} leaves no zeros around images of ${w}x${h}: take a larger one`);
-      const operator = operators.phaseRetrieval(gpu, { shape, pad });
       return {
-        ...linear(operator, "phase"),
-        name,
+        operator: operators.phaseRetrieval(gpu, { shape, pad }),
         description: `Fourier amplitudes of ${c === 1 ? "the image" : "each channel"} in ${w + 2 * pad}x${h + 2 * pad}`,
-        notes: side === PAPER_SIDE ? [] : [scaleNote(`${oversample * 32} zeros on every side`, `${pad}`, h, w)],
+        notes: side === PAPER_SIDE ? [] : [scaleNote(`${oversample * 32} zeros on every side`, `${pad}`, shape)],
         options: { pad },
       };
-    }
-  }
-}
+    },
+  },
+} as const satisfies Record<string, Task>;
 
-const volume = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
+/** Names of the reference's tasks. */
+export type TaskName = keyof typeof TABLE;
 
-function linear<K extends RestoreTask["kind"]>(operator: Operator, kind: K) {
-  return { operator, kind, observed: volume(operator.measurementShape) };
-}
+/** The tasks by name. */
+export const tasks: Readonly<Record<TaskName, Task>> = TABLE;
 
-async function inpaintingTask(
+/** Settings of PnP-GD by task, as the paper and the reference have them. */
+export const presets = Object.fromEntries(
+  Object.entries(tasks).map(([name, { preset }]) => [name, preset]),
+) as Readonly<Record<TaskName, TaskPreset>>;
+
+/** Of an operator that is in no table: the paper's schedule and averaging; beta is twice the variance of the noise. */
+export const OWN_SETTINGS: TaskPreset = {
+  ...presets.gaussian_deblur_circ,
+  beta: 2 * presets.gaussian_deblur_circ.sigmaY ** 2,
+};
+
+/** Makes a task's operator for images of a shape. */
+export async function makeTask(
+  gpu: Gpu,
   name: TaskName,
-  operator: Operator,
-  description: string,
-  options: Options,
+  shape: ImageShape,
+  options: TaskOptions,
 ): Promise<RestoreTask> {
-  const mask = await operator.forward(new Float32Array(volume(operator.shape)).fill(1));
+  const task = tasks[name];
+  const made = { notes: [], ...task.make(gpu, shape, options) };
+  const common = {
+    name,
+    settings: task.settings ?? task.preset,
+    amplitudes: task.amplitudes ?? false,
+    baselines: task.baselines,
+  };
+  if (!task.masked) return { ...made, ...common, observed: volume(made.operator.measurementShape) };
+  const mask = await made.operator.forward(new Float32Array(volume(shape)).fill(1));
   const observed = mask.reduce((a, b) => a + b, 0);
   if (observed === 0) throw bad("no pixel is known: leave some");
-  return { name, kind: "mask", operator, description, notes: [], observed, mask, options };
+  return { ...made, ...common, observed, mask, baselines: (measured) => task.baselines({ ...measured, mask }) };
 }
 
-/** Size and scale of the paper's kernel for images of this side. */
-function fitKernel(side: number): { size: number; scale: number } {
+function maskedBy(gpu: Gpu, shape: ImageShape, { values, name, sha256 }: FileValues): Made {
+  const operator = operators.inpainting(gpu, { shape, mask: values });
+  return { operator, description: `mask ${name}`, options: { mask: sha256 } };
+}
+
+/** Size and scale of the paper's kernel for images of this shape. */
+function fitKernel([, h, w]: ImageShape): { size: number; scale: number } {
+  const side = Math.min(h, w);
   if (side >= KERNEL_SIZE) return { size: KERNEL_SIZE, scale: 1 };
   const scale = Math.sqrt(side / PAPER_SIDE);
   const size = 2 * Math.floor((KERNEL_SIZE * scale) / 2) + 1;
   return { size: Math.min(size, side % 2 ? side : side - 1), scale };
 }
 
-function checkKernelSize(size: number, side: number): number {
+function checkKernelSize(size: number, [, h, w]: ImageShape): number {
+  const side = Math.min(h, w);
   if (size > side) throw bad(`--kernel-size ${size} is larger than the images of side ${side}: take ${side} or less`);
   return size;
 }
 
-function scaleNote(what: string, scaled: string, h: number, w: number): string {
+function scaleNote(what: string, scaled: string, [, h, w]: ImageShape): string {
   return `The paper's settings are for ${PAPER_SIDE}x${PAPER_SIDE}: at ${w}x${h} ${what} became ${scaled}.`;
-}
-
-/** `--operator FILE.js`: its default export makes the operator. */
-async function ownTask(gpu: Gpu, path: string, shape: ImageShape): Promise<RestoreTask> {
-  const source = readInput(path);
-  let make: unknown;
-  try {
-    make = ((await import(pathToFileURL(resolve(path)).href)) as { default?: unknown }).default;
-  } catch (cause) {
-    throw bad(`--operator ${path} cannot be loaded: ${(cause as Error).message}`, cause);
-  }
-  if (typeof make !== "function")
-    throw bad(`--operator ${path} must export by default a function (gpu, { shape }) that gives an operator`);
-  let operator: Operator | undefined;
-  try {
-    operator = (await make(gpu, { shape })) as Operator | undefined;
-  } catch (cause) {
-    throw bad(`--operator ${path} failed: ${(cause as Error).message}`, cause);
-  }
-  if (
-    typeof operator?.forward !== "function" ||
-    !Array.isArray(operator.shape) ||
-    !Array.isArray(operator.measurementShape)
-  )
-    throw bad(`--operator ${path}: what it made is no operator (it needs shape, measurementShape and forward)`);
-  if (String(operator.shape) !== String(shape))
-    throw bad(
-      `--operator ${path} is for images of [${operator.shape}], but the checkpoint makes [${shape}]: use the shape it is given`,
-    );
-  return {
-    ...linear(operator, "own"),
-    name: stem(path),
-    description: operator.name ?? basename(path),
-    notes: [],
-    options: { operator: sha256(source) },
-  };
 }

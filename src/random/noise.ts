@@ -3,7 +3,7 @@ import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { Graph } from "../graph/graph.js";
 import { Program } from "../graph/program.js";
-import { seedRow } from "../networks/inputs.js";
+import { seedRow } from "./seeds.js";
 
 /** Replaces the generator: standard normal values of draw `draw` for the whole batch. */
 export type NoiseCallback = (draw: number, length: number) => Float32Array;

@@ -1,8 +1,9 @@
 import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
+import type { Encodable } from "../graph/stage.js";
 import { volume } from "../operators/check.js";
 import type { Operator, OperatorSession } from "../operators/operator.js";
-import type { Encodable, RunResources, Submitter } from "./run.js";
+import type { RunResources, Submitter } from "./run.js";
 
 /** The gradient of ||A(x) - y||^2 for a fixed batch and measurement: from `x` to `gradient` on the GPU. */
 export interface Energy {

@@ -1,21 +1,12 @@
 import { ulaStep } from "../../kernels/sampling/ula-step/kernel.js";
 import { bad, NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
+import type { Encodable } from "../graph/stage.js";
 import { checkInteger, checkPositive, countOf, volume } from "../operators/check.js";
-import type { Operator } from "../operators/operator.js";
+import type { Operator, UlaOptions } from "../operators/operator.js";
 import { type NoiseCallback, NoiseSource } from "../random/noise.js";
 import { type Energy, openEnergy } from "./energy.js";
-import { type Encodable, RunResources, Submitter } from "./run.js";
-
-/** The chain is stable while c1 / c2 times the largest curvature of ||A(x) - y||^2 (2 ||A||^2 if A is linear) is below 2. */
-export interface UlaOptions {
-  /** Step size eta = c1 / (c2 / beta + 1 / sigma^2); default 0.1. */
-  readonly c1?: number;
-  /** Default 0.1. */
-  readonly c2?: number;
-  /** Steps per likelihood step; default 100. */
-  readonly steps?: number;
-}
+import { RunResources, Submitter } from "./run.js";
 
 /** Checked, with the paper's values (Table 4) where something is missing. */
 export function ulaSettings({ c1 = 0.1, c2 = 0.1, steps = 100 }: UlaOptions = {}): Required<UlaOptions> {

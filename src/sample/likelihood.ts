@@ -1,10 +1,10 @@
 import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { volume } from "../operators/check.js";
-import type { Operator } from "../operators/operator.js";
+import type { Operator, UlaOptions } from "../operators/operator.js";
 import type { NoiseSource } from "../random/noise.js";
 import { expectBuffer, expectResult, hasEnergy, nameOf, openEnergy, openSession } from "./energy.js";
-import { Ula, type UlaOptions, ulaSettings } from "./langevin.js";
+import { Ula, ulaSettings } from "./langevin.js";
 import type { RunResources, Submitter } from "./run.js";
 
 /** The likelihood step of PnP-GD for a fixed batch and measurement: from `centre` to `u`. */

@@ -1,9 +1,10 @@
 import { renoise } from "../../kernels/sampling/renoise/kernel.js";
 import { scale } from "../../kernels/sampling/scale/kernel.js";
 import { sigmaCombine } from "../../kernels/sampling/sigma-combine/kernel.js";
+import type { Encodable } from "../graph/stage.js";
 import type { GenerativeDenoiser, Labels } from "../networks/session.js";
 import type { NoiseSource } from "../random/noise.js";
-import type { Encodable, RunResources, Submitter } from "./run.js";
+import type { RunResources, Submitter } from "./run.js";
 import { MULTI_STEP_LEVELS, multiStepLevel } from "./schedule.js";
 
 export interface PriorOptions {

@@ -1,26 +1,6 @@
-import type { ElementType, Kernel } from "../gpu/contract.js";
+import type { Kernel } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
-import { Graph } from "../graph/graph.js";
-import { Program } from "../graph/program.js";
-
-/** One kernel over buffers that the sampler owns, made ready once and replayed per step. */
-export async function stage<P extends object>(
-  gpu: Gpu,
-  name: string,
-  kernel: Kernel<P>,
-  params: P,
-  buffers: Readonly<Record<string, GPUBuffer>>,
-): Promise<Program> {
-  const graph = new Graph();
-  const tensors = Object.fromEntries(
-    kernel
-      .buffers(params)
-      .filter((use) => use.length > 0)
-      .map((use) => [use.name, graph.external(use.name, [use.length], use.type satisfies ElementType)]),
-  );
-  graph.run(name, kernel, params, tensors, tensors);
-  return Program.create(gpu, { label: name, graph, externals: new Map(Object.entries(buffers)) });
-}
+import { type Encodable, stage } from "../graph/stage.js";
 
 /** Buffers and stages of one run, released together. */
 export class RunResources {
@@ -57,11 +37,6 @@ export class RunResources {
     for (const action of this.#undo.reverse()) action();
     this.#gpu.flushDestroyed();
   }
-}
-
-/** Something that records its dispatches into a pass: a stage, or one evaluation of a network. */
-export interface Encodable {
-  encode(pass: GPUComputePassEncoder): void;
 }
 
 /** Records `work` and `copies` ([from, to] of `bytes` each) in this order and submits them. The first submission of a run is watched by error scopes. */

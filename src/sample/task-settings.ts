@@ -1,7 +1,7 @@
 import { NcvsdError } from "../errors.js";
-import { presets, type TaskName, type TaskPreset } from "../operators/presets.js";
+import type { UlaOptions } from "../operators/operator.js";
 import type { RestoreTask } from "../operators/tasks.js";
-import { type UlaOptions, ulaSettings } from "./langevin.js";
+import { ulaSettings } from "./langevin.js";
 import { noiseLevels } from "./schedule.js";
 
 /** What the command line says about the sampler. */
@@ -29,23 +29,9 @@ export interface SamplerSettings {
   readonly ula: Required<UlaOptions> | null;
 }
 
-/** A user's operator: the paper's schedule and averaging; beta is twice the variance of the noise. */
-const OWN: TaskPreset = { ...presets.gaussian_deblur_circ, beta: 2 * presets.gaussian_deblur_circ.sigmaY ** 2 };
-
-/**
- * Random inpainting is not in the paper. With the box's settings the scattered pixels hardly enter (its schedule has six
- * levels below 1) and their noise stays: more low levels and a beta near twice the noise's variance serve better.
- */
-const RANDOM_INPAINTING: TaskPreset = { ...presets.random_inpainting, rho: 7, beta: 2e-3 };
-
-function presetOf(task: RestoreTask): TaskPreset {
-  if (task.kind === "own") return OWN;
-  return task.name === "random_inpainting" ? RANDOM_INPAINTING : presets[task.name as TaskName];
-}
-
 /** The task's settings in the paper with the command line's changes. */
 export function samplerSettings(task: RestoreTask, flags: SamplerFlags, sigmaY: number): SamplerSettings {
-  const preset = presetOf(task);
+  const preset = task.settings;
   const langevin = task.operator.sampleProximal === undefined;
   const { c1, c2, ulaSteps } = flags;
   for (const [flag, value] of Object.entries({ "--c1": c1, "--c2": c2, "--ula-steps": ulaSteps })) {

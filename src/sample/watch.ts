@@ -1,7 +1,8 @@
 import { finite } from "../../kernels/sampling/finite/kernel.js";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import type { Encodable, RunResources } from "./run.js";
+import type { Encodable } from "../graph/stage.js";
+import type { RunResources } from "./run.js";
 
 const NEVER = 0xffffffff;
 

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type GemmParams, gemm, packGemmWeight } from "../../kernels/network/gemm/kernel.js";
+import { gemm } from "../../kernels/network/gemm/kernel.js";
+import type { GemmParams } from "../../kernels/network/gemm/reference.js";
+import { packGemmWeight } from "../../kernels/network/gemm/weight.js";
 import { actType, type Caps, type Case, type Precision } from "../../src/gpu/contract.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { type KernelRun, normalSource, prepareKernel, relativeError } from "../../src/graph/run-kernel.js";

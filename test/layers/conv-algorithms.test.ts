@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { ConvEpilogue } from "../../kernels/lib/conv-epilogue.js";
-import { convReference } from "../../kernels/network/conv/reference.js";
+import { reference as convReference } from "../../kernels/network/conv/reference.js";
 import { gemm } from "../../kernels/network/gemm/kernel.js";
 import type { AnyKernel, Caps } from "../../src/gpu/contract.js";
 import type { Gpu } from "../../src/gpu/device.js";

@@ -8,7 +8,8 @@ import {
   winograd,
   winogradTile,
 } from "../../kernels/lib/winograd.js";
-import { gemm, gemmWeightLength, packGemmWeight } from "../../kernels/network/gemm/kernel.js";
+import { gemm } from "../../kernels/network/gemm/kernel.js";
+import { gemmWeightLength, packGemmWeight } from "../../kernels/network/gemm/weight.js";
 import { winogradInput } from "../../kernels/network/winograd-input/kernel.js";
 import { winogradOutput } from "../../kernels/network/winograd-output/kernel.js";
 import type { Gpu } from "../../src/gpu/device.js";

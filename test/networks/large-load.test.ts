@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { transformFilters, winograd } from "../../kernels/lib/winograd.js";
-import { packGemmWeight } from "../../kernels/network/gemm/kernel.js";
+import { packGemmWeight } from "../../kernels/network/gemm/weight.js";
 import { widenF16 } from "../../src/checkpoint/half.js";
 import type { Precision } from "../../src/gpu/contract.js";
 import type { Gpu } from "../../src/gpu/device.js";

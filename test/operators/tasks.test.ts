@@ -4,8 +4,8 @@ import { measurementPicture, moments } from "../../src/cli/restore/files.js";
 import { streamSeed } from "../../src/cli/restore/run.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { psnr } from "../../src/image/metrics.js";
-import { baselinesOf, harmonic } from "../../src/operators/baselines.js";
-import { makeTask } from "../../src/operators/tasks.js";
+import { harmonic } from "../../src/operators/baselines.js";
+import { makeTask, type RestoreTask, type TaskName } from "../../src/operators/tasks.js";
 import { samplerSettings } from "../../src/sample/task-settings.js";
 import { openTestGpu } from "../support/gpu.js";
 
@@ -23,16 +23,16 @@ describe("the paper's settings fit the image", () => {
     [16, "15x15", "std 0.75,", 8, "rows 4-11 and columns 4-11"],
   ])("at %i pixels", async (side, kernel, std, pad, box) => {
     const shape = [1, side, side] as const;
-    const gaussian = await makeTask(gpu, { task: "gaussian_deblur_circ" }, shape);
+    const gaussian = await makeTask(gpu, "gaussian_deblur_circ", shape, {});
     expect(gaussian.description).toContain(`${std} kernel ${kernel}`);
-    const motion = await makeTask(gpu, { task: "motion_deblur_circ" }, shape);
+    const motion = await makeTask(gpu, "motion_deblur_circ", shape, {});
     expect(motion.description).toContain(`kernel ${kernel}`);
     // What was scaled is said.
     for (const task of [gaussian, motion]) expect(task.notes.join()).toContain(side < 61 ? `became ${kernel}` : "");
     expect([gaussian.notes.length, motion.notes.length]).toEqual(side < 61 ? [1, 1] : [0, 0]);
-    const phase = await makeTask(gpu, { task: "phase_retrieval" }, shape);
+    const phase = await makeTask(gpu, "phase_retrieval", shape, {});
     expect(phase.operator.measurementShape).toEqual([1, side + 2 * pad, side + 2 * pad]);
-    const inpainting = await makeTask(gpu, { task: "box_inpainting" }, shape);
+    const inpainting = await makeTask(gpu, "box_inpainting", shape, {});
     expect(inpainting.description).toContain(box);
     expect(inpainting.observed).toBe((side * side * 3) / 4);
   });
@@ -46,7 +46,7 @@ describe("the paper's settings fit the image", () => {
       phase_retrieval: [1e-3, 0.2, 0.6, { c1: 0.1, c2: 0.1, steps: 100 }],
     };
     for (const [name, expected] of Object.entries(table)) {
-      const task = await makeTask(gpu, { task: name }, shape);
+      const task = await makeTask(gpu, name as TaskName, shape, {});
       const s = samplerSettings(task, {}, 0.05);
       expect([s.beta, s.emaSigma, s.emaDecay, s.ula]).toEqual(expected);
       expect([s.sigmas.length, s.sigmas[0], s.ts]).toEqual([50, expect.closeTo(80, 9), null]);
@@ -61,10 +61,13 @@ describe("the paper's settings fit the image", () => {
         0,
       ]);
     }
-    const phase = await makeTask(gpu, { task: "phase_retrieval" }, shape);
+    const phase = await makeTask(gpu, "phase_retrieval", shape, {});
     expect(samplerSettings(phase, { ulaSteps: 5 }, 0.05).ula).toEqual({ c1: 0.1, c2: 0.1, steps: 5 });
   });
 });
+
+const baselinesOf = (task: RestoreTask, y: Float32Array) =>
+  task.baselines({ operator: task.operator, y, sigmaY: 0.05, seeds: [0] });
 
 describe("baselines", () => {
   test("harmonic interpolation continues a plane exactly, channel by channel", () => {
@@ -88,18 +91,18 @@ describe("baselines", () => {
     const shape = [1, 32, 32] as const;
     const x = Float32Array.from({ length: 1024 }, (_, i) => Math.sin(i / 150) * Math.cos((i % 32) / 4) * 0.8);
     const noisy = (y: Float32Array) => y.map((v, i) => v + 0.05 * normals(3, 0, y.length)[i]!);
-    const sr = await makeTask(gpu, { task: "super_resolution" }, shape);
-    const flat = await baselinesOf(sr, new Float32Array(64).fill(0.25), 0.05, [0]);
+    const sr = await makeTask(gpu, "super_resolution", shape, {});
+    const flat = await baselinesOf(sr, new Float32Array(64).fill(0.25));
     for (const v of flat.bicubic!) expect(v).toBeCloseTo(0.25, 5);
-    const blur = await makeTask(gpu, { task: "gaussian_deblur_circ" }, shape);
+    const blur = await makeTask(gpu, "gaussian_deblur_circ", shape, {});
     const blurred = noisy(await blur.operator.forward(x));
-    const { measurement, Wiener } = await baselinesOf(blur, blurred, 0.05, [0]);
+    const { measurement, Wiener } = await baselinesOf(blur, blurred);
     const db = (image: Float32Array) => psnr(image, x, [1, 1, 32, 32])[0]!;
     expect(measurement).toEqual(blurred);
     expect(db(Wiener!)).toBeGreaterThan(db(measurement!) + 2);
-    const phase = await makeTask(gpu, { task: "phase_retrieval" }, shape);
+    const phase = await makeTask(gpu, "phase_retrieval", shape, {});
     const y = noisy(await phase.operator.forward(x));
-    const { "error reduction": reduced } = await baselinesOf(phase, y, 0.05, [0]);
+    const { "error reduction": reduced } = await baselinesOf(phase, y);
     const a = await phase.operator.forward(reduced!);
     const residual = a.reduce((sum, v, i) => sum + (v - y[i]!) ** 2, 0) / (a.length * 0.05 ** 2);
     const blank = await phase.operator.forward(new Float32Array(1024));

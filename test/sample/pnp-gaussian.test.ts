@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { normals } from "../../kernels/lib/philox.js";
 import type { Gpu } from "../../src/gpu/device.js";
-import type { Operator } from "../../src/operators/operator.js";
+import type { Operator, UlaOptions } from "../../src/operators/operator.js";
 import { operators } from "../../src/operators/operators.js";
-import { sampleLangevin, type UlaOptions } from "../../src/sample/langevin.js";
+import { sampleLangevin } from "../../src/sample/langevin.js";
 import { solveInverse } from "../../src/sample/pnp-gd.js";
 import { noiseLevels } from "../../src/sample/schedule.js";
 import {

@@ -6,7 +6,7 @@ import type { Gpu } from "../../src/gpu/device.js";
 import { loadModel, type Model } from "../../src/networks/edm2/model.js";
 import type { Operator } from "../../src/operators/operator.js";
 import { operators } from "../../src/operators/operators.js";
-import { presets } from "../../src/operators/presets.js";
+import { presets } from "../../src/operators/tasks.js";
 import { sampleLangevin } from "../../src/sample/langevin.js";
 import { type SolveInverseOptions, solveInverse } from "../../src/sample/pnp-gd.js";
 import { fixturePath, relativeError } from "../support/fixtures.js";

@@ -1,6 +1,7 @@
 /** This project, through its own kernels and executor; with what `ncvsd-gpu bench --tune` has stored for this adapter, if anything. */
 import { attention } from "../../../dist/kernels/network/attention/kernel.js";
-import { gemm, gemmWeightLength, packGemmWeight } from "../../../dist/kernels/network/gemm/kernel.js";
+import { gemm } from "../../../dist/kernels/network/gemm/kernel.js";
+import { gemmWeightLength, packGemmWeight } from "../../../dist/kernels/network/gemm/weight.js";
 import { mpSilu } from "../../../dist/kernels/network/mp-silu/kernel.js";
 import { pixelNorm } from "../../../dist/kernels/network/pixel-norm/kernel.js";
 import { matmul } from "../../../dist/kernels/vae/matmul/kernel.js";

@@ -3,25 +3,7 @@ import { addressable, fail, nonNegativeInteger, oneOf, positiveInteger } from ".
 import { packedLength } from "../../lib/packed-weight.js";
 import { outputSize } from "../../lib/window.js";
 import source from "./kernel.wgsl.js";
-import { conv2dReference } from "./reference.js";
-
-/** Convolution with bias as classification networks have it; all buffers f32 whatever the precision of the plan. */
-export interface Conv2dParams {
-  readonly batch: number;
-  readonly inChannels: number;
-  readonly outChannels: number;
-  /** Of the input. */
-  readonly height: number;
-  readonly width: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  /** Of both axes. */
-  readonly stride: number;
-  /** Zeros on each side; less than the kernel's extent. */
-  readonly padHeight: number;
-  readonly padWidth: number;
-  readonly activation: "none" | "relu";
-}
+import { type Conv2dParams, reference } from "./reference.js";
 
 /** x [N, Cin, H, W], w packed by `packRows`, b [Cout] to y [N, Cout, Ho, Wo]. */
 export const conv2d: Kernel<Conv2dParams> = {
@@ -67,7 +49,7 @@ export const conv2d: Kernel<Conv2dParams> = {
     const inputs = p.batch * p.inChannels * p.height * p.width;
     return { flops: 2 * outputs * depth, bytes: 4 * (inputs + outputs + p.outChannels * (depth + 1)) };
   },
-  reference: conv2dReference,
+  reference,
   cases: cases(),
   tolerance: { f32: 2e-6, f16: 2e-6 },
 };

@@ -1,9 +1,26 @@
 import { packedIndex } from "../../lib/packed-weight.js";
 import { outputSize } from "../../lib/window.js";
-import type { Conv2dParams } from "./kernel.js";
+
+/** Convolution with bias as classification networks have it; all buffers f32 whatever the precision of the plan. */
+export interface Conv2dParams {
+  readonly batch: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  /** Of the input. */
+  readonly height: number;
+  readonly width: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  /** Of both axes. */
+  readonly stride: number;
+  /** Zeros on each side; less than the kernel's extent. */
+  readonly padHeight: number;
+  readonly padWidth: number;
+  readonly activation: "none" | "relu";
+}
 
 /** Float64 convolution, bias and activation by plain loops; `w` in the kernel's packed layout. */
-export function conv2dReference(p: Conv2dParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
+export function reference(p: Conv2dParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
   const { x, w, b } = inputs as Record<"x" | "w" | "b", ArrayLike<number>>;
   const { batch, inChannels, outChannels, height, width, kernelHeight, kernelWidth, stride, padHeight, padWidth } = p;
   const { outHeight, outWidth } = outputSize(p);

@@ -1,17 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, finiteNumber, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { layerNormReference } from "./reference.js";
-
-/** Layer normalisation; f32 whatever the precision of the plan. */
-export interface LayerNormParams {
-  readonly images: number;
-  /** What is normalised over. */
-  readonly channels: number;
-  readonly tokens: number;
-  /** Added to the variance. */
-  readonly eps: number;
-}
+import { type LayerNormParams, reference } from "./reference.js";
 
 /** x [N, C, P], gamma and beta [C] to y [N, C, P]. */
 export const layerNorm: Kernel<LayerNormParams> = {
@@ -38,7 +28,7 @@ export const layerNorm: Kernel<LayerNormParams> = {
     const elements = images * channels * tokens;
     return { flops: 8 * elements, bytes: 8 * (elements + channels) };
   },
-  reference: layerNormReference,
+  reference,
   cases: [
     { name: "one value", params: { images: 1, channels: 1, tokens: 1, eps: 1e-6 } },
     { name: "odd sizes", params: { images: 3, channels: 13, tokens: 7, eps: 1e-5 } },

@@ -1,6 +1,14 @@
-import type { LayerNormParams } from "./kernel.js";
+/** Layer normalisation; f32 whatever the precision of the plan. */
+export interface LayerNormParams {
+  readonly images: number;
+  /** What is normalised over. */
+  readonly channels: number;
+  readonly tokens: number;
+  /** Added to the variance. */
+  readonly eps: number;
+}
 
-export function layerNormReference(
+export function reference(
   { images, channels, tokens, eps }: LayerNormParams,
   { x, gamma, beta }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -2,24 +2,7 @@ import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, fail, inRange, oneOf, positiveInteger } from "../../lib/check.js";
 import { outputSize } from "../../lib/window.js";
 import source from "./kernel.wgsl.js";
-import { pool2dReference } from "./reference.js";
-
-/** Pooling over windows; f32 whatever the precision of the plan. */
-export interface Pool2dParams {
-  readonly mode: "max" | "mean";
-  /** Images times channels. */
-  readonly planes: number;
-  /** Of the input. */
-  readonly height: number;
-  readonly width: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  /** Of both axes. */
-  readonly stride: number;
-  /** On each side, at most half of the kernel: every window holds a pixel of the image. */
-  readonly padHeight: number;
-  readonly padWidth: number;
-}
+import { type Pool2dParams, reference } from "./reference.js";
 
 /** x [planes, H, W] to y [planes, Ho, Wo]. */
 export const pool2d: Kernel<Pool2dParams> = {
@@ -61,7 +44,7 @@ export const pool2d: Kernel<Pool2dParams> = {
     const outputs = p.planes * outHeight * outWidth;
     return { flops: outputs * p.kernelHeight * p.kernelWidth, bytes: 4 * (outputs + p.planes * p.height * p.width) };
   },
-  reference: pool2dReference,
+  reference,
   cases: (["max", "mean"] as const).flatMap((mode) => cases(mode)),
   tolerance: { f32: 1e-6, f16: 1e-6 },
 };

@@ -1,7 +1,23 @@
 import { outputSize } from "../../lib/window.js";
-import type { Pool2dParams } from "./kernel.js";
 
-export function pool2dReference(p: Pool2dParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
+/** Pooling over windows; f32 whatever the precision of the plan. */
+export interface Pool2dParams {
+  readonly mode: "max" | "mean";
+  /** Images times channels. */
+  readonly planes: number;
+  /** Of the input. */
+  readonly height: number;
+  readonly width: number;
+  readonly kernelHeight: number;
+  readonly kernelWidth: number;
+  /** Of both axes. */
+  readonly stride: number;
+  /** On each side, at most half of the kernel: every window holds a pixel of the image. */
+  readonly padHeight: number;
+  readonly padWidth: number;
+}
+
+export function reference(p: Pool2dParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
   const x = inputs.x!;
   const { outHeight, outWidth } = outputSize(p);
   const y = new Float64Array(p.planes * outHeight * outWidth);

@@ -1,16 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, inRange, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { tokenAttentionReference } from "./reference.js";
-
-/** Attention of transformers (EDM2's own is the kernel `attention`); f32 whatever the precision of the plan. */
-export interface TokenAttentionParams {
-  readonly images: number;
-  readonly heads: number;
-  /** Channels of one head, at most 128: an invocation holds two vectors of them. */
-  readonly headDim: number;
-  readonly tokens: number;
-}
+import { reference, type TokenAttentionParams } from "./reference.js";
 
 /** qkv [N, 3 heads headDim, P] (all q, all k, all v) to y [N, heads headDim, P]. */
 export const tokenAttention: Kernel<TokenAttentionParams> = {
@@ -37,7 +28,7 @@ export const tokenAttention: Kernel<TokenAttentionParams> = {
     const length = images * heads * headDim * tokens;
     return { flops: 4 * length * tokens, bytes: 16 * length };
   },
-  reference: tokenAttentionReference,
+  reference,
   cases: [
     { name: "one token", params: { images: 1, heads: 1, headDim: 1, tokens: 1 } },
     { name: "odd sizes", params: { images: 2, heads: 3, headDim: 5, tokens: 17 } },

@@ -1,6 +1,13 @@
-import type { TokenAttentionParams } from "./kernel.js";
+/** Attention of transformers (EDM2's own is the kernel `attention`); f32 whatever the precision of the plan. */
+export interface TokenAttentionParams {
+  readonly images: number;
+  readonly heads: number;
+  /** Channels of one head, at most 128: an invocation holds two vectors of them. */
+  readonly headDim: number;
+  readonly tokens: number;
+}
 
-export function tokenAttentionReference(
+export function reference(
   { images, heads, headDim, tokens }: TokenAttentionParams,
   { qkv }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -6,18 +6,9 @@ import loadScalar from "./load-scalar.wgsl.js";
 import loadVec4 from "./load-vec4.wgsl.js";
 import load8 from "./load8.wgsl.js";
 import load8Subgroup from "./load8-subgroup.wgsl.js";
-import { attentionReference } from "./reference.js";
+import { type AttentionParams, reference } from "./reference.js";
 import { SUBGROUP_CHANNELS, SUBGROUP_QUERIES, subgroupSource } from "./subgroup.js";
 import tiled from "./tiled.wgsl.js";
-
-export interface AttentionParams {
-  readonly batch: number;
-  readonly heads: number;
-  /** Channels of one head, at most 4096. */
-  readonly headDim: number;
-  /** Height times width. */
-  readonly pixels: number;
-}
 
 /** Queries of a workgroup of tiled.wgsl. */
 const TILED_QUERIES = 32;
@@ -99,7 +90,7 @@ export const attention: Kernel<AttentionParams> = {
     flops: batch * heads * pixels * (pixels * (4 * headDim + 4) + 6 * headDim),
     bytes: 4 * bytesPerAct * batch * heads * headDim * pixels,
   }),
-  reference: attentionReference,
+  reference,
   cases: [
     { name: "one of everything", params: { batch: 1, heads: 1, headDim: 1, pixels: 1 } },
     { name: "odd sizes", params: { batch: 2, heads: 3, headDim: 5, pixels: 15 } },

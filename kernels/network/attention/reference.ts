@@ -1,6 +1,13 @@
-import type { AttentionParams } from "./kernel.js";
+export interface AttentionParams {
+  readonly batch: number;
+  readonly heads: number;
+  /** Channels of one head, at most 4096. */
+  readonly headDim: number;
+  /** Height times width. */
+  readonly pixels: number;
+}
 
-export function attentionReference(
+export function reference(
   { batch, heads, headDim: d, pixels }: AttentionParams,
   inputs: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -1,27 +1,15 @@
 import type { Case, Kernel } from "../../../src/gpu/contract.js";
 import { grid1d } from "../../../src/gpu/contract.js";
-import { type ChannelRange, checkChannels } from "../../lib/channel-range.js";
+import { checkChannels } from "../../lib/channel-range.js";
 import { addressable, oneOf, positiveInteger } from "../../lib/check.js";
 import clip from "../../lib/clip.wgsl.js";
-import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } from "../../lib/conv-epilogue.js";
+import { checkEpilogue, epiloguePrelude, epilogueUniforms } from "../../lib/conv-epilogue.js";
 import epilogue from "../../lib/conv-epilogue.wgsl.js";
 import { lanesPrelude } from "../../lib/lanes.js";
 import silu from "../../lib/mp-silu.wgsl.js";
 import { packedLength, packRows } from "../../lib/packed-weight.js";
 import source from "./kernel.wgsl.js";
-import { convReference } from "./reference.js";
-
-export interface ConvParams {
-  readonly batch: number;
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly kernel: 1 | 3;
-  readonly epilogue: ConvEpilogue;
-  /** The output channels are some of y's (and of c's and r's); the rest of y is left as it is. Default: all. */
-  readonly into?: ChannelRange;
-}
+import { type ConvParams, reference } from "./reference.js";
 
 /** Elements of the packed weight: [ceil(outChannels / 8)][inChannels * kernel^2][8]. */
 export function packedWeightLength(outChannels: number, inChannels: number, kernel: number): number {
@@ -100,7 +88,7 @@ export const conv: Kernel<ConvParams> = {
       bytes: bytesPerAct * pixels * (p.inChannels + p.outChannels + residual) + bytesPerWeight * p.outChannels * fanIn,
     };
   },
-  reference: convReference,
+  reference,
   cases: cases(),
   tolerance: { f32: 5e-6, f16: 3e-3 },
 };

@@ -1,8 +1,21 @@
+import type { ChannelRange } from "../../lib/channel-range.js";
+import type { ConvEpilogue } from "../../lib/conv-epilogue.js";
 import { epilogueReference } from "../../lib/conv-epilogue.js";
-import type { ConvParams } from "./kernel.js";
+
+export interface ConvParams {
+  readonly batch: number;
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly height: number;
+  readonly width: number;
+  readonly kernel: 1 | 3;
+  readonly epilogue: ConvEpilogue;
+  /** The output channels are some of y's (and of c's and r's); the rest of y is left as it is. Default: all. */
+  readonly into?: ChannelRange;
+}
 
 /** Float64 convolution and epilogue by plain loops; `w` in the kernel's packed layout. */
-export function convReference(p: ConvParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
+export function reference(p: ConvParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
   const { x, w, c, r } = inputs as Record<"x" | "w" | "c" | "r", ArrayLike<number>>;
   const { batch, inChannels, outChannels, height, width, kernel } = p;
   const { first, of } = p.into ?? { first: 0, of: outChannels };

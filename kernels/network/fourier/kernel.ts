@@ -2,14 +2,7 @@ import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import math from "../../lib/math.wgsl.js";
 import source from "./kernel.wgsl.js";
-import { fourierReference } from "./reference.js";
-
-export interface FourierParams {
-  /** Noise levels. */
-  readonly batch: number;
-  /** Features per noise level. */
-  readonly channels: number;
-}
+import { type FourierParams, reference } from "./reference.js";
 
 /** MPFourier of c_noise = ln(sigma) / 4: [N] levels to [N, C] features. */
 export const fourier: Kernel<FourierParams> = {
@@ -38,7 +31,7 @@ export const fourier: Kernel<FourierParams> = {
     flops: 60 * batch * channels,
     bytes: 4 * (batch + 2 * channels + batch * channels),
   }),
-  reference: fourierReference,
+  reference,
   cases: [
     { name: "one value", params: { batch: 1, channels: 1 }, inputs: spectrum(0.5, 0.5, 6) },
     { name: "odd channels, all levels", params: { batch: 29, channels: 67 }, inputs: spectrum(1e-4, 1e3, 40) },

@@ -1,6 +1,11 @@
-import type { FourierParams } from "./kernel.js";
+export interface FourierParams {
+  /** Noise levels. */
+  readonly batch: number;
+  /** Features per noise level. */
+  readonly channels: number;
+}
 
-export function fourierReference(
+export function reference(
   { batch, channels }: FourierParams,
   inputs: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -1,5 +1,6 @@
 import type { Case } from "../../../src/gpu/contract.js";
-import { type GemmParams, packGemmWeight } from "./kernel.js";
+import type { GemmParams } from "./reference.js";
+import { packGemmWeight } from "./weight.js";
 
 export function cases(): Case<GemmParams>[] {
   const none = { kind: "none" } as const;

@@ -1,63 +1,15 @@
 import { type Caps, grid1d, type Kernel, type Variant } from "../../../src/gpu/contract.js";
 import { addressable, inRange, multipleOf, oneOf, positiveInteger } from "../../lib/check.js";
 import clip from "../../lib/clip.wgsl.js";
-import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } from "../../lib/conv-epilogue.js";
+import { checkEpilogue, epiloguePrelude, epilogueUniforms } from "../../lib/conv-epilogue.js";
 import epilogue from "../../lib/conv-epilogue.wgsl.js";
 import { lanesPrelude } from "../../lib/lanes.js";
 import silu from "../../lib/mp-silu.wgsl.js";
-import { packedLength, packRows } from "../../lib/packed-weight.js";
 import { cases } from "./cases.js";
 import source from "./kernel.wgsl.js";
 import { type Loop, loopChoices, loopOf } from "./loops.js";
-import { gemmReference } from "./reference.js";
-
-export interface GemmParams {
-  /** Products with a weight of their own: 36 or 16 for Winograd, 1 for a 1x1 convolution. */
-  readonly groups: number;
-  /** Products that share a weight: the batch of a 1x1 convolution, the panels of a Winograd convolution. */
-  readonly images: number;
-  /** Output channels. */
-  readonly rows: number;
-  /** Input channels. */
-  readonly depth: number;
-  /** Neighbours in memory, a multiple of 4: the pixels of an image, or the tiles of a Winograd panel. */
-  readonly columns: number;
-  /** Columns that are asked for, the first of all images': a multiple of 4. The rest of y is left as it is. Default: all. */
-  readonly live?: number;
-  /**
-   * Columns of one image of the layer, only for `tuneKey`: a panel of a Winograd convolution may hold several images, so that
-   * `columns` depends on the batch there. Default: columns where there is one group, else unsaid.
-   */
-  readonly perImage?: number;
-  /** Type of x, r and y; the weight is always of the storage type. */
-  readonly type: "f32" | "act";
-  readonly epilogue: ConvEpilogue;
-}
-
-/** The depth of the packed weight: even, since some variants take two k per turn. */
-export function packedDepth(depth: number): number {
-  return depth + (depth % 2);
-}
-
-/** Elements of the packed weight of all groups. */
-export function gemmWeightLength(groups: number, rows: number, depth: number): number {
-  return groups * packedLength(rows, packedDepth(depth));
-}
-
-/** Packs row-major [groups][rows, depth] weights. */
-export function packGemmWeight(
-  w: Float32Array | Float64Array,
-  groups: number,
-  rows: number,
-  depth: number,
-): Float32Array<ArrayBuffer> {
-  const packed = new Float32Array(gemmWeightLength(groups, rows, depth));
-  for (let g = 0; g < groups; g++) {
-    const matrix = w.subarray(g * rows * depth, (g + 1) * rows * depth);
-    packRows(matrix, rows, depth, packedDepth(depth), packed, gemmWeightLength(g, rows, depth));
-  }
-  return packed;
-}
+import { type GemmParams, packedDepth, reference } from "./reference.js";
+import { gemmWeightLength } from "./weight.js";
 
 function liveQuads(p: GemmParams): number {
   return (p.live ?? p.images * p.columns) / 4;
@@ -158,7 +110,7 @@ export const gemm: Kernel<GemmParams> = {
       bytes: (p.type === "f32" ? 4 : bytesPerAct) * products * operands + bytesPerWeight * p.groups * p.rows * p.depth,
     };
   },
-  reference: gemmReference,
+  reference,
   cases: cases(),
   tolerance: { f32: 2e-6, f16: 1e-3 },
 };

@@ -1,15 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, finiteNumber, inRange, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { injectNoiseReference } from "./reference.js";
-
-export interface InjectNoiseParams {
-  readonly batch: number;
-  /** Values per image. */
-  readonly elements: number;
-  /** Relative increase of the noise level, at least 0. */
-  readonly gamma: number;
-}
+import { type InjectNoiseParams, reference } from "./reference.js";
 
 /** Noise injection of the generative denoiser (NCVSD, eq. 34): sigmaHat = (1 + gamma) sigma, yHat at that level. */
 export const injectNoise: Kernel<InjectNoiseParams> = {
@@ -40,7 +32,7 @@ export const injectNoise: Kernel<InjectNoiseParams> = {
   }),
   grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
   cost: ({ batch, elements }) => ({ flops: 2 * batch * elements, bytes: 4 * batch * (3 * elements + 2) }),
-  reference: injectNoiseReference,
+  reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1, gamma: 0.414 }, inputs: levels(80, 80) },
     {

@@ -1,6 +1,12 @@
-import type { InjectNoiseParams } from "./kernel.js";
+export interface InjectNoiseParams {
+  readonly batch: number;
+  /** Values per image. */
+  readonly elements: number;
+  /** Relative increase of the noise level, at least 0. */
+  readonly gamma: number;
+}
 
-export function injectNoiseReference(
+export function reference(
   { batch, elements, gamma }: InjectNoiseParams,
   inputs: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -1,15 +1,7 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { linearReference } from "./reference.js";
-
-export interface LinearParams {
-  readonly batch: number;
-  readonly inFeatures: number;
-  readonly outFeatures: number;
-  /** y = x w^T + 1 instead of x w^T. */
-  readonly addOne: boolean;
-}
+import { type LinearParams, reference } from "./reference.js";
 
 /** Rows of a packed weight are whole vec4s. */
 const packedFeatures = (inFeatures: number) => Math.ceil(inFeatures / 4) * 4;
@@ -59,7 +51,7 @@ export const linear: Kernel<LinearParams> = {
     flops: 2 * batch * inFeatures * outFeatures,
     bytes: 4 * batch * (inFeatures + outFeatures) + bytesPerWeight * outFeatures * inFeatures,
   }),
-  reference: linearReference,
+  reference,
   cases: [
     linearCase("one by one", { batch: 1, inFeatures: 1, outFeatures: 1, addOne: false }),
     linearCase("odd sizes", { batch: 5, inFeatures: 37, outFeatures: 13, addOne: false }),

@@ -1,6 +1,12 @@
-import type { LinearParams } from "./kernel.js";
+export interface LinearParams {
+  readonly batch: number;
+  readonly inFeatures: number;
+  readonly outFeatures: number;
+  /** y = x w^T + 1 instead of x w^T. */
+  readonly addOne: boolean;
+}
 
-export function linearReference(
+export function reference(
   { batch, inFeatures, outFeatures, addOne }: LinearParams,
   inputs: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

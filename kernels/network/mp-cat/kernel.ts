@@ -5,24 +5,7 @@ import chunk from "../../lib/chunk.wgsl.js";
 import { type Lanes, lanesOf, storedLanes } from "../../lib/lanes.js";
 import silu from "../../lib/mp-silu.wgsl.js";
 import source from "./kernel.wgsl.js";
-import { reference } from "./reference.js";
-
-export interface MpCatParams {
-  /** Images. */
-  readonly batch: number;
-  /** Channels of a, which come first in the result. */
-  readonly channelsA: number;
-  /** Channels of b. */
-  readonly channelsB: number;
-  /** Height times width. */
-  readonly pixels: number;
-  /** Share of b in [0, 1]. */
-  readonly t: number;
-  /** Write y = mp_cat(a, b, t). At least one of raw and silu. */
-  readonly raw: boolean;
-  /** Write s = mp_silu(mp_cat(a, b, t)). */
-  readonly silu: boolean;
-}
+import { type MpCatParams, reference } from "./reference.js";
 
 const WORKGROUP = 64;
 

@@ -1,4 +1,19 @@
-import type { MpCatParams } from "./kernel.js";
+export interface MpCatParams {
+  /** Images. */
+  readonly batch: number;
+  /** Channels of a, which come first in the result. */
+  readonly channelsA: number;
+  /** Channels of b. */
+  readonly channelsB: number;
+  /** Height times width. */
+  readonly pixels: number;
+  /** Share of b in [0, 1]. */
+  readonly t: number;
+  /** Write y = mp_cat(a, b, t). At least one of raw and silu. */
+  readonly raw: boolean;
+  /** Write s = mp_silu(mp_cat(a, b, t)). */
+  readonly silu: boolean;
+}
 
 export function reference(
   { batch, channelsA, channelsB, pixels, t, raw, silu }: MpCatParams,

@@ -4,16 +4,7 @@ import { turns } from "../../lib/chunk.js";
 import chunk from "../../lib/chunk.wgsl.js";
 import { lanesOf, storedLanes } from "../../lib/lanes.js";
 import source from "./kernel.wgsl.js";
-import { reference } from "./reference.js";
-
-export interface MpSiluParams {
-  /** Length of x and y. */
-  readonly elements: number;
-  /** Elements of one image: decides between scalar and vector access, which may not depend on the batch. Default: all. */
-  readonly perImage?: number;
-  /** Element type of x and y. */
-  readonly type: "f32" | "act";
-}
+import { type MpSiluParams, reference } from "./reference.js";
 
 const WORKGROUP = 64;
 

@@ -1,4 +1,11 @@
-import type { MpSiluParams } from "./kernel.js";
+export interface MpSiluParams {
+  /** Length of x and y. */
+  readonly elements: number;
+  /** Elements of one image: decides between scalar and vector access, which may not depend on the batch. Default: all. */
+  readonly perImage?: number;
+  /** Element type of x and y. */
+  readonly type: "f32" | "act";
+}
 
 export function reference(
   { elements }: MpSiluParams,

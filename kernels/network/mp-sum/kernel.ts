@@ -12,24 +12,7 @@ import {
 import clipSource from "../../lib/clip.wgsl.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
 import source from "./kernel.wgsl.js";
-import { reference } from "./reference.js";
-
-export interface MpSumParams {
-  /** Length of a, b and out. */
-  readonly elements: number;
-  /** Elements of one image: decides between scalar and vector access, which may not depend on the batch. Default: all. */
-  readonly perImage?: number;
-  /** Element type of a, b and out. */
-  readonly type: "f32" | "act";
-  /** Share of b in [0, 1]; null: the learned weight w[weightIndex], clipped to [0, 1]. */
-  readonly t: number | null;
-  /** Which entry of w; of no meaning unless t is null. */
-  readonly weightIndex: number;
-  /** Length of w; of no meaning unless t is null. */
-  readonly weights: number;
-  /** Bound of the clip after the sum; null: no clip. */
-  readonly clip: number | null;
-}
+import { type MpSumParams, reference } from "./reference.js";
 
 const WORKGROUP = 64;
 

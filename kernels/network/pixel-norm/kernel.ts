@@ -3,18 +3,7 @@ import { addressable, positiveInteger } from "../../lib/check.js";
 import { lanesOf, storedLanes } from "../../lib/lanes.js";
 import silu from "../../lib/mp-silu.wgsl.js";
 import source from "./kernel.wgsl.js";
-import { reference } from "./reference.js";
-
-export interface PixelNormParams {
-  /** Images. */
-  readonly batch: number;
-  /** Channels, over which the norm runs. */
-  readonly channels: number;
-  /** Height times width. */
-  readonly pixels: number;
-  /** Also write s = mp_silu(y). */
-  readonly silu: boolean;
-}
+import { type PixelNormParams, reference } from "./reference.js";
 
 const WORKGROUP = 32;
 

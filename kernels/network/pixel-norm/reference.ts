@@ -1,4 +1,13 @@
-import type { PixelNormParams } from "./kernel.js";
+export interface PixelNormParams {
+  /** Images. */
+  readonly batch: number;
+  /** Channels, over which the norm runs. */
+  readonly channels: number;
+  /** Height times width. */
+  readonly pixels: number;
+  /** Also write s = mp_silu(y). */
+  readonly silu: boolean;
+}
 
 export function reference(
   { batch, channels, pixels, silu }: PixelNormParams,

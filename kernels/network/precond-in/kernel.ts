@@ -1,18 +1,7 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger, positiveNumber } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { reference } from "./reference.js";
-
-export interface PrecondInParams {
-  /** Images. */
-  readonly batch: number;
-  /** Channels of x; y has one more. */
-  readonly channels: number;
-  /** Height times width. */
-  readonly pixels: number;
-  /** Standard deviation of the data, 0.5 in EDM2. */
-  readonly sigmaData: number;
-}
+import { type PrecondInParams, reference } from "./reference.js";
 
 const WORKGROUP = 64;
 

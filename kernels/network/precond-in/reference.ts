@@ -1,4 +1,13 @@
-import type { PrecondInParams } from "./kernel.js";
+export interface PrecondInParams {
+  /** Images. */
+  readonly batch: number;
+  /** Channels of x; y has one more. */
+  readonly channels: number;
+  /** Height times width. */
+  readonly pixels: number;
+  /** Standard deviation of the data, 0.5 in EDM2. */
+  readonly sigmaData: number;
+}
 
 export function reference(
   { batch, channels, pixels, sigmaData }: PrecondInParams,

@@ -1,4 +1,12 @@
-import type { PrecondOutParams } from "./kernel.js";
+export interface PrecondOutParams {
+  /** Images. */
+  readonly batch: number;
+  readonly channels: number;
+  /** Height times width. */
+  readonly pixels: number;
+  /** Standard deviation of the data, 0.5 in EDM2. */
+  readonly sigmaData: number;
+}
 
 export function reference(
   { batch, channels, pixels, sigmaData }: PrecondOutParams,

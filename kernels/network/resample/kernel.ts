@@ -5,21 +5,7 @@ import { storedLanes } from "../../lib/lanes.js";
 import elements from "./elements.wgsl.js";
 import source from "./kernel.wgsl.js";
 import quads from "./quads.wgsl.js";
-import { reference } from "./reference.js";
-
-export interface ResampleParams {
-  /** Images. */
-  readonly batch: number;
-  readonly channels: number;
-  /** Of the input; an odd one loses its last row or column when going down. */
-  readonly height: number;
-  /** Of the input. */
-  readonly width: number;
-  /** Separable filter: even length 2..64, symmetric, any scale (it is divided by its sum, which must not be 0). */
-  readonly filter: readonly number[];
-  /** "up" doubles height and width, "down" halves them. */
-  readonly mode: "up" | "down";
-}
+import { type ResampleParams, reference } from "./reference.js";
 
 const WORKGROUP = 64;
 /** Size of the filter array in the uniform. */

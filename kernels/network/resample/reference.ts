@@ -1,4 +1,16 @@
-import type { ResampleParams } from "./kernel.js";
+export interface ResampleParams {
+  /** Images. */
+  readonly batch: number;
+  readonly channels: number;
+  /** Of the input; an odd one loses its last row or column when going down. */
+  readonly height: number;
+  /** Of the input. */
+  readonly width: number;
+  /** Separable filter: even length 2..64, symmetric, any scale (it is divided by its sum, which must not be 0). */
+  readonly filter: readonly number[];
+  /** "up" doubles height and width, "down" halves them. */
+  readonly mode: "up" | "down";
+}
 
 export function reference(
   { batch, channels, height, width, filter, mode }: ResampleParams,

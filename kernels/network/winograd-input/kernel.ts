@@ -1,36 +1,15 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, inRange, nonNegativeInteger, oneOf, positiveInteger } from "../../lib/check.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
-import {
-  type BlockRange,
-  operandLength,
-  partOf,
-  type Tiling,
-  tiling,
-  type WinogradTile,
-  winograd,
-} from "../../lib/winograd.js";
+import { operandLength, partOf, type Tiling, tiling, winograd } from "../../lib/winograd.js";
 import source from "./kernel.wgsl.js";
 import quads from "./load-quads.wgsl.js";
 import scalars from "./load-scalars.wgsl.js";
 import pixelQuads from "./pixels-quads.wgsl.js";
 import pixelScalars from "./pixels-scalars.wgsl.js";
-import { winogradInputReference } from "./reference.js";
+import { reference, type WinogradInputParams } from "./reference.js";
 import tile2 from "./tile2.wgsl.js";
 import tile4 from "./tile4.wgsl.js";
-
-export interface WinogradInputParams {
-  readonly batch: number;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  /** Blocks of a panel (kernels/lib/winograd.ts): 1, 2, 4 or 8, the default. */
-  readonly panel?: number;
-  /** Outputs along one side of a tile: 2 or 4, the default. */
-  readonly tile?: WinogradTile;
-  /** Only these blocks, all images' counted together. Default: all. */
-  readonly part?: BlockRange;
-}
 
 /** The tiles of all images, and of the part that is asked for. */
 function wholeOf({ batch, height, width, panel, tile }: WinogradInputParams): Tiling {
@@ -91,7 +70,7 @@ export const winogradInput: Kernel<WinogradInputParams> = {
       bytes: bytesPerAct * share * p.channels * p.batch * p.height * p.width + 4 * elements,
     };
   },
-  reference: winogradInputReference,
+  reference,
   cases: [
     { name: "odd everything", params: { batch: 3, channels: 5, height: 7, width: 9 } },
     { name: "one pixel", params: { batch: 1, channels: 1, height: 1, width: 1 } },

@@ -1,8 +1,21 @@
+import type { BlockRange, WinogradTile } from "../../lib/winograd.js";
 import { blockOf, operandIndex, operandLength, partOf, tiling, winograd } from "../../lib/winograd.js";
-import type { WinogradInputParams } from "./kernel.js";
+
+export interface WinogradInputParams {
+  readonly batch: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Blocks of a panel (kernels/lib/winograd.ts): 1, 2, 4 or 8, the default. */
+  readonly panel?: number;
+  /** Outputs along one side of a tile: 2 or 4, the default. */
+  readonly tile?: WinogradTile;
+  /** Only these blocks, all images' counted together. Default: all. */
+  readonly part?: BlockRange;
+}
 
 /** Float64 B^T d B of every patch by plain loops. */
-export function winogradInputReference(p: WinogradInputParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
+export function reference(p: WinogradInputParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
   const x = inputs.x!;
   const { batch, channels, height, width } = p;
   const tiles = tiling(batch, height, width, p.panel, p.tile);

@@ -1,42 +1,18 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { type ChannelRange, checkChannels } from "../../lib/channel-range.js";
+import { checkChannels } from "../../lib/channel-range.js";
 import { addressable, inRange, nonNegativeInteger, oneOf, positiveInteger } from "../../lib/check.js";
 import clip from "../../lib/clip.wgsl.js";
-import { type ConvEpilogue, checkEpilogue, epiloguePrelude, epilogueUniforms } from "../../lib/conv-epilogue.js";
+import { checkEpilogue, epiloguePrelude, epilogueUniforms } from "../../lib/conv-epilogue.js";
 import epilogue from "../../lib/conv-epilogue.wgsl.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
 import silu from "../../lib/mp-silu.wgsl.js";
-import {
-  type BlockRange,
-  operandLength,
-  partOf,
-  type Tiling,
-  tiling,
-  type WinogradTile,
-  winograd,
-} from "../../lib/winograd.js";
+import { operandLength, partOf, type Tiling, tiling, winograd } from "../../lib/winograd.js";
 import source from "./kernel.wgsl.js";
 import quads from "./put-quads.wgsl.js";
 import scalars from "./put-scalars.wgsl.js";
-import { winogradOutputReference } from "./reference.js";
+import { reference, type WinogradOutputParams } from "./reference.js";
 import tile2 from "./tile2.wgsl.js";
 import tile4 from "./tile4.wgsl.js";
-
-export interface WinogradOutputParams {
-  readonly batch: number;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  /** Blocks of a panel (kernels/lib/winograd.ts): 1, 2, 4 or 8, the default. */
-  readonly panel?: number;
-  /** Outputs along one side of a tile: 2 or 4, the default. */
-  readonly tile?: WinogradTile;
-  readonly epilogue: ConvEpilogue;
-  /** m holds only these blocks, all images' counted together; the rest of y is left as it is. Default: all. */
-  readonly part?: BlockRange;
-  /** m's channels are some of y's (and of c's and r's); the rest of y is left as it is. Default: all. */
-  readonly into?: ChannelRange;
-}
 
 /** The tiles of all images, and of the part that is asked for. */
 function wholeOf({ batch, height, width, panel, tile }: WinogradOutputParams): Tiling {
@@ -125,7 +101,7 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
       bytes: operands * bytesPerAct * share * p.channels * p.batch * p.height * p.width + 4 * elements,
     };
   },
-  reference: winogradOutputReference,
+  reference,
   cases: (() => {
     const base = { batch: 3, channels: 5, height: 7, width: 9, epilogue: { kind: "none" as const } };
     return [

@@ -1,23 +1,7 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, finiteNumber, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { axisGatherReference } from "./reference.js";
-
-export interface AxisGatherParams {
-  /** Groups of lines along the axis. */
-  readonly outer: number;
-  /** Extent of the axis in x. */
-  readonly from: number;
-  /** Extent of the axis in y. */
-  readonly to: number;
-  /** Lines side by side: the axis's stride. */
-  readonly inner: number;
-  /** Terms per output. */
-  readonly taps: number;
-  readonly factor: number;
-  /** Subtract `measured` from the sum. */
-  readonly residual: boolean;
-}
+import { type AxisGatherParams, reference } from "./reference.js";
 
 /** A sparse linear map along one axis: a resizing, its adjoint, or the residual of a resizing. */
 export const axisGather: Kernel<AxisGatherParams> = {
@@ -48,7 +32,7 @@ export const axisGather: Kernel<AxisGatherParams> = {
     const bytes = 4 * (outer * from * inner + (residual ? 2 : 1) * outputs + 2 * taps * to);
     return { flops: (2 * taps + (residual ? 2 : 1)) * outputs, bytes };
   },
-  reference: axisGatherReference,
+  reference,
   cases: [
     at("one value", { outer: 1, from: 1, to: 1, inner: 1, taps: 1, factor: 1, residual: false }),
     at("columns, odd", { outer: 3, from: 17, to: 5, inner: 7, taps: 9, factor: 1, residual: false }),

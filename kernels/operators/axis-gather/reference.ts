@@ -1,6 +1,20 @@
-import type { AxisGatherParams } from "./kernel.js";
+export interface AxisGatherParams {
+  /** Groups of lines along the axis. */
+  readonly outer: number;
+  /** Extent of the axis in x. */
+  readonly from: number;
+  /** Extent of the axis in y. */
+  readonly to: number;
+  /** Lines side by side: the axis's stride. */
+  readonly inner: number;
+  /** Terms per output. */
+  readonly taps: number;
+  readonly factor: number;
+  /** Subtract `measured` from the sum. */
+  readonly residual: boolean;
+}
 
-export function axisGatherReference(
+export function reference(
   { outer, from, to, inner, taps, factor, residual }: AxisGatherParams,
   { x, weights, positions, measured }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

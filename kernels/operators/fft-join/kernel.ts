@@ -1,19 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, fail, nonNegativeInteger, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { fftJoinReference } from "./reference.js";
-
-export interface FftJoinParams {
-  readonly planes: number;
-  /** Rows of the image. */
-  readonly height: number;
-  /** Length of the row transforms. */
-  readonly columns: number;
-  /** Rows of the spectrum, padding included. */
-  readonly rows: number;
-  /** Rows of padding above the image. */
-  readonly top: number;
-}
+import { type FftJoinParams, reference } from "./reference.js";
 
 /** Half spectra of rows to spectra of paired real rows: the input of the inverse row transforms. */
 export const fftJoin: Kernel<FftJoinParams> = {
@@ -40,7 +28,7 @@ export const fftJoin: Kernel<FftJoinParams> = {
     const values = planes * Math.ceil(height / 2) * columns;
     return { flops: 4 * values, bytes: 8 * values + 8 * planes * rows * halfOf(columns) };
   },
-  reference: fftJoinReference,
+  reference,
   cases: [
     { name: "one value", params: { planes: 1, height: 1, columns: 1, rows: 1, top: 0 } },
     { name: "odd sizes, padded", params: { planes: 3, height: 5, columns: 13, rows: 11, top: 3 } },

@@ -1,6 +1,16 @@
-import type { FftJoinParams } from "./kernel.js";
+export interface FftJoinParams {
+  readonly planes: number;
+  /** Rows of the image. */
+  readonly height: number;
+  /** Length of the row transforms. */
+  readonly columns: number;
+  /** Rows of the spectrum, padding included. */
+  readonly rows: number;
+  /** Rows of padding above the image. */
+  readonly top: number;
+}
 
-export function fftJoinReference(
+export function reference(
   { planes, height, columns, rows, top }: FftJoinParams,
   { x }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

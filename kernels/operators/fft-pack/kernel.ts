@@ -1,20 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, fail, finiteNumber, nonNegativeInteger, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { fftPackReference } from "./reference.js";
-
-export interface FftPackParams {
-  readonly planes: number;
-  readonly height: number;
-  readonly width: number;
-  /** Length of a line, padding included. */
-  readonly columns: number;
-  /** Columns of padding in front of the image. */
-  readonly left: number;
-  /** v -> factor v + offset on the image; the padding stays 0. */
-  readonly factor: number;
-  readonly offset: number;
-}
+import { type FftPackParams, reference } from "./reference.js";
 
 /** Pairs of real rows as complex lines, padded: the input of a real 2-D FFT's row transforms. */
 export const fftPack: Kernel<FftPackParams> = {
@@ -50,7 +37,7 @@ export const fftPack: Kernel<FftPackParams> = {
   cost({ planes, height, width, columns }) {
     return { flops: 2 * planes * height * width, bytes: 4 * planes * height * (width + columns) };
   },
-  reference: fftPackReference,
+  reference,
   cases: [
     { name: "one value", params: { planes: 1, height: 1, width: 1, columns: 1, left: 0, factor: 1, offset: 0 } },
     {

@@ -1,6 +1,17 @@
-import type { FftPackParams } from "./kernel.js";
+export interface FftPackParams {
+  readonly planes: number;
+  readonly height: number;
+  readonly width: number;
+  /** Length of a line, padding included. */
+  readonly columns: number;
+  /** Columns of padding in front of the image. */
+  readonly left: number;
+  /** v -> factor v + offset on the image; the padding stays 0. */
+  readonly factor: number;
+  readonly offset: number;
+}
 
-export function fftPackReference(
+export function reference(
   { planes, height, width, columns, left, factor, offset }: FftPackParams,
   { x }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

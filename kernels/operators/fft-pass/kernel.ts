@@ -1,22 +1,7 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, fail, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { fftPassReference } from "./reference.js";
-
-export interface FftPassParams {
-  /** Independent groups of lines. */
-  readonly outer: number;
-  /** Length of the transform. */
-  readonly length: number;
-  /** Lines that lie side by side: the axis's stride in complex values. */
-  readonly inner: number;
-  /** Factor of `length` that this pass handles: 2, 3, 4, 5, 8 are fast, any other is a direct sum. */
-  readonly radix: number;
-  /** Product of the radices of the passes before this one. */
-  readonly done: number;
-  /** exp(+2 pi i …), still without 1/length. */
-  readonly inverse: boolean;
-}
+import { type FftPassParams, reference } from "./reference.js";
 
 const FAST = [2, 3, 4, 5, 8];
 
@@ -52,7 +37,7 @@ export const fftPass: Kernel<FftPassParams> = {
     const perValue = FAST.includes(radix) ? 5 * Math.log2(radix) : 8 * radix;
     return { flops: perValue * outer * length * inner, bytes: 16 * outer * length * inner + 8 * length };
   },
-  reference: fftPassReference,
+  reference,
   cases: [
     at("radix 2, one butterfly", { outer: 1, length: 2, inner: 1, radix: 2, done: 1, inverse: false }),
     at("radix 3 of 24, columns, third pass", { outer: 2, length: 24, inner: 7, radix: 3, done: 8, inverse: false }),

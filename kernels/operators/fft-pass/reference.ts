@@ -1,6 +1,19 @@
-import type { FftPassParams } from "./kernel.js";
+export interface FftPassParams {
+  /** Independent groups of lines. */
+  readonly outer: number;
+  /** Length of the transform. */
+  readonly length: number;
+  /** Lines that lie side by side: the axis's stride in complex values. */
+  readonly inner: number;
+  /** Factor of `length` that this pass handles: 2, 3, 4, 5, 8 are fast, any other is a direct sum. */
+  readonly radix: number;
+  /** Product of the radices of the passes before this one. */
+  readonly done: number;
+  /** exp(+2 pi i …), still without 1/length. */
+  readonly inverse: boolean;
+}
 
-export function fftPassReference(
+export function reference(
   { outer, length, inner, radix, done, inverse }: FftPassParams,
   { x }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

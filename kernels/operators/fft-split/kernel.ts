@@ -1,19 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, fail, nonNegativeInteger, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { fftSplitReference } from "./reference.js";
-
-export interface FftSplitParams {
-  readonly planes: number;
-  /** Rows of the image. */
-  readonly height: number;
-  /** Length of the row transforms. */
-  readonly columns: number;
-  /** Rows of the spectrum, padding included. */
-  readonly rows: number;
-  /** Rows of padding above the image. */
-  readonly top: number;
-}
+import { type FftSplitParams, reference } from "./reference.js";
 
 /** Row transforms of paired real rows to one half spectrum per row. */
 export const fftSplit: Kernel<FftSplitParams> = {
@@ -40,7 +28,7 @@ export const fftSplit: Kernel<FftSplitParams> = {
     const values = planes * rows * halfOf(columns);
     return { flops: 4 * values, bytes: 8 * values + 4 * planes * height * columns };
   },
-  reference: fftSplitReference,
+  reference,
   cases: [
     { name: "one value", params: { planes: 1, height: 1, columns: 1, rows: 1, top: 0 } },
     { name: "odd sizes, padded", params: { planes: 3, height: 5, columns: 13, rows: 11, top: 3 } },

@@ -1,6 +1,16 @@
-import type { FftSplitParams } from "./kernel.js";
+export interface FftSplitParams {
+  readonly planes: number;
+  /** Rows of the image. */
+  readonly height: number;
+  /** Length of the row transforms. */
+  readonly columns: number;
+  /** Rows of the spectrum, padding included. */
+  readonly rows: number;
+  /** Rows of padding above the image. */
+  readonly top: number;
+}
 
-export function fftSplitReference(
+export function reference(
   { planes, height, columns, rows, top }: FftSplitParams,
   { x }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -1,20 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, fail, finiteNumber, nonNegativeInteger, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { fftUnpackReference } from "./reference.js";
-
-export interface FftUnpackParams {
-  readonly planes: number;
-  readonly height: number;
-  readonly width: number;
-  /** Length of a line, padding included. */
-  readonly columns: number;
-  /** Columns of padding in front of the image. */
-  readonly left: number;
-  readonly factor: number;
-  /** Add to the image `base`. */
-  readonly base: boolean;
-}
+import { type FftUnpackParams, reference } from "./reference.js";
 
 /** Complex lines of paired rows to real images, cut out and scaled, on top of `base` if there is one. */
 export const fftUnpack: Kernel<FftUnpackParams> = {
@@ -42,7 +29,7 @@ export const fftUnpack: Kernel<FftUnpackParams> = {
   cost({ planes, height, width, base }) {
     return { flops: (base ? 2 : 1) * planes * height * width, bytes: (base ? 12 : 8) * planes * height * width };
   },
-  reference: fftUnpackReference,
+  reference,
   cases: [
     { name: "one value", params: { planes: 1, height: 1, width: 1, columns: 1, left: 0, factor: 1, base: false } },
     {

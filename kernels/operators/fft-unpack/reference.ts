@@ -1,6 +1,17 @@
-import type { FftUnpackParams } from "./kernel.js";
+export interface FftUnpackParams {
+  readonly planes: number;
+  readonly height: number;
+  readonly width: number;
+  /** Length of a line, padding included. */
+  readonly columns: number;
+  /** Columns of padding in front of the image. */
+  readonly left: number;
+  readonly factor: number;
+  /** Add to the image `base`. */
+  readonly base: boolean;
+}
 
-export function fftUnpackReference(
+export function reference(
   { planes, height, width, columns, left, factor, base: hasBase }: FftUnpackParams,
   { x, base }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -1,15 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { maskFilterReference } from "./reference.js";
-
-export interface MaskFilterParams {
-  readonly batch: number;
-  /** Values of one image, and of the mask. */
-  readonly elements: number;
-  /** 2 m (x - measured) instead of m x. */
-  readonly residual: boolean;
-}
+import { type MaskFilterParams, reference } from "./reference.js";
 
 /** A mask, or the gradient of its squared residual. */
 export const maskFilter: Kernel<MaskFilterParams> = {
@@ -38,7 +30,7 @@ export const maskFilter: Kernel<MaskFilterParams> = {
       bytes: (residual ? 12 : 8) * batch * elements + 4 * elements,
     };
   },
-  reference: maskFilterReference,
+  reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1, residual: false }, inputs: holes },
     { name: "mask, odd", params: { batch: 3, elements: 131, residual: false }, inputs: holes },

@@ -1,6 +1,12 @@
-import type { MaskFilterParams } from "./kernel.js";
+export interface MaskFilterParams {
+  readonly batch: number;
+  /** Values of one image, and of the mask. */
+  readonly elements: number;
+  /** 2 m (x - measured) instead of m x. */
+  readonly residual: boolean;
+}
 
-export function maskFilterReference(
+export function reference(
   { batch, elements, residual }: MaskFilterParams,
   { x, mask, measured }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

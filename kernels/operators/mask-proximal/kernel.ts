@@ -1,13 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { maskProximalReference } from "./reference.js";
-
-export interface MaskProximalParams {
-  readonly batch: number;
-  /** Values of one image, and of the mask. */
-  readonly elements: number;
-}
+import { type MaskProximalParams, reference } from "./reference.js";
 
 /** The posterior draw of a mask; level = [s, rho]. */
 export const maskProximal: Kernel<MaskProximalParams> = {
@@ -33,7 +27,7 @@ export const maskProximal: Kernel<MaskProximalParams> = {
   uniforms: ({ batch, elements }) => ({ batch, elements }),
   grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
   cost: ({ batch, elements }) => ({ flops: 10 * batch * elements, bytes: 16 * batch * elements + 4 * elements }),
-  reference: maskProximalReference,
+  reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1 }, inputs: at(0.007, 1) },
     { name: "odd, wide prior", params: { batch: 3, elements: 131 }, inputs: at(0.007, 80) },

@@ -1,6 +1,10 @@
-import type { MaskProximalParams } from "./kernel.js";
+export interface MaskProximalParams {
+  readonly batch: number;
+  /** Values of one image, and of the mask. */
+  readonly elements: number;
+}
 
-export function maskProximalReference(
+export function reference(
   { batch, elements }: MaskProximalParams,
   { x, measured, z, mask, level }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -1,15 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, finiteNumber, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { phaseAmplitudeReference } from "./reference.js";
-
-export interface PhaseAmplitudeParams {
-  readonly planes: number;
-  readonly rows: number;
-  readonly columns: number;
-  /** 1 / sqrt(rows columns) makes the FFT orthonormal. */
-  readonly factor: number;
-}
+import { type PhaseAmplitudeParams, reference } from "./reference.js";
 
 /** Centred amplitudes from the half spectrum of a real image. */
 export const phaseAmplitude: Kernel<PhaseAmplitudeParams> = {
@@ -39,7 +31,7 @@ export const phaseAmplitude: Kernel<PhaseAmplitudeParams> = {
   cost({ planes, rows, columns }) {
     return { flops: 5 * planes * rows * columns, bytes: 4 * planes * rows * (2 * columns + 2) };
   },
-  reference: phaseAmplitudeReference,
+  reference,
   cases: [
     { name: "one value", params: { planes: 1, rows: 1, columns: 1, factor: 1 } },
     { name: "odd sizes", params: { planes: 2, rows: 5, columns: 7, factor: 0.25 } },

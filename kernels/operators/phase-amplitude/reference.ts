@@ -1,6 +1,12 @@
-import type { PhaseAmplitudeParams } from "./kernel.js";
+export interface PhaseAmplitudeParams {
+  readonly planes: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** 1 / sqrt(rows columns) makes the FFT orthonormal. */
+  readonly factor: number;
+}
 
-export function phaseAmplitudeReference(
+export function reference(
   { planes, rows, columns, factor }: PhaseAmplitudeParams,
   { x }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

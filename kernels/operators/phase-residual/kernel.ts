@@ -1,15 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, finiteNumber, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { phaseResidualReference } from "./reference.js";
-
-export interface PhaseResidualParams {
-  readonly planes: number;
-  readonly rows: number;
-  readonly columns: number;
-  /** 1 / sqrt(rows columns) makes the FFT orthonormal. */
-  readonly factor: number;
-}
+import { type PhaseResidualParams, reference } from "./reference.js";
 
 /** Spectrum of the gradient of the squared difference of amplitudes, from the half spectrum of a real image. */
 export const phaseResidual: Kernel<PhaseResidualParams> = {
@@ -41,7 +33,7 @@ export const phaseResidual: Kernel<PhaseResidualParams> = {
   cost({ planes, rows, columns }) {
     return { flops: 7 * planes * rows * columns, bytes: 4 * planes * rows * (3 * columns + 4) };
   },
-  reference: phaseResidualReference,
+  reference,
   cases: [
     { name: "one value", params: { planes: 1, rows: 1, columns: 1, factor: 1 }, inputs: spectrum },
     { name: "odd sizes", params: { planes: 2, rows: 5, columns: 7, factor: 0.25 }, inputs: spectrum },

@@ -1,6 +1,12 @@
-import type { PhaseResidualParams } from "./kernel.js";
+export interface PhaseResidualParams {
+  readonly planes: number;
+  readonly rows: number;
+  readonly columns: number;
+  /** 1 / sqrt(rows columns) makes the FFT orthonormal. */
+  readonly factor: number;
+}
 
-export function phaseResidualReference(
+export function reference(
   { planes, rows, columns, factor }: PhaseResidualParams,
   { x, measured }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -1,15 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { spectralFilterReference } from "./reference.js";
-
-export interface SpectralFilterParams {
-  readonly planes: number;
-  /** Complex values of one half spectrum. */
-  readonly frequencies: number;
-  /** 2 conj(t) (t x - measured) instead of t x. */
-  readonly residual: boolean;
-}
+import { reference, type SpectralFilterParams } from "./reference.js";
 
 /** A circular convolution, or the gradient of its squared residual, on half spectra. */
 export const spectralFilter: Kernel<SpectralFilterParams> = {
@@ -36,7 +28,7 @@ export const spectralFilter: Kernel<SpectralFilterParams> = {
     const values = planes * frequencies;
     return { flops: (residual ? 16 : 6) * values, bytes: (residual ? 24 : 16) * values + 8 * frequencies };
   },
-  reference: spectralFilterReference,
+  reference,
   cases: [
     { name: "one value", params: { planes: 1, frequencies: 1, residual: false } },
     { name: "filter, odd", params: { planes: 3, frequencies: 131, residual: false } },

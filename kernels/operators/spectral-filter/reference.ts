@@ -1,6 +1,12 @@
-import type { SpectralFilterParams } from "./kernel.js";
+export interface SpectralFilterParams {
+  readonly planes: number;
+  /** Complex values of one half spectrum. */
+  readonly frequencies: number;
+  /** 2 conj(t) (t x - measured) instead of t x. */
+  readonly residual: boolean;
+}
 
-export function spectralFilterReference(
+export function reference(
   { planes, frequencies, residual }: SpectralFilterParams,
   { x, transfer, measured }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

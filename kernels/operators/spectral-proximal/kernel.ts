@@ -1,13 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { spectralProximalReference } from "./reference.js";
-
-export interface SpectralProximalParams {
-  readonly planes: number;
-  /** Complex values of one half spectrum. */
-  readonly frequencies: number;
-}
+import { reference, type SpectralProximalParams } from "./reference.js";
 
 /** Spectrum of the posterior draw of a circular convolution, less that of the prior's centre; level = [s, rho]. */
 export const spectralProximal: Kernel<SpectralProximalParams> = {
@@ -36,7 +30,7 @@ export const spectralProximal: Kernel<SpectralProximalParams> = {
     flops: 26 * planes * frequencies,
     bytes: 32 * planes * frequencies + 8 * frequencies,
   }),
-  reference: spectralProximalReference,
+  reference,
   cases: [
     { name: "one value", params: { planes: 1, frequencies: 1 }, inputs: level(0.03, 1) },
     { name: "odd, wide prior", params: { planes: 3, frequencies: 131 }, inputs: level(0.03, 80) },

@@ -1,6 +1,10 @@
-import type { SpectralProximalParams } from "./kernel.js";
+export interface SpectralProximalParams {
+  readonly planes: number;
+  /** Complex values of one half spectrum. */
+  readonly frequencies: number;
+}
 
-export function spectralProximalReference(
+export function reference(
   { planes, frequencies }: SpectralProximalParams,
   { x, measured, z, transfer, level }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -1,12 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { addNoiseReference } from "./reference.js";
-
-export interface AddNoiseParams {
-  /** Values in all. */
-  readonly elements: number;
-}
+import { type AddNoiseParams, reference } from "./reference.js";
 
 /** Churn of the second-order sampler: y = x + level[3] z, level = [t, next, guidance, churn scale]. */
 export const addNoise: Kernel<AddNoiseParams> = {
@@ -28,7 +23,7 @@ export const addNoise: Kernel<AddNoiseParams> = {
   uniforms: ({ elements }) => ({ elements }),
   grid: ({ elements }, _variant, caps) => grid1d(elements, 64, caps),
   cost: ({ elements }) => ({ flops: 2 * elements, bytes: 12 * elements + 16 }),
-  reference: addNoiseReference,
+  reference,
   cases: [
     { name: "one value", params: { elements: 1 } },
     { name: "odd length", params: { elements: 131 } },

@@ -1,6 +1,9 @@
-import type { AddNoiseParams } from "./kernel.js";
+export interface AddNoiseParams {
+  /** Values in all. */
+  readonly elements: number;
+}
 
-export function addNoiseReference(
+export function reference(
   { elements }: AddNoiseParams,
   inputs: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

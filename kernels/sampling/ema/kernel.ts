@@ -1,12 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { emaReference } from "./reference.js";
-
-export interface EmaParams {
-  /** Values in all. */
-  readonly elements: number;
-}
+import { type EmaParams, reference } from "./reference.js";
 
 /** average <- decay average + (1 - decay) x, in place. */
 export const ema: Kernel<EmaParams> = {
@@ -27,7 +22,7 @@ export const ema: Kernel<EmaParams> = {
   uniforms: ({ elements }) => ({ elements }),
   grid: ({ elements }, _variant, caps) => grid1d(elements, 64, caps),
   cost: ({ elements }) => ({ flops: 4 * elements, bytes: 12 * elements + 4 }),
-  reference: emaReference,
+  reference,
   cases: [
     { name: "one value", params: { elements: 1 }, inputs: decay(0.6) },
     { name: "odd length", params: { elements: 131 }, inputs: decay(0.2) },

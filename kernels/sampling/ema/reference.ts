@@ -1,6 +1,9 @@
-import type { EmaParams } from "./kernel.js";
+export interface EmaParams {
+  /** Values in all. */
+  readonly elements: number;
+}
 
-export function emaReference(
+export function reference(
   { elements }: EmaParams,
   { x, decay, average }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -1,15 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { eulerStepReference } from "./reference.js";
-
-export interface EulerStepParams {
-  readonly batch: number;
-  /** Values per image. */
-  readonly elements: number;
-  /** D = dRef + guidance (dMain - dRef) instead of D = dMain. */
-  readonly guided: boolean;
-}
+import { type EulerStepParams, reference } from "./reference.js";
 
 /**
  * Euler step of the second-order sampler (Karras et al. 2022, Algorithm 2): from xHat at level t and the network's
@@ -41,7 +33,7 @@ export const eulerStep: Kernel<EulerStepParams> = {
     flops: (guided ? 7 : 4) * batch * elements,
     bytes: 4 * ((guided ? 5 : 4) * batch * elements + 4),
   }),
-  reference: eulerStepReference,
+  reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1, guided: false }, inputs: step(80, 57.6, 1) },
     { name: "odd length", params: { batch: 3, elements: 131, guided: false }, inputs: step(3, 1.9, 1) },

@@ -1,6 +1,12 @@
-import type { EulerStepParams } from "./kernel.js";
+export interface EulerStepParams {
+  readonly batch: number;
+  /** Values per image. */
+  readonly elements: number;
+  /** D = dRef + guidance (dMain - dRef) instead of D = dMain. */
+  readonly guided: boolean;
+}
 
-export function eulerStepReference(
+export function reference(
   { batch, elements, guided }: EulerStepParams,
   inputs: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -1,14 +1,7 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { reference } from "./reference.js";
-
-export interface FiniteParams {
-  /** Images. */
-  readonly batch: number;
-  /** Elements of one image. */
-  readonly elements: number;
-}
+import { type FiniteParams, reference } from "./reference.js";
 
 const WORKGROUP = 64;
 /** What the host writes into `first` before the first step: nothing found yet. */

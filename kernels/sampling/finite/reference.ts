@@ -1,4 +1,9 @@
-import type { FiniteParams } from "./kernel.js";
+export interface FiniteParams {
+  /** Images. */
+  readonly batch: number;
+  /** Elements of one image. */
+  readonly elements: number;
+}
 
 export function reference(
   { batch, elements }: FiniteParams,

@@ -1,15 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { heunStepReference } from "./reference.js";
-
-export interface HeunStepParams {
-  readonly batch: number;
-  /** Values per image. */
-  readonly elements: number;
-  /** D = dRef + guidance (dMain - dRef) instead of D = dMain. */
-  readonly guided: boolean;
-}
+import { type HeunStepParams, reference } from "./reference.js";
 
 /**
  * Second-order correction of an Euler step (Karras et al. 2022, Algorithm 2): x and d are that step's, dMain is the
@@ -42,7 +34,7 @@ export const heunStep: Kernel<HeunStepParams> = {
     flops: (guided ? 9 : 6) * batch * elements,
     bytes: 4 * ((guided ? 6 : 5) * batch * elements + 4),
   }),
-  reference: heunStepReference,
+  reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1, guided: false }, inputs: step(80, 57.6, 1) },
     { name: "odd length", params: { batch: 3, elements: 131, guided: false }, inputs: step(3, 1.9, 1) },

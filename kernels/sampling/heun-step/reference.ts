@@ -1,6 +1,12 @@
-import type { HeunStepParams } from "./kernel.js";
+export interface HeunStepParams {
+  readonly batch: number;
+  /** Values per image. */
+  readonly elements: number;
+  /** D = dRef + guidance (dMain - dRef) instead of D = dMain. */
+  readonly guided: boolean;
+}
 
-export function heunStepReference(
+export function reference(
   { batch, elements, guided }: HeunStepParams,
   inputs: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -3,14 +3,7 @@ import { addressable, positiveInteger } from "../../lib/check.js";
 import math from "../../lib/math.wgsl.js";
 import philox from "../../lib/philox.wgsl.js";
 import source from "./kernel.wgsl.js";
-import { normalReference } from "./reference.js";
-
-export interface NormalParams {
-  /** Images, each with a seed of its own. */
-  readonly batch: number;
-  /** Values per image. */
-  readonly elements: number;
-}
+import { type NormalParams, reference } from "./reference.js";
 
 /** Standard normal noise [N, E] of a draw number from one seed per image. */
 export const normal: Kernel<NormalParams> = {
@@ -37,7 +30,7 @@ export const normal: Kernel<NormalParams> = {
   grid: ({ batch, elements }, _variant, caps) => grid1d(batch * Math.ceil(elements / 4), 64, caps),
   // About 110 integer operations for the ten rounds and 40 for the values, per four elements.
   cost: ({ batch, elements }) => ({ flops: 40 * batch * elements, bytes: 4 * batch * (elements + 1) }),
-  reference: normalReference,
+  reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1 }, inputs: seeds(0, 0) },
     { name: "odd length, several seeds", params: { batch: 3, elements: 131 }, inputs: seeds(7, 3) },

@@ -1,7 +1,13 @@
 import { normals } from "../../lib/philox.js";
-import type { NormalParams } from "./kernel.js";
 
-export function normalReference(
+export interface NormalParams {
+  /** Images, each with a seed of its own. */
+  readonly batch: number;
+  /** Values per image. */
+  readonly elements: number;
+}
+
+export function reference(
   { batch, elements }: NormalParams,
   inputs: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

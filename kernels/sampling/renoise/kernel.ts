@@ -1,13 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { renoiseReference } from "./reference.js";
-
-export interface RenoiseParams {
-  readonly batch: number;
-  /** Values per image. */
-  readonly elements: number;
-}
+import { type RenoiseParams, reference } from "./reference.js";
 
 /** Re-noising between the steps of multi-step NCVSD sampling (Algorithm 2), level = [sigma_i, sigma_next, zeta]. */
 export const renoise: Kernel<RenoiseParams> = {
@@ -32,7 +26,7 @@ export const renoise: Kernel<RenoiseParams> = {
   uniforms: ({ batch, elements }) => ({ elements: batch * elements }),
   grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
   cost: ({ batch, elements }) => ({ flops: 7 * batch * elements, bytes: 16 * batch * elements + 12 }),
-  reference: renoiseReference,
+  reference,
   cases: [
     { name: "one value, zeta 1", params: { batch: 1, elements: 1 }, inputs: step(80, 12, 1) },
     { name: "odd length, zeta 0.3", params: { batch: 3, elements: 131 }, inputs: step(10, 3, 0.3) },

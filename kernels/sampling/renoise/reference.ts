@@ -1,6 +1,10 @@
-import type { RenoiseParams } from "./kernel.js";
+export interface RenoiseParams {
+  readonly batch: number;
+  /** Values per image. */
+  readonly elements: number;
+}
 
-export function renoiseReference(
+export function reference(
   { batch, elements }: RenoiseParams,
   inputs: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -1,12 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { scaleReference } from "./reference.js";
-
-export interface ScaleParams {
-  /** Values in all. */
-  readonly elements: number;
-}
+import { reference, type ScaleParams } from "./reference.js";
 
 /** y = factor[0] * x, with the factor in a buffer. */
 export const scale: Kernel<ScaleParams> = {
@@ -27,7 +22,7 @@ export const scale: Kernel<ScaleParams> = {
   uniforms: ({ elements }) => ({ elements }),
   grid: ({ elements }, _variant, caps) => grid1d(elements, 64, caps),
   cost: ({ elements }) => ({ flops: elements, bytes: 8 * elements + 4 }),
-  reference: scaleReference,
+  reference,
   cases: [
     { name: "one value", params: { elements: 1 } },
     { name: "odd length, factor 80", params: { elements: 131 }, inputs: factor(80) },

@@ -1,6 +1,9 @@
-import type { ScaleParams } from "./kernel.js";
+export interface ScaleParams {
+  /** Values in all. */
+  readonly elements: number;
+}
 
-export function scaleReference(
+export function reference(
   { elements }: ScaleParams,
   inputs: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -1,13 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { sigmaCombineReference } from "./reference.js";
-
-export interface SigmaCombineParams {
-  readonly batch: number;
-  /** Values per image. */
-  readonly elements: number;
-}
+import { reference, type SigmaCombineParams } from "./reference.js";
 
 /** Two independent noisy views of one image as one (NCVSD, Proposition 2): y at sigma[n] and x at level[0]. */
 export const sigmaCombine: Kernel<SigmaCombineParams> = {
@@ -32,7 +26,7 @@ export const sigmaCombine: Kernel<SigmaCombineParams> = {
   uniforms: ({ batch, elements }) => ({ batch, elements }),
   grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
   cost: ({ batch, elements }) => ({ flops: 7 * batch * elements, bytes: 4 * batch * (3 * elements + 2) + 12 }),
-  reference: sigmaCombineReference,
+  reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1 }, inputs: levels(80, 80, 80) },
     { name: "odd length, levels on both sides", params: { batch: 5, elements: 131 }, inputs: levels(1e-3, 1e3, 0.7) },

@@ -1,6 +1,10 @@
-import type { SigmaCombineParams } from "./kernel.js";
+export interface SigmaCombineParams {
+  readonly batch: number;
+  /** Values per image. */
+  readonly elements: number;
+}
 
-export function sigmaCombineReference(
+export function reference(
   { batch, elements }: SigmaCombineParams,
   inputs: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -3,16 +3,7 @@ import { addressable, positiveInteger } from "../../lib/check.js";
 import math from "../../lib/math.wgsl.js";
 import philox from "../../lib/philox.wgsl.js";
 import source from "./kernel.wgsl.js";
-import { ulaStepReference } from "./reference.js";
-
-export interface UlaStepParams {
-  /** Images, each with a seed of its own. */
-  readonly batch: number;
-  /** Values per image. */
-  readonly elements: number;
-  /** The noise is given in z, not made from (seed, draw). */
-  readonly recorded: boolean;
-}
+import { reference, type UlaStepParams } from "./reference.js";
 
 /** One Langevin step in place, with its noise; level = [eta, beta, sigma^2, sqrt(2 eta)]. */
 export const ulaStep: Kernel<UlaStepParams> = {
@@ -46,7 +37,7 @@ export const ulaStep: Kernel<UlaStepParams> = {
   cost({ batch, elements, recorded }) {
     return { flops: (recorded ? 8 : 48) * batch * elements, bytes: (recorded ? 20 : 16) * batch * elements };
   },
-  reference: ulaStepReference,
+  reference,
   cases: [
     at("one value, recorded", { batch: 1, elements: 1, recorded: true }),
     at("odd length, recorded", { batch: 3, elements: 131, recorded: true }),

@@ -1,7 +1,15 @@
 import { normals } from "../../lib/philox.js";
-import type { UlaStepParams } from "./kernel.js";
 
-export function ulaStepReference(
+export interface UlaStepParams {
+  /** Images, each with a seed of its own. */
+  readonly batch: number;
+  /** Values per image. */
+  readonly elements: number;
+  /** The noise is given in z, not made from (seed, draw). */
+  readonly recorded: boolean;
+}
+
+export function reference(
   { batch, elements, recorded }: UlaStepParams,
   { x, origin, gradient, level, z, seeds, draw }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {

@@ -2,18 +2,7 @@ import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
 import source from "./kernel.wgsl.js";
-import { reference } from "./reference.js";
-
-export interface ChannelAffineParams {
-  readonly batch: number;
-  readonly channels: number;
-  /** Height times width. */
-  readonly pixels: number;
-  /** `affine` has rows for every image; otherwise they serve all. */
-  readonly perImage: boolean;
-  /** v sigmoid(v) of the result. */
-  readonly silu: boolean;
-}
+import { type ChannelAffineParams, reference } from "./reference.js";
 
 const elements = (p: ChannelAffineParams) => (p.batch * p.channels * p.pixels) / lanesOf(p.pixels);
 const rows = (p: ChannelAffineParams) => p.channels * (p.perImage ? p.batch : 1);

@@ -1,4 +1,13 @@
-import type { ChannelAffineParams } from "./kernel.js";
+export interface ChannelAffineParams {
+  readonly batch: number;
+  readonly channels: number;
+  /** Height times width. */
+  readonly pixels: number;
+  /** `affine` has rows for every image; otherwise they serve all. */
+  readonly perImage: boolean;
+  /** v sigmoid(v) of the result. */
+  readonly silu: boolean;
+}
 
 export function reference(
   { batch, channels, pixels, perImage, silu }: ChannelAffineParams,

@@ -2,20 +2,7 @@ import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, multipleOf, positiveInteger, positiveNumber } from "../../lib/check.js";
 import { GROUP_PIECE, groupPieces } from "../../lib/group-pieces.js";
 import source from "./kernel.wgsl.js";
-import { reference } from "./reference.js";
-
-export interface GroupFoldParams {
-  readonly batch: number;
-  readonly channels: number;
-  /** Height times width of the image that the statistics are of. */
-  readonly pixels: number;
-  /** Groups of neighbouring channels; divides `channels`. */
-  readonly groups: number;
-  /** A value per channel was added to x for the statistics. */
-  readonly bias: boolean;
-  /** Added to the variance. */
-  readonly eps: number;
-}
+import { type GroupFoldParams, reference } from "./reference.js";
 
 /** Statistics of `group-stats` to affine [N, C, 2]: scale and shift of every channel for `channel-affine`. */
 export const groupFold: Kernel<GroupFoldParams> = {

@@ -1,5 +1,17 @@
 import { GROUP_PIECE, groupPieces } from "../../lib/group-pieces.js";
-import type { GroupFoldParams } from "./kernel.js";
+
+export interface GroupFoldParams {
+  readonly batch: number;
+  readonly channels: number;
+  /** Height times width of the image that the statistics are of. */
+  readonly pixels: number;
+  /** Groups of neighbouring channels; divides `channels`. */
+  readonly groups: number;
+  /** A value per channel was added to x for the statistics. */
+  readonly bias: boolean;
+  /** Added to the variance. */
+  readonly eps: number;
+}
 
 export function reference(
   params: GroupFoldParams,

@@ -2,18 +2,7 @@ import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, multipleOf, positiveInteger } from "../../lib/check.js";
 import { GROUP_PIECE, groupPieces } from "../../lib/group-pieces.js";
 import source from "./kernel.wgsl.js";
-import { reference } from "./reference.js";
-
-export interface GroupStatsParams {
-  readonly batch: number;
-  readonly channels: number;
-  /** Height times width. */
-  readonly pixels: number;
-  /** Groups of neighbouring channels; divides `channels`. */
-  readonly groups: number;
-  /** A value per channel is added to x first: the bias of the convolution before. */
-  readonly bias: boolean;
-}
+import { type GroupStatsParams, reference } from "./reference.js";
 
 /** x [N, C, P] (and bias [C]) to the mean and the sum of squared deviations of every piece of every group. */
 export const groupStats: Kernel<GroupStatsParams> = {

@@ -1,5 +1,15 @@
 import { GROUP_PIECE, groupPieces } from "../../lib/group-pieces.js";
-import type { GroupStatsParams } from "./kernel.js";
+
+export interface GroupStatsParams {
+  readonly batch: number;
+  readonly channels: number;
+  /** Height times width. */
+  readonly pixels: number;
+  /** Groups of neighbouring channels; divides `channels`. */
+  readonly groups: number;
+  /** A value per channel is added to x first: the bias of the convolution before. */
+  readonly bias: boolean;
+}
 
 export function reference(
   params: GroupStatsParams,

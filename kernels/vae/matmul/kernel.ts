@@ -2,23 +2,9 @@ import { type Caps, grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, finiteNumber, multipleOf, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
 import plain from "./plain.wgsl.js";
-import { reference } from "./reference.js";
+import { type MatmulParams, reference } from "./reference.js";
 import { plainTile, transposedTile } from "./subgroup.js";
 import tiled from "./tiled.wgsl.js";
-
-export interface MatmulParams {
-  /** Products, each of matrices of its own. */
-  readonly images: number;
-  /** Rows of y; m, k and n are multiples of 4. */
-  readonly m: number;
-  /** Columns of op(a), rows of b. */
-  readonly k: number;
-  /** Columns of y. */
-  readonly n: number;
-  /** a is stored as [K, M]. */
-  readonly transposed: boolean;
-  readonly scale: number;
-}
 
 type Family = "tiled" | "subgroup" | "plain";
 

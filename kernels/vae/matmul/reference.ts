@@ -1,4 +1,16 @@
-import type { MatmulParams } from "./kernel.js";
+export interface MatmulParams {
+  /** Products, each of matrices of its own. */
+  readonly images: number;
+  /** Rows of y; m, k and n are multiples of 4. */
+  readonly m: number;
+  /** Columns of op(a), rows of b. */
+  readonly k: number;
+  /** Columns of y. */
+  readonly n: number;
+  /** a is stored as [K, M]. */
+  readonly transposed: boolean;
+  readonly scale: number;
+}
 
 export function reference(
   { images, m, k, n, transposed, scale }: MatmulParams,

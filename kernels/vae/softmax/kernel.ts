@@ -2,14 +2,7 @@ import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import { lanesOf, storedLanes } from "../../lib/lanes.js";
 import source from "./kernel.wgsl.js";
-import { reference } from "./reference.js";
-
-export interface SoftmaxParams {
-  readonly images: number;
-  /** What is normalised. */
-  readonly rows: number;
-  readonly columns: number;
-}
+import { reference, type SoftmaxParams } from "./reference.js";
 
 /** Softmax over the rows of every column of x [images, rows, columns]; rounded to the storage type only at the end. */
 export const softmax: Kernel<SoftmaxParams> = {

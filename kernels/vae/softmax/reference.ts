@@ -1,4 +1,9 @@
-import type { SoftmaxParams } from "./kernel.js";
+export interface SoftmaxParams {
+  readonly images: number;
+  /** What is normalised. */
+  readonly rows: number;
+  readonly columns: number;
+}
 
 export function reference(
   { images, rows, columns }: SoftmaxParams,

@@ -1,15 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, inRange, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
-import { reference } from "./reference.js";
-
-export interface SubsampleParams {
-  /** Images times channels. */
-  readonly planes: number;
-  /** Of the input, at least 2; an odd one's last row or column is dropped. */
-  readonly height: number;
-  readonly width: number;
-}
+import { reference, type SubsampleParams } from "./reference.js";
 
 const outputs = ({ planes, height, width }: SubsampleParams) => planes * Math.floor(height / 2) * Math.floor(width / 2);
 

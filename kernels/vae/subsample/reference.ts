@@ -1,4 +1,10 @@
-import type { SubsampleParams } from "./kernel.js";
+export interface SubsampleParams {
+  /** Images times channels. */
+  readonly planes: number;
+  /** Of the input, at least 2; an odd one's last row or column is dropped. */
+  readonly height: number;
+  readonly width: number;
+}
 
 export function reference(
   { planes, height, width }: SubsampleParams,

@@ -56,7 +56,7 @@ export async function judge(
   truths: readonly Float32Array[] | undefined,
   n: number,
 ): Promise<Figures[]> {
-  const { operator, mask, observed, kind } = task;
+  const { operator, mask, observed, amplitudes } = task;
   const [c, h, w] = operator.shape;
   const chi2 = squaredResiduals(await operator.forward(images), y, n, mask).map((r) => r / (observed * sigmaY ** 2));
   if (!truths) return Array.from(chi2, (v) => ({ chi2: v }));
@@ -71,7 +71,7 @@ export async function judge(
     ...(similarity ? { ssim: similarity[i]! } : {}),
     ...(distance ? { lpips: distance[i]! } : {}),
     // Amplitudes do not tell where an image lies.
-    ...(kind === "phase" ? { aligned: alignedPsnr(image, truths[i]!, [c, h, w], ALIGN_REACH) } : {}),
+    ...(amplitudes ? { aligned: alignedPsnr(image, truths[i]!, [c, h, w], ALIGN_REACH) } : {}),
     chi2: chi2[i]!,
   }));
 }

@@ -1,9 +1,10 @@
 import { type Command, Option } from "commander";
-import { NcvsdError } from "../../errors.js";
-import { TASKS, type TaskFlags } from "../../operators/tasks.js";
+import { bad } from "../../errors.js";
+import type { TaskFlag } from "../../operators/tasks.js";
 import { parseInteger, parseNumber, parseSeeds, parseTs } from "../../runs/args.js";
 import type { SamplerFlags } from "../../sample/task-settings.js";
 import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, PRECISION_HELP } from "../parts/engine.js";
+import { TASK_FLAGS, TASKS, type TaskFlags } from "./task.js";
 
 /** The options of `restore`, parsed. */
 export interface RestoreFlags extends EngineOptions, TaskFlags, SamplerFlags {
@@ -32,7 +33,7 @@ export function addRestoreOptions(command: Command): Command {
   const integer = (name: string, rule: Parameters<typeof parseInteger>[2]) => (text: string) =>
     parseInteger(text, name, rule);
   const positive = { above: 0 };
-  return command
+  command
     .option("--task <name>", TASKS.join(", "))
     .option("--operator <file>", "in place of --task: a JavaScript module with an operator of your own")
     .option(
@@ -80,45 +81,9 @@ export function addRestoreOptions(command: Command): Command {
     .option("--json", "print one JSON object on stdout")
     .option("--quiet", "no progress")
     .option("--verbose", "say more: times of the start-up, the node of a failure, stacks of errors")
-    .optionsGroup("Task:")
-    .option("--mask <file>", "inpainting: white (1) is known, black (0) is missing")
-    .option(
-      "--fraction <x>",
-      "random_inpainting: share of missing pixels (default: 0.7)",
-      number("--fraction", { min: 0, max: 1 }),
-    )
-    .option(
-      "--mask-seed <n>",
-      "random_inpainting: which pixels (default: 0)",
-      integer("--mask-seed", { min: 0, max: 2 ** 32 - 1 }),
-    )
-    .option(
-      "--kernel-size <n>",
-      "deblurring: pixels on a side (default: 61, scaled for small images)",
-      integer("--kernel-size", { min: 1, max: 4096 }),
-    )
-    .option(
-      "--std <x>",
-      "gaussian_deblur_circ: in pixels (default: 3, scaled for small images)",
-      number("--std", positive),
-    )
-    .option(
-      "--intensity <x>",
-      "motion_deblur_circ: how much the camera shakes, 0 to 1 (default: 0.5)",
-      number("--intensity", { min: 0, max: 1 }),
-    )
-    .option(
-      "--kernel-seed <n>",
-      "motion_deblur_circ: which path (default: 0)",
-      integer("--kernel-seed", { min: 0, max: 2 ** 32 - 1 }),
-    )
-    .option("--kernel <file>", "motion_deblur_circ: a kernel of your own, PNG or .npy; it is normalised to sum 1")
-    .addOption(new Option("--factor <n>", "super_resolution: 2, 4, 8 or 16 (default: 4)").argParser(parseFactor))
-    .option(
-      "--oversample <x>",
-      "phase_retrieval: zeros around the image, in eighths of its side (default: 4)",
-      number("--oversample", { above: 0, max: 64 }),
-    )
+    .optionsGroup("Task:");
+  for (const flag of TASK_FLAGS.values()) command.addOption(taskOption(flag));
+  return command
     .optionsGroup("Sampler (defaults: the paper's Table 4 for the task):")
     .option("--steps <n>", "noise levels N; N-1 evaluations of the prior", integer("--steps", { min: 2, max: 10000 }))
     .option("--sigma-max <x>", "highest noise level", number("--sigma-max", positive))
@@ -149,8 +114,19 @@ export function addRestoreOptions(command: Command): Command {
     .option("--c2 <x>", "see --c1", number("--c2", positive));
 }
 
-function parseFactor(text: string): number {
-  if (!["2", "4", "8", "16"].includes(text))
-    throw new NcvsdError("BAD_ARGUMENT", `--factor "${text}": must be 2, 4, 8 or 16`);
-  return Number(text);
+/** An option of the tasks' table. */
+function taskOption({ option, help, value }: TaskFlag): Option {
+  const name = option.split(" ")[0]!;
+  const made = new Option(option, help);
+  if ("number" in value) made.argParser((text) => parseNumber(text, name, value.number));
+  if ("integer" in value) made.argParser((text) => parseInteger(text, name, value.integer));
+  if ("choice" in value) {
+    made.argParser((text) => {
+      const found = value.choice.find((number) => String(number) === text);
+      if (found === undefined)
+        throw bad(`${name} "${text}": must be ${value.choice.slice(0, -1).join(", ")} or ${value.choice.at(-1)}`);
+      return found;
+    });
+  }
+  return made;
 }

@@ -5,7 +5,7 @@ import { NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import type { Model } from "../../networks/edm2/model.js";
 import { Lpips } from "../../networks/features/lpips.js";
-import { checkTaskFlags, makeTask, type RestoreTask } from "../../operators/tasks.js";
+import type { RestoreTask } from "../../operators/tasks.js";
 import { parseClass } from "../../runs/labels.js";
 import { checkOutdir, decidingOptions } from "../../runs/output.js";
 import { bundledCheckpoint, packageRoot, version } from "../../runs/package.js";
@@ -17,6 +17,7 @@ import { count, ms } from "../sample.js";
 import { addRestoreOptions, type RestoreFlags } from "./flags.js";
 import { summarise, summaryText } from "./report.js";
 import { type RestoreJob, restore } from "./run.js";
+import { checkTaskFlags, openTask } from "./task.js";
 
 /** Held-out images that come with the checkpoint, and how many of them a run without --data takes. */
 const bundledImages = join(packageRoot, "weights", "fashion32-test64.safetensors");
@@ -71,7 +72,7 @@ async function runRestore(gpu: Gpu, flags: RestoreFlags, watch: Stopwatch): Prom
   const { name: checkpoint } = model.checkpoint;
   if (model.architecture !== "ncvsd")
     throw new NcvsdError("BAD_ARGUMENT", `${checkpoint} is an EDM2 teacher: restoring needs an NCVSD network`);
-  const task = await makeTask(gpu, flags, model.shape);
+  const task = await openTask(gpu, flags, model.shape);
   const inputs = await readTaskInputs(flags, task, model);
   const job = await makeJob(gpu, model, task, inputs, flags, silent);
   watch.lap("inputs");
@@ -100,7 +101,7 @@ async function readTaskInputs(flags: RestoreFlags, task: RestoreTask, model: Mod
   if (flags.measurement !== undefined)
     return readInputs(
       flags.measurement,
-      { shape: task.operator.measurementShape, what: "measurements", whose: task.name, bytes: task.kind !== "phase" },
+      { shape: task.operator.measurementShape, what: "measurements", whose: task.name, bytes: !task.amplitudes },
       flags.images,
     );
   const expected = { shape: model.shape, what: "images", whose: `the checkpoint ${model.checkpoint.name}` } as const;

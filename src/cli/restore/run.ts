@@ -5,7 +5,6 @@ import type { Input } from "../../data/inputs.js";
 import { NcvsdError } from "../../errors.js";
 import { encodePng } from "../../image/png.js";
 import type { Model } from "../../networks/edm2/model.js";
-import { baselinesOf } from "../../operators/baselines.js";
 import { onInterrupt } from "../../runs/interrupt.js";
 import { className } from "../../runs/labels.js";
 import { imageText, type Options, prepareOutdir, runKey, writeAtomic } from "../../runs/output.js";
@@ -183,7 +182,7 @@ async function restoreGroup(
     progress.update(before + from + chunk.length);
   }
 
-  const simple = await baselinesOf(task, tile(measured), sigmaY, measurementSeeds);
+  const simple = await task.baselines({ operator: task.operator, y: tile(measured), sigmaY, seeds: measurementSeeds });
   const means = members.map((_, m) => moments(samples.slice(m * runs, (m + 1) * runs).map((s) => s.values)));
   const y = tile(measured);
   const truths = job.simulated ? values : undefined;
@@ -230,7 +229,7 @@ async function restoreGroup(
 
 function writeImage(job: RestoreJob, r: Reconstruction, result: Omit<ImageResult, "files">): ImageResult {
   const { shape } = job.model;
-  const picture = measurementPicture(r.measurement, r.measurementShape, job.task.kind === "phase");
+  const picture = measurementPicture(r.measurement, r.measurementShape, job.task.amplitudes);
   const sheet = imageSheet(job.head, r, result, shape, picture);
   const { checkpoint, adapter } = job.head;
   const text = (run: number | undefined) => ({

@@ -1,0 +1,126 @@
+import { createHash } from "node:crypto";
+import { basename, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { readInput, stem } from "../../data/arrays.js";
+import { readKernel, readMask } from "../../data/inputs.js";
+import { bad } from "../../errors.js";
+import type { Gpu } from "../../gpu/device.js";
+import type { ImageShape } from "../../networks/session.js";
+import type { Baselines, Measured } from "../../operators/baselines.js";
+import { volume } from "../../operators/check.js";
+import type { Operator } from "../../operators/operator.js";
+import {
+  type FileValues,
+  makeTask,
+  OWN_SETTINGS,
+  type RestoreTask,
+  type TaskFlag,
+  type TaskName,
+  type TaskOptions,
+  tasks,
+} from "../../operators/tasks.js";
+import { quote } from "../../runs/args.js";
+
+export const TASKS = Object.keys(tasks) as readonly TaskName[];
+
+/** What the command line says about the operator: the tasks' options, files by their paths. */
+export type TaskFlags = { readonly task?: string; readonly operator?: string } & {
+  readonly [K in keyof TaskOptions]?: NonNullable<TaskOptions[K]> extends number ? number : string;
+};
+
+/** Every option of every task once, in the tasks' order. */
+export const TASK_FLAGS: ReadonlyMap<keyof TaskOptions, TaskFlag> = new Map(
+  TASKS.flatMap((task) => Object.entries(tasks[task].flags) as [keyof TaskOptions, TaskFlag][]),
+);
+
+const flagName = (key: keyof TaskOptions) => TASK_FLAGS.get(key)!.option.split(" ")[0]!;
+/** "--a, --b and --c" */
+const enumerated = (names: readonly string[]) =>
+  names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+
+/** `--task`, checked, and that no option of another task is given. */
+export function checkTaskFlags(flags: TaskFlags): TaskName | undefined {
+  const { task, operator } = flags;
+  if (task !== undefined && operator !== undefined)
+    throw bad("--task and --operator exclude each other: the file is the task");
+  if (task === undefined && operator === undefined)
+    throw bad(`name a task with --task (${TASKS.join(", ")}) or a file with --operator`);
+  const name = TASKS.find((known) => known === task);
+  if (task !== undefined && name === undefined)
+    throw bad(`--task ${quote(task)} is not known: there are ${TASKS.join(", ")}`);
+  for (const [key, { excludes = [] }] of TASK_FLAGS) {
+    if (flags[key] === undefined) continue;
+    const owners = TASKS.filter((t) => key in tasks[t].flags);
+    if (!name || !owners.includes(name))
+      throw bad(`${flagName(key)} is for ${owners.join(" and ")}, not for ${name ?? "--operator"}: leave it out`);
+    if (excludes.some((other) => flags[other] !== undefined))
+      throw bad(`${flagName(key)} names the ${key}: leave ${enumerated(excludes.map(flagName))} out`);
+  }
+  return name;
+}
+
+/** Makes the operator that the command line asks for; files are read. */
+export async function openTask(gpu: Gpu, flags: TaskFlags, shape: ImageShape): Promise<RestoreTask> {
+  const name = checkTaskFlags(flags);
+  if (name === undefined) return ownTask(gpu, flags.operator!, shape);
+  const { mask, kernel, task: _, operator: __, ...numbers } = flags;
+  return makeTask(gpu, name, shape, {
+    ...numbers,
+    ...(mask === undefined ? {} : { mask: fileValues(mask, await readMask(mask, shape)) }),
+    ...(kernel === undefined
+      ? {}
+      : { kernel: fileValues(kernel, (await readKernel(kernel, Math.min(shape[1], shape[2]))).kernel) }),
+  });
+}
+
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+
+function fileValues(path: string, values: Float32Array): FileValues {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return { values, name: basename(path), sha256: sha256(bytes) };
+}
+
+/** `--operator FILE.js`: its default export makes the operator. */
+async function ownTask(gpu: Gpu, path: string, shape: ImageShape): Promise<RestoreTask> {
+  const source = readInput(path);
+  let make: unknown;
+  try {
+    make = ((await import(pathToFileURL(resolve(path)).href)) as { default?: unknown }).default;
+  } catch (cause) {
+    throw bad(`--operator ${path} cannot be loaded: ${(cause as Error).message}`, cause);
+  }
+  if (typeof make !== "function")
+    throw bad(`--operator ${path} must export by default a function (gpu, { shape }) that gives an operator`);
+  let operator: Operator | undefined;
+  try {
+    operator = (await make(gpu, { shape })) as Operator | undefined;
+  } catch (cause) {
+    throw bad(`--operator ${path} failed: ${(cause as Error).message}`, cause);
+  }
+  if (
+    typeof operator?.forward !== "function" ||
+    !Array.isArray(operator.shape) ||
+    !Array.isArray(operator.measurementShape)
+  )
+    throw bad(`--operator ${path}: what it made is no operator (it needs shape, measurementShape and forward)`);
+  if (String(operator.shape) !== String(shape))
+    throw bad(
+      `--operator ${path} is for images of [${operator.shape}], but the checkpoint makes [${shape}]: use the shape it is given`,
+    );
+  return {
+    operator,
+    name: stem(path),
+    settings: OWN_SETTINGS,
+    description: operator.name ?? basename(path),
+    notes: [],
+    observed: volume(operator.measurementShape),
+    amplitudes: false,
+    baselines: measurementItself,
+    options: { operator: sha256(source) },
+  };
+}
+
+/** The measurement, where it is an image. */
+async function measurementItself({ operator, y }: Measured): Promise<Baselines> {
+  return String(operator.measurementShape) === String(operator.shape) ? { measurement: y } : {};
+}
