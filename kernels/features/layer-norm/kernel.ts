@@ -1,17 +1,18 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, finiteNumber, positiveInteger } from "../../lib/check.js";
+import { finiteNumber } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type LayerNormParams, reference } from "./reference.js";
 
 /** x [N, C, P], gamma and beta [C] to y [N, C, P]. */
-export const layerNorm: Kernel<LayerNormParams> = {
+export const layerNorm = elementwise<LayerNormParams>({
   name: "layer-norm",
-  source: [{ file: "kernels/features/layer-norm/kernel.wgsl", text: source }],
+  group: "features",
+  source,
+  counts: ({ images, channels, tokens }) => ({ images, channels, tokens }),
   check(params) {
-    for (const name of ["images", "channels", "tokens"] as const) positiveInteger("layer-norm", name, params[name]);
     finiteNumber("layer-norm", "eps", params.eps);
-    addressable("layer-norm", "x", params.images, params.channels, params.tokens);
   },
+  threads: ({ images, tokens }) => images * tokens,
   buffers({ images, channels, tokens }) {
     const length = images * channels * tokens;
     return [
@@ -21,12 +22,10 @@ export const layerNorm: Kernel<LayerNormParams> = {
       { name: "y", access: "write", type: "f32", length },
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
   uniforms: ({ images, channels, tokens, eps }) => ({ images, channels, tokens, eps }),
-  grid: ({ images, tokens }, _variant, caps) => grid1d(images * tokens, 64, caps),
-  cost({ images, channels, tokens }) {
+  flops({ images, channels, tokens }) {
     const elements = images * channels * tokens;
-    return { flops: 8 * elements, bytes: 8 * (elements + channels) };
+    return 8 * elements;
   },
   reference,
   cases: [
@@ -40,4 +39,4 @@ export const layerNorm: Kernel<LayerNormParams> = {
     },
   ],
   tolerance: { f32: 4e-6, f16: 4e-6 },
-};
+});

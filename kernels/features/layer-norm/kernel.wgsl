@@ -6,7 +6,7 @@
 //
 // One invocation a token. Three passes: the variance is that of the values less their mean, which loses no digits.
 struct Params {
-  images: u32,
+  threads: u32,
   channels: u32,
   tokens: u32,
   eps: f32,
@@ -18,16 +18,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> beta: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.images * p.tokens) {
-    return;
-  }
+fn each(i: u32) {
   let first = (i / p.tokens) * p.channels * p.tokens + i % p.tokens;
   var sum = 0.0;
   for (var c = 0u; c < p.channels; c++) {

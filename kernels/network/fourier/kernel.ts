@@ -1,21 +1,16 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import math from "../../lib/math.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { type FourierParams, reference } from "./reference.js";
 
 /** MPFourier of c_noise = ln(sigma) / 4: [N] levels to [N, C] features. */
-export const fourier: Kernel<FourierParams> = {
+export const fourier = elementwise<FourierParams>({
   name: "fourier",
-  source: [
-    { file: "kernels/lib/math.wgsl", text: math },
-    { file: "kernels/network/fourier/kernel.wgsl", text: source },
-  ],
-  check({ batch, channels }) {
-    positiveInteger("fourier", "batch", batch);
-    positiveInteger("fourier", "channels", channels);
-    addressable("fourier", "y", batch, channels);
-  },
+  group: "network",
+  source,
+  parts: [{ file: "kernels/lib/math.wgsl", text: math }],
+  counts: ({ batch, channels }) => ({ batch, channels }),
+  threads: ({ batch, channels }) => batch * channels,
   buffers({ batch, channels }) {
     return [
       { name: "sigma", access: "read", type: "f32", length: batch },
@@ -24,13 +19,7 @@ export const fourier: Kernel<FourierParams> = {
       { name: "y", access: "write", type: "f32", length: batch * channels },
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
-  uniforms: ({ batch, channels }) => ({ batch, channels }),
-  grid: ({ batch, channels }, _variant, caps) => grid1d(batch * channels, 64, caps),
-  cost: ({ batch, channels }) => ({
-    flops: 60 * batch * channels,
-    bytes: 4 * (batch + 2 * channels + batch * channels),
-  }),
+  flops: ({ batch, channels }) => 60 * batch * channels,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, channels: 1 }, inputs: spectrum(0.5, 0.5, 6) },
@@ -40,7 +29,7 @@ export const fourier: Kernel<FourierParams> = {
     { name: "a network's embedding", params: { batch: 1, channels: 192 }, inputs: spectrum(80, 80, 20) },
   ],
   tolerance: { f32: 5e-7, f16: 5e-7 },
-};
+});
 
 /** Levels spaced evenly on a logarithmic scale, frequencies up to +-`top`, phases of a turn. */
 function spectrum(low: number, high: number, top: number) {

@@ -6,7 +6,7 @@
 // 2^-28 here, and the angle an integer of 2^-32 turns. A level outside 1.5e-14 .. 3.5e13, or any input that is not
 // finite, gives NaN. One invocation: one value. Needs kernels/lib/math.wgsl.
 struct Params {
-  batch: u32,
+  threads: u32,
   channels: u32,
 }
 
@@ -16,16 +16,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> phases: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.batch * p.channels) {
-    return;
-  }
+fn each(i: u32) {
   let level = sigma[i / p.channels];
   let frequency = freqs[i % p.channels];
   let phase = phases[i % p.channels];

@@ -1,19 +1,19 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, finiteNumber, inRange, positiveInteger } from "../../lib/check.js";
+import { finiteNumber, inRange } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type InjectNoiseParams, reference } from "./reference.js";
 
 /** Noise injection of the generative denoiser (NCVSD, eq. 34): sigmaHat = (1 + gamma) sigma, yHat at that level. */
-export const injectNoise: Kernel<InjectNoiseParams> = {
+export const injectNoise = elementwise<InjectNoiseParams>({
   name: "inject-noise",
-  source: [{ file: "kernels/network/inject-noise/kernel.wgsl", text: source }],
-  check({ batch, elements, gamma }) {
-    positiveInteger("inject-noise", "batch", batch);
-    positiveInteger("inject-noise", "elements", elements);
+  group: "network",
+  source,
+  counts: ({ batch, elements }) => ({ batch, elements }),
+  check({ gamma }) {
     finiteNumber("inject-noise", "gamma", gamma);
     inRange("inject-noise", "gamma", gamma, 0, 1e6);
-    addressable("inject-noise", "y", batch, elements);
   },
+  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements }) {
     return [
       { name: "y", access: "read", type: "f32", length: batch * elements },
@@ -23,15 +23,13 @@ export const injectNoise: Kernel<InjectNoiseParams> = {
       { name: "sigmaHat", access: "write", type: "f32", length: batch },
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
   uniforms: ({ batch, elements, gamma }) => ({
     batch,
     elements,
     growth: 1 + gamma,
     spread: Math.sqrt(gamma * (2 + gamma)),
   }),
-  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
-  cost: ({ batch, elements }) => ({ flops: 2 * batch * elements, bytes: 4 * batch * (3 * elements + 2) }),
+  flops: ({ batch, elements }) => 2 * batch * elements,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1, gamma: 0.414 }, inputs: levels(80, 80) },
@@ -45,7 +43,7 @@ export const injectNoise: Kernel<InjectNoiseParams> = {
     { name: "an image", params: { batch: 1, elements: 3 * 32 * 32, gamma: 0.414 }, inputs: levels(5, 5) },
   ],
   tolerance: { f32: 3e-7, f16: 3e-7 },
-};
+});
 
 /** Levels from `low` to `high`, spaced evenly on a logarithmic scale. */
 function levels(low: number, high: number) {

@@ -4,7 +4,7 @@
 //
 //   y, z, yHat [N, E]   sigma, sigmaHat [N]
 struct Params {
-  batch: u32,
+  threads: u32,
   elements: u32,
   // 1 + gamma
   growth: f32,
@@ -19,16 +19,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> yHat: array<f32>;
 @group(0) @binding(5) var<storage, read_write> sigmaHat: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.batch * p.elements) {
-    return;
-  }
+fn each(i: u32) {
   let n = i / p.elements;
   yHat[i] = y[i] + (sigma[n] * p.spread) * z[i];
   if (i % p.elements == 0u) {

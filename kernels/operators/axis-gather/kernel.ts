@@ -1,20 +1,19 @@
-import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, finiteNumber, positiveInteger } from "../../lib/check.js";
+import type { Case } from "../../../src/gpu/contract.js";
+import { finiteNumber } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type AxisGatherParams, reference } from "./reference.js";
 
 /** A sparse linear map along one axis: a resizing, its adjoint, or the residual of a resizing. */
-export const axisGather: Kernel<AxisGatherParams> = {
+export const axisGather = elementwise<AxisGatherParams>({
   name: "axis-gather",
-  source: [{ file: "kernels/operators/axis-gather/kernel.wgsl", text: source }],
-  check({ outer, from, to, inner, taps, factor }) {
-    for (const [name, value] of Object.entries({ outer, from, to, inner, taps }))
-      positiveInteger("axis-gather", name, value);
+  group: "operators",
+  source,
+  counts: ({ outer, from, to, inner, taps }) => ({ outer, from, to, inner, taps }),
+  check({ factor }) {
     finiteNumber("axis-gather", "factor", factor);
-    addressable("axis-gather", "x", outer, from, inner);
-    addressable("axis-gather", "y", outer, to, inner);
-    addressable("axis-gather", "weights", taps, to);
   },
+  threads: ({ outer, to, inner }) => outer * to * inner,
   buffers({ outer, from, to, inner, taps, residual }) {
     return [
       { name: "x", access: "read", type: "f32", length: outer * from * inner },
@@ -24,13 +23,11 @@ export const axisGather: Kernel<AxisGatherParams> = {
       { name: "y", access: "write", type: "f32", length: outer * to * inner },
     ];
   },
-  variant: ({ residual }) => ({ key: residual ? "residual" : "", prelude: `const RESIDUAL: bool = ${residual};` }),
   uniforms: ({ outer, from, to, inner, taps, factor }) => ({ outer, extent: from, to, inner, taps, factor }),
-  grid: ({ outer, to, inner }, _variant, caps) => grid1d(outer * to * inner, 64, caps),
-  cost({ outer, from, to, inner, taps, residual }) {
+  flags: ({ residual }) => ({ RESIDUAL: residual }),
+  flops({ outer, to, inner, taps, residual }) {
     const outputs = outer * to * inner;
-    const bytes = 4 * (outer * from * inner + (residual ? 2 : 1) * outputs + 2 * taps * to);
-    return { flops: (2 * taps + (residual ? 2 : 1)) * outputs, bytes };
+    return (2 * taps + (residual ? 2 : 1)) * outputs;
   },
   reference,
   cases: [
@@ -40,7 +37,7 @@ export const axisGather: Kernel<AxisGatherParams> = {
     at("an enlargement", { outer: 3, from: 8, to: 32, inner: 32, taps: 4, factor: 2, residual: false }),
   ],
   tolerance: { f32: 1e-6, f16: 1e-6 },
-};
+});
 
 function at(name: string, params: AxisGatherParams): Case<AxisGatherParams> {
   const inputs = (buffer: string, length: number): Uint32Array | undefined =>

@@ -7,7 +7,7 @@
 // Resizing (bicubic with antialiasing) and its adjoint are such maps; the adjoint's table lists, for every pixel, the
 // outputs that it takes part in. One invocation, one output, terms in the table's order.
 struct Params {
-  outer: u32,
+  threads: u32,
   extent: u32,
   to: u32,
   inner: u32,
@@ -22,16 +22,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> measured: array<f32>;
 @group(0) @binding(5) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.outer * p.to * p.inner) {
-    return;
-  }
+fn each(i: u32) {
   let column = i % p.inner;
   let o = (i / p.inner) % p.to;
   let base = (i / (p.inner * p.to)) * p.extent * p.inner + column;

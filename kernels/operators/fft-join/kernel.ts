@@ -1,32 +1,29 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, fail, nonNegativeInteger, positiveInteger } from "../../lib/check.js";
+import { fail, nonNegativeInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type FftJoinParams, reference } from "./reference.js";
 
 /** Half spectra of rows to spectra of paired real rows: the input of the inverse row transforms. */
-export const fftJoin: Kernel<FftJoinParams> = {
+export const fftJoin = elementwise<FftJoinParams>({
   name: "fft-join",
-  source: [{ file: "kernels/operators/fft-join/kernel.wgsl", text: source }],
-  check({ planes, height, columns, rows, top }) {
-    for (const [name, value] of Object.entries({ planes, height, columns, rows }))
-      positiveInteger("fft-join", name, value);
+  group: "operators",
+  source,
+  counts: ({ planes, height, columns, rows }) => ({ planes, height, columns, rows }),
+  check({ height, rows, top }) {
     nonNegativeInteger("fft-join", "top", top);
     if (top + height > rows) fail("fft-join", `the image must fit into ${rows} rows`, top + height);
-    addressable("fft-join", "x", planes, rows, columns + 2);
-    addressable("fft-join", "y", planes, height + 1, columns);
   },
+  threads: ({ planes, height, columns }) => planes * Math.ceil(height / 2) * columns,
   buffers({ planes, height, columns, rows }) {
     return [
       { name: "x", access: "read", type: "f32", length: 2 * planes * rows * halfOf(columns) },
       { name: "y", access: "write", type: "f32", length: 2 * planes * Math.ceil(height / 2) * columns },
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
   uniforms: ({ planes, height, columns, rows, top }) => ({ planes, height, columns, half: halfOf(columns), rows, top }),
-  grid: ({ planes, height, columns }, _variant, caps) => grid1d(planes * Math.ceil(height / 2) * columns, 64, caps),
-  cost({ planes, height, columns, rows }) {
+  flops({ planes, height, columns }) {
     const values = planes * Math.ceil(height / 2) * columns;
-    return { flops: 4 * values, bytes: 8 * values + 8 * planes * rows * halfOf(columns) };
+    return 4 * values;
   },
   reference,
   cases: [
@@ -36,7 +33,7 @@ export const fftJoin: Kernel<FftJoinParams> = {
     { name: "images", params: { planes: 6, height: 32, columns: 32, rows: 32, top: 0 } },
   ],
   tolerance: { f32: 2e-7, f16: 2e-7 },
-};
+});
 
 function halfOf(columns: number): number {
   return Math.floor(columns / 2) + 1;

@@ -5,7 +5,7 @@
 //
 // Column 0, and columns / 2 of even lengths, belong to real sequences: their imaginary parts count as 0.
 struct Params {
-  planes: u32,
+  threads: u32,
   height: u32,
   columns: u32,
   half: u32,
@@ -17,17 +17,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<vec2f>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec2f>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
+fn each(i: u32) {
   let lines = (p.height + 1u) / 2u;
-  if (i >= p.planes * lines * p.columns) {
-    return;
-  }
   let k = i % p.columns;
   let line = (i / p.columns) % lines;
   let plane = i / (p.columns * lines);

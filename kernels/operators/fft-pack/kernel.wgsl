@@ -2,7 +2,7 @@
 // the real and the imaginary part of line r (an odd last row has the partner 0), so that one complex FFT transforms two
 // real rows. Each row is mapped v -> factor v + offset and stands `left` columns from the left, zeros around it.
 struct Params {
-  planes: u32,
+  threads: u32,
   height: u32,
   width: u32,
   columns: u32,
@@ -15,17 +15,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec2f>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
+fn each(i: u32) {
   let lines = (p.height + 1u) / 2u;
-  if (i >= p.planes * lines * p.columns) {
-    return;
-  }
   let column = i % p.columns;
   let line = (i / p.columns) % lines;
   let plane = i / (p.columns * lines);

@@ -5,7 +5,7 @@
 //
 // The image's rows stand `top` rows from the top, the others are 0 (their transform of zeros). One invocation, one value.
 struct Params {
-  planes: u32,
+  threads: u32,
   height: u32,
   columns: u32,
   half: u32,
@@ -17,16 +17,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<vec2f>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec2f>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.planes * p.rows * p.half) {
-    return;
-  }
+fn each(i: u32) {
   let k = i % p.half;
   let row = (i / p.half) % p.rows;
   let plane = i / (p.half * p.rows);

@@ -1,21 +1,20 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, fail, finiteNumber, nonNegativeInteger, positiveInteger } from "../../lib/check.js";
+import { fail, finiteNumber, nonNegativeInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type FftUnpackParams, reference } from "./reference.js";
 
 /** Complex lines of paired rows to real images, cut out and scaled, on top of `base` if there is one. */
-export const fftUnpack: Kernel<FftUnpackParams> = {
+export const fftUnpack = elementwise<FftUnpackParams>({
   name: "fft-unpack",
-  source: [{ file: "kernels/operators/fft-unpack/kernel.wgsl", text: source }],
-  check({ planes, height, width, columns, left, factor }) {
-    for (const [name, value] of Object.entries({ planes, height, width, columns }))
-      positiveInteger("fft-unpack", name, value);
+  group: "operators",
+  source,
+  counts: ({ planes, height, width, columns }) => ({ planes, height, width, columns }),
+  check({ width, columns, left, factor }) {
     nonNegativeInteger("fft-unpack", "left", left);
     finiteNumber("fft-unpack", "factor", factor);
     if (left + width > columns) fail("fft-unpack", `the image must fit into ${columns} columns`, left + width);
-    addressable("fft-unpack", "x", planes, height + 1, columns);
-    addressable("fft-unpack", "y", planes, height, width);
   },
+  threads: ({ planes, height, width }) => planes * height * width,
   buffers({ planes, height, width, columns, base }) {
     return [
       { name: "x", access: "read", type: "f32", length: 2 * planes * Math.ceil(height / 2) * columns },
@@ -23,12 +22,9 @@ export const fftUnpack: Kernel<FftUnpackParams> = {
       { name: "y", access: "write", type: "f32", length: planes * height * width },
     ];
   },
-  variant: ({ base }) => ({ key: base ? "base" : "", prelude: `const BASE: bool = ${base};` }),
   uniforms: ({ planes, height, width, columns, left, factor }) => ({ planes, height, width, columns, left, factor }),
-  grid: ({ planes, height, width }, _variant, caps) => grid1d(planes * height * width, 64, caps),
-  cost({ planes, height, width, base }) {
-    return { flops: (base ? 2 : 1) * planes * height * width, bytes: (base ? 12 : 8) * planes * height * width };
-  },
+  flags: ({ base }) => ({ BASE: base }),
+  flops: ({ planes, height, width, base }) => (base ? 2 : 1) * planes * height * width,
   reference,
   cases: [
     { name: "one value", params: { planes: 1, height: 1, width: 1, columns: 1, left: 0, factor: 1, base: false } },
@@ -42,4 +38,4 @@ export const fftUnpack: Kernel<FftUnpackParams> = {
     },
   ],
   tolerance: { f32: 2e-7, f16: 2e-7 },
-};
+});

@@ -3,7 +3,7 @@
 //
 //   y = factor * part            or, with BASE,   y = base + factor * part
 struct Params {
-  planes: u32,
+  threads: u32,
   height: u32,
   width: u32,
   columns: u32,
@@ -16,16 +16,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> base: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.planes * p.height * p.width) {
-    return;
-  }
+fn each(i: u32) {
   let column = i % p.width;
   let row = (i / p.width) % p.height;
   let plane = i / (p.width * p.height);

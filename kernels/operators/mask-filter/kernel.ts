@@ -1,17 +1,14 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type MaskFilterParams, reference } from "./reference.js";
 
 /** A mask, or the gradient of its squared residual. */
-export const maskFilter: Kernel<MaskFilterParams> = {
+export const maskFilter = elementwise<MaskFilterParams>({
   name: "mask-filter",
-  source: [{ file: "kernels/operators/mask-filter/kernel.wgsl", text: source }],
-  check({ batch, elements }) {
-    positiveInteger("mask-filter", "batch", batch);
-    positiveInteger("mask-filter", "elements", elements);
-    addressable("mask-filter", "x", batch, elements);
-  },
+  group: "operators",
+  source,
+  counts: ({ batch, elements }) => ({ batch, elements }),
+  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements, residual }) {
     const length = batch * elements;
     return [
@@ -21,15 +18,8 @@ export const maskFilter: Kernel<MaskFilterParams> = {
       { name: "y", access: "write", type: "f32", length },
     ];
   },
-  variant: ({ residual }) => ({ key: residual ? "residual" : "", prelude: `const RESIDUAL: bool = ${residual};` }),
-  uniforms: ({ batch, elements }) => ({ batch, elements }),
-  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
-  cost({ batch, elements, residual }) {
-    return {
-      flops: (residual ? 2 : 1) * batch * elements,
-      bytes: (residual ? 12 : 8) * batch * elements + 4 * elements,
-    };
-  },
+  flags: ({ residual }) => ({ RESIDUAL: residual }),
+  flops: ({ batch, elements, residual }) => (residual ? 2 : 1) * batch * elements,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1, residual: false }, inputs: holes },
@@ -38,7 +28,7 @@ export const maskFilter: Kernel<MaskFilterParams> = {
     { name: "an image", params: { batch: 2, elements: 3 * 32 * 32, residual: true }, inputs: holes },
   ],
   tolerance: { f32: 1e-7, f16: 1e-7 },
-};
+});
 
 /** Every third pixel is unknown; the measurement there is not a number, which must not be seen. */
 function holes(name: string, length: number, random: () => number): Float32Array | undefined {

@@ -4,7 +4,7 @@
 //
 // Where m is 0 nothing of x or `measured` is used, be it finite or not.
 struct Params {
-  batch: u32,
+  threads: u32,
   elements: u32,
 }
 
@@ -14,16 +14,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> measured: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.batch * p.elements) {
-    return;
-  }
+fn each(i: u32) {
   var v = 0.0;
   if (mask[i % p.elements] != 0.0) {
     v = x[i];

@@ -1,17 +1,14 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type MaskProximalParams, reference } from "./reference.js";
 
 /** The posterior draw of a mask; level = [s, rho]. */
-export const maskProximal: Kernel<MaskProximalParams> = {
+export const maskProximal = elementwise<MaskProximalParams>({
   name: "mask-proximal",
-  source: [{ file: "kernels/operators/mask-proximal/kernel.wgsl", text: source }],
-  check({ batch, elements }) {
-    positiveInteger("mask-proximal", "batch", batch);
-    positiveInteger("mask-proximal", "elements", elements);
-    addressable("mask-proximal", "x", batch, elements);
-  },
+  group: "operators",
+  source,
+  counts: ({ batch, elements }) => ({ batch, elements }),
+  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements }) {
     const length = batch * elements;
     return [
@@ -23,10 +20,7 @@ export const maskProximal: Kernel<MaskProximalParams> = {
       { name: "y", access: "write", type: "f32", length },
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
-  uniforms: ({ batch, elements }) => ({ batch, elements }),
-  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
-  cost: ({ batch, elements }) => ({ flops: 10 * batch * elements, bytes: 16 * batch * elements + 4 * elements }),
+  flops: ({ batch, elements }) => 10 * batch * elements,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1 }, inputs: at(0.007, 1) },
@@ -35,7 +29,7 @@ export const maskProximal: Kernel<MaskProximalParams> = {
     { name: "an image", params: { batch: 2, elements: 3 * 32 * 32 }, inputs: at(0.05, 0.5) },
   ],
   tolerance: { f32: 5e-7, f16: 5e-7 },
-};
+});
 
 function at(s: number, rho: number) {
   return (name: string, length: number): Float32Array | undefined => {

@@ -4,7 +4,7 @@
 //   known pixels:   x + (measured - x) rho^2 / (s^2 + rho^2) + s rho / sqrt(s^2 + rho^2) z
 //   the others:     x + rho z                                                (`measured` is not looked at)
 struct Params {
-  batch: u32,
+  threads: u32,
   elements: u32,
 }
 
@@ -16,16 +16,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read> level: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.batch * p.elements) {
-    return;
-  }
+fn each(i: u32) {
   let rho = level[1];
   var mean = x[i];
   var deviation = rho;

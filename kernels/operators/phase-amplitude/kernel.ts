@@ -1,25 +1,24 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, finiteNumber, positiveInteger } from "../../lib/check.js";
+import { finiteNumber } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type PhaseAmplitudeParams, reference } from "./reference.js";
 
 /** Centred amplitudes from the half spectrum of a real image. */
-export const phaseAmplitude: Kernel<PhaseAmplitudeParams> = {
+export const phaseAmplitude = elementwise<PhaseAmplitudeParams>({
   name: "phase-amplitude",
-  source: [{ file: "kernels/operators/phase-amplitude/kernel.wgsl", text: source }],
-  check({ planes, rows, columns, factor }) {
-    for (const [name, value] of Object.entries({ planes, rows, columns }))
-      positiveInteger("phase-amplitude", name, value);
+  group: "operators",
+  source,
+  counts: ({ planes, rows, columns }) => ({ planes, rows, columns }),
+  check({ factor }) {
     finiteNumber("phase-amplitude", "factor", factor);
-    addressable("phase-amplitude", "x", planes, rows, columns + 2);
   },
+  threads: ({ planes, rows, columns }) => planes * rows * columns,
   buffers({ planes, rows, columns }) {
     return [
       { name: "x", access: "read", type: "f32", length: 2 * planes * rows * (Math.floor(columns / 2) + 1) },
       { name: "y", access: "write", type: "f32", length: planes * rows * columns },
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
   uniforms: ({ planes, rows, columns, factor }) => ({
     planes,
     rows,
@@ -27,10 +26,7 @@ export const phaseAmplitude: Kernel<PhaseAmplitudeParams> = {
     half: Math.floor(columns / 2) + 1,
     factor,
   }),
-  grid: ({ planes, rows, columns }, _variant, caps) => grid1d(planes * rows * columns, 64, caps),
-  cost({ planes, rows, columns }) {
-    return { flops: 5 * planes * rows * columns, bytes: 4 * planes * rows * (2 * columns + 2) };
-  },
+  flops: ({ planes, rows, columns }) => 5 * planes * rows * columns,
   reference,
   cases: [
     { name: "one value", params: { planes: 1, rows: 1, columns: 1, factor: 1 } },
@@ -39,4 +35,4 @@ export const phaseAmplitude: Kernel<PhaseAmplitudeParams> = {
     { name: "an image", params: { planes: 1, rows: 96, columns: 96, factor: 1 / 96 } },
   ],
   tolerance: { f32: 5e-7, f16: 5e-7 },
-};
+});

@@ -3,7 +3,7 @@
 //
 //   y[i, j] = factor |F[i - floor(rows / 2), j - floor(columns / 2)]|,   F[-k] = conj F[k]
 struct Params {
-  planes: u32,
+  threads: u32,
   rows: u32,
   columns: u32,
   half: u32,
@@ -14,16 +14,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<vec2f>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.planes * p.rows * p.columns) {
-    return;
-  }
+fn each(i: u32) {
   let plane = i / (p.columns * p.rows);
   var k1 = ((i / p.columns) % p.rows + (p.rows + 1u) / 2u) % p.rows;
   var k2 = (i % p.columns + (p.columns + 1u) / 2u) % p.columns;

@@ -1,18 +1,18 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, finiteNumber, positiveInteger } from "../../lib/check.js";
+import { finiteNumber } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type PhaseResidualParams, reference } from "./reference.js";
 
 /** Spectrum of the gradient of the squared difference of amplitudes, from the half spectrum of a real image. */
-export const phaseResidual: Kernel<PhaseResidualParams> = {
+export const phaseResidual = elementwise<PhaseResidualParams>({
   name: "phase-residual",
-  source: [{ file: "kernels/operators/phase-residual/kernel.wgsl", text: source }],
-  check({ planes, rows, columns, factor }) {
-    for (const [name, value] of Object.entries({ planes, rows, columns }))
-      positiveInteger("phase-residual", name, value);
+  group: "operators",
+  source,
+  counts: ({ planes, rows, columns }) => ({ planes, rows, columns }),
+  check({ factor }) {
     finiteNumber("phase-residual", "factor", factor);
-    addressable("phase-residual", "x", planes, rows, columns + 2);
   },
+  threads: ({ planes, rows, columns }) => planes * rows * (Math.floor(columns / 2) + 1),
   buffers({ planes, rows, columns }) {
     const length = 2 * planes * rows * (Math.floor(columns / 2) + 1);
     return [
@@ -21,7 +21,6 @@ export const phaseResidual: Kernel<PhaseResidualParams> = {
       { name: "y", access: "write", type: "f32", length },
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
   uniforms: ({ planes, rows, columns, factor }) => ({
     planes,
     rows,
@@ -29,10 +28,7 @@ export const phaseResidual: Kernel<PhaseResidualParams> = {
     half: Math.floor(columns / 2) + 1,
     factor,
   }),
-  grid: ({ planes, rows, columns }, _variant, caps) => grid1d(planes * rows * (Math.floor(columns / 2) + 1), 64, caps),
-  cost({ planes, rows, columns }) {
-    return { flops: 7 * planes * rows * columns, bytes: 4 * planes * rows * (3 * columns + 4) };
-  },
+  flops: ({ planes, rows, columns }) => 7 * planes * rows * columns,
   reference,
   cases: [
     { name: "one value", params: { planes: 1, rows: 1, columns: 1, factor: 1 }, inputs: spectrum },
@@ -41,7 +37,7 @@ export const phaseResidual: Kernel<PhaseResidualParams> = {
     { name: "an image", params: { planes: 1, rows: 96, columns: 96, factor: 1 / 96 }, inputs: spectrum },
   ],
   tolerance: { f32: 5e-7, f16: 5e-7 },
-};
+});
 
 /** Some zeros, and some values whose squares are below the smallest number. */
 function spectrum(name: string, length: number, random: () => number): Float32Array | undefined {

@@ -6,7 +6,7 @@
 // The real part of the inverse FFT of (|a| - measured) a / |a| sees only the part that is Hermitian in k; as |a| is
 // symmetric, that is the same expression with the symmetric part of `measured`.
 struct Params {
-  planes: u32,
+  threads: u32,
   rows: u32,
   columns: u32,
   half: u32,
@@ -25,16 +25,7 @@ fn amplitude(plane: u32, k1: u32, k2: u32) -> f32 {
   return measured[(plane * p.rows + i) * p.columns + j];
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.planes * p.rows * p.half) {
-    return;
-  }
+fn each(i: u32) {
   let k2 = i % p.half;
   let k1 = (i / p.half) % p.rows;
   let plane = i / (p.half * p.rows);

@@ -3,7 +3,7 @@
 //
 //   y = t x                      or, with RESIDUAL (the gradient of |t x - r|^2),   y = 2 conj(t) (t x - r)
 struct Params {
-  planes: u32,
+  threads: u32,
   frequencies: u32,
 }
 
@@ -17,16 +17,7 @@ fn multiply(a: vec2f, b: vec2f) -> vec2f {
   return vec2f(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.planes * p.frequencies) {
-    return;
-  }
+fn each(i: u32) {
   let t = transfer[i % p.frequencies];
   let filtered = multiply(t, x[i]);
   if (RESIDUAL) {

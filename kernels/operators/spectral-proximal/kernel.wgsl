@@ -6,7 +6,7 @@
 //
 // In the second form nothing cancels at the frequencies that the blur removes.
 struct Params {
-  planes: u32,
+  threads: u32,
   frequencies: u32,
 }
 
@@ -22,16 +22,7 @@ fn multiply(a: vec2f, b: vec2f) -> vec2f {
   return vec2f(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.planes * p.frequencies) {
-    return;
-  }
+fn each(i: u32) {
   let b = transfer[i % p.frequencies];
   let ratio = level[1] / level[0];
   // v = rho^2 / spread, v / s^2 = ratio^2 / spread

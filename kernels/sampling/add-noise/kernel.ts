@@ -1,16 +1,14 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type AddNoiseParams, reference } from "./reference.js";
 
 /** Churn of the second-order sampler: y = x + level[3] z, level = [t, next, guidance, churn scale]. */
-export const addNoise: Kernel<AddNoiseParams> = {
+export const addNoise = elementwise<AddNoiseParams>({
   name: "add-noise",
-  source: [{ file: "kernels/sampling/add-noise/kernel.wgsl", text: source }],
-  check({ elements }) {
-    positiveInteger("add-noise", "elements", elements);
-    addressable("add-noise", "x", elements);
-  },
+  group: "sampling",
+  source,
+  counts: ({ elements }) => ({ elements }),
+  threads: ({ elements }) => elements,
   buffers({ elements }) {
     return [
       { name: "x", access: "read", type: "f32", length: elements },
@@ -19,10 +17,7 @@ export const addNoise: Kernel<AddNoiseParams> = {
       { name: "y", access: "write", type: "f32", length: elements },
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
-  uniforms: ({ elements }) => ({ elements }),
-  grid: ({ elements }, _variant, caps) => grid1d(elements, 64, caps),
-  cost: ({ elements }) => ({ flops: 2 * elements, bytes: 12 * elements + 16 }),
+  flops: ({ elements }) => 2 * elements,
   reference,
   cases: [
     { name: "one value", params: { elements: 1 } },
@@ -30,4 +25,4 @@ export const addNoise: Kernel<AddNoiseParams> = {
     { name: "two images", params: { elements: 2 * 3 * 32 * 32 } },
   ],
   tolerance: { f32: 3e-7, f16: 3e-7 },
-};
+});

@@ -1,16 +1,14 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type EmaParams, reference } from "./reference.js";
 
 /** average <- decay average + (1 - decay) x, in place. */
-export const ema: Kernel<EmaParams> = {
+export const ema = elementwise<EmaParams>({
   name: "ema",
-  source: [{ file: "kernels/sampling/ema/kernel.wgsl", text: source }],
-  check({ elements }) {
-    positiveInteger("ema", "elements", elements);
-    addressable("ema", "x", elements);
-  },
+  group: "sampling",
+  source,
+  counts: ({ elements }) => ({ elements }),
+  threads: ({ elements }) => elements,
   buffers({ elements }) {
     return [
       { name: "x", access: "read", type: "f32", length: elements },
@@ -18,10 +16,7 @@ export const ema: Kernel<EmaParams> = {
       { name: "average", access: "update", type: "f32", length: elements },
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
-  uniforms: ({ elements }) => ({ elements }),
-  grid: ({ elements }, _variant, caps) => grid1d(elements, 64, caps),
-  cost: ({ elements }) => ({ flops: 4 * elements, bytes: 12 * elements + 4 }),
+  flops: ({ elements }) => 4 * elements,
   reference,
   cases: [
     { name: "one value", params: { elements: 1 }, inputs: decay(0.6) },
@@ -30,7 +25,7 @@ export const ema: Kernel<EmaParams> = {
     { name: "two images", params: { elements: 2 * 3 * 32 * 32 }, inputs: decay(0.9) },
   ],
   tolerance: { f32: 2e-7, f16: 2e-7 },
-};
+});
 
 function decay(mu: number) {
   return (name: string, length: number): Float32Array | undefined => {

@@ -1,7 +1,7 @@
 // Running average of samples, in place: average <- decay[0] average + (1 - decay[0]) x. With decay 0 the average is x
 // and its old value is not looked at.
 struct Params {
-  elements: u32,
+  threads: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -9,16 +9,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> decay: array<f32>;
 @group(0) @binding(3) var<storage, read_write> average: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.elements) {
-    return;
-  }
+fn each(i: u32) {
   let mu = decay[0];
   if (mu == 0.0) {
     average[i] = x[i];

@@ -1,5 +1,4 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type EulerStepParams, reference } from "./reference.js";
 
@@ -7,14 +6,12 @@ import { type EulerStepParams, reference } from "./reference.js";
  * Euler step of the second-order sampler (Karras et al. 2022, Algorithm 2): from xHat at level t and the network's
  * output to the slope d and to x at the next level. level = [t, next, guidance, churn scale], t > 0.
  */
-export const eulerStep: Kernel<EulerStepParams> = {
+export const eulerStep = elementwise<EulerStepParams>({
   name: "euler-step",
-  source: [{ file: "kernels/sampling/euler-step/kernel.wgsl", text: source }],
-  check({ batch, elements }) {
-    positiveInteger("euler-step", "batch", batch);
-    positiveInteger("euler-step", "elements", elements);
-    addressable("euler-step", "xHat", batch, elements);
-  },
+  group: "sampling",
+  source,
+  counts: ({ batch, elements }) => ({ batch, elements }),
+  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements, guided }) {
     const length = batch * elements;
     return [
@@ -26,13 +23,8 @@ export const eulerStep: Kernel<EulerStepParams> = {
       { name: "d", access: "write", type: "f32", length },
     ];
   },
-  variant: ({ guided }) => ({ key: guided ? "guided" : "", prelude: `const GUIDED: bool = ${guided};` }),
-  uniforms: ({ batch, elements }) => ({ elements: batch * elements }),
-  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
-  cost: ({ batch, elements, guided }) => ({
-    flops: (guided ? 7 : 4) * batch * elements,
-    bytes: 4 * ((guided ? 5 : 4) * batch * elements + 4),
-  }),
+  flags: ({ guided }) => ({ GUIDED: guided }),
+  flops: ({ batch, elements, guided }) => (guided ? 7 : 4) * batch * elements,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1, guided: false }, inputs: step(80, 57.6, 1) },
@@ -46,7 +38,7 @@ export const eulerStep: Kernel<EulerStepParams> = {
     },
   ],
   tolerance: { f32: 1e-6, f16: 1e-6 },
-};
+});
 
 /** The scalars of a step; the images are a common one and differences of the size of t, as in a sampler. */
 function step(t: number, next: number, guidance: number) {

@@ -5,7 +5,7 @@
 // Guided: D = dRef + guidance (dMain - dRef). The difference xHat - D is formed from differences of inputs, since it is
 // small against all of them at low noise and is then divided by t.
 struct Params {
-  elements: u32,
+  threads: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -16,16 +16,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> x: array<f32>;
 @group(0) @binding(6) var<storage, read_write> d: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.elements) {
-    return;
-  }
+fn each(i: u32) {
   let start = xHat[i];
   var residual = start - dMain[i];
   if (GUIDED) {

@@ -1,21 +1,18 @@
-import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import type { Case } from "../../../src/gpu/contract.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type FiniteParams, reference } from "./reference.js";
 
-const WORKGROUP = 64;
 /** What the host writes into `first` before the first step: nothing found yet. */
 const NEVER = 0xffffffff;
 
 /** x (f32 [N, elements]), step (u32 [1]): first (u32 [N], updated) = the smallest step with a NaN or Inf in x[n]. */
-export const finite: Kernel<FiniteParams> = {
+export const finite = elementwise<FiniteParams>({
   name: "finite",
-  source: [{ file: "kernels/sampling/finite/kernel.wgsl", text: source }],
-  check({ batch, elements }) {
-    positiveInteger("finite", "batch", batch);
-    positiveInteger("finite", "elements", elements);
-    addressable("finite", "x", batch, elements);
-  },
+  group: "sampling",
+  source,
+  counts: ({ batch, elements }) => ({ batch, elements }),
+  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements }) {
     return [
       { name: "x", access: "read", type: "f32", length: batch * elements },
@@ -23,18 +20,8 @@ export const finite: Kernel<FiniteParams> = {
       { name: "first", access: "update", type: "u32", length: batch },
     ];
   },
-  variant() {
-    return { key: "", prelude: "" };
-  },
-  uniforms({ batch, elements }) {
-    return { batch, size: elements };
-  },
-  grid({ batch, elements }, _variant, caps) {
-    return grid1d(batch * elements, WORKGROUP, caps);
-  },
-  cost({ batch, elements }) {
-    return { flops: 0, bytes: 4 * (batch * elements + batch + 1) };
-  },
+  uniforms: ({ elements }) => ({ size: elements }),
+  flops: () => 0,
   reference,
   cases: [
     at("clean", { batch: 3, elements: 517 }, 4, [], [NEVER, NEVER, NEVER]),
@@ -73,7 +60,7 @@ export const finite: Kernel<FiniteParams> = {
     ),
   ],
   tolerance: { f32: 0, f16: 0 },
-};
+});
 
 function at(
   name: string,

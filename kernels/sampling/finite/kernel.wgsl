@@ -4,7 +4,7 @@
 // The test looks at the exponent bits; comparisons with NaN may be optimised away. One thread, one element.
 
 struct Params {
-  batch: u32,
+  threads: u32,
   size: u32,
 }
 
@@ -13,16 +13,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> step: array<u32>;
 @group(0) @binding(3) var<storage, read_write> first: array<atomic<u32>>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.batch * p.size) {
-    return;
-  }
+fn each(i: u32) {
   if ((bitcast<u32>(x[i]) & 0x7f800000u) == 0x7f800000u) {
     atomicMin(&first[i / p.size], step[0]);
   }

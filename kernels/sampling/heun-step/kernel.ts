@@ -1,5 +1,4 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type HeunStepParams, reference } from "./reference.js";
 
@@ -7,14 +6,12 @@ import { type HeunStepParams, reference } from "./reference.js";
  * Second-order correction of an Euler step (Karras et al. 2022, Algorithm 2): x and d are that step's, dMain is the
  * network at x and the next level. level = [t, next, guidance, churn scale], next > 0.
  */
-export const heunStep: Kernel<HeunStepParams> = {
+export const heunStep = elementwise<HeunStepParams>({
   name: "heun-step",
-  source: [{ file: "kernels/sampling/heun-step/kernel.wgsl", text: source }],
-  check({ batch, elements }) {
-    positiveInteger("heun-step", "batch", batch);
-    positiveInteger("heun-step", "elements", elements);
-    addressable("heun-step", "xHat", batch, elements);
-  },
+  group: "sampling",
+  source,
+  counts: ({ batch, elements }) => ({ batch, elements }),
+  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements, guided }) {
     const length = batch * elements;
     return [
@@ -27,13 +24,8 @@ export const heunStep: Kernel<HeunStepParams> = {
       { name: "out", access: "write", type: "f32", length },
     ];
   },
-  variant: ({ guided }) => ({ key: guided ? "guided" : "", prelude: `const GUIDED: bool = ${guided};` }),
-  uniforms: ({ batch, elements }) => ({ elements: batch * elements }),
-  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
-  cost: ({ batch, elements, guided }) => ({
-    flops: (guided ? 9 : 6) * batch * elements,
-    bytes: 4 * ((guided ? 6 : 5) * batch * elements + 4),
-  }),
+  flags: ({ guided }) => ({ GUIDED: guided }),
+  flops: ({ batch, elements, guided }) => (guided ? 9 : 6) * batch * elements,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1, guided: false }, inputs: step(80, 57.6, 1) },
@@ -43,7 +35,7 @@ export const heunStep: Kernel<HeunStepParams> = {
     { name: "an image", params: { batch: 1, elements: 3 * 32 * 32, guided: false }, inputs: step(0.5, 0.3, 1) },
   ],
   tolerance: { f32: 1e-6, f16: 1e-6 },
-};
+});
 
 /** The scalars of a step; the images are a common one and differences of the size of t, as in a sampler. */
 function step(t: number, next: number, guidance: number) {

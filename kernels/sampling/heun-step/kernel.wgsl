@@ -5,7 +5,7 @@
 // D is the network at the Euler step's x and the level `next` > 0; guided: D = dRef + guidance (dMain - dRef), and
 // x - D is formed from differences of inputs as in the Euler step.
 struct Params {
-  elements: u32,
+  threads: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -17,16 +17,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read> level: array<f32>;
 @group(0) @binding(7) var<storage, read_write> out: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.elements) {
-    return;
-  }
+fn each(i: u32) {
   var residual = x[i] - dMain[i];
   if (GUIDED) {
     residual = (x[i] - dRef[i]) - level[2] * (dMain[i] - dRef[i]);

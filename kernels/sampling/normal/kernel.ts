@@ -1,23 +1,20 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import math from "../../lib/math.wgsl.js";
 import philox from "../../lib/philox.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { type NormalParams, reference } from "./reference.js";
 
 /** Standard normal noise [N, E] of a draw number from one seed per image. */
-export const normal: Kernel<NormalParams> = {
+export const normal = elementwise<NormalParams>({
   name: "normal",
-  source: [
+  group: "sampling",
+  source,
+  parts: [
     { file: "kernels/lib/math.wgsl", text: math },
     { file: "kernels/lib/philox.wgsl", text: philox },
-    { file: "kernels/sampling/normal/kernel.wgsl", text: source },
   ],
-  check({ batch, elements }) {
-    positiveInteger("normal", "batch", batch);
-    positiveInteger("normal", "elements", elements);
-    addressable("normal", "z", batch, elements);
-  },
+  counts: ({ batch, elements }) => ({ batch, elements }),
+  threads: ({ batch, elements }) => batch * Math.ceil(elements / 4),
   buffers({ batch, elements }) {
     return [
       { name: "seeds", access: "read", type: "u32", length: batch },
@@ -25,11 +22,8 @@ export const normal: Kernel<NormalParams> = {
       { name: "z", access: "write", type: "f32", length: batch * elements },
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
-  uniforms: ({ batch, elements }) => ({ batch, elements }),
-  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * Math.ceil(elements / 4), 64, caps),
   // About 110 integer operations for the ten rounds and 40 for the values, per four elements.
-  cost: ({ batch, elements }) => ({ flops: 40 * batch * elements, bytes: 4 * batch * (elements + 1) }),
+  flops: ({ batch, elements }) => 40 * batch * elements,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1 }, inputs: seeds(0, 0) },
@@ -42,7 +36,7 @@ export const normal: Kernel<NormalParams> = {
     { name: "an image", params: { batch: 1, elements: 3 * 64 * 64 }, inputs: seeds(2024, 12) },
   ],
   tolerance: { f32: 5e-7, f16: 5e-7 },
-};
+});
 
 function seeds(first: number, draw: number) {
   return (name: string, length: number): Uint32Array =>

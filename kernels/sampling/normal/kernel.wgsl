@@ -5,7 +5,7 @@
 //
 // One invocation: four elements. Needs kernels/lib/math.wgsl and kernels/lib/philox.wgsl.
 struct Params {
-  batch: u32,
+  threads: u32,
   elements: u32,
 }
 
@@ -14,17 +14,8 @@ struct Params {
 @group(0) @binding(2) var<storage, read> draw: array<u32>;
 @group(0) @binding(3) var<storage, read_write> z: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
+fn each(i: u32) {
   let quads = (p.elements + 3u) / 4u;
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.batch * quads) {
-    return;
-  }
   let n = i / quads;
   let quad = i % quads;
   let values = normal4(seeds[n], draw[0], quad);

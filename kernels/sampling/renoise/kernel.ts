@@ -1,17 +1,14 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type RenoiseParams, reference } from "./reference.js";
 
 /** Re-noising between the steps of multi-step NCVSD sampling (Algorithm 2), level = [sigma_i, sigma_next, zeta]. */
-export const renoise: Kernel<RenoiseParams> = {
+export const renoise = elementwise<RenoiseParams>({
   name: "renoise",
-  source: [{ file: "kernels/sampling/renoise/kernel.wgsl", text: source }],
-  check({ batch, elements }) {
-    positiveInteger("renoise", "batch", batch);
-    positiveInteger("renoise", "elements", elements);
-    addressable("renoise", "x0", batch, elements);
-  },
+  group: "sampling",
+  source,
+  counts: ({ batch, elements }) => ({ batch, elements }),
+  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements }) {
     const length = batch * elements;
     return [
@@ -22,10 +19,7 @@ export const renoise: Kernel<RenoiseParams> = {
       { name: "xNext", access: "write", type: "f32", length },
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
-  uniforms: ({ batch, elements }) => ({ elements: batch * elements }),
-  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
-  cost: ({ batch, elements }) => ({ flops: 7 * batch * elements, bytes: 16 * batch * elements + 12 }),
+  flops: ({ batch, elements }) => 7 * batch * elements,
   reference,
   cases: [
     { name: "one value, zeta 1", params: { batch: 1, elements: 1 }, inputs: step(80, 12, 1) },
@@ -35,7 +29,7 @@ export const renoise: Kernel<RenoiseParams> = {
     { name: "an image", params: { batch: 1, elements: 3 * 32 * 32 }, inputs: step(5, 0.8, 1) },
   ],
   tolerance: { f32: 5e-7, f16: 5e-7 },
-};
+});
 
 /** The three scalars of a step; the buffer `huge`, whose weight is 0, is filled with the largest number. */
 function step(level: number, next: number, zeta: number, huge?: string) {

@@ -4,7 +4,7 @@
 //
 // zeta = 1 is all fresh noise and ignores xi; zeta = 0 is deterministic and ignores eps.
 struct Params {
-  elements: u32,
+  threads: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -14,16 +14,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> level: array<f32>;
 @group(0) @binding(5) var<storage, read_write> xNext: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.elements) {
-    return;
-  }
+fn each(i: u32) {
   let zeta = level[2];
   var noise: f32;
   if (zeta == 1.0) {

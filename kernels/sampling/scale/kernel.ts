@@ -1,16 +1,14 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { reference, type ScaleParams } from "./reference.js";
 
 /** y = factor[0] * x, with the factor in a buffer. */
-export const scale: Kernel<ScaleParams> = {
+export const scale = elementwise<ScaleParams>({
   name: "scale",
-  source: [{ file: "kernels/sampling/scale/kernel.wgsl", text: source }],
-  check({ elements }) {
-    positiveInteger("scale", "elements", elements);
-    addressable("scale", "x", elements);
-  },
+  group: "sampling",
+  source,
+  counts: ({ elements }) => ({ elements }),
+  threads: ({ elements }) => elements,
   buffers({ elements }) {
     return [
       { name: "x", access: "read", type: "f32", length: elements },
@@ -18,10 +16,7 @@ export const scale: Kernel<ScaleParams> = {
       { name: "y", access: "write", type: "f32", length: elements },
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
-  uniforms: ({ elements }) => ({ elements }),
-  grid: ({ elements }, _variant, caps) => grid1d(elements, 64, caps),
-  cost: ({ elements }) => ({ flops: elements, bytes: 8 * elements + 4 }),
+  flops: ({ elements }) => elements,
   reference,
   cases: [
     { name: "one value", params: { elements: 1 } },
@@ -30,7 +25,7 @@ export const scale: Kernel<ScaleParams> = {
     { name: "two images", params: { elements: 2 * 3 * 32 * 32 } },
   ],
   tolerance: { f32: 1e-7, f16: 1e-7 },
-};
+});
 
 function factor(value: number) {
   return (name: string): Float32Array | undefined => (name === "factor" ? Float32Array.of(value) : undefined);

@@ -1,17 +1,14 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { reference, type SigmaCombineParams } from "./reference.js";
 
 /** Two independent noisy views of one image as one (NCVSD, Proposition 2): y at sigma[n] and x at level[0]. */
-export const sigmaCombine: Kernel<SigmaCombineParams> = {
+export const sigmaCombine = elementwise<SigmaCombineParams>({
   name: "sigma-combine",
-  source: [{ file: "kernels/sampling/sigma-combine/kernel.wgsl", text: source }],
-  check({ batch, elements }) {
-    positiveInteger("sigma-combine", "batch", batch);
-    positiveInteger("sigma-combine", "elements", elements);
-    addressable("sigma-combine", "y", batch, elements);
-  },
+  group: "sampling",
+  source,
+  counts: ({ batch, elements }) => ({ batch, elements }),
+  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements }) {
     return [
       { name: "y", access: "read", type: "f32", length: batch * elements },
@@ -22,10 +19,7 @@ export const sigmaCombine: Kernel<SigmaCombineParams> = {
       { name: "sigmaEff", access: "write", type: "f32", length: batch },
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
-  uniforms: ({ batch, elements }) => ({ batch, elements }),
-  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * elements, 64, caps),
-  cost: ({ batch, elements }) => ({ flops: 7 * batch * elements, bytes: 4 * batch * (3 * elements + 2) + 12 }),
+  flops: ({ batch, elements }) => 7 * batch * elements,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1 }, inputs: levels(80, 80, 80) },
@@ -35,7 +29,7 @@ export const sigmaCombine: Kernel<SigmaCombineParams> = {
     { name: "an image", params: { batch: 1, elements: 3 * 32 * 32 }, inputs: levels(80, 80, 12) },
   ],
   tolerance: { f32: 5e-7, f16: 5e-7 },
-};
+});
 
 /** Levels of y from `low` to `high`, spaced evenly on a logarithmic scale, and that of x. */
 function levels(low: number, high: number, ofX: number) {

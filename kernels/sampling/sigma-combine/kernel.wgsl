@@ -6,7 +6,7 @@
 //
 //   y, x, yEff [N, E]   sigma, sigmaEff [N]   level [3], shared by the batch
 struct Params {
-  batch: u32,
+  threads: u32,
   elements: u32,
 }
 
@@ -18,16 +18,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> yEff: array<f32>;
 @group(0) @binding(6) var<storage, read_write> sigmaEff: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.batch * p.elements) {
-    return;
-  }
+fn each(i: u32) {
   let n = i / p.elements;
   let a = sigma[n];
   let b = level[0];

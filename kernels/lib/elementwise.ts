@@ -1,0 +1,80 @@
+import {
+  type BufferUse,
+  type Case,
+  elementBytes,
+  grid1d,
+  type Kernel,
+  type SourcePart,
+} from "../../src/gpu/contract.js";
+import { addressable, positiveInteger } from "./check.js";
+import threads from "./threads.wgsl.js";
+
+/** What a kernel says that computes its outputs one by one; the rest of its contract follows. */
+export interface Elementwise<P extends object> {
+  readonly name: string;
+  /** Folder of the kernel below kernels/. */
+  readonly group: string;
+  /** kernel.wgsl: `struct Params` with `threads: u32`, the bindings, and `fn each(i: u32)`. */
+  readonly source: string;
+  /** Texts of kernels/lib that it needs. */
+  readonly parts?: readonly SourcePart[];
+  /** Parameters that are positive integers, by name. */
+  counts(params: P): Readonly<Record<string, number>>;
+  /** What else must hold. */
+  check?(params: P): void;
+  /** Invocations. */
+  threads(params: P): number;
+  buffers(params: P): readonly BufferUse[];
+  /** Further members of `struct Params`; absent: `counts`. Members that the WGSL lacks are left out. */
+  uniforms?(params: P): Readonly<Record<string, number>>;
+  /** Constants of the WGSL that tell variants apart, in upper case. */
+  flags?(params: P): Readonly<Record<string, boolean>>;
+  readonly flops: (params: P) => number;
+  readonly reference: Kernel<P>["reference"];
+  readonly cases: readonly Case<P>[];
+  readonly tolerance: Kernel<P>["tolerance"];
+}
+
+/** The contract of a kernel with one invocation per output (or few outputs), and no memory shared among them. */
+export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
+  const { name, source, parts = [], reference, cases, tolerance } = spec;
+  const members = new Set(
+    [.../struct Params \{([^}]*)\}/.exec(source)![1]!.matchAll(/^\s*(\w+):/gm)].map((m) => m[1]!),
+  );
+  return {
+    name,
+    source: [
+      ...parts,
+      { file: "kernels/lib/threads.wgsl", text: threads },
+      { file: `kernels/${spec.group}/${name}/kernel.wgsl`, text: source },
+    ],
+    check(params) {
+      for (const [key, value] of Object.entries(spec.counts(params))) positiveInteger(name, key, value);
+      spec.check?.(params);
+      for (const buffer of spec.buffers(params)) addressable(name, buffer.name, buffer.length);
+    },
+    buffers: (params) => spec.buffers(params),
+    variant(params) {
+      const flags = Object.entries(spec.flags?.(params) ?? {});
+      return {
+        key: flags.flatMap(([flag, on]) => (on ? flag.toLowerCase() : [])).join("-"),
+        prelude: flags.map(([flag, on]) => `const ${flag}: bool = ${on};`).join("\n"),
+      };
+    },
+    uniforms(params) {
+      const values = { ...(spec.uniforms ?? spec.counts)(params), threads: spec.threads(params) };
+      return Object.fromEntries(Object.entries(values).filter(([key]) => members.has(key)));
+    },
+    grid: (params, _variant, caps) => grid1d(spec.threads(params), 64, caps),
+    cost(params, bytesPerAct, bytesPerWeight) {
+      const precision = bytesPerAct === 2 ? "f16" : bytesPerWeight === 2 ? "f16-weights" : "f32";
+      const bytes = spec
+        .buffers(params)
+        .reduce((sum, b) => sum + b.length * elementBytes(b.type, precision) * (b.access === "update" ? 2 : 1), 0);
+      return { flops: spec.flops(params), bytes };
+    },
+    reference,
+    cases,
+    tolerance,
+  };
+}
