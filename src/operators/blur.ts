@@ -13,8 +13,15 @@ interface BlurOptions {
   /** C, H, W of one image. */
   readonly shape: readonly number[];
   /**
+   * Which entry of the kernel stays in place. "kernel": its middle one, index floor(kernelSize / 2) from the top and the left, as
+   * in other libraries: take it for real measurements. "reference" (default): as the reference's operator does, which moves
+   * the picture by one pixel up where H or the kernel is odd (both even: not at all), and likewise to the left.
+   */
+  readonly centre?: "kernel" | "reference";
+  /**
    * The reference shifts A' by floor(n / 2) in the same direction as A. For even H and W that is the adjoint, for odd ones
-   * it is one pixel off. "reference" (default) does the same, in `adjoint` and in the posterior draw; "exact" gives the adjoint.
+   * it is one pixel off. "reference" (default) does the same, in `adjoint` and in the posterior draw; "exact" gives the adjoint,
+   * and is the only one with `centre: "kernel"`.
    */
   readonly transpose?: "reference" | "exact";
 }
@@ -66,8 +73,9 @@ export function motionBlur(gpu: Gpu, options: MotionBlurOptions): GpuOperator {
 }
 
 /**
- * A x = roll(IFFT2(H FFT2(x)), floor(n / 2)), H = FFT2 of the kernel in the middle of zeros: a circular convolution. With an
- * even image and an odd kernel the picture moves by one pixel towards the origin, as in the reference.
+ * A x = roll(IFFT2(H FFT2(x)), floor(n / 2)), H = FFT2 of the kernel in the middle of zeros: a circular convolution. Unless
+ * image and kernel are even, the picture moves by one pixel towards the origin, as in the reference; `centre: "kernel"`
+ * rolls by what leaves the kernel's middle entry in place.
  */
 function circularBlur(
   gpu: Gpu,
@@ -77,13 +85,20 @@ function circularBlur(
   size: number,
 ): GpuOperator {
   const shape = checkShape(name, options.shape);
-  const { transpose = "reference" } = options;
+  const { centre = "reference" } = options;
+  if (centre !== "kernel" && centre !== "reference")
+    throw bad(`${name}: centre must be "kernel" or "reference", got ${String(centre)}.`);
+  const { transpose = centre === "kernel" ? "exact" : "reference" } = options;
   if (transpose !== "reference" && transpose !== "exact")
     throw bad(`${name}: transpose must be "reference" or "exact", got ${String(transpose)}.`);
+  if (centre === "kernel" && transpose === "reference")
+    throw bad(
+      `${name}: the reference's transpose belongs to its centre: leave transpose out, or take centre "reference".`,
+    );
   const [channels, height, width] = shape;
   if (size > Math.min(height, width))
     throw bad(`${name}: the kernel of ${size} x ${size} is larger than the image of ${height} x ${width}.`);
-  const transfers = transferFunctions(kernel, size, height, width, transpose);
+  const transfers = transferFunctions(kernel, size, height, width, { centre, transpose });
   const factor = 1 / (height * width);
 
   const frameOf = (s: StageGraph): Frame => ({
@@ -120,12 +135,12 @@ function circularBlur(
     forward: (s) => filter(s, "x", "forward"),
     adjoint: (s) => filter(s, "y", "back"),
     proximal(s) {
-      const centre = s.input("x");
-      const x = realFft2(s, "fft of x", centre, frameOf(s));
+      const around = s.input("x");
+      const x = realFft2(s, "fft of x", around, frameOf(s));
       const z = realFft2(s, "fft of z", s.input("z"), frameOf(s));
       const inputs = { x, z, measured: measured(s), transfer: table(s, "back"), level: s.input("level") };
       const y = s.graph.run("draw", spectralProximal, params(s), inputs, { y: x.shape }).y;
-      return inverseRealFft2(s, "inverse", y, frameOf(s), outOf(s), factor, centre);
+      return inverseRealFft2(s, "inverse", y, frameOf(s), outOf(s), factor, around);
     },
     gradient(s) {
       const x = realFft2(s, "fft", s.input("x"), frameOf(s));
@@ -145,10 +160,15 @@ function transferFunctions(
   size: number,
   height: number,
   width: number,
-  transpose: "reference" | "exact",
+  { centre, transpose }: Required<Pick<BlurOptions, "centre" | "transpose">>,
 ) {
   const half = Math.floor(width / 2) + 1;
   const [top, left] = [Math.floor((height - size) / 2), Math.floor((width - size) / 2)];
+  const middle = Math.floor(size / 2);
+  const [down, right] =
+    centre === "kernel"
+      ? [height - top - middle, width - left - middle]
+      : [Math.floor(height / 2), Math.floor(width / 2)];
   // Rows of the kernel first, then columns: sums of `size` terms each.
   const rows = new Float64Array(2 * size * half);
   const rowTurns = turns(width);
@@ -179,9 +199,8 @@ function transferFunctions(
         re += a * c - b * s;
         im += a * s + b * c;
       }
-      // The roll by (floor(H / 2), floor(W / 2)).
-      const angle =
-        -2 * Math.PI * (fraction(k1 * Math.floor(height / 2), height) + fraction(k2 * Math.floor(width / 2), width));
+      // The roll.
+      const angle = -2 * Math.PI * (fraction(k1 * down, height) + fraction(k2 * right, width));
       const [c, s] = [Math.cos(angle), Math.sin(angle)];
       const at = 2 * (k1 * half + k2);
       forward.set([re * c - im * s, re * s + im * c], at);

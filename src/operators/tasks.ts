@@ -49,6 +49,8 @@ export interface TaskOptions {
   readonly kernelSeed?: number;
   /** A square kernel of sum 1. */
   readonly kernel?: FileValues;
+  /** Where a blur kernel's centre lies: see `operators.motionBlur`. */
+  readonly kernelCentre?: "kernel" | "reference";
   readonly factor?: number;
   readonly oversample?: number;
 }
@@ -62,7 +64,7 @@ export interface TaskFlag {
   readonly value:
     | { readonly number: { readonly min?: number; readonly max?: number; readonly above?: number } }
     | { readonly integer: { readonly min?: number; readonly max?: number } }
-    | { readonly choice: readonly number[] }
+    | { readonly choice: readonly (number | string)[] }
     | { readonly file: "mask" | "kernel" };
   /** Options that make no sense beside it, for it says the same. */
   readonly excludes?: readonly (keyof TaskOptions)[];
@@ -126,6 +128,15 @@ const KERNEL_SIZE_FLAG: TaskFlag = {
   help: "deblurring: pixels on a side (default: 61, scaled for small images)",
   value: { integer: { min: 1, max: 4096 } },
 };
+const CENTRE_FLAG: TaskFlag = {
+  option: "--kernel-centre <where>",
+  help:
+    "deblurring: kernel: its middle entry stays in place (default with --measurement); " +
+    "reference: as the reference's operator, which moves the picture by a pixel (default of simulated measurements)",
+  value: { choice: ["kernel", "reference"] },
+};
+/** The reference's centre is not noted, so that records and results that are there stay what they are. */
+const centred = (centre: TaskOptions["kernelCentre"]) => (centre === "kernel" ? { centre } : {});
 const INPAINTING = { baselines: measurementAndHarmonic, masked: true };
 const BOX_PRESET: TaskPreset = { ...ANNEALING, beta: 1e-4, emaSigma: ALWAYS, emaDecay: 0.2 };
 
@@ -185,20 +196,22 @@ const TABLE = {
         help: "gaussian_deblur_circ: in pixels (default: 3, scaled for small images)",
         value: { number: { above: 0 } },
       },
+      kernelCentre: CENTRE_FLAG,
     },
     make(gpu, shape, options) {
+      const centre = centred(options.kernelCentre);
       const fitted = fitKernel(shape);
       const kernelSize = checkKernelSize(options.kernelSize ?? fitted.size, shape);
       const std = options.std ?? GAUSSIAN_STD * fitted.scale;
       const scaled = options.kernelSize === undefined && options.std === undefined && fitted.scale !== 1;
       const became = `${kernelSize}x${kernelSize} and std ${std.toFixed(2)}`;
       return {
-        operator: operators.gaussianBlur(gpu, { shape, kernelSize, std }),
+        operator: operators.gaussianBlur(gpu, { shape, kernelSize, std, ...centre }),
         description: `Gaussian blur of std ${Number(std.toPrecision(3))}, kernel ${kernelSize}x${kernelSize}, circular`,
         notes: scaled
           ? [scaleNote(`the kernel of ${KERNEL_SIZE}x${KERNEL_SIZE} and std ${GAUSSIAN_STD}`, became, shape)]
           : [],
-        options: { kernelSize, std },
+        options: { kernelSize, std, ...centre },
       };
     },
   },
@@ -219,15 +232,17 @@ const TABLE = {
         value: { file: "kernel" },
         excludes: ["kernelSize", "intensity", "kernelSeed"],
       },
+      kernelCentre: CENTRE_FLAG,
     },
     make(gpu, shape, options) {
+      const centre = centred(options.kernelCentre);
       if (options.kernel) {
         const { values: kernel, name, sha256 } = options.kernel;
         const kernelSize = Math.sqrt(kernel.length);
         return {
-          operator: operators.motionBlur(gpu, { shape, kernel, kernelSize }),
+          operator: operators.motionBlur(gpu, { shape, kernel, kernelSize, ...centre }),
           description: `blur by the kernel ${name} (${kernelSize}x${kernelSize}), circular`,
-          options: { kernel: sha256 },
+          options: { kernel: sha256, ...centre },
         };
       }
       const fitted = fitKernel(shape);
@@ -236,10 +251,10 @@ const TABLE = {
       const scaled = options.kernelSize === undefined && fitted.scale !== 1;
       const became = `${kernelSize}x${kernelSize}`;
       return {
-        operator: operators.motionBlur(gpu, { shape, kernelSize, intensity, seed: kernelSeed }),
+        operator: operators.motionBlur(gpu, { shape, kernelSize, intensity, seed: kernelSeed, ...centre }),
         description: `motion blur of intensity ${intensity}, kernel ${kernelSize}x${kernelSize}, circular`,
         notes: scaled ? [scaleNote(`the kernel of ${KERNEL_SIZE}x${KERNEL_SIZE}`, became, shape)] : [],
-        options: { kernelSize, intensity, kernelSeed },
+        options: { kernelSize, intensity, kernelSeed, ...centre },
       };
     },
   },

@@ -1,6 +1,11 @@
+import { rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { normals } from "../../kernels/lib/philox.js";
+import { openTask } from "../../src/cli/restore/task.js";
 import type { Gpu } from "../../src/gpu/device.js";
+import { encodePng } from "../../src/image/png.js";
 import { motionKernel } from "../../src/operators/blur-kernels.js";
 import type { GpuOperator } from "../../src/operators/gpu-operator.js";
 import { operators } from "../../src/operators/operators.js";
@@ -99,6 +104,76 @@ describe("gradients", () => {
     expect(relativeError(await operator.forward(x), amplitudes(Float64Array.from(x)))).toBeLessThanOrEqual(1e-6);
     const slope = (energy(1e-5) - energy(-1e-5)) / 2e-5;
     expect(dot(await operator.energyGradient!({ x, y }), direction) / slope).toBeCloseTo(1, 5);
+  });
+});
+
+describe("a kernel's centre", () => {
+  // [H, W, kernel]: even and odd sides, even and odd kernels.
+  const sizes = [
+    [8, 8, 5],
+    [8, 9, 3],
+    [7, 7, 3],
+    [8, 6, 4],
+    [9, 7, 4],
+  ] as const;
+  for (const [h, w, size] of sizes) {
+    const shape = [1, h, w];
+    const middle = Math.floor(size / 2);
+    const impulse = new Float32Array(h * w);
+    impulse[2 * w + 3] = 1;
+
+    it(`"kernel" leaves the middle entry of ${size} x ${size} in place on ${h} x ${w}, and its adjoint is exact`, async () => {
+      const kernel = noise(4, size * size);
+      const operator = operators.motionBlur(gpu, { shape, kernel, centre: "kernel" });
+      const x = noise(5, h * w);
+      const convolved = x.map((_, at) => {
+        const [row, column] = [Math.floor(at / w), at % w];
+        let sum = 0;
+        for (let i = 0; i < size; i++)
+          for (let j = 0; j < size; j++)
+            sum += kernel[i * size + j]! * x[((row - i + middle + h) % h) * w + ((column - j + middle + w) % w)]!;
+        return sum;
+      });
+      expect(relativeError(await operator.forward(x), convolved)).toBeLessThanOrEqual(1e-6);
+      const v = noise(6, h * w);
+      expect(dot(await operator.adjoint!(v), x)).toBeCloseTo(dot(v, convolved), 4);
+      operator.close();
+    });
+
+    it(`a Gaussian of ${size} x ${size} on ${h} x ${w} stays where it is, with the reference's it moves to the origin`, async () => {
+      const peakOf = async (centre: "kernel" | "reference") => {
+        const operator = operators.gaussianBlur(gpu, { shape, kernelSize: size, std: 0.5, centre });
+        const blurred = await operator.forward(impulse);
+        operator.close();
+        const at = blurred.indexOf(Math.max(...blurred));
+        return [Math.floor(at / w), at % w];
+      };
+      const moved = (side: number) => Number(side % 2 === 1 || size % 2 === 1);
+      expect(await peakOf("kernel")).toEqual([2, 3]);
+      expect(await peakOf("reference")).toEqual([2 - moved(h), 3 - moved(w)]);
+    });
+  }
+
+  it("of a task is the reference's where it is simulated, the kernel's where it was measured, and an option says otherwise", async () => {
+    const file = join(tmpdir(), `ncvsd-kernel-${process.pid}.png`);
+    const pixels = Uint8Array.of(0, 0, 0, 0, 255, 0, 0, 0, 0);
+    writeFileSync(file, encodePng({ width: 3, height: 3, channels: 1, data: pixels }));
+    try {
+      const shifted = async (flags: object) => {
+        const task = { task: "motion_deblur_circ", kernel: file, ...flags };
+        const { operator, options } = await openTask(gpu, task, [1, 8, 8]);
+        const impulse = new Float32Array(64);
+        impulse[27] = 1;
+        const blurred = await operator.forward(impulse);
+        return [blurred.indexOf(Math.max(...blurred)), options.centre];
+      };
+      expect(await shifted({})).toEqual([18, undefined]);
+      expect(await shifted({ measurement: "y.npy" })).toEqual([27, "kernel"]);
+      expect(await shifted({ kernelCentre: "kernel" })).toEqual([27, "kernel"]);
+      expect(await shifted({ measurement: "y.npy", kernelCentre: "reference" })).toEqual([18, undefined]);
+    } finally {
+      rmSync(file);
+    }
   });
 });
 
@@ -240,6 +315,17 @@ describe("bad arguments are refused in one sentence", () => {
       "kernel not finite",
       /NaN at index 1/,
       () => operators.motionBlur(gpu, { shape, kernel: [1, Number.NaN, 0, 0], kernelSize: 2 }),
+    ],
+    [
+      "centre",
+      /centre must be "kernel" or "reference", got middle/,
+      // @ts-expect-error wrong on purpose
+      () => operators.gaussianBlur(gpu, { shape, kernelSize: 5, std: 1, centre: "middle" }),
+    ],
+    [
+      "centre and transpose",
+      /belongs to its centre/,
+      () => operators.gaussianBlur(gpu, { shape, kernelSize: 5, std: 1, centre: "kernel", transpose: "reference" }),
     ],
     ["no kernel", /give kernel, or kernelSize/, () => operators.motionBlur(gpu, { shape, kernelSize: 5 })],
     ["both kernels", /not both/, () => operators.motionBlur(gpu, { shape, kernel: [1], intensity: 0.5 })],

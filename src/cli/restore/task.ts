@@ -25,7 +25,7 @@ export const TASKS = Object.keys(tasks) as readonly TaskName[];
 
 /** What the command line says about the operator: the tasks' options, files by their paths. */
 export type TaskFlags = { readonly task?: string; readonly operator?: string } & {
-  readonly [K in keyof TaskOptions]?: NonNullable<TaskOptions[K]> extends number ? number : string;
+  readonly [K in keyof TaskOptions]?: NonNullable<TaskOptions[K]> extends FileValues ? string : TaskOptions[K];
 };
 
 /** Every option of every task once, in the tasks' order. */
@@ -59,12 +59,17 @@ export function checkTaskFlags(flags: TaskFlags): TaskName | undefined {
   return name;
 }
 
-/** Makes the operator that the command line asks for; files are read. */
-export async function openTask(gpu: Gpu, flags: TaskFlags, shape: ImageShape): Promise<RestoreTask> {
+/** Makes the operator that the command line asks for; files are read. A blur that was really made has its centre in the kernel's. */
+export async function openTask(
+  gpu: Gpu,
+  flags: TaskFlags & { readonly measurement?: string },
+  shape: ImageShape,
+): Promise<RestoreTask> {
   const name = checkTaskFlags(flags);
   if (name === undefined) return ownTask(gpu, flags.operator!, shape);
   const { mask, kernel, task: _, operator: __, ...numbers } = flags;
   return makeTask(gpu, name, shape, {
+    ...(flags.measurement === undefined ? {} : { kernelCentre: "kernel" }),
     ...numbers,
     ...(mask === undefined ? {} : { mask: fileValues(mask, await readMask(mask, shape)) }),
     ...(kernel === undefined
