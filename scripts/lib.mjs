@@ -130,7 +130,7 @@ async function step(program, args, options = {}) {
 }
 
 /** The npm that runs this script, if one does; else the one on the PATH. */
-function npmCommand() {
+export function npmCommand() {
   const path = process.env.npm_execpath ?? "";
   if (basename(path) === "npm-cli.js") return { program: process.execPath, args: [path], shell: false };
   // On Windows npm is a batch file, which needs a shell.

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 
 const script = (name: string) => import(new URL(`../../scripts/${name}.mjs`, import.meta.url).href);
 const { dependenciesMatch, root, sourceHash } = await script("lib");
-const { missingPlatforms } = await script("complete-lock");
+const { missingPlatforms, unchecked } = await script("complete-lock");
 const { closingLine } = await script("closing-line");
 
 it("dependencies are installed again only when node_modules differs from the lock file", () => {
@@ -33,6 +33,16 @@ it("the installed dependencies are the lock file's", () => {
 it("the lock file holds the optional packages of every platform, as `npm ci` of npm 11 demands", () => {
   const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8"));
   expect(missingPlatforms(packages).map(([path]: [string]) => path)).toEqual([]);
+});
+
+it("every entry of every lock file has its checksum", () => {
+  for (const file of ["package-lock.json", "bench/peers/package-lock.json"]) {
+    const { packages } = JSON.parse(readFileSync(join(root, file), "utf8"));
+    expect(Object.keys(packages).length).toBeGreaterThan(10);
+    expect(unchecked(packages), file).toEqual([]);
+  }
+  const some = { "": {}, "node_modules/a": { integrity: "sha512-x" }, "node_modules/b": {}, c: { link: true } };
+  expect(unchecked(some)).toEqual(["node_modules/b"]);
 });
 
 it("missing platform packages get npm's fields from their names", () => {
