@@ -1,22 +1,9 @@
-import { readFileSync } from "node:fs";
 import { defineConfig } from "vitest/config";
+// @ts-expect-error: a script without types
+import { wgslPlugin } from "./scripts/wgsl.mjs";
 
 export default defineConfig({
-  plugins: [
-    {
-      // The build turns kernel.wgsl into kernel.wgsl.js (scripts/build.mjs); tests read the WGSL file itself.
-      name: "wgsl",
-      enforce: "pre",
-      resolveId(id, importer) {
-        if (!id.endsWith(".wgsl.js") || !importer) return null;
-        return new URL(id.slice(0, -3), `file://${importer}`).pathname.concat("?wgsl");
-      },
-      load(id) {
-        if (!id.endsWith(".wgsl?wgsl")) return null;
-        return `export default ${JSON.stringify(readFileSync(id.slice(0, -5), "utf8"))};`;
-      },
-    },
-  ],
+  plugins: [wgslPlugin],
   test: {
     include: ["test/**/*.test.ts"],
     pool: "forks",

@@ -2,18 +2,10 @@
 // so that kernels load the same way in Node, in browsers and through bundlers.
 // dist/ changes in one step, at the end: a build that fails leaves the one before.
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { BUILT_FROM, root, sourceHash } from "./lib.mjs";
+import { wgslModule } from "./wgsl.mjs";
 
 const hash = sourceHash();
 const dist = join(root, "dist");
@@ -31,7 +23,7 @@ for (const entry of readdirSync(join(root, "kernels"), { recursive: true })) {
   if (!entry.endsWith(".wgsl")) continue;
   const target = join(fresh, "kernels", `${entry}.js`);
   mkdirSync(dirname(target), { recursive: true });
-  writeFileSync(target, `export default ${JSON.stringify(readFileSync(join(root, "kernels", entry), "utf8"))};\n`);
+  writeFileSync(target, wgslModule(join(root, "kernels", entry)));
 }
 chmodSync(join(fresh, "src/cli/main.js"), 0o755);
 

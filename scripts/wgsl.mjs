@@ -1,0 +1,16 @@
+// How `import text from "./kernel.wgsl.js"` finds the WGSL: the build writes such modules, vite (tests, benchmarks) makes them
+// on the fly from the .wgsl file itself.
+import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+
+/** The module beside a .wgsl file. */
+export const wgslModule = (path) => `export default ${JSON.stringify(readFileSync(path, "utf8"))};\n`;
+
+/** The same as a plugin of vite. */
+export const wgslPlugin = {
+  name: "wgsl",
+  enforce: "pre",
+  resolveId: (id, importer) =>
+    id.endsWith(".wgsl.js") && importer ? `${resolve(dirname(importer), id.slice(0, -3))}?wgsl` : null,
+  load: (id) => (id.endsWith(".wgsl?wgsl") ? wgslModule(id.slice(0, -5)) : null),
+};
