@@ -24,3 +24,6 @@ export class NcvsdError extends Error {
 export function bad(message: string, cause?: unknown): NcvsdError {
   return new NcvsdError("BAD_ARGUMENT", message, cause === undefined ? undefined : { cause });
 }
+
+/** A user's text in a message: quoted, and cut when it is long. */
+export const quote = (text: string) => `"${text.length > 40 ? `${text.slice(0, 37)}...` : text}"`;

@@ -1,6 +1,6 @@
-import { existsSync, rmSync } from "node:fs";
-import { type FileHandle, open, rename, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import { type ByteSource, FLOAT_DTYPES, openSource, type TensorInfo } from "../checkpoint/index.js";
 import { readSnapshot, type Snapshot, type SnapshotTensor } from "../checkpoint/unpickle/snapshot.js";
@@ -11,12 +11,13 @@ import {
   type PlannedTensor,
   planSafetensors,
 } from "../checkpoint/unpickle/writer.js";
-import { NcvsdError } from "../errors.js";
+import { bad, NcvsdError } from "../errors.js";
 import type { NetworkConfig } from "../networks/edm2/arguments.js";
 import { parseConfig } from "../networks/edm2/config.js";
 import { validateTensors } from "../networks/edm2/names.js";
 import { onInterrupt } from "../runs/interrupt.js";
 import { withProgress } from "../runs/progress.js";
+import { WholeFile } from "../runs/whole-file.js";
 
 export interface ConvertOptions {
   /** Type of every tensor in OUT; absent: as in IN (float64, which networks of the reference never have, becomes F32). */
@@ -62,15 +63,22 @@ export async function convertFile(input: string, output: string, options: Conver
       unit: "tensor",
       silent: options.quiet ?? false,
     };
-    await writeFileAtomically(output, options.force ?? false, (file) =>
-      withProgress(progressOptions, async (progress) => {
-        await writeAll(file, head);
+    const file = new WholeFile(output);
+    const forget = onInterrupt(() => file.discard());
+    try {
+      await withProgress(progressOptions, async (progress) => {
+        file.write(head);
         for (const [i, tensor] of order.entries()) {
-          for await (const piece of convertedChunks(tensor)) await writeAll(file, piece);
+          for await (const piece of convertedChunks(tensor)) file.write(piece);
           progress.update(i + 1);
         }
-      }),
-    );
+      });
+      if (!options.force && existsSync(output)) throw bad(`${output} has appeared meanwhile`);
+      file.finish();
+    } finally {
+      file.discard();
+      forget();
+    }
     const dtypes: Record<string, number> = {};
     for (const { dtype, elements } of order) dtypes[dtype] = (dtypes[dtype] ?? 0) + elements;
     return {
@@ -157,13 +165,7 @@ export async function* convertedChunks({
   if (written !== byteLength) throw new Error(`tensor '${name}': ${written} bytes instead of ${byteLength}`);
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  // One call may write less than it was given.
-  for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
-}
-
 async function checkOutput(input: string, output: string, force: boolean): Promise<void> {
-  const bad = (message: string) => new NcvsdError("BAD_ARGUMENT", message);
   const info = await stat(output).catch(() => undefined);
   if (info?.isDirectory()) throw bad(`${output} is a folder: give the name of the .safetensors file to write`);
   if (info && !info.isFile()) throw bad(`${output} is not a regular file`);
@@ -172,37 +174,6 @@ async function checkOutput(input: string, output: string, force: boolean): Promi
   if (same) throw bad(`${input} is both input and output: give the output another name`);
   if (info && !force) throw bad(`${output} exists: give another name, or --force to overwrite it`);
   if (!existsSync(dirname(resolve(output)))) throw bad(`the folder of ${output} does not exist: make it first`);
-}
-
-/** Writes into a hidden file beside `path` and renames it when it is complete; whatever goes wrong, nothing is left. */
-async function writeFileAtomically(
-  path: string,
-  force: boolean,
-  write: (file: FileHandle) => Promise<void>,
-): Promise<void> {
-  // Named as output.ts names half-written files.
-  const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-convert.ncvsd-tmp`);
-  const discard = () => rmSync(temporary, { force: true });
-  const forget = onInterrupt(discard);
-  let file: FileHandle | undefined;
-  try {
-    file = await open(temporary, "w");
-    await write(file);
-    await file.sync();
-    await file.close();
-    file = undefined;
-    if (!force && existsSync(path)) throw new NcvsdError("BAD_ARGUMENT", `${path} has appeared meanwhile`);
-    await rename(temporary, path);
-  } catch (error) {
-    await file?.close().catch(() => {});
-    discard();
-    if (error instanceof NcvsdError || typeof (error as NodeJS.ErrnoException).code !== "string") throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    const reason = code === "ENOSPC" ? "the disk is full" : code === "EACCES" ? "permission denied" : code;
-    throw new NcvsdError("BAD_ARGUMENT", `${path} cannot be written: ${reason}`, { cause: error });
-  } finally {
-    forget();
-  }
 }
 
 const DTYPES: Record<string, OutputDtype> = { f32: "F32", f16: "F16", bf16: "BF16" };

@@ -4,9 +4,10 @@ import { makeGrid } from "../image/grid.js";
 import type { RawImage } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
 import { generate, readImages } from "../runs/generate.js";
-import { checkOutdir, writeAtomic } from "../runs/output.js";
+import { checkOutdir } from "../runs/output.js";
 import { bundledCheckpoint } from "../runs/package.js";
 import { Stopwatch } from "../runs/stopwatch.js";
+import { writeAtomic } from "../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP } from "./parts/engine.js";
 import { count, ms } from "./sample.js";
 

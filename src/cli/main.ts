@@ -8,6 +8,7 @@ import { registerDemo } from "./demo.js";
 import { registerDoctor } from "./doctor.js";
 import { registerEvaluate } from "./evaluate/evaluate.js";
 import { registerInspect } from "./inspect.js";
+import { guardPaths } from "./parts/paths.js";
 import { registerRestore } from "./restore/restore.js";
 import { registerSample } from "./sample.js";
 
@@ -39,6 +40,7 @@ function createProgram(): Command {
     registerBench,
   ])
     register(program);
+  program.hook("preAction", (_, command) => guardPaths(command));
   for (const command of program.commands) {
     // Options of subcommands inherit the handling of errors, but not exitOverride.
     command.exitOverride().copyInheritedSettings(program);

@@ -9,10 +9,11 @@ import type { Model } from "../networks/edm2/model.js";
 import { parseInteger, parseSeeds } from "../runs/args.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages } from "../runs/generate.js";
 import { className, labelsForSeeds, parseClass } from "../runs/labels.js";
-import { checkOutdir, checkWritable, writeAtomic } from "../runs/output.js";
-import { bundledCheckpoint } from "../runs/package.js";
+import { checkOutdir } from "../runs/output.js";
+import { bundledCheckpoint, version } from "../runs/package.js";
 import { chooseShard, SHARD_HELP, shardRange } from "../runs/shard.js";
 import { Stopwatch } from "../runs/stopwatch.js";
+import { checkWritable, writeAtomic } from "../runs/whole-file.js";
 import {
   ADAPTER_HELP,
   checkNetwork,
@@ -264,7 +265,10 @@ function checkGrid(path: string, task: GenerateTask, [channels, height, width]: 
 }
 
 function writeGrid(path: string, task: GenerateTask): void {
-  writeAtomic(path, encodePng(sheet(task, readImages(task.outdir, task.seeds, task.subdirs))));
+  writeAtomic(
+    path,
+    encodePng(sheet(task, readImages(task.outdir, task.seeds, task.subdirs)), { "ncvsd-gpu:sheet": version }),
+  );
 }
 
 export function count(n: number, unit: string): string {

@@ -1,9 +1,10 @@
 import { readdirSync, statSync } from "node:fs";
 import { extname, join } from "node:path";
-import { bad, NcvsdError } from "../errors.js";
+import { bad, NcvsdError, quote } from "../errors.js";
 import { fromByte } from "../image/pixels.js";
 import type { ImageShape } from "../networks/session.js";
 import { ARRAY_FILES, type FileArray, readArray, stem } from "./arrays.js";
+import { foldedName, nameProblem } from "./names.js";
 
 /** One image or measurement from a file. */
 export interface Input {
@@ -51,8 +52,13 @@ export async function readInputs(path: string, expected: Expected, select?: read
   const kept = single ? pick(inputs, select, path, expected.what) : inputs;
   const seen = new Set<string>();
   for (const { name } of kept) {
-    if (seen.has(name)) throw bad(`${path} has two ${expected.what} called ${name}: rename one`);
-    seen.add(name);
+    const problem = nameProblem(name);
+    if (problem)
+      throw bad(
+        `${path}: the ${expected.what.slice(0, -1)} ${quote(name)} cannot name its results, since that ${problem}: rename it`,
+      );
+    if (seen.has(foldedName(name))) throw bad(`${path} has two ${expected.what} called ${name}: rename one`);
+    seen.add(foldedName(name));
   }
   return kept;
 }

@@ -3,16 +3,15 @@
  * cache folder. Node only. A file that is damaged, foreign or outdated counts as absent: the cost model then chooses.
  */
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { NcvsdError } from "../errors.js";
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { cacheFolder } from "./cache-folder.js";
 import type { Tuning, TuningIdentity } from "./tuning.js";
 
 /** Equal to the package's version: another engine may have other kernels. */
 export const ENGINE_VERSION = "0.1.0";
 
-interface TuningFile {
+export interface TuningFile {
   readonly tool: "ncvsd-gpu";
   readonly format: 1;
   readonly identity: TuningIdentity;
@@ -42,7 +41,7 @@ export function tuningFile(identity: TuningIdentity, folder: string = tuningFold
 }
 
 /** The fields in one order, and nothing else. */
-function fieldsOf({ adapter, vendor, architecture, driver, engine, precision }: TuningIdentity): TuningIdentity {
+export function fieldsOf({ adapter, vendor, architecture, driver, engine, precision }: TuningIdentity): TuningIdentity {
   return { adapter, vendor, architecture, driver, engine, precision };
 }
 
@@ -66,49 +65,4 @@ export function readTuning(identity: TuningIdentity, folder: string = tuningFold
 /** What a device of this identity is opened with: the stored choices, unless the user has switched them off. */
 export function cachedTuning(identity: Omit<TuningIdentity, "engine">): Tuning | undefined {
   return tuningEnabled() ? readTuning({ ...identity, engine: ENGINE_VERSION }) : undefined;
-}
-
-/**
- * Replaces the choices of an identity, in one step; none: the file goes.
- * @returns the file
- * @throws NcvsdError BAD_ARGUMENT when it cannot be written
- */
-export function writeTuning(
-  identity: TuningIdentity,
-  choices: ReadonlyMap<string, string>,
-  folder: string = tuningFolder(),
-  date = new Date(),
-): string {
-  const file = tuningFile(identity, folder);
-  const temporary = `${file}.${process.pid}.tmp`;
-  try {
-    if (choices.size === 0) {
-      rmSync(file, { force: true });
-      return file;
-    }
-    const sorted = [...choices].sort(([a], [b]) => (a < b ? -1 : 1));
-    const content: TuningFile = {
-      tool: "ncvsd-gpu",
-      format: 1,
-      identity: fieldsOf(identity),
-      date: date.toISOString(),
-      choices: Object.fromEntries(sorted),
-    };
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(temporary, `${JSON.stringify(content, null, 2)}\n`);
-    renameSync(temporary, file);
-    return file;
-  } catch (cause) {
-    try {
-      rmSync(temporary, { force: true });
-    } catch {
-      // The first failure is the one to tell.
-    }
-    const why = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
-    throw new NcvsdError(
-      "BAD_ARGUMENT",
-      `The choices cannot be kept in ${file} (${why}): set XDG_CACHE_HOME to a folder that can be written to.`,
-      { cause },
-    );
-  }
 }

@@ -1,4 +1,4 @@
-import { bad } from "../errors.js";
+import { bad, quote } from "../errors.js";
 import type { Precision } from "../gpu/contract.js";
 import { MULTI_STEP_LEVELS } from "../sample/schedule.js";
 
@@ -6,9 +6,6 @@ import { MULTI_STEP_LEVELS } from "../sample/schedule.js";
 export const MAX_SEED = 2 ** 32 - 1;
 /** Seeds that one run may name. */
 const MAX_SEEDS = 1_000_000;
-
-/** A user's text in a message: quoted, and cut when it is long. */
-export const quote = (text: string) => `"${text.length > 40 ? `${text.slice(0, 37)}...` : text}"`;
 
 /** What a number on the command line must satisfy; absent bounds do not bind. */
 export interface NumberRule {

@@ -10,7 +10,8 @@ import {
   readFeatures,
   sliceRows,
 } from "../evaluate/feature-file.js";
-import { writeAtomic } from "./output.js";
+import { claim } from "./claim.js";
+import { writeAtomic } from "./whole-file.js";
 
 /** Features of one batch. */
 export interface FeatureBatch {
@@ -41,6 +42,7 @@ export class FeatureLog {
   #pendingStart: number;
   #next: number;
   #since = performance.now();
+  #release: () => void = () => {};
 
   private constructor(
     run: FeatureRun,
@@ -66,7 +68,7 @@ export class FeatureLog {
    * @param options.out the result's file; absent: nothing is kept on disk
    * @param options.every images of a piece
    * @param options.force begin anew
-   * @throws BAD_ARGUMENT when features of another run are there (unless `force`)
+   * @throws BAD_ARGUMENT when features of another run are there (unless `force`), or another process is at work on `out`
    */
   static async open(
     run: FeatureRun,
@@ -75,6 +77,7 @@ export class FeatureLog {
     options: { out?: string; every: number; force?: boolean },
   ): Promise<FeatureLog> {
     const log = new FeatureLog(run, shard, range.start, range.end, options);
+    if (options.out !== undefined) log.#release = claim(options.out);
     if (options.force) log.#discard();
     else await log.#resume();
     return log;
@@ -131,6 +134,7 @@ export class FeatureLog {
       writeAtomic(this.#path, encodeFeatures(rows, this.#run, this.#shard));
       rmSync(this.#folder!, { recursive: true, force: true });
     }
+    this.#release();
     return rows;
   }
 

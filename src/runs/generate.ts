@@ -9,11 +9,12 @@ import { sampleHeun } from "../sample/heun.js";
 import { type MultiStepOptions, type SampleResult, type StepEvent, sampleMultiStep } from "../sample/multi-step.js";
 import { onInterrupt } from "./interrupt.js";
 import { className } from "./labels.js";
-import { alreadyDone, imageName, imageText, type Options, prepareOutdir, writeAtomic } from "./output.js";
+import { alreadyDone, imageName, imageText, type Options, prepareOutdir } from "./output.js";
 import { version } from "./package.js";
 import { createProgress } from "./progress.js";
 import { RawFile } from "./raw-file.js";
 import { RunRecord, tuningRecord } from "./run-record.js";
+import { writeAtomic } from "./whole-file.js";
 
 /** One folder of images to make. */
 export interface GenerateTask {

@@ -1,5 +1,4 @@
-import { NcvsdError } from "../errors.js";
-import { quote } from "./args.js";
+import { NcvsdError, quote } from "../errors.js";
 
 /** Names that an error lists at most. */
 const LISTED = 20;

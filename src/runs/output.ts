@@ -1,21 +1,9 @@
 import { createHash } from "node:crypto";
-import {
-  createReadStream,
-  type Dirent,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { createReadStream, existsSync, readFileSync, rmdirSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
 import { bad, type NcvsdError } from "../errors.js";
 import { decodePng, peekPngText } from "../image/png.js";
+import { isFolder, makeFolders, reason, sweep, tryFolder } from "./whole-file.js";
 
 /** Raised when a release changes the image that a seed gives: images of before are then made anew, not kept. */
 const IMAGE_SCHEME = 1;
@@ -38,47 +26,11 @@ const NOT_DECIDING = new Set(
   "adapter batch force grid json outdir quiet saveRaw save-raw seeds subdirs verbose".split(" "),
 );
 
-/** Why the file system refused, in words. */
-export const reason = (error: unknown) => {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const known: Record<string, string> = {
-    EACCES: "permission denied",
-    EPERM: "permission denied",
-    EROFS: "the file system is read-only",
-    ENOSPC: "the disk is full",
-    EDQUOT: "the disk quota is used up",
-    ENOTDIR: "a part of the path is a file",
-    EEXIST: "a part of the path is a file",
-    EISDIR: "it is a folder",
-    ENOENT: "the folder is not there",
-    ENAMETOOLONG: "the name is too long",
-  };
-  return (code && known[code]) ?? code ?? message;
-};
-
-/** False also where the way there leads through a file. */
-const isFolder = (path: string) => existsSync(path) && statSync(path).isDirectory();
-
-/** Name of a file half-written: hidden, with the process that writes it. */
-export const temporaryName = (path: string) =>
-  join(dirname(path), `.${basename(path)}.${process.pid}-${counter++}.ncvsd-tmp`);
-const TEMPORARY = /^\..*\.(\d+)-\d+\.ncvsd-tmp$/;
-let counter = 0;
-
 /** An output folder that is there and can be written to. */
 export interface Outdir {
   dir: string;
   /** Takes back the folders that were made for this run while nothing is in them (call it when the run fails). */
   discardIfEmpty(): void;
-}
-
-/** Tries that a file can be made in a folder; of one that is not there, in the nearest above that is. */
-function probe(folder: string): void {
-  let there = resolve(folder);
-  while (!existsSync(there)) there = dirname(there);
-  const path = temporaryName(join(there, "probe"));
-  writeFileSync(path, "");
-  rmSync(path);
 }
 
 function outdirRefusal(dir: string, cause: unknown): NcvsdError {
@@ -97,7 +49,7 @@ export function checkOutdir(dir: string): void {
   if (dir === "") throw bad("the output folder has an empty name");
   if (existsSync(dir) && !isFolder(dir)) throw bad(`the output folder ${dir} is a file: name a folder`);
   try {
-    probe(dir);
+    tryFolder(dir);
   } catch (cause) {
     throw outdirRefusal(dir, cause);
   }
@@ -119,7 +71,7 @@ export function prepareOutdir(dir: string): Outdir {
   };
   try {
     makeFolders(resolve(dir), made);
-    probe(dir);
+    tryFolder(dir);
   } catch (cause) {
     const refusal = outdirRefusal(dir, cause);
     discardIfEmpty();
@@ -127,87 +79,6 @@ export function prepareOutdir(dir: string): Outdir {
   }
   sweep(dir);
   return { dir, discardIfEmpty };
-}
-
-/**
- * Makes a folder and its parents, and notes in `made` those that were not there, outermost first. Not mkdir's own recursion:
- * where the system answers "not there" for a parent that is there (/proc), Node 20 tries for ever.
- */
-export function makeFolders(dir: string, made: string[] = []): void {
-  if (existsSync(dir)) return;
-  makeFolders(dirname(dir), made);
-  try {
-    mkdirSync(dir);
-    made.push(dir);
-  } catch (error) {
-    // Another run may have made it meanwhile.
-    if (!isFolder(dir)) throw error;
-  }
-}
-
-/** Removes half-written files whose writer is gone; a young one may belong to another machine's run. */
-export function sweep(dir: string): void {
-  let entries: Dirent[] = [];
-  try {
-    entries = readdirSync(dir, { withFileTypes: true });
-  } catch {
-    // A folder that cannot be listed can still be written to.
-  }
-  for (const entry of entries) {
-    const path = join(dir, entry.name);
-    if (entry.isDirectory() && /^\d{6,}$/.test(entry.name)) sweep(path);
-    const writer = TEMPORARY.exec(entry.name)?.[1];
-    if (!writer || !entry.isFile()) continue;
-    try {
-      if (!isRunning(Number(writer)) && Date.now() - lstatSync(path).mtimeMs > 10_000) rmSync(path);
-    } catch {
-      // Another run swept it first, or it is not ours to remove: it disturbs nobody.
-    }
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/**
- * Writes a file so that only nothing or all of it is ever there under its name: beside it first, then renamed over it. It is
- * synchronous on purpose: no signal handler of this process runs in between. Folders on the way are made.
- * @throws NcvsdError BAD_ARGUMENT when it cannot be written.
- */
-export function writeAtomic(path: string, bytes: Uint8Array | string): void {
-  const temporary = temporaryName(path);
-  try {
-    makeFolders(dirname(resolve(path)));
-    writeFileSync(temporary, bytes);
-    renameSync(temporary, path);
-  } catch (cause) {
-    try {
-      rmSync(temporary, { force: true });
-    } catch {
-      // The first failure is the one to tell.
-    }
-    throw bad(`${path} cannot be written: ${reason(cause)}`, cause);
-  }
-}
-
-/**
- * Tries that a file could be written, and leaves nothing behind: so that a run does not work for hours towards an output that
- * is refused at its end.
- * @throws NcvsdError BAD_ARGUMENT when it is a folder or cannot be written.
- */
-export function checkWritable(path: string): void {
-  if (isFolder(path)) throw bad(`${path} cannot be written: it is a folder`);
-  try {
-    probe(dirname(resolve(path)));
-  } catch (cause) {
-    throw bad(`${path} cannot be written: ${reason(cause)}`, cause);
-  }
 }
 
 const sixDigits = (n: number) => String(n).padStart(6, "0");
@@ -313,7 +184,8 @@ export function alreadyDone(
   for (const seed of seeds) {
     const path = join(dir, imageName(seed, subdirs));
     const bytes = readIfThere(path);
-    if (!bytes || force) done.redo.push(seed);
+    // A file system may leave an empty file behind a crash; nobody loses it.
+    if (!bytes?.length || force) done.redo.push(seed);
     else if (peekPngText(bytes)["ncvsd-gpu:run-key"] === undefined) {
       throw bad(
         `${path} is there and was not made by ncvsd-gpu: move it away, choose another folder, or overwrite it with --force`,

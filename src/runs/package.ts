@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -17,3 +17,9 @@ export const bundledCheckpoint = join(packageRoot, "weights", "ncvsd-fashion32.s
 /** The feature network of `evaluate` when none is named, and the statistics that belong to it. */
 export const bundledFeatures = join(packageRoot, "weights", "fashion32-features.safetensors");
 export const bundledReference = join(packageRoot, "weights", "fashion32-reference-stats.safetensors");
+
+/** Every file of the weights that come with the package. */
+export const bundledFiles = (): string[] => {
+  const folder = join(packageRoot, "weights");
+  return readdirSync(folder).map((name) => join(folder, name));
+};

@@ -3,7 +3,8 @@ import { basename, join } from "node:path";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { formatSeeds } from "./args.js";
-import { decidingOptions, imageName, type Options, type OptionValue, runKey, writeAtomic } from "./output.js";
+import { decidingOptions, imageName, type Options, type OptionValue, runKey } from "./output.js";
+import { writeAtomic } from "./whole-file.js";
 
 const FORMAT = 1;
 const FILE = "run.json";
@@ -156,6 +157,14 @@ function render(file: RunFile): string {
   return `${head},\n  "images": {${lines.length ? `\n${lines.join(",\n")}\n  ` : ""}}\n}\n`;
 }
 
+/** A name as `imageName` makes it: nothing in a record leads out of its folder. */
+function isImageEntry(seed: string, entry: unknown): entry is ImageEntry {
+  if (typeof entry !== "object" || entry === null) return false;
+  const { file, settings } = entry as Partial<ImageEntry>;
+  if (typeof file !== "string" || typeof settings !== "string" || !/^\d{1,10}$/.test(seed)) return false;
+  return [false, true].some((subdirs) => imageName(Number(seed), subdirs) === file.replaceAll("\\", "/"));
+}
+
 function readRunFile(path: string, otherwise: "refuse" | "begin anew" = "refuse"): RunFile {
   const fresh: RunFile = { tool: "ncvsd-gpu", format: FORMAT, settings: {}, runs: [], images: {} };
   if (!existsSync(path)) return fresh;
@@ -168,7 +177,14 @@ function readRunFile(path: string, otherwise: "refuse" | "begin anew" = "refuse"
   const isMap = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
   const ours = isMap(file) && file?.tool === "ncvsd-gpu";
   if (ours && file?.format === FORMAT && isMap(file.settings) && isMap(file.images) && Array.isArray(file.runs)) {
-    return file as RunFile;
+    const { settings, images, runs } = file as RunFile;
+    // What is no entry is dropped, as if it had never been noted.
+    return {
+      ...fresh,
+      settings: Object.fromEntries(Object.entries(settings).filter(([, entry]) => isMap(entry))),
+      runs: runs.filter(isMap),
+      images: Object.fromEntries(Object.entries(images).filter(([seed, entry]) => isImageEntry(seed, entry))),
+    };
   }
   if (otherwise === "begin anew") return fresh;
   const newer = ours && typeof file?.format === "number" && file.format > FORMAT;

@@ -1,5 +1,4 @@
-import { bad } from "../errors.js";
-import { quote } from "./args.js";
+import { bad, quote } from "../errors.js";
 
 /** One of `count` equal parts of a run. */
 export interface Shard {

@@ -26,7 +26,7 @@ let facts: any;
 beforeAll(async () => {
   gpu = await openTestGpu();
   mkdirSync(place("out"));
-  writeFileSync(place("out/trace.json"), "an older one");
+  writeFileSync(place("out/trace.json"), `{"tool":"ncvsd-gpu","traceEvents":[]}`);
   const args = ["bench", "--net", TINY, "--batch", "2", "--runs", "3", "--profile", "--trace", place("out/trace.json")];
   const { stdout, stderr } = await cliOk([...args, "--json", ...adapter]);
   expect(stderr).toBe("");

@@ -13,7 +13,7 @@ import { openTestGpu } from "../support/gpu.js";
 import { fixturePath, weightsPath } from "../support/safetensors-fixture.js";
 
 const BUNDLED = "ncvsd-fashion32.safetensors";
-const BUNDLED_SHA256 = "e7159e86665eff6c025672f94f27063203e52f8832388dbe26728348e991619d";
+const BUNDLED_SHA256 = "6437587cd1bbce992ed61804f9313b70c7d78f4724b0e3d3113f7bbf47f5c29c";
 const TINY = fixturePath("ncvsd-tiny.safetensors");
 const TEACHER = fixturePath("edm2-tiny.safetensors");
 const place = scratch();

@@ -22,8 +22,8 @@ import {
   tuningEnabled,
   tuningFile,
   tuningFolder,
-  writeTuning,
 } from "../../src/gpu/tuning-cache.js";
+import { writeTuning } from "../../src/measure/tuning-store.js";
 import { openTestGpu, TEST_ADAPTER } from "../support/gpu.js";
 
 const root = mkdtempSync(join(tmpdir(), "ncvsd-tune-"));

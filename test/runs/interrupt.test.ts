@@ -59,7 +59,8 @@ describe("Ctrl-C", () => {
   test("in the middle of a run leaves whole images and a record, and exits with 130", async () => {
     const path = await program(`
       import { onInterrupt } from "@/src/runs/interrupt.ts";
-      import { imageName, imageText, prepareOutdir, writeAtomic } from "@/src/runs/output.ts";
+      import { imageName, imageText, prepareOutdir } from "@/src/runs/output.ts";
+      import { writeAtomic } from "@/src/runs/whole-file.ts";
       import { RunRecord } from "@/src/runs/run-record.ts";
       import { encodePng } from "@/src/image/png.ts";
       const { dir } = prepareOutdir(process.argv[2]);

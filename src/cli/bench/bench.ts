@@ -5,10 +5,10 @@ import { measureKernels } from "../../measure/kernels.js";
 import { measureNetwork, planNetwork, startNetwork } from "../../measure/network.js";
 import { copyPeak, fmaPeak, hasTimestamps } from "../../measure/peaks.js";
 import { parseInteger, parseNumber } from "../../runs/args.js";
-import { checkWritable, writeAtomic } from "../../runs/output.js";
 import { bundledCheckpoint, version } from "../../runs/package.js";
 import { tuningRecord } from "../../runs/run-record.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
+import { checkWritable, writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, openEngine, PRECISION_HELP } from "../parts/engine.js";
 import {
   chromeTrace,
@@ -70,6 +70,7 @@ export function registerBench(program: Command): void {
     .option("--no-tuning", NO_TUNING_HELP)
     .option("--profile", "list the nodes: time, rates, share, nearness to the roofline")
     .option("--trace <file>", "write one evaluation's timeline of GPU and host for Chrome's trace viewer (JSON)")
+    .option("--force", "replace a file that is there, whoever made it")
     .option("--adapter <name>", ADAPTER_HELP)
     .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
     .option("--json", "print one JSON object on stdout")

@@ -177,6 +177,7 @@ export function chromeTrace({ nodes, host }: Timeline, header: Header, about: ob
     ...(host.length > 0 ? [lane("host", 2)] : []),
   ];
   return JSON.stringify({
+    tool: "ncvsd-gpu",
     traceEvents: [...names, ...gpuEvents, ...hostEvents],
     displayTimeUnit: "ms",
     otherData: { ...header, ...about },

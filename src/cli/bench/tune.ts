@@ -2,13 +2,14 @@
 import { NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import type { TuningIdentity } from "../../gpu/tuning.js";
-import { ENGINE_VERSION, readTuning, writeTuning } from "../../gpu/tuning-cache.js";
+import { ENGINE_VERSION, readTuning } from "../../gpu/tuning-cache.js";
 import type { Program } from "../../graph/program.js";
 import { relativeError } from "../../graph/run-kernel.js";
 import { tuneGraph } from "../../measure/layer.js";
 import { median, planNetwork, replayOf, startNetworks } from "../../measure/network.js";
 import { hasTimestamps, nodeTimes } from "../../measure/peaks.js";
 import { type TuneRow, tuneNetwork } from "../../measure/tuner.js";
+import { writeTuning } from "../../measure/tuning-store.js";
 import type { NetworkGraph } from "../../networks/edm2/network.js";
 import { version } from "../../runs/package.js";
 import { createProgress } from "../../runs/progress.js";

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { combineShards, readFeatures } from "../../evaluate/feature-file.js";
 import { featuresName } from "../../runs/feature-log.js";
-import { writeAtomic } from "../../runs/output.js";
 import { bundledReference } from "../../runs/package.js";
+import { writeAtomic } from "../../runs/whole-file.js";
 import { openReference } from "./options.js";
 import { describeResult, makeResult } from "./result.js";
 
@@ -23,6 +23,7 @@ export function registerEvaluateMerge(evaluate: Command): Command {
     .argument("<shards...>", "the .features.safetensors of every shard, in any order")
     .option("--ref <file>", "reference statistics, .safetensors or .npz (default: those of the bundled data)")
     .option("--out <file>", "where the result goes (JSON)")
+    .option("--force", "replace a file that is there, whoever made it")
     .option("--json", "print one JSON object on stdout")
     .option("--verbose", "stacks of errors")
     .addHelpText("after", "\nExample:\n  ncvsd-gpu evaluate merge fd-*-of-4.features.safetensors --out fd.json")

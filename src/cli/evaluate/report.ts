@@ -13,10 +13,10 @@ import { FeatureExtractor } from "../../networks/features/extractor.js";
 import { parseNumber } from "../../runs/args.js";
 import { type GenerateTask, sampleBatch } from "../../runs/generate.js";
 import { className } from "../../runs/labels.js";
-import { checkWritable, writeAtomic } from "../../runs/output.js";
 import { bundledFeatures, version } from "../../runs/package.js";
 import { createProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
+import { checkWritable, writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine, PRECISION_HELP } from "../parts/engine.js";
 import { addBatchOption } from "./options.js";
 
@@ -48,6 +48,7 @@ export function registerEvaluateReport(evaluate: Command): Command {
     )
     .argument("<results...>", "JSON files of `evaluate fd --out`")
     .option("--out <file>", "the page", "report.html")
+    .option("--force", "replace a file that is there, whoever made it")
     .option(
       "--data <dir>",
       "training images (a folder, or a safetensors file with a U8 tensor `images`) to look for copies in",

@@ -5,10 +5,10 @@ import { RunningMoments, statisticsOf } from "../../evaluate/statistics.js";
 import { encodeStatistics } from "../../evaluate/statistics-file.js";
 import { valuesFromImages } from "../../image/pixels.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
-import { checkWritable, writeAtomic } from "../../runs/output.js";
 import { bundledFeatures } from "../../runs/package.js";
 import { withProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
+import { checkWritable, writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
 import { addBatchOption } from "./options.js";
 
@@ -31,6 +31,7 @@ export function registerEvaluateStats(evaluate: Command): Command {
     )
     .requiredOption("--data <dir>", "the images, of the size that the feature network takes")
     .requiredOption("--out <file>", "where the statistics go (safetensors: mean, cov)")
+    .option("--force", "replace a file that is there, whoever made it")
     .option("--features <file>", "the feature network (default: the bundled fashion32-features)");
   return addBatchOption(command, "images", 64)
     .option("--adapter <name>", ADAPTER_HELP)

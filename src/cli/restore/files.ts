@@ -6,7 +6,7 @@ import { NcvsdError } from "../../errors.js";
 import { imagesFromValues, type RawImage } from "../../image/pixels.js";
 import { decodePng, encodePng, peekPngText } from "../../image/png.js";
 import type { ImageShape } from "../../networks/session.js";
-import { sweep, writeAtomic } from "../../runs/output.js";
+import { sweep, writeAtomic } from "../../runs/whole-file.js";
 import type { ImageResult } from "./report.js";
 
 /** Everything that one image's folder shows. All pictures in the network's value range, C*H*W values. */

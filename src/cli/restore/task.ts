@@ -3,7 +3,7 @@ import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { readInput, stem } from "../../data/arrays.js";
 import { readKernel, readMask } from "../../data/inputs.js";
-import { bad } from "../../errors.js";
+import { bad, quote } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import type { ImageShape } from "../../networks/session.js";
 import type { Baselines, Measured } from "../../operators/baselines.js";
@@ -19,7 +19,6 @@ import {
   type TaskOptions,
   tasks,
 } from "../../operators/tasks.js";
-import { quote } from "../../runs/args.js";
 
 export const TASKS = Object.keys(tasks) as readonly TaskName[];
 
