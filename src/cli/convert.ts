@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
+import { quote } from "../checkpoint/fail.js";
 import { type ByteSource, FLOAT_DTYPES, openSource, type TensorInfo } from "../checkpoint/index.js";
 import { readSnapshot, type Snapshot, type SnapshotTensor } from "../checkpoint/unpickle/snapshot.js";
 import {
@@ -24,6 +25,8 @@ export interface ConvertOptions {
   dtype?: OutputDtype | undefined;
   /** Constructor arguments that IN does not tell, under the reference's names. */
   config?: Readonly<Record<string, unknown>> | undefined;
+  /** Which of several networks in IN, by its keys or the prefix of its tensors; absent: the only one, or the only average. */
+  select?: string | undefined;
   /** Overwrite OUT. */
   force?: boolean | undefined;
   /** No progress on stderr. */
@@ -37,6 +40,11 @@ export interface ConvertResult {
   architecture: "edm2" | "ncvsd";
   /** Class of the network in the pickle, or "state_dict". */
   className: string;
+  /** Keys and prefix of the network in IN, and those of others that are in it and were not taken. */
+  selected: string;
+  others: readonly string[];
+  /** True if, by its name, the network taken is an average of the weights over training. */
+  averaged: boolean;
   config: NetworkConfig;
   tensors: number;
   parameters: number;
@@ -86,6 +94,9 @@ export async function convertFile(input: string, output: string, options: Conver
       output,
       architecture: snapshot.architecture,
       className: snapshot.className,
+      selected: snapshot.selected,
+      others: snapshot.others,
+      averaged: snapshot.averaged,
       config,
       tensors: order.length,
       parameters: order.reduce((sum, tensor) => sum + tensor.elements, 0),
@@ -99,7 +110,7 @@ export async function convertFile(input: string, output: string, options: Conver
 
 /** Everything about a conversion but the tensor values: the head of the file, and the tensors in the order that follows it. */
 export async function planConversion(source: ByteSource, options: ConvertOptions = {}) {
-  const snapshot = await readSnapshot(source);
+  const snapshot = await readSnapshot(source, options.select);
   const { metadata, config } = describe(source.name, snapshot, options.config);
   const tensors = [...snapshot.tensors.values()].map((tensor) => plan(tensor, options.dtype));
   return { snapshot, config, ...planSafetensors(tensors, metadata) };
@@ -230,6 +241,11 @@ export function registerConvert(program: Command): void {
       "constructor arguments that the file does not tell, for a bare state_dict",
       parseConfigOption,
     )
+    .option(
+      "--select <name>",
+      "which network, if the file holds several: its keys or the prefix of its tensors, as the error lists them " +
+        "(default: the only one, or the only average)",
+    )
     .option("--force", "overwrite the output file")
     .option("--json", "print one JSON object instead of text")
     .addHelpText(
@@ -243,6 +259,12 @@ export function registerConvert(program: Command): void {
     )
     .action(async (input: string, output: string, options: ConvertOptions & { json?: boolean }) => {
       const result = await convertFile(input, output, { ...options, quiet: options.json });
+      if (result.others.length > 0) {
+        const others = result.others.slice(0, 8).map((name) => quote(name));
+        process.stderr.write(
+          `took ${result.averaged ? "the average" : "the network"} ${quote(result.selected)}; ${others.join(", ")} ${others.length === 1 ? "was" : "were"} left out (--select chooses)\n`,
+        );
+      }
       process.stdout.write(`${options.json ? JSON.stringify(result) : report(result)}\n`);
     });
 }

@@ -81,7 +81,7 @@ describe("snapshots of the reference", () => {
   it("a snapshot without a network says where it looked", async () => {
     await expect(convert(fixturePath("pickle/encoder-latent.pkl"))).rejects.toMatchObject({
       code: "BAD_CHECKPOINT",
-      message: expect.stringMatching(/encoder-latent\.pkl.*no EDM2 Precond.*'ema'/),
+      message: expect.stringMatching(/encoder-latent\.pkl.*no EDM2 Precond.*looked under 'encoder'/),
     });
   });
 });
@@ -351,6 +351,25 @@ describe("the command", () => {
     });
     const text = await run("convert", input, output, "--force");
     expect(text).toMatch(/ncvsd \(PrecondCondition\)[\s\S]*624,588 F16 in 129 tensors[\s\S]*written/);
+  });
+
+  it("says on stderr and in its JSON which of several networks it took", async () => {
+    const input = fresh(".pkl");
+    writeFileSync(input, dump(snapshot(network("edm2"), { net: network("edm2") })));
+    const said = vi.spyOn(process.stderr, "write").mockImplementation(() => true);
+    try {
+      const json = JSON.parse(await run("convert", input, fresh(), "--json"));
+      expect(json).toMatchObject({ selected: "ema", others: ["net"], averaged: true });
+      expect(said.mock.calls.join("")).toMatch(/took the average 'ema'; 'net' was left out \(--select chooses\)/);
+      const other = JSON.parse(await run("convert", input, fresh(), "--json", "--select", "net"));
+      expect(other).toMatchObject({ selected: "net", others: ["ema"], averaged: false });
+    } finally {
+      said.mockRestore();
+    }
+    await expect(run("convert", input, fresh(), "--select", "G")).rejects.toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringMatching(/names none of its networks: .*'ema'/),
+    });
   });
 
   it("shows an example in --help and refuses an unknown dtype", async () => {

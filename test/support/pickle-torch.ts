@@ -51,16 +51,29 @@ export function legacyFile(object: Py, storages: readonly { key: string; dtype: 
   ]);
 }
 
-/** A zip archive of stored members; `method` and `size` override what the directory says, for hostile ones. */
-export function zipFile(members: Record<string, Uint8Array>, lie: { method?: number; size?: number } = {}): Uint8Array {
+interface ZipOptions {
+  /** Override what the directory says, for hostile archives. */
+  method?: number;
+  size?: number;
+  /** CRC-32 of a member; default: 0, as torch writes where it is asked to leave it out. */
+  crc?: (data: Uint8Array) => number;
+  /** Raw deflate. */
+  pack?: (data: Uint8Array) => Uint8Array;
+}
+
+/** A zip archive of stored or deflated members. */
+export function zipFile(members: Record<string, Uint8Array>, options: ZipOptions = {}): Uint8Array {
   const parts: Uint8Array[] = [];
   const directory: Uint8Array[] = [];
   const u16 = (n: number) => Uint8Array.of(n & 255, n >>> 8);
+  const method = options.method ?? (options.pack ? 8 : 0);
   let at = 0;
-  for (const [name, data] of Object.entries(members)) {
+  for (const [name, content] of Object.entries(members)) {
     const bytes = new TextEncoder().encode(name);
-    const sizes = concat([u32(data.length), u32(lie.size ?? data.length)]);
-    const common = concat([u16(0), u16(lie.method ?? 0), u32(0), u32(0), sizes, u16(bytes.length), u16(0)]);
+    const data = options.pack?.(content) ?? content;
+    const sizes = concat([u32(data.length), u32(options.size ?? content.length)]);
+    const crc = u32(options.crc?.(content) ?? 0);
+    const common = concat([u16(0), u16(method), u32(0), crc, sizes, u16(bytes.length), u16(0)]);
     const local = concat([u32(0x04034b50), u16(20), common, bytes, data]);
     directory.push(concat([u32(0x02014b50), u16(20), u16(20), common, u16(0), u16(0), u16(0), u32(0), u32(at), bytes]));
     parts.push(local);

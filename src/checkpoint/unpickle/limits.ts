@@ -15,8 +15,9 @@ export const LIMITS = {
   globalLineBytes: 512,
   /** One integer; the magic number of torch.save has 10. */
   longBytes: 64,
-  /** Objects looked at in search of the network. */
-  searched: 100,
+  /** Entries of dicts and lists looked at in search of networks, and networks in one file. */
+  searched: 200_000,
+  networks: 64,
   /** Modules inside modules when the network is walked, and modules visited in all (shared modules count each time). */
   moduleDepth: 64,
   modules: 20_000,
@@ -29,6 +30,8 @@ export const LIMITS = {
   nameLength: 512,
   /** Tensors may share storages, but together hold at most this many times the bytes of the file. */
   expansion: 4,
+  /** Deflated members of an archive may unpack to that many times its bytes, and this much more (pickles pack well). */
+  unpackedBase: 64 * 2 ** 20,
   /** A strided view may span this many bytes of its storage beyond its own size: the span is what is held in memory. */
   viewSlackBytes: 128 * 2 ** 20,
   /** Members, and bytes of the central directory, of a zip archive. */
@@ -47,10 +50,19 @@ export const CHUNK_BYTES = 4 * 2 ** 20;
 /** What is wrong inside the file, without the file's name: the exported functions turn it into a BAD_CHECKPOINT. */
 export class PickleError extends Error {}
 
+/** A call that is refused; the machine, which knows where it stands, says under which key. */
+export class RefusedCall extends PickleError {}
+
 /** The opcodes one file may still spend. */
 export class Budget {
   opcodes: number = LIMITS.opcodes;
   textBytes: number = LIMITS.totalTextBytes;
+
+  /** Entries that are copied count as the opcodes that would have written them. */
+  spend(entries: number): void {
+    this.opcodes -= entries;
+    if (this.opcodes < 0) throw new PickleError(`it takes more than ${LIMITS.opcodes} opcodes`);
+  }
 
   spendText(bytes: number): void {
     this.textBytes -= bytes;

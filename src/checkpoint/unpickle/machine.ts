@@ -1,9 +1,10 @@
+import { quote } from "../fail.js";
 import type { ByteSource } from "../source.js";
 import { build, newObject, reduce } from "./globals.js";
-import { type Budget, LIMITS, PickleError } from "./limits.js";
+import { type Budget, LIMITS, PickleError, RefusedCall } from "./limits.js";
 import { OP, refusal } from "./opcodes.js";
 import { PickleReader } from "./reader.js";
-import { PyBytes, PyDict, PyGlobal, PyList, PyObject, PySet, PyText, PyTuple, type PyValue } from "./values.js";
+import { PyBytes, PyDict, PyGlobal, PyList, PyNode, PyObject, PySet, PyText, PyTuple, type PyValue } from "./values.js";
 
 /** Turns a persistent id into a value; without one, persistent ids are refused. */
 export type PersistentLoad = (id: PyValue) => PyValue;
@@ -63,6 +64,11 @@ class Machine {
         if (pending) await pending;
       }
     } catch (error) {
+      if (error instanceof RefusedCall) {
+        const path = this.pendingKeys();
+        if (path !== "")
+          throw new PickleError(`under ${quote(path)} ${error.message} (before byte ${reader.position})`);
+      }
       // An error from a pickle inside this one says already where it is.
       if (!(error instanceof PickleError) || error.message.includes(" byte ")) throw error;
       throw new PickleError(`${error.message} (before byte ${reader.position})`);
@@ -73,6 +79,24 @@ class Machine {
     const value = this.pop();
     if (this.#stack.length > 0 || this.#marks.length > 0) throw new PickleError("STOP leaves values on the stack");
     return value;
+  }
+
+  /** The keys of the dicts that are being filled, from the outermost: where in the file the machine is. */
+  pendingKeys(): string {
+    const keys: string[] = [];
+    const bounds = [0, ...this.#marks, this.#stack.length];
+    for (let i = 0; i + 1 < bounds.length; i++) {
+      const owner = this.#stack[bounds[i]! - 1];
+      const values = this.#stack.slice(bounds[i]!, bounds[i + 1]!);
+      // Above a mark after a dict stand whole pairs, then a key and what is being made for it.
+      let at = values.length - 1;
+      while (at >= 0 && values[at] instanceof PyNode && !(values[at] instanceof PyText)) at--;
+      const key = values[at];
+      const inDict = owner instanceof PyDict && at % 2 === 0;
+      const alone = values[at - 1] instanceof PyDict || values[at - 1] instanceof PyObject;
+      if (typeof key === "string" && (inDict || alone)) keys.push(key.length > 60 ? `${key.slice(0, 60)}…` : key);
+    }
+    return keys.slice(0, 8).join(".");
   }
 
   push(value: PyValue): void {
@@ -193,7 +217,7 @@ class Machine {
 
   reduce(): void | Promise<void> {
     const args = this.pop();
-    const result = reduce(this.pop(), args);
+    const result = reduce(this.pop(), args, this.budget);
     return result instanceof Promise ? result.then((value) => this.push(value)) : this.push(result);
   }
 }

@@ -36,16 +36,25 @@ export function moduleOf(value: PyValue | undefined): ModuleRecord | undefined {
   return record;
 }
 
+/** Objects may share their dict of sub-modules: it is read once, however many there are. */
+const childrenOf = new WeakMap<PyDict, ReadonlyMap<string, PyValue>>();
+
 function readModule(value: PyNode): ModuleRecord | undefined {
   const instance = instanceOf(value);
   const modules = instance?.state.get("_modules");
   if (!instance || !(modules instanceof PyDict)) return undefined;
+  const children = childrenOf.get(modules) ?? readChildren(modules);
+  childrenOf.set(modules, children);
+  return { ...instance, children };
+}
+
+function readChildren(modules: PyDict): Map<string, PyValue> {
   const children = new Map<string, PyValue>();
   for (const [name, child] of modules.entries()) {
     if (typeof name !== "string") throw new PickleError("a sub-module is not named by text");
     if (child !== null) children.set(name, child);
   }
-  return { ...instance, children };
+  return children;
 }
 
 /**
