@@ -5,6 +5,7 @@ import type { ImageShape } from "../networks/session.js";
 import { drawNoise } from "../random/noise.js";
 import { checkPositive, countOf, volume } from "./check.js";
 import type { Operator, OperatorSession, OperatorStage, ProximalStage } from "./operator.js";
+import { trusted } from "./own.js";
 import { type OpenStage, StageGraph } from "./stage-graph.js";
 
 /** An operator as graphs: each builder wires its stage and returns the tensor of the result, `stage.out(…)`. */
@@ -123,7 +124,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
         });
       });
   }
-  return operator;
+  return trusted(operator);
 }
 
 /** Argument errors become rejections: every method is async. */

@@ -1,5 +1,5 @@
 /** What is to be done before the process ends by a signal; synchronous. */
-export type Cleanup = (signal: NodeJS.Signals) => void;
+export type Cleanup = () => void;
 
 const cleanups: Cleanup[] = [];
 const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
@@ -8,17 +8,22 @@ const SIGNALS = ["SIGINT", "SIGTERM"] as const;
 function stop(signal: "SIGINT" | "SIGTERM"): void {
   // With no listener left, the next signal ends the process the hard way, even in the middle of what follows.
   for (const name of SIGNALS) process.off(name, stop);
+  cleanUp();
+  // A driver that still compiles or computes in its own threads may crash in the destructors of an exit.
+  if (!rested()) process.kill(process.pid, signal);
+  process.exit(EXIT_CODES[signal]);
+}
+
+/** Does at once, and for the last time, what was registered: for a process that ends before its work is over. */
+export function cleanUp(): void {
   // The latest first: a progress bar goes before the folder that it reports on.
   for (const cleanup of cleanups.splice(0).reverse()) {
     try {
-      cleanup(signal);
+      cleanup();
     } catch (error) {
       process.stderr.write(`${(error as Error).message}\n`);
     }
   }
-  // A driver that still compiles or computes in its own threads may crash in the destructors of an exit.
-  if (!rested()) process.kill(process.pid, signal);
-  process.exit(EXIT_CODES[signal]);
 }
 
 /** Waits until the process's other threads use no processor any more. @returns false: they still did after three seconds */

@@ -4,6 +4,7 @@ import type { Gpu } from "../gpu/device.js";
 import type { Encodable } from "../graph/stage.js";
 import { checkInteger, checkPositive, countOf, volume } from "../operators/check.js";
 import type { Operator, UlaOptions } from "../operators/operator.js";
+import { watched } from "../operators/own.js";
 import { type NoiseCallback, NoiseSource } from "../random/noise.js";
 import { type Energy, openEnergy } from "./energy.js";
 import { RunResources, Submitter } from "./run.js";
@@ -148,7 +149,8 @@ export interface LangevinInput extends UlaOptions {
  * @returns N*C*H*W values
  * @throws NcvsdError BAD_ARGUMENT, NOT_FINITE
  */
-export async function sampleLangevin(gpu: Gpu, operator: Operator, input: LangevinInput): Promise<Float32Array> {
+export async function sampleLangevin(gpu: Gpu, given: Operator, input: LangevinInput): Promise<Float32Array> {
+  const operator = watched(given);
   const { x, y, sigma, beta, seeds, noise: callback, onStep } = input;
   const elements = volume(operator.shape);
   const batch = countOf("x", x, elements, operator.shape);

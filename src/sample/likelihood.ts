@@ -3,7 +3,7 @@ import type { Gpu } from "../gpu/device.js";
 import { volume } from "../operators/check.js";
 import type { Operator, UlaOptions } from "../operators/operator.js";
 import type { NoiseSource } from "../random/noise.js";
-import { expectBuffer, expectResult, hasEnergy, nameOf, openEnergy, openSession } from "./energy.js";
+import { expectBuffer, hasEnergy, nameOf, openEnergy, openSession } from "./energy.js";
 import { Ula, ulaSettings } from "./langevin.js";
 import type { RunResources, Submitter } from "./run.js";
 
@@ -88,8 +88,7 @@ export async function openLikelihood(
     async run(level) {
       await noise.fill(z);
       const [x, draw] = [await gpu.readF32(centre, total), await gpu.readF32(z, total)];
-      const values = await operator.sampleProximal!({ x, y, sigma, rho: level, noise: draw });
-      gpu.write(u, expectResult(operator, "sampleProximal", values, total));
+      gpu.write(u, await operator.sampleProximal!({ x, y, sigma, rho: level, noise: draw }));
     },
     skip: () => noise.skip(),
   };

@@ -4,6 +4,7 @@ import { bad } from "../errors.js";
 import type { GenerativeDenoiser, Labels } from "../networks/session.js";
 import { checkPositive, countOf, volume } from "../operators/check.js";
 import type { Operator, UlaOptions } from "../operators/operator.js";
+import { watched } from "../operators/own.js";
 import { type NoiseCallback, NoiseSource } from "../random/noise.js";
 import { openLikelihood } from "./likelihood.js";
 import type { SampleResult, StepEvent } from "./multi-step.js";
@@ -83,10 +84,11 @@ export async function solveInverse(
   model: GenerativeDenoiser,
   options: SolveInverseOptions,
 ): Promise<SolveInverseResult> {
-  const { operator, measurement, beta, emaSigma = Number.POSITIVE_INFINITY, emaDecay = 0, zeta = 1 } = options;
+  const { measurement, beta, emaSigma = Number.POSITIVE_INFINITY, emaDecay = 0, zeta = 1 } = options;
   const { runs = 1, seeds, noise: callback, onStep, debug = false } = options;
+  const operator = watched(options.operator);
   const levels = levelsOf(options);
-  const batch = checkOptions(model, options) * runs;
+  const batch = checkOptions(model, operator, options) * runs;
   const ts = options.ts ? evaluatedSteps(options.ts) : undefined;
   const { gpu } = model;
   const elements = volume(model.shape);
@@ -184,20 +186,8 @@ function levelsOf(options: SolveInverseOptions): Float32Array {
 }
 
 /** @returns the number of measurements */
-function checkOptions(model: GenerativeDenoiser, options: SolveInverseOptions): number {
-  const {
-    operator,
-    measurement,
-    beta,
-    emaSigma = Number.POSITIVE_INFINITY,
-    emaDecay = 0,
-    zeta = 1,
-    runs = 1,
-  } = options;
-  if (operator === undefined || typeof operator.forward !== "function")
-    throw bad("operator is missing: give one of `operators`, or your own.");
-  if (!Array.isArray(operator.shape) || !Array.isArray(operator.measurementShape))
-    throw bad("operator needs shape and measurementShape, each a list such as [3, 64, 64].");
+function checkOptions(model: GenerativeDenoiser, operator: Operator, options: SolveInverseOptions): number {
+  const { measurement, beta, emaSigma = Number.POSITIVE_INFINITY, emaDecay = 0, zeta = 1, runs = 1 } = options;
   if (operator.shape.join() !== model.shape.join()) {
     throw bad(
       `The operator is for images of ${operator.shape.join(" x ")}, the network makes ${model.shape.join(" x ")}: they must agree.`,

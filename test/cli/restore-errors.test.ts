@@ -23,6 +23,23 @@ beforeAll(() => {
   picture("kernel33.png", 33, 1, 1);
   writeFileSync(out("text.png"), "no picture");
   writeFileSync(out("broken.mjs"), "export default 3;");
+  const own = (name: string, forward: string, more = "") =>
+    writeFileSync(
+      out(`${name}.mjs`),
+      `export default (gpu, { shape }) => ({ name: "mine", shape, measurementShape: shape, forward: ${forward}, energyGradient: async ({ x }) => x ${more} });`,
+    );
+  own("hangs", "() => new Promise(() => {})");
+  own("gives-null", "async () => null");
+  own("gives-nan", "async (x) => x.map(() => NaN)");
+  own("gives-short", "async (x) => x.slice(1)");
+  own("throws-text", "async () => { throw 'no lens'; }");
+  own("throws-nothing", "() => { throw undefined; }");
+  own("exits", "() => process.exit(0)");
+  own("exits-later", "async (x) => { setTimeout(() => process.exit(0), 1); return new Promise(() => {}); }");
+  own("no-shape", "async (x) => x", ", measurementShape: [0]");
+  writeFileSync(out("waits.mjs"), "await new Promise(() => {}); export default 3;");
+  writeFileSync(out("never-made.mjs"), "export default () => new Promise(() => {});");
+  writeFileSync(out("leaves.mjs"), "process.exit(0); export default 3;");
   writeFileSync(out("throws.mjs"), "export default () => { throw new Error('no lens'); };");
 });
 
@@ -55,6 +72,38 @@ describe("what cannot be restored is said in one sentence, and nothing is writte
     ["amplitudes from a picture", "--task phase_retrieval --measurement amplitude64.png", 2, /holds bytes/],
     ["levels that do not descend", "--task box_inpainting --sigma-min 90", 2, /--sigma-min 90 must be below/],
     ["an operator that is none", "--operator broken.mjs", 2, /broken.mjs must export by default a function/],
+    ["an operator that never answers", "--operator hangs.mjs", 2, /^forward of the operator mine never answered/],
+    [
+      "an operator of null",
+      "--operator gives-null.mjs",
+      2,
+      /^forward of the operator mine .* 4096 values, and gave null\.$/,
+    ],
+    ["an operator of NaN", "--operator gives-nan.mjs", 1, /^forward of the operator mine gave NaN at index 0/],
+    [
+      "an operator of too little",
+      "--operator gives-short.mjs",
+      2,
+      /operator mine must give .* 4096 values, and gave one of 4095\.$/,
+    ],
+    ["an operator that throws text", "--operator throws-text.mjs", 2, /forward of the operator mine failed: "no lens"/],
+    ["an operator that throws nothing", "--operator throws-nothing.mjs", 2, /operator mine failed: undefined\.$/],
+    [
+      "an operator that exits",
+      "--operator exits.mjs",
+      1,
+      /exits.mjs ended the process .*: forward of the operator mine/,
+    ],
+    ["an operator that exits later", "--operator exits-later.mjs", 1, /exits-later.mjs ended the process before/],
+    ["an operator of no shape", "--operator no-shape.mjs", 2, /operator mine: measurementShape must be a list/],
+    ["a module that waits", "--operator waits.mjs", 2, /^the module of --operator waits.mjs never answered/],
+    [
+      "a function that waits",
+      "--operator never-made.mjs",
+      2,
+      /^the function of --operator never-made.mjs never answered/,
+    ],
+    ["a module that exits", "--operator leaves.mjs", 1, /leaves.mjs ended the process .*: the module of --operator/],
     ["an operator that fails", "--operator throws.mjs", 2, /throws.mjs failed: no lens/],
     ["an output folder that is a file", "--task box_inpainting --outdir text.png", 2, /text.png is a file/],
   ])("%s", async (_, line, status, message) => {

@@ -252,7 +252,28 @@ describe("operators of the user's own", () => {
     const solve = (o: Operator) => solveInverse(model, { operator: o, measurement, beta: 0.01, ...short });
     await expect(solve(onArrays(operator, []))).rejects.toThrow(/neither sampleProximal, energyGradient nor adjoint/);
     const wrong: Operator = { ...onArrays(operator, []), sampleProximal: async () => new Float32Array(3) };
-    await expect(solve(wrong)).rejects.toThrow(/must return a Float32Array of 768 values/);
+    await expect(solve(wrong)).rejects.toThrow(
+      /^sampleProximal of the operator must give a Float32Array of 768 values, and gave one of 3\.$/,
+    );
+    const answers: [RegExp, () => unknown][] = [
+      [/sampleProximal of the operator gaussian .*, and gave null\.$/, () => null],
+      [/and gave an Array\.$/, () => [1]],
+      [/gave NaN at index 0 of 768: its inputs are finite, so look at the operator/, () => x.fill(Number.NaN)],
+      [/sampleProximal of the operator gaussian failed: "no lens"\.$/, () => Promise.reject("no lens")],
+      [
+        /sampleProximal of the operator gaussian failed: undefined\.$/,
+        () => {
+          throw undefined;
+        },
+      ],
+    ];
+    const x = new Float32Array(ONE);
+    for (const [message, answer] of answers) {
+      const own = { ...onArrays(operator, []), name: "gaussian", sampleProximal: answer as Operator["forward"] };
+      await expect(solve(own as unknown as Operator)).rejects.toThrow(message);
+    }
+    await expect(solve({ ...wrong, sampleProximal: 3 } as unknown as Operator)).rejects.toThrow(/is 3, not a function/);
+    await expect(solve({ ...wrong, measurementShape: [3, -1] })).rejects.toThrow(/must be a list of positive integers/);
     const small: Operator = {
       ...operator,
       async open(batch) {

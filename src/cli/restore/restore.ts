@@ -17,7 +17,7 @@ import { count, ms } from "../sample.js";
 import { addRestoreOptions, type RestoreFlags } from "./flags.js";
 import { summarise, summaryText } from "./report.js";
 import { type RestoreJob, restore } from "./run.js";
-import { checkTaskFlags, openTask } from "./task.js";
+import { checkTaskFlags, openTask, withOwnOperator } from "./task.js";
 
 /** Held-out images that come with the checkpoint, and how many of them a run without --data takes. */
 const bundledImages = join(packageRoot, "weights", "fashion32-test64.safetensors");
@@ -56,7 +56,7 @@ export function registerRestore(program: Command): void {
       checkOutdir(flags.outdir);
       const gpu = await openEngine(flags, watch);
       try {
-        await runRestore(gpu, flags, watch);
+        await withOwnOperator(flags.operator, () => runRestore(gpu, flags, watch));
       } finally {
         gpu.close();
       }

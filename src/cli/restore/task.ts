@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { writeSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { readInput, stem } from "../../data/arrays.js";
@@ -9,6 +10,7 @@ import type { ImageShape } from "../../networks/session.js";
 import type { Baselines, Measured } from "../../operators/baselines.js";
 import { volume } from "../../operators/check.js";
 import type { Operator } from "../../operators/operator.js";
+import { answered, giveUpWaiting, waitedFor, watched } from "../../operators/own.js";
 import {
   type FileValues,
   makeTask,
@@ -19,6 +21,7 @@ import {
   type TaskOptions,
   tasks,
 } from "../../operators/tasks.js";
+import { cleanUp } from "../../runs/interrupt.js";
 
 export const TASKS = Object.keys(tasks) as readonly TaskName[];
 
@@ -87,41 +90,54 @@ function fileValues(path: string, values: Float32Array): FileValues {
 /** `--operator FILE.js`: its default export makes the operator. */
 async function ownTask(gpu: Gpu, path: string, shape: ImageShape): Promise<RestoreTask> {
   const source = readInput(path);
-  let make: unknown;
-  try {
-    make = ((await import(pathToFileURL(resolve(path)).href)) as { default?: unknown }).default;
-  } catch (cause) {
-    throw bad(`--operator ${path} cannot be loaded: ${(cause as Error).message}`, cause);
-  }
+  const option = `--operator ${path}`;
+  const module = await answered(`the module of ${option}`, () => import(pathToFileURL(resolve(path)).href));
+  const make = (module as { default?: unknown }).default;
   if (typeof make !== "function")
-    throw bad(`--operator ${path} must export by default a function (gpu, { shape }) that gives an operator`);
-  let operator: Operator | undefined;
-  try {
-    operator = (await make(gpu, { shape })) as Operator | undefined;
-  } catch (cause) {
-    throw bad(`--operator ${path} failed: ${(cause as Error).message}`, cause);
-  }
-  if (
-    typeof operator?.forward !== "function" ||
-    !Array.isArray(operator.shape) ||
-    !Array.isArray(operator.measurementShape)
-  )
-    throw bad(`--operator ${path}: what it made is no operator (it needs shape, measurementShape and forward)`);
+    throw bad(`${option} must export by default a function (gpu, { shape }) that gives an operator`);
+  const made = await answered(`the function of ${option}`, () => make(gpu, { shape }) as Operator | undefined);
+  if (typeof made?.forward !== "function")
+    throw bad(`${option}: what it made is no operator (it needs shape, measurementShape and forward)`);
+  const operator = watched(made, made.name ?? basename(path));
   if (String(operator.shape) !== String(shape))
     throw bad(
-      `--operator ${path} is for images of [${operator.shape}], but the checkpoint makes [${shape}]: use the shape it is given`,
+      `${option} is for images of [${operator.shape}], but the checkpoint makes [${shape}]: use the shape it is given`,
     );
   return {
     operator,
     name: stem(path),
     settings: OWN_SETTINGS,
-    description: operator.name ?? basename(path),
+    description: operator.name!,
     notes: [],
     observed: volume(operator.measurementShape),
     amplitudes: false,
     baselines: measurementItself,
     options: { operator: sha256(source) },
   };
+}
+
+/** Runs `work`; a process that is ended within it, but by a signal, was ended by the operator's module. */
+export async function withOwnOperator<T>(path: string | undefined, work: () => Promise<T>): Promise<T> {
+  if (path === undefined) return work();
+  const tell = (code: number) => {
+    if (code >= 128) return;
+    cleanUp();
+    const where = waitedFor() ?? "something that it started";
+    writeSync(
+      2,
+      `ncvsd-gpu: --operator ${path} ended the process before the run was over: ${where} called process.exit.\n`,
+    );
+    process.exitCode = 1;
+  };
+  process.on("exit", tell);
+  // What is still waited for when nothing is left to happen would end the process without a word.
+  process.on("beforeExit", giveUpWaiting);
+  try {
+    return await work();
+  } finally {
+    process.off("exit", tell);
+    process.off("beforeExit", giveUpWaiting);
+  }
 }
 
 /** The measurement, where it is an image. */
