@@ -110,11 +110,18 @@ function parseHeader(name: string, text: string, dataStart: number, fileSize: nu
 }
 
 function stringMap(file: string, value: JsonValue): Map<string, string> {
+  // Some writers put null where there is nothing to say.
+  if (value === null) return new Map();
   if (!(value instanceof Map)) throw bad(`${file}: __metadata__ is not a JSON object`);
+  const strings = new Map<string, string>();
   for (const [key, entry] of value) {
-    if (typeof entry !== "string") throw bad(`${file}: __metadata__ ${quote(key)} is not a string`);
+    if (entry === null) continue;
+    if (typeof entry !== "string") {
+      throw bad(`${file}: __metadata__ ${quote(key)} is not a string: store other values as JSON text`);
+    }
+    strings.set(key, entry);
   }
-  return value as Map<string, string>;
+  return strings;
 }
 
 function parseTensor(file: string, name: string, info: JsonValue, dataStart: number): StoredTensor {

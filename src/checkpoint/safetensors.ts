@@ -2,6 +2,7 @@ import { dtypeBits, FLOAT_DTYPES } from "./dtypes.js";
 import { bad, quote } from "./fail.js";
 import { widenBF16, widenF16 } from "./half.js";
 import { type Header, readHeader, type StoredTensor } from "./header.js";
+import { bareName, networkPrefixes } from "./prefixes.js";
 import { Sha256 } from "./sha256.js";
 import { type OpenedShards, openShards } from "./shards.js";
 import { type ByteSource, type CheckpointInput, isNode, openSource } from "./source.js";
@@ -18,6 +19,11 @@ export interface TensorInfo {
   readonly file: string;
 }
 
+export interface ReadOptions {
+  readonly allowNonFinite?: boolean;
+  readonly weights?: boolean;
+}
+
 /** An open checkpoint: everything about its tensors is known and checked, their data are read on demand. */
 export interface Checkpoint {
   /** As it was given: path, URL without query, or "(bytes)". */
@@ -28,9 +34,10 @@ export interface Checkpoint {
   readBytes(name: string): Promise<Uint8Array>;
   /**
    * One tensor as 32-bit floats: F16 and BF16 widened exactly, F64 rounded to nearest.
-   * @throws NcvsdError BAD_CHECKPOINT for another dtype and, unless `allowNonFinite`, for a NaN or an infinity.
+   * @throws NcvsdError BAD_CHECKPOINT for another dtype; unless `allowNonFinite`, for a NaN or an infinity; with `weights`, for
+   *   a weight that is zero where no trained one is: what an interrupted download leaves.
    */
-  readF32(name: string, options?: { allowNonFinite?: boolean }): Promise<Float32Array<ArrayBuffer>>;
+  readF32(name: string, options?: ReadOptions): Promise<Float32Array<ArrayBuffer>>;
   /** SHA-256 in hexadecimal: of the file, or of all shards one after the other, in the order in which the index first names them. */
   sha256(): Promise<string>;
   close(): Promise<void>;
@@ -66,7 +73,19 @@ function singleFile(source: ByteSource, header: Header): OpenedShards {
   return { sources: [source], metadata: header.metadata, tensors };
 }
 
-function checkpointOf(name: string, { sources, metadata, tensors }: OpenedShards): Checkpoint {
+/** Names as the network has them: without what wrappers put in, and without a prefix that all of them have. */
+function withoutPrefixes(stored: OpenedShards["tensors"]): OpenedShards["tensors"] {
+  const bare = new Map([...stored].map(([name, value]) => [bareName(name), value]));
+  // Two copies of one tensor: whoever reads them has to see both.
+  if (bare.size < stored.size) return stored;
+  const [only, ...more] = networkPrefixes(bare.keys());
+  const prefix = more.length === 0 ? (only?.prefix ?? "") : "";
+  if (prefix === "" || ![...bare.keys()].every((name) => name.startsWith(prefix))) return bare;
+  return new Map([...bare].map(([name, value]) => [name.slice(prefix.length), value]));
+}
+
+function checkpointOf(name: string, { sources, metadata, tensors: stored }: OpenedShards): Checkpoint {
+  const tensors = withoutPrefixes(stored);
   const infos = new Map<string, TensorInfo>();
   for (const [key, { tensor, source }] of tensors) {
     const { dtype, shape, byteLength } = tensor;
@@ -97,6 +116,7 @@ function checkpointOf(name: string, { sources, metadata, tensors }: OpenedShards
       }
       const values = await readValues(source, tensor);
       if (!options.allowNonFinite) checkFinite(source.name, tensor, values);
+      if (options.weights) checkZeros(source.name, tensor, values);
       return values;
     },
     sha256() {
@@ -136,6 +156,36 @@ function checkFinite(file: string, tensor: StoredTensor, values: Float32Array): 
       const index = tensor.shape.length === 0 ? "" : ` at [${multiIndex(i, tensor.shape).join(", ")}]`;
       throw bad(
         `${quote(file)}: tensor ${quote(tensor.name)} holds ${values[i]}${index}; the weights are damaged or training diverged`,
+      );
+    }
+  }
+}
+
+/** Shortest run of zeros that is looked at, and the longest that a trained weight may have (64 KiB in f32). */
+const ZERO_RUN = 256;
+const LONG_ZERO_RUN = 16384;
+
+/**
+ * Refuses a weight of which all, an eighth, or a long piece is exactly zero. Scalars, gains, biases and other short vectors may
+ * be zero; no matrix or kernel of a trained network is.
+ */
+function checkZeros(file: string, { name, shape }: StoredTensor, values: Float32Array): void {
+  const { length } = values;
+  const least = shape.length >= 2 ? 16 : 64;
+  if (length < least || (shape.length < 2 && /(bias|beta|mean)$/.test(name))) return;
+  const allowed = shape.length < 2 ? length : Math.min(length, Math.max(ZERO_RUN, Math.min(length / 8, LONG_ZERO_RUN)));
+  const step = Math.floor(allowed);
+  // A run of that length has a zero at one of these places.
+  for (let at = step - 1; at < length; at += step) {
+    if (values[at] !== 0) continue;
+    let from = at;
+    let to = at + 1;
+    while (from > 0 && values[from - 1] === 0) from--;
+    while (to < length && values[to] === 0) to++;
+    if (to - from >= allowed) {
+      const what = to - from === length ? "is all zeros" : `is zero from element ${from} to ${to} of ${length}`;
+      throw bad(
+        `${quote(file)}: tensor ${quote(name)} ${what}, which no trained weight is: the download was interrupted or the writer failed; copy or download the file again`,
       );
     }
   }

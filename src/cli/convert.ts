@@ -200,7 +200,8 @@ function parseConfigOption(text: string): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new NcvsdError("BAD_ARGUMENT", `--config is not JSON: ${(cause as Error).message}`, { cause });
+    const file = existsSync(text) ? `; for a file give --config "$(cat ${text})"` : "";
+    throw new NcvsdError("BAD_ARGUMENT", `--config is not JSON: ${(cause as Error).message}${file}`, { cause });
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new NcvsdError("BAD_ARGUMENT", "--config is not a JSON object of constructor arguments");

@@ -124,6 +124,9 @@ async function fromFile(file: string): Promise<Subject> {
   try {
     const { architecture, config, labels } = parseConfig(checkpoint);
     validateTensors(checkpoint, architecture, config);
+    // Values too: weights of zeros are no network, whatever the header says.
+    for (const name of checkpoint.tensors.keys())
+      await checkpoint.readF32(name, { allowNonFinite: true, weights: true });
     const dtypes: Record<string, number> = {};
     for (const { dtype, shape } of checkpoint.tensors.values()) {
       dtypes[dtype] = (dtypes[dtype] ?? 0) + shape.reduce((a, b) => a * b, 1);

@@ -81,7 +81,8 @@ export class WeightStore {
     for (const [done, tensor] of wanted.entries()) {
       onProgress?.(done, wanted.length);
       const recipe = recipeOf(tensor)!;
-      if (sources.length === 0) for (const name of recipe.sources) sources.push(await this.#source.readF32(name));
+      if (sources.length === 0)
+        for (const name of recipe.sources) sources.push(await this.#source.readF32(name, { weights: true }));
       const buffer = await this.#gpu.scoped(`Loading ${tensor.name}`, () =>
         this.#gpu.storage(tensor.name, tensorBytes(tensor, this.#gpu.precision)),
       );

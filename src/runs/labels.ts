@@ -22,6 +22,12 @@ export function parseClass(text: string, { labelDim, labels = [] }: ClassList, o
   const wanted = text.trim().toLowerCase();
   if (/^[+-]?\d+$/.test(wanted)) {
     const index = Number(wanted);
+    // Names may be numbers, too: years, or digits in another order. A sign says that the class's number is meant.
+    const named = labels.indexOf(text.trim());
+    if (named >= 0 && named !== index && index >= 0 && index < labelDim) {
+      throw fail(`it is the name of class ${named} and the number of class ${index}; give +${named} or +${index}`);
+    }
+    if (named >= 0) return named;
     if (index >= 0 && index < labelDim) return index;
     throw fail(`class numbers of this checkpoint run from 0 to ${labelDim - 1}`);
   }

@@ -71,8 +71,15 @@ describe("the config in the metadata", () => {
   it("wrong labels are refused", async () => {
     const labels = (text: string) => refusal(load(FASHION, (metadata) => Object.assign(metadata, { labels: text })));
     expect(await labels('["a"]')).toMatch(/1 labels, but label_dim is 10/);
-    expect(await labels("[1,2,3,4,5,6,7,8,9,10]")).toMatch(/labels .* not a JSON list of strings/);
+    expect(await labels("[[1],2,3,4,5,6,7,8,9,10]")).toMatch(/labels .* not a JSON list of strings/);
     expect(await labels("a,b")).toMatch(/not a JSON list of strings/);
+  });
+
+  it("names that are numbers are their digits, and null is no list", async () => {
+    const labels = async (text: string) =>
+      (await load(FASHION, (metadata) => Object.assign(metadata, { labels: text }))).labels;
+    expect(await labels("[7,2,3,4,5,6,1,8,9,10]")).toEqual(["7", "2", "3", "4", "5", "6", "1", "8", "9", "10"]);
+    expect(await labels("null")).toBeUndefined();
   });
 
   it("arguments of training are passed over", async () => {

@@ -6,7 +6,7 @@
  * is guessed: what the tensors do not determine and what matters for this network is an error that names it, because a wrong
  * channels_per_head or sigma_data gives images that are quietly wrong. An empty config, `{}`, is consent to the defaults.
  */
-import type { Checkpoint } from "../../checkpoint/index.js";
+import { type Checkpoint, networkPrefixes } from "../../checkpoint/index.js";
 import { NcvsdError } from "../../errors.js";
 import type { Architecture, NcvsdConfig, NetworkConfig } from "./arguments.js";
 import {
@@ -172,6 +172,14 @@ function architectureOf({ metadata, tensors }: Readable, fail: Fail): Architectu
   if (is === "ncvsd-discriminator") {
     throw fail("it is an NCVSD discriminator, which only training needs: give the generator's checkpoint");
   }
+  const prefixes = looks === undefined ? networkPrefixes(tensors.keys()).map(({ prefix }) => show(prefix)) : [];
+  if (prefixes.length > 0) {
+    throw fail(
+      prefixes.length === 1
+        ? `the tensors of its network begin with ${prefixes[0]}, and others do not: save the network by itself`
+        : `it holds ${prefixes.length} networks, whose tensors begin with ${prefixes.slice(0, 6).join(", ")}: save the one that is wanted by itself`,
+    );
+  }
   if (is === undefined) {
     throw fail(
       "its metadata have no architecture, and its tensor names are those of neither edm2 (unet.…) nor ncvsd (ctrl.…, enc.…, dec.…)",
@@ -256,10 +264,13 @@ function problemWith(config: NetworkConfig): string | undefined {
 function readLabels(text: string | undefined, labelDim: number, fail: Fail): string[] | undefined {
   // A network without classes has no use for names of them.
   if (text === undefined || labelDim === 0) return undefined;
-  const labels = parseOr(text);
-  if (!Array.isArray(labels) || !labels.every((label) => typeof label === "string")) {
+  const list = parseOr(text);
+  if (list === null) return undefined;
+  // The names of digits are numbers.
+  if (!Array.isArray(list) || !list.every((label) => typeof label === "string" || finite(label))) {
     throw fail("labels in its metadata is not a JSON list of strings");
   }
+  const labels = list.map(String);
   if (labels.length !== labelDim) throw fail(`its metadata list ${labels.length} labels, but label_dim is ${labelDim}`);
   return labels;
 }
@@ -268,6 +279,7 @@ function readValueRange(text: string | undefined, fail: Fail): [number, number] 
   if (text === undefined) return undefined;
   const dots = /^\s*(-?[\d.]+)\s*\.\.\s*(-?[\d.]+)\s*$/.exec(text);
   const range = dots ? [Number(dots[1]), Number(dots[2])] : parseOr(text);
+  if (range === null) return undefined;
   const [low, high] = Array.isArray(range) && range.length === 2 ? range : [];
   if (!finite(low) || !finite(high) || low >= high) {
     throw fail(`value_range ${show(text)} in its metadata is not a pair [low, high]`);

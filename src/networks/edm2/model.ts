@@ -97,7 +97,14 @@ function withArguments(
 ): Pick<Checkpoint, "name" | "metadata" | "tensors"> {
   if (!changes || Object.keys(changes).length === 0) return checkpoint;
   const { name, metadata, tensors } = checkpoint;
-  const config = JSON.stringify({ ...JSON.parse(metadata.config ?? "{}"), ...changes });
+  let own: object;
+  try {
+    own = JSON.parse(metadata.config ?? "{}");
+  } catch {
+    // What is wrong with it is said by the checks.
+    return checkpoint;
+  }
+  const config = JSON.stringify({ ...own, ...changes });
   return { name, tensors, metadata: { ...metadata, config } };
 }
 

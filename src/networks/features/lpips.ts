@@ -71,7 +71,7 @@ export class Lpips {
       for (const [block, layers] of BLOCKS.entries()) {
         const [, shape] = found(file, convNames(block, layers.at(-1)!), ".weight");
         const [name] = found(file, linNames(block), "");
-        linear.push(await file.readF32(name));
+        linear.push(await file.readF32(name, { weights: true }));
         if (linear.at(-1)!.length !== shape[0])
           throw missing(file, `${name} has ${linear.at(-1)!.length} weights for ${shape[0]} channels`);
       }
