@@ -1,8 +1,13 @@
 import { readFileSync, statSync } from "node:fs";
 import { basename, extname } from "node:path";
 import { openCheckpoint } from "../checkpoint/index.js";
+import { type NpyHeader, npyHeader, npyValues } from "../checkpoint/npy.js";
+import { openNpz } from "../checkpoint/npz.js";
 import { bad, NcvsdError } from "../errors.js";
-import { decodePng } from "../image/png.js";
+import { decodeJpeg, isJpeg } from "../image/jpeg.js";
+import type { RawImage } from "../image/pixels.js";
+import { decodePng16 } from "../image/png.js";
+import { listed, unreadable } from "./folder.js";
 
 /** Numbers of any shape from a file; bytes stay bytes, so that the reader can tell pixels from values. */
 export interface FileArray {
@@ -15,51 +20,62 @@ export interface FileArray {
   readonly values: Float32Array;
 }
 
-export const ARRAY_FILES: readonly string[] = [".png", ".npy", ".safetensors"];
+/** What is read. */
+export const ARRAY_FILES: readonly string[] = [".png", ".jpg", ".jpeg", ".npy", ".npz", ".safetensors"];
+/** Pictures in floating point of 2 GiB and more do not fit an array. */
+const LARGEST_FILE = 2 ** 31 - 1;
 
-/** A file's whole content, or one sentence on why not. */
+/** A file's whole content, or one sentence on why not. Only regular files: a pipe or a device may never end. */
 export function readInput(path: string): Uint8Array {
   checkFile(path);
   try {
     return readFileSync(path);
   } catch (cause) {
-    throw bad(`${path} cannot be read: ${(cause as Error).message}`, cause);
+    throw unreadable(path, cause);
   }
 }
 
 /** Says in one sentence why a path is no file. */
 function checkFile(path: string): void {
-  let folder: boolean;
   try {
-    folder = statSync(path).isDirectory();
+    const stats = statSync(path);
+    if (stats.isDirectory()) throw bad(`${path} is a folder: name a file`);
+    if (!stats.isFile()) throw bad(`${path} is a pipe or a device: name a regular file`);
+    if (stats.size > LARGEST_FILE)
+      throw bad(`${path} has ${stats.size} bytes: more than ${LARGEST_FILE} are not read at once`);
   } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
-    throw bad(missing ? `${path} is not there` : `${path} cannot be read: ${(cause as Error).message}`, cause);
+    throw unreadable(path, cause);
   }
-  if (folder) throw bad(`${path} is a folder: name a file`);
 }
 
 /**
- * Reads a PNG (grey or RGB), NumPy (.npy: u1, b1, f2, f4, f8, C order) or safetensors file.
- * @param names the tensors to look for in a safetensors file, in this order; a file with a single tensor needs none of them
+ * Reads a PNG or JPEG (grey or RGB), NumPy (.npy, or an .npz with one array: u1, b1, f2, f4, f8, i4, i8, C order) or safetensors file.
+ * @param names the tensors to look for in an .npz or safetensors file, in this order; a file with a single one needs none of them
  * @throws NcvsdError BAD_ARGUMENT for another kind of file, a damaged one, or one with NaN or infinite values
  */
 export async function readArray(path: string, names: readonly string[]): Promise<FileArray> {
   const kind = extname(path).toLowerCase();
+  if (!ARRAY_FILES.includes(kind))
+    throw bad(`${path} is of a kind that is not read: give a PNG, JPEG, .npy, .npz or .safetensors file`);
   if (kind === ".safetensors") return readTensor(path, names);
   const bytes = readInput(path);
-  const array = kind === ".npy" ? readNpy(bytes, path) : kind === ".png" ? readPng(bytes, path) : undefined;
-  if (!array) throw bad(`${path} is of a kind that is not read: give a PNG, .npy or .safetensors file`);
-  return finite(array, path);
+  if (kind === ".npy") return finite(readNpy(bytes, path), path);
+  if (kind === ".npz") return finite(await readNpzArray(bytes, path, names), path);
+  return isJpeg(bytes)
+    ? pixelArray({ ...(await decodeJpeg(bytes, path)), top: 255 }, path)
+    : pixelArray(decodePng16(bytes, path), path);
 }
 
-function readPng(bytes: Uint8Array, path: string): FileArray {
-  const image = decodePng(bytes, path);
+/** Pixels as [C, H, W] from 0 to 255; those of 16 bits keep them, as fractions. */
+function pixelArray(
+  image: Pick<RawImage, "width" | "height" | "channels"> & { data: ArrayLike<number>; top: number },
+  path: string,
+): FileArray {
   if (image.channels === 4) throw bad(`${path} has an alpha channel: flatten it first`);
-  const { width, height, channels, data } = image;
+  const { width, height, channels, data, top } = image;
   const values = new Float32Array(data.length);
   for (let ch = 0; ch < channels; ch++)
-    for (let p = 0; p < width * height; p++) values[ch * width * height + p] = data[p * channels + ch]!;
+    for (let p = 0; p < width * height; p++) values[ch * width * height + p] = (data[p * channels + ch]! * 255) / top;
   return { shape: [channels, height, width], kind: "bytes", picture: true, values };
 }
 
@@ -87,44 +103,32 @@ async function readTensor(path: string, names: readonly string[]): Promise<FileA
   }
 }
 
-/** Element readers of the .npy types that are read; all little-endian. */
-const NPY_TYPES: Record<string, { bytes: number; get: (view: DataView, at: number) => number; whole?: true }> = {
-  "|u1": { bytes: 1, get: (view, at) => view.getUint8(at), whole: true },
-  "|b1": { bytes: 1, get: (view, at) => view.getUint8(at), whole: true },
-  "<f2": { bytes: 2, get: (view, at) => half(view.getUint16(at, true)) },
-  "<f4": { bytes: 4, get: (view, at) => view.getFloat32(at, true) },
-  "<f8": { bytes: 8, get: (view, at) => view.getFloat64(at, true) },
-};
-
-function half(bits: number): number {
-  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
-  if (exponent === 31) return fraction ? Number.NaN : sign * Infinity;
-  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
+/** NumPy's own format: bytes and truth values stay bytes. */
+function readNpy(bytes: Uint8Array, path: string): FileArray {
+  const header = npyHeader(bytes, path);
+  return npyArray(bytes, header, path);
 }
 
-/** NumPy's own format (NEP 1), versions 1 to 3. */
-export function readNpy(bytes: Uint8Array, path: string): FileArray {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const magic = "\x93NUMPY";
-  if (bytes.length < 12 || [...magic].some((ch, i) => bytes[i] !== ch.charCodeAt(0)))
-    throw bad(`${path} is not a .npy file: it does not begin with NumPy's signature`);
-  const long = bytes[6]! >= 2;
-  const start = long ? 12 : 10;
-  const end = start + (long ? view.getUint32(8, true) : view.getUint16(8, true));
-  const header = new TextDecoder("latin1").decode(bytes.subarray(start, end));
-  const descr = /'descr':\s*'([^']*)'/.exec(header)?.[1];
-  const dimensions = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1];
-  if (end > bytes.length || descr === undefined || dimensions === undefined)
-    throw bad(`${path} is damaged: its header cannot be read`);
-  if (/'fortran_order':\s*True/.test(header)) throw bad(`${path} is in Fortran order: save it in C order`);
-  const type = NPY_TYPES[descr];
-  if (!type) throw bad(`${path} has elements of type ${descr}: save it as ${Object.keys(NPY_TYPES).join(", ")}`);
-  const shape = dimensions.split(",").flatMap((d) => (d.trim() === "" ? [] : [Number(d)]));
-  const count = shape.reduce((a, b) => a * b, 1);
-  if (shape.some((d) => !Number.isSafeInteger(d) || d < 1) || count * type.bytes !== bytes.length - end)
-    throw bad(`${path} is damaged: ${bytes.length - end} bytes of data do not fill the shape (${dimensions})`);
-  const values = Float32Array.from({ length: count }, (_, i) => type.get(view, end + i * type.bytes));
-  return { shape, kind: type.whole ? "bytes" : "values", values };
+function npyArray(bytes: Uint8Array, header: NpyHeader, path: string): FileArray {
+  if (header.fortran) throw bad(`${path} is in Fortran order: save it in C order`);
+  if (header.count === 0) throw bad(`${path} is empty: its shape is (${header.shape.join(", ")})`);
+  // Before anything is made of a size that the file only claims.
+  if (header.size !== bytes.length)
+    throw bad(
+      `${path} is damaged: ${bytes.length - header.start} bytes of data do not fill the shape (${header.shape.join(", ")})`,
+    );
+  const values = npyValues(bytes, header, path, new Float32Array(header.count));
+  return { shape: header.shape, kind: /^[ub]1$/.test(header.type) ? "bytes" : "values", values };
+}
+
+async function readNpzArray(bytes: Uint8Array, path: string, names: readonly string[]): Promise<FileArray> {
+  const arrays = await openNpz(bytes, path, [], LARGEST_FILE);
+  const all = [...arrays.keys()];
+  const name = names.find((wanted) => arrays.has(wanted)) ?? (all.length === 1 ? all[0] : undefined);
+  if (name === undefined)
+    throw bad(`${path} has no array called ${names.join(" or ") || "images"}: it has ${listed(all) || "none"}`);
+  const { header, bytes: content } = arrays.get(name)!;
+  return npyArray(await content(), header, `${path}: ${name}`);
 }
 
 function finite(array: FileArray, path: string): FileArray {
@@ -136,3 +140,40 @@ function finite(array: FileArray, path: string): FileArray {
 
 /** A file's name without folder and ending. */
 export const stem = (path: string): string => basename(path, extname(path));
+
+/** The numbers that black and white have in a file of floating point. */
+export type ValueRange = readonly [black: number, white: number];
+
+/** What pictures in floating point may miss the range by. */
+const MARGIN = 0.01;
+
+/**
+ * Numbers of a picture brought to the network's range, -1 (black) to 1 (white). Without a range they are taken to have that
+ * one; values from 0 to 1 alone, as Python's tools have them, are spoken of.
+ * @param measured measurements have noise, and may leave the range
+ * @throws BAD_ARGUMENT for values outside
+ */
+export function inRange(
+  values: Float32Array,
+  path: string,
+  range: ValueRange | undefined,
+  say: (line: string) => void,
+  what: "images" | "measurements" = "images",
+): Float32Array {
+  const [black, white] = range ?? [-1, 1];
+  let [min, max] = [Infinity, -Infinity];
+  for (const v of values) {
+    if (v < min) min = v;
+    if (v > max) max = v;
+  }
+  const found = `${path} has values from ${min.toPrecision(3)} to ${max.toPrecision(3)}`;
+  const margin = MARGIN * Math.abs(white - black);
+  if (what === "images" && (min < Math.min(black, white) - margin || max > Math.max(black, white) + margin))
+    throw bad(
+      `${found}: ${range ? `--range says ${black} to ${white}` : "they are taken for -1 (black) to 1 (white); say --range 0,255, for one, if they are others"}`,
+    );
+  if (!range && min >= 0 && max > 0 && max <= 1 + MARGIN)
+    say(`${found}: taken for -1 (black) to 1 (white); if they are from 0 to 1, say --range 0,1`);
+  if (black === -1 && white === 1) return values;
+  return values.map((v) => (2 * (v - black)) / (white - black) - 1);
+}

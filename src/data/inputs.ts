@@ -1,9 +1,10 @@
-import { readdirSync, statSync } from "node:fs";
-import { extname, join } from "node:path";
-import { bad, NcvsdError, quote } from "../errors.js";
+import { statSync } from "node:fs";
+import { extname } from "node:path";
+import { bad, quote } from "../errors.js";
 import { fromByte } from "../image/pixels.js";
 import type { ImageShape } from "../networks/session.js";
-import { ARRAY_FILES, type FileArray, readArray, stem } from "./arrays.js";
+import { ARRAY_FILES, type FileArray, inRange, readArray, stem, type ValueRange } from "./arrays.js";
+import { listFolder, unreadable } from "./folder.js";
 import { foldedName, nameProblem } from "./names.js";
 
 /** One image or measurement from a file. */
@@ -25,6 +26,9 @@ export interface Expected {
   readonly whose: string;
   /** False where bytes make no sense (amplitudes). */
   readonly bytes?: boolean;
+  /** Of numbers in floating point; absent: -1 (black) to 1 (white). */
+  readonly range?: ValueRange | undefined;
+  readonly say: (line: string) => void;
 }
 
 const sixDigits = (n: number) => String(n).padStart(6, "0");
@@ -37,13 +41,13 @@ export function shapeText(shape: readonly number[]): string {
 }
 
 /**
- * Reads the images or measurements at a path: one file, or all PNG, .npy and .safetensors files of a folder in order of name.
+ * Reads the images or measurements at a path: one file, or all PNG, JPEG, NumPy and .safetensors files of a folder in order of name.
  * Bytes become values of the network's range [-1, 1].
  * @param select places in that order; absent: all
  * @throws NcvsdError BAD_ARGUMENT when there is nothing, a file cannot be read, or one is of another shape
  */
 export async function readInputs(path: string, expected: Expected, select?: readonly number[]): Promise<Input[]> {
-  const files = listFiles(path, expected.what);
+  const files = listFiles(path, expected.what, expected.say);
   const single = files.length === 1;
   const wanted = single ? undefined : select;
   const chosen = pick(files, wanted, path, expected.what);
@@ -63,18 +67,21 @@ export async function readInputs(path: string, expected: Expected, select?: read
   return kept;
 }
 
-function listFiles(path: string, what: string): string[] {
+function listFiles(path: string, what: string, say: (line: string) => void): string[] {
+  let folder: boolean;
   try {
-    if (!statSync(path).isDirectory()) return [path];
-    const names = readdirSync(path).filter((name) => ARRAY_FILES.includes(extname(name).toLowerCase()));
-    if (names.length === 0)
-      throw bad(`${path} has no ${what}: it holds no PNG, .npy or .safetensors file (subfolders are not looked into)`);
-    return names.sort((a, b) => a.localeCompare(b, "en", { numeric: true })).map((name) => join(path, name));
+    folder = statSync(path).isDirectory();
   } catch (cause) {
-    if (cause instanceof NcvsdError) throw cause;
-    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
-    throw bad(missing ? `${path} is not there` : `${path} cannot be read: ${(cause as Error).message}`, cause);
+    throw unreadable(path, cause);
   }
+  if (!folder) return [path];
+  const { files, left } = listFolder(path, ARRAY_FILES, false);
+  if (left) say(left);
+  if (files.length === 0)
+    throw bad(
+      `${path} has no ${what}: it holds no PNG, JPEG, .npy, .npz or .safetensors file (subfolders are not looked into)`,
+    );
+  return files.map((file) => file.path);
 }
 
 function pick<T>(items: readonly T[], select: readonly number[] | undefined, path: string, what: string): T[] {
@@ -105,8 +112,14 @@ async function readFile(path: string, expected: Expected): Promise<Input[]> {
     throw bad(
       `${path} holds bytes, but these ${what} are no pictures: give floating-point values (.npy, .safetensors)`,
     );
-  if (array.kind === "values" && what === "images") checkRange(path, array.values);
-  const values = array.kind === "bytes" ? array.values.map(fromByte) : array.values;
+  // Amplitudes have no range.
+  const pictures = expected.bytes !== false;
+  const values =
+    array.kind === "bytes"
+      ? array.values.map(fromByte)
+      : pictures
+        ? inRange(array.values, path, expected.range, expected.say, what)
+        : array.values;
   if (!several) return [{ name: stem(path), values }];
   const labels = await readLabels(path, array);
   return Array.from({ length: array.shape[0]! }, (_, i) => ({
@@ -119,18 +132,6 @@ async function readFile(path: string, expected: Expected): Promise<Input[]> {
 /** Extents of 1 do not matter: [1, 32, 32] and [32, 32] hold the same image. */
 const withoutUnits = (shape: readonly number[]) => shape.filter((d) => d !== 1);
 const same = (a: readonly number[], b: readonly number[]) => a.length === b.length && a.every((d, i) => d === b[i]);
-
-function checkRange(path: string, values: Float32Array): void {
-  let [min, max] = [Infinity, -Infinity];
-  for (const v of values) {
-    if (v < min) min = v;
-    if (v > max) max = v;
-  }
-  if (min < -1.01 || max > 1.01)
-    throw bad(
-      `${path} has values from ${min.toPrecision(3)} to ${max.toPrecision(3)}: floating-point images must be in the network's range, -1 (black) to 1 (white)`,
-    );
-}
 
 /** The classes beside the images of a safetensors file, where it has them. */
 async function readLabels(path: string, { shape }: FileArray): Promise<Float32Array | undefined> {

@@ -1,16 +1,16 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { extname, join, relative, sep } from "node:path";
-import { decode as decodeJpegFile } from "jpeg-js";
 import { openCheckpoint } from "../checkpoint/index.js";
-import { bad, NcvsdError } from "../errors.js";
+import { bad, quote } from "../errors.js";
 import { imagesFromPlanarBytes, type RawImage } from "../image/pixels.js";
-import { decodePng } from "../image/png.js";
 import type { ImageShape } from "../networks/session.js";
+import { type FileArray, inRange, readArray, type ValueRange } from "./arrays.js";
+import { type FolderFile, listed, listFolder } from "./folder.js";
 import { shapeText } from "./inputs.js";
 
-const PICTURES = [".png", ".jpg", ".jpeg"];
-/** Names that a message lists at most. */
-const LISTED = 5;
+/** What folders of pictures hold. */
+const PICTURES = [".png", ".jpg", ".jpeg", ".npy"];
+
+/** Tells people about something beside the result. */
+export type Say = (line: string) => void;
 
 /** A picture and what to call it. */
 export interface Picture {
@@ -18,112 +18,95 @@ export interface Picture {
   readonly image: RawImage;
 }
 
-export interface PictureFile {
-  /** Path below the folder without the file's ending, parted by "/". */
-  readonly name: string;
-  readonly path: string;
-}
-
 /**
- * All PNG and JPEG files of a folder and its subfolders, in order of name.
+ * All pictures of a folder and its subfolders (links followed, each once), in order of name.
  * @throws BAD_ARGUMENT when it is no folder, has none, or has two of one name
  */
-function listPictures(folder: string): PictureFile[] {
-  const found: PictureFile[] = [];
-  const visit = (dir: string) => {
-    for (const entry of readdirSync(dir, { withFileTypes: true })) {
-      const path = join(dir, entry.name);
-      if (entry.isDirectory()) visit(path);
-      else if (PICTURES.includes(extname(entry.name).toLowerCase()) && !entry.name.startsWith(".")) {
-        const inside = relative(folder, path).split(sep).join("/");
-        found.push({ name: inside.slice(0, -extname(inside).length), path });
-      }
-    }
-  };
-  try {
-    if (!statSync(folder).isDirectory()) throw bad(`${folder} is a file: name a folder of PNG or JPEG images`);
-    visit(folder);
-  } catch (cause) {
-    if (cause instanceof NcvsdError) throw cause;
-    const missing = (cause as NodeJS.ErrnoException).code === "ENOENT";
-    throw bad(missing ? `${folder} is not there` : `${folder} cannot be read: ${(cause as Error).message}`, cause);
+function listPictures(folder: string, say: Say): readonly FolderFile[] {
+  const { files, left } = listFolder(folder, PICTURES, true);
+  if (left) say(left);
+  if (files.length === 0) throw bad(`${folder} has no images: it holds no PNG, JPEG or .npy file`);
+  const names = new Set<string>();
+  for (const { name } of files) {
+    if (names.has(name)) throw bad(`${folder} has two images called ${quote(name)}: rename one`);
+    names.add(name);
   }
-  if (found.length === 0) throw bad(`${folder} has no images: it holds no PNG or JPEG file`);
-  found.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
-  const twice = found.find(({ name }, i) => found[i + 1]?.name === name);
-  if (twice) throw bad(`${folder} has two images called ${twice.name}: rename one`);
-  return found;
+  return files;
 }
 
 /**
- * The images of two folders that have the same name (whatever the ending).
+ * The images of two folders that have the same name (whatever the ending, and the Unicode form).
  * @throws BAD_ARGUMENT naming those without a partner
  */
-export function pairPictures(data: string, ref: string): { name: string; data: string; ref: string }[] {
-  const [ours, theirs] = [listPictures(data), listPictures(ref)];
+export function pairPictures(data: string, ref: string, say: Say): { name: string; data: string; ref: string }[] {
+  const [ours, theirs] = [listPictures(data, say), listPictures(ref, say)];
   const partner = new Map(theirs.map(({ name, path }) => [name, path]));
-  const alone = ours.filter(({ name }) => !partner.has(name));
   const names = new Set(ours.map(({ name }) => name));
+  const alone = ours.filter(({ name }) => !partner.has(name));
   const left = theirs.filter(({ name }) => !names.has(name));
-  const say = (files: readonly PictureFile[], here: string, there: string) => {
-    const shown = files
-      .slice(0, LISTED)
-      .map(({ name }) => name)
-      .join(", ");
-    const more = files.length > LISTED ? `, and ${files.length - LISTED} more` : "";
-    return `${here} has ${shown}${more} without a partner of that name in ${there}`;
-  };
-  const complaints = [...(alone.length ? [say(alone, data, ref)] : []), ...(left.length ? [say(left, ref, data)] : [])];
+  const complaint = (files: readonly FolderFile[], here: string, there: string) =>
+    files.length === 0
+      ? []
+      : [`${here} has ${listed(files.map(({ name }) => name))} without a partner of that name in ${there}`];
+  const complaints = [...complaint(alone, data, ref), ...complaint(left, ref, data)];
   if (complaints.length > 0) throw bad(`${complaints.join("; ")}: images are compared name by name`);
   return ours.map(({ name, path }) => ({ name, data: path, ref: partner.get(name)! }));
 }
 
-/** Reads a PNG or JPEG file, grey or RGB. @throws BAD_ARGUMENT for a damaged one, or one with transparency */
-export function readPicture(path: string): RawImage {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    throw bad(`${path} cannot be read: ${(cause as Error).message}`, cause);
-  }
-  const image = bytes[0] === 0xff && bytes[1] === 0xd8 ? decodeJpeg(bytes, path) : decodePng(bytes, path);
-  if (image.channels === 4) throw bad(`${path} has an alpha channel: flatten it first`);
+/**
+ * Reads one picture from a PNG, JPEG or .npy file: grey or RGB. Arrays are [H, W], [C, H, W] or [H, W, C], bytes or numbers of
+ * `range`.
+ * @throws BAD_ARGUMENT for a damaged one, one with transparency, or an array that is no picture
+ */
+export async function readPicture(path: string, range: ValueRange | undefined, say: Say): Promise<RawImage> {
+  const array = await readArray(path, []);
+  const [image] = picturesOf(array, path, range, say);
+  if (!image) throw bad(`${path} is ${shapeText(array.shape)}: one picture is [H, W], [C, H, W] or [H, W, C]`);
   return image;
 }
 
-function decodeJpeg(bytes: Uint8Array, path: string): RawImage {
-  let decoded: { width: number; height: number; data: Uint8Array };
-  try {
-    decoded = decodeJpegFile(bytes, { useTArray: true, formatAsRGBA: false, tolerantDecoding: false });
-  } catch (cause) {
-    throw bad(`${path} is damaged, or a JPEG of a kind that is not read: ${(cause as Error).message}`, cause);
-  }
-  const { width, height, data } = decoded;
-  if (jpegComponents(bytes) !== 1) return { width, height, channels: 3, data };
-  return { width, height, channels: 1, data: data.filter((_, i) => i % 3 === 0) };
-}
+const isColours = (n: number | undefined) => n === 1 || n === 3;
 
-/** Colour components that a JPEG's frame header tells; the decoder gives RGB for grey ones too. */
-function jpegComponents(bytes: Uint8Array): number {
-  for (let at = 2; at + 9 < bytes.length; at += 2 + ((bytes[at + 2]! << 8) | bytes[at + 3]!)) {
-    const marker = bytes[at + 1]!;
-    const frame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-    if (frame) return bytes[at + 9]!;
-  }
-  return 3;
+/** Pictures of an array: [H, W], [C, H, W], [H, W, C], [N, C, H, W] or [N, H, W, C], C 1 or 3; none of any other. */
+function picturesOf(array: FileArray, path: string, range: ValueRange | undefined, say: Say): RawImage[] {
+  const { shape } = array;
+  const dims = shape.length === 2 ? [1, 1, ...shape] : shape.length === 3 ? [1, ...shape] : shape;
+  const last = !isColours(dims[1]) && isColours(dims[3]);
+  if (dims.length !== 4 || (!last && !isColours(dims[1]))) return [];
+  const [n, c, h, w] = last ? [dims[0]!, dims[3]!, dims[1]!, dims[2]!] : (dims as [number, number, number, number]);
+  const values =
+    array.kind === "bytes" ? array.values : inRange(array.values, path, range, say).map((v) => 127.5 * v + 127.5);
+  const size = c * h * w;
+  return Array.from({ length: n }, (_, i) => {
+    const data = new Uint8Array(size);
+    const own = values.subarray(i * size, (i + 1) * size);
+    for (let p = 0; p < h * w; p++)
+      for (let ch = 0; ch < c; ch++) data[p * c + ch] = Math.round(own[last ? p * c + ch : ch * h * w + p]!);
+    return { width: w, height: h, channels: c as 1 | 3, data };
+  });
 }
 
 /**
- * The images at a path in batches: a folder of PNG and JPEG files, or the tensor `images` (U8, [N, C, H, W]) of a safetensors
- * file. All must have the shape that is asked for.
+ * The images at a path in batches: a folder of pictures, the tensor `images` (U8, [N, C, H, W]) of a safetensors file, or an
+ * .npy or .npz of [N, C, H, W] or [N, H, W, C]. All must have the shape that is asked for.
  * @throws BAD_ARGUMENT naming the first that has another
  */
-export async function openPictures(path: string, shape: ImageShape, whose: string) {
-  const source = /\.safetensors$/i.test(path) ? await tensorPictures(path) : folderPictures(path);
+export async function openPictures(
+  path: string,
+  shape: ImageShape,
+  whose: string,
+  { range, say }: { range?: ValueRange | undefined; say: Say },
+) {
+  const source = /\.safetensors$/i.test(path)
+    ? await tensorPictures(path)
+    : /\.np[yz]$/i.test(path)
+      ? await arrayPictures(path, range, say)
+      : folderPictures(path, range, say);
   async function* batches(size: number): AsyncGenerator<Picture[]> {
     for (let at = 0; at < source.count; at += size) {
       const length = Math.min(size, source.count - at);
-      const batch = Array.from({ length }, (_, i) => source.read(at + i));
+      const batch: Picture[] = [];
+      for (let i = 0; i < length; i++) batch.push(await source.read(at + i));
       for (const { name, image } of batch) requireShape(name, image, shape, whose);
       yield batch;
       // Signals are delivered in between.
@@ -142,10 +125,21 @@ function requireShape(name: string, image: RawImage, shape: ImageShape, whose: s
   );
 }
 
-function folderPictures(folder: string) {
-  const files = listPictures(folder);
-  const read = (i: number): Picture => ({ name: files[i]!.path, image: readPicture(files[i]!.path) });
+function folderPictures(folder: string, range: ValueRange | undefined, say: Say) {
+  const files = listPictures(folder, say);
+  const read = async (i: number): Promise<Picture> => {
+    const { path } = files[i]!;
+    return { name: path, image: await readPicture(path, range, say) };
+  };
   return { count: files.length, read };
+}
+
+async function arrayPictures(path: string, range: ValueRange | undefined, say: Say) {
+  const array = await readArray(path, ["images", "arr_0"]);
+  const images = picturesOf(array, path, range, say);
+  if (images.length === 0)
+    throw bad(`${path} is ${shapeText(array.shape)}: pictures are [N, C, H, W] or [N, H, W, C] with 1 or 3 channels`);
+  return { count: images.length, read: (i: number): Picture => ({ name: `image ${i} of ${path}`, image: images[i]! }) };
 }
 
 async function tensorPictures(path: string) {

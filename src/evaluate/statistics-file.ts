@@ -1,5 +1,6 @@
 import { type Checkpoint, openCheckpoint, writeSafetensors } from "../checkpoint/index.js";
-import { readNpz } from "../checkpoint/npz.js";
+import { npyValues } from "../checkpoint/npy.js";
+import { openNpz } from "../checkpoint/npz.js";
 import { bad } from "../errors.js";
 import type { FeatureSource } from "../networks/features/extractor.js";
 import { featureNetworkNames } from "../networks/features/network.js";
@@ -42,25 +43,46 @@ export function encodeStatistics(
   );
 }
 
+/** Features of the widest network that is known, with room. */
+const MOST_FEATURES = 8192;
+
 /**
- * Reads statistics from safetensors (`mean`, `cov`) or from a NumPy archive (`mu` and `sigma`, or `mean` and `cov`).
- * @param bytes of an .npz file, by path
+ * Reads statistics from safetensors (`mean`, `cov`) or from a NumPy archive (`mu` and `sigma`, or `mean` and `cov`), whatever
+ * the file's ending.
+ * @param bytes of a file, by path
+ * @param dim features that are expected: what claims more is refused before it is unpacked
  * @throws BAD_ARGUMENT or BAD_CHECKPOINT when it is neither, or mean and covariance do not fit together
  */
-export async function readStatistics(file: string, bytes: (path: string) => Uint8Array): Promise<StatisticsFile> {
+export async function readStatistics(
+  file: string,
+  bytes: (path: string) => Uint8Array,
+  dim: number = MOST_FEATURES,
+): Promise<StatisticsFile> {
+  const needed = "reference statistics are an .npz with mu and sigma, or a .safetensors with mean and cov";
+  if (/\.safetensors$/i.test(file)) return fromSafetensors(file);
   if (/\.(pkl|pickle)$/i.test(file))
     throw bad(`${file} is a pickle, which is not executed here: save its mu and sigma with numpy.savez to a .npz`);
-  return /\.npz$/i.test(file) ? fromNpz(file, bytes(file)) : fromSafetensors(file);
+  const content = bytes(file);
+  if (content[0] === 0x50 && content[1] === 0x4b) return fromNpz(file, content, dim);
+  if (content[0] === 0x93)
+    throw bad(`${file} is one NumPy array (or a pickled dict, which is not executed here): ${needed}`);
+  if (/\.npz$/i.test(file)) throw bad(`${file} is no .npz file: it does not begin like a zip archive; ${needed}`);
+  return fromSafetensors(file);
 }
 
-function fromNpz(file: string, bytes: Uint8Array): StatisticsFile {
-  const arrays = readNpz(bytes, file, [...MEAN_NAMES, ...COV_NAMES, ...COUNT_NAMES]);
-  const pick = (names: readonly string[]) => arrays.get(names.find((name) => arrays.has(name)) ?? "");
-  const [mean, cov, count] = [pick(MEAN_NAMES), pick(COV_NAMES), pick(COUNT_NAMES)?.values[0]];
-  if (!mean || !cov)
+async function fromNpz(file: string, content: Uint8Array, dim: number): Promise<StatisticsFile> {
+  const arrays = await openNpz(content, file, [...MEAN_NAMES, ...COV_NAMES, ...COUNT_NAMES], 8 * dim * dim);
+  const pick = (names: readonly string[]) => names.find((name) => arrays.has(name));
+  const read = async (name: string) => {
+    const { header, bytes } = arrays.get(name)!;
+    return npyValues(await bytes(), header, `${file}: ${name}`, new Float64Array(header.count));
+  };
+  const [mean, cov, counted] = [pick(MEAN_NAMES), pick(COV_NAMES), pick(COUNT_NAMES)];
+  if (mean === undefined || cov === undefined)
     throw bad(`${file} holds no statistics: arrays called mu and sigma (or mean and cov) are looked for`);
-  const statistics = { count, mean: mean.values, cov: cov.values };
-  checkShapes(file, mean.shape, cov.shape);
+  checkShapes(file, arrays.get(mean)!.header.shape, arrays.get(cov)!.header.shape);
+  const count = counted === undefined ? undefined : (await read(counted))[0];
+  const statistics = { count, mean: await read(mean), cov: await read(cov) };
   return { file, statistics, network: undefined, sha256: undefined };
 }
 
@@ -101,7 +123,7 @@ function checkShapes(file: string, mean: readonly number[], cov: readonly number
 }
 
 /**
- * @returns a remark where the file does not name its network
+ * @returns a remark where the file does not name its network, or is of too few images
  * @throws BAD_ARGUMENT when the statistics are of another feature network, other weights, or another dimension
  */
 export function requireSameNetwork(reference: StatisticsFile, source: FeatureSource): string | undefined {
@@ -119,6 +141,9 @@ export function requireSameNetwork(reference: StatisticsFile, source: FeatureSou
     throw bad(
       `${file} was made with other weights of ${source.name} (SHA-256 ${sha256.slice(0, 12)}... instead of ${source.sha256.slice(0, 12)}...): ${compare}`,
     );
+  const { count } = statistics;
+  if (count !== undefined && count <= source.dim)
+    return `${file} has statistics of ${count} images, no more than the ${source.dim} features: distances to it mean little`;
   return network === undefined
     ? `${file} does not say of which feature network it is; taken for ${source.name}`
     : undefined;

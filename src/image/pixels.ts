@@ -8,6 +8,9 @@ export interface RawImage {
   data: Uint8Array;
 }
 
+/** Pixels that a picture from a file may have: a small file can claim any size. */
+export const MAX_PIXELS = 1 << 27;
+
 /** Batch shape [N, C, H, W]. */
 export type BatchShape = readonly [number, number, number, number];
 

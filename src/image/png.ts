@@ -1,10 +1,8 @@
 import { decode, encode } from "fast-png";
-import { bad } from "../errors.js";
-import type { RawImage } from "./pixels.js";
+import { Unzlib } from "fflate";
+import { bad, NcvsdError } from "../errors.js";
+import { MAX_PIXELS, type RawImage } from "./pixels.js";
 import { type PngChunk, readChunks, readTextChunk, textChunk, writeChunks } from "./png-chunks.js";
-
-/** Pixels that a picture may have (a small file can claim any size). */
-const MAX_PIXELS = 1 << 27;
 
 /** What a PNG file holds, brought to 8 bits. */
 export interface DecodedPng extends RawImage {
@@ -37,12 +35,23 @@ export function encodePng(image: RawImage, text: Record<string, string> = {}): U
  * @throws NcvsdError BAD_ARGUMENT when it is no PNG, cut off, damaged, too large, or of a kind that is not read.
  */
 export function decodePng(bytes: Uint8Array, name = "the image"): DecodedPng {
+  const { text, data, top: _, ...image } = decodeSamples(bytes, name, 8);
+  return { ...image, data: data as Uint8Array, text };
+}
+
+/** The same with all 16 bits of a picture that has them (others have their 8). */
+export function decodePng16(bytes: Uint8Array, name = "the image") {
+  return decodeSamples(bytes, name, 16);
+}
+
+function decodeSamples(bytes: Uint8Array, name: string, bits: 8 | 16) {
   const chunks = readChunks(bytes, name);
   const header = readHeader(chunks, name);
   const text = pngText(chunks);
   // Only what decides the pixels is passed on: a malformed colour profile or comment is no reason to refuse a picture.
   const pixelChunks = chunks.filter(({ type }) => ["IHDR", "PLTE", "IDAT", "IEND"].includes(type));
   const tRNS = chunks.find(({ type }) => type === "tRNS")?.data;
+  refuseBomb(chunks, header, name);
   let decoded: ReturnType<typeof decode>;
   try {
     decoded = decode(writeChunks(pixelChunks));
@@ -50,8 +59,57 @@ export function decodePng(bytes: Uint8Array, name = "the image"): DecodedPng {
     throw bad(`${name} is damaged: its pixels cannot be unpacked`, cause);
   }
   const samples = unpackSamples(decoded.data, header);
-  return { ...toEightBits(samples, header, decoded.palette, tRNS, name), text };
+  return { ...toPixels(samples, header, decoded.palette, tRNS, name, bits), text };
 }
+
+/** The most that deflate makes of a byte. */
+const DEFLATE_RATIO = 1032;
+/** Bytes beyond those of the pixels that some encoders write, and that are worth no second pass. */
+const SLACK = 2 ** 16;
+const HARMLESS = 2 ** 24;
+
+/**
+ * Refuses pixels that unpack to more than the header's size takes, having unpacked hardly more than that. Where the packed bytes
+ * cannot hold much, nothing is unpacked.
+ */
+function refuseBomb(chunks: readonly PngChunk[], header: Header, name: string): void {
+  const { width, height, depth, samplesPerPixel, interlaced } = header;
+  const rows = interlaced
+    ? ADAM7.map(([x, y, dx, dy]) => [passes(width, x, dx), passes(height, y, dy)])
+    : [[width, height]];
+  const expected = rows.reduce(
+    (sum, [w, h]) => sum + (w! > 0 ? h! * (1 + Math.ceil((w! * samplesPerPixel * depth) / 8)) : 0),
+    0,
+  );
+  const packed = chunks.filter(({ type }) => type === "IDAT");
+  if (packed.reduce((sum, { data }) => sum + data.length, 0) * DEFLATE_RATIO <= expected + HARMLESS) return;
+  let size = 0;
+  const inflate = new Unzlib((piece) => {
+    size += piece.length;
+    if (size > expected + SLACK)
+      throw bad(
+        `${name} is damaged: its pixels unpack to more than the ${expected} bytes that ${width}x${height} take`,
+      );
+  });
+  try {
+    for (const { data } of packed)
+      for (let at = 0; at < data.length; at += 4096) inflate.push(data.subarray(at, at + 4096));
+  } catch (cause) {
+    throw cause instanceof NcvsdError ? cause : bad(`${name} is damaged: its pixels cannot be unpacked`, cause);
+  }
+}
+
+/** Where the seven passes of an interlaced picture begin, and their steps: x, y, dx, dy. */
+const ADAM7 = [
+  [0, 0, 8, 8],
+  [4, 0, 8, 8],
+  [0, 4, 4, 8],
+  [2, 0, 4, 4],
+  [0, 2, 2, 4],
+  [1, 0, 2, 2],
+  [0, 1, 1, 2],
+] as const;
+const passes = (length: number, start: number, step: number) => Math.max(0, Math.ceil((length - start) / step));
 
 /** The text chunks of a PNG file of which only the beginning may be there; empty when there is none or it is no PNG. */
 export function peekPngText(bytes: Uint8Array): Record<string, string> {
@@ -82,6 +140,7 @@ interface Header {
   /** 0 grey, 2 RGB, 3 palette, 4 grey + alpha, 6 RGBA */
   colourType: number;
   samplesPerPixel: number;
+  interlaced: boolean;
 }
 
 const SAMPLES: Record<number, number> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
@@ -106,7 +165,7 @@ function readHeader(chunks: readonly PngChunk[], name: string): Header {
   const foreign = chunks.find(({ type }) => /^[A-Z]/.test(type) && !["IHDR", "PLTE", "IDAT", "IEND"].includes(type));
   if (foreign) throw bad(`${name} needs the unknown PNG chunk ${foreign.type}: save it as a standard PNG`);
   if (!chunks.some(({ type }) => type === "IDAT")) throw bad(`${name} is damaged: it has no pixels`);
-  return { width, height, depth, colourType, samplesPerPixel };
+  return { width, height, depth, colourType, samplesPerPixel, interlaced: interlace !== 0 };
 }
 
 function pngText(chunks: readonly PngChunk[]): Record<string, string> {
@@ -128,17 +187,19 @@ function unpackSamples(data: ArrayLike<number>, { width, height, depth, samplesP
   return out;
 }
 
-function toEightBits(
+function toPixels(
   samples: ArrayLike<number>,
   header: Header,
   palette: readonly (readonly number[])[] | undefined,
   tRNS: Uint8Array | undefined,
   name: string,
-): RawImage {
+  bits: 8 | 16,
+) {
   const { width, height, depth, colourType, samplesPerPixel } = header;
   const pixels = width * height;
   const max = (1 << depth) - 1;
-  const eight = (v: number) => (depth === 8 ? v : Math.round((v * 255) / max));
+  const top = depth === 16 && bits === 16 ? 65535 : 255;
+  const scaled = (v: number) => (max === top ? v : Math.round((v * top) / max));
   if (colourType === 3 && !palette) throw bad(`${name} is damaged: its palette is missing`);
   // The one colour that is transparent in a grey or RGB picture (16-bit numbers, whatever the depth).
   const key =
@@ -146,12 +207,12 @@ function toEightBits(
       ? Array.from({ length: tRNS.length >> 1 }, (_, i) => (tRNS[2 * i]! << 8) | tRNS[2 * i + 1]!)
       : undefined;
   const hasAlpha = colourType === 4 || colourType === 6 || tRNS !== undefined;
-  const channels = hasAlpha ? 4 : colourType === 0 ? 1 : 3;
-  const data = new Uint8Array(pixels * channels);
+  const channels: 1 | 3 | 4 = hasAlpha ? 4 : colourType === 0 ? 1 : 3;
+  const data = top === 255 ? new Uint8Array(pixels * channels) : new Uint16Array(pixels * channels);
   for (let p = 0; p < pixels; p++) {
     const at = p * samplesPerPixel;
     const to = p * channels;
-    let alpha = 255;
+    let alpha = top;
     if (colourType === 3) {
       const index = samples[at]!;
       const colour = palette![index];
@@ -161,11 +222,11 @@ function toEightBits(
     } else {
       const colours = samplesPerPixel >= 3 ? 3 : 1;
       for (let ch = 0; ch < Math.min(channels, 3); ch++)
-        data[to + ch] = eight(samples[at + Math.min(ch, colours - 1)]!);
-      if (samplesPerPixel > colours) alpha = eight(samples[at + colours]!);
+        data[to + ch] = scaled(samples[at + Math.min(ch, colours - 1)]!);
+      if (samplesPerPixel > colours) alpha = scaled(samples[at + colours]!);
       else if (key?.length === colours && key.every((v, ch) => v === samples[at + ch])) alpha = 0;
     }
     if (hasAlpha) data[to + 3] = alpha;
   }
-  return { width, height, channels, data };
+  return { width, height, channels, data, top };
 }

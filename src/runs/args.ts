@@ -132,3 +132,19 @@ export function parseTs(text: string, option = "--ts"): number[] {
   });
   return ts;
 }
+
+/** `--range`: the numbers of black and white, as in `0,1`. */
+export function parseRange(text: string, option = "--range"): [black: number, white: number] {
+  const [black, white, more] = text.split(",").map((part) => Number(part.trim() || "x"));
+  if (
+    black === undefined ||
+    white === undefined ||
+    more !== undefined ||
+    !(Math.abs(black) < 1e9 && Math.abs(white) < 1e9) ||
+    black === white
+  )
+    throw bad(`${option} ${quote(text)}: must be two numbers, of black and of white, such as 0,1`);
+  return [black, white];
+}
+
+export const RANGE_HELP = "numbers of black and white in .npy, .npz and .safetensors of floating point (default: -1,1)";

@@ -153,3 +153,6 @@ export function formatDuration(seconds: number): string {
   if (s < 3600) return `${Math.floor(s / 60)} min ${two(s % 60)} s`;
   return `${Math.floor(s / 3600)} h ${two(Math.floor((s % 3600) / 60))} min`;
 }
+
+/** Tells people something beside the result: one line on stderr. */
+export const tell = (line: string): void => void process.stderr.write(`${line}\n`);

@@ -27,7 +27,7 @@ export async function openReference(
   source: FeatureSource,
   say: (line: string) => void,
 ): Promise<OpenedReference> {
-  const file = await readStatistics(path, readInput);
+  const file = await readStatistics(path, readInput, source.dim);
   const remark = requireSameNetwork(file, source);
   if (remark !== undefined) say(remark);
   return { ...file, frechet: new FrechetReference(file.statistics, path) };

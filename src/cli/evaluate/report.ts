@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
+import type { ValueRange } from "../../data/arrays.js";
 import { readInput } from "../../data/arrays.js";
 import { openPictures } from "../../data/pictures.js";
 import { NcvsdError } from "../../errors.js";
@@ -10,17 +11,18 @@ import { imagesFromValues, type RawImage, valuesFromImages } from "../../image/p
 import { encodePng } from "../../image/png.js";
 import { loadModel, type Model } from "../../networks/edm2/model.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
-import { parseNumber } from "../../runs/args.js";
+import { parseNumber, parseRange, RANGE_HELP } from "../../runs/args.js";
 import { type GenerateTask, sampleBatch } from "../../runs/generate.js";
 import { className } from "../../runs/labels.js";
 import { bundledFeatures, version } from "../../runs/package.js";
-import { createProgress } from "../../runs/progress.js";
+import { createProgress, tell } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { checkWritable, writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine, PRECISION_HELP } from "../parts/engine.js";
 import { addBatchOption } from "./options.js";
 
 interface ReportFlags extends EngineOptions {
+  range?: ValueRange;
   out: string;
   data?: string;
   features?: string;
@@ -53,6 +55,7 @@ export function registerEvaluateReport(evaluate: Command): Command {
       "--data <dir>",
       "training images (a folder, or a safetensors file with a U8 tensor `images`) to look for copies in",
     )
+    .option("--range <black,white>", RANGE_HELP, (t: string) => parseRange(t))
     .option("--features <file>", "the feature network for --data (default: the bundled fashion32-features)")
     .option("--title <text>", "heading of the page", "Evaluation")
     .addOption(
@@ -213,6 +216,7 @@ async function nearestNeighbours(gpu: Gpu, made: readonly (Made | string)[], fla
     flags.data!,
     extractor.input,
     `the feature network ${extractor.source.name}`,
+    { range: flags.range, say: tell },
   );
   const wanted = made.map((m) => (typeof m === "string" ? [] : m.images.slice(0, NEIGHBOURS_OF)));
   const queries: Float32Array[] = [];

@@ -1,12 +1,14 @@
 import type { Command } from "commander";
+import type { ValueRange } from "../../data/arrays.js";
 import { openPictures } from "../../data/pictures.js";
 import { requireSamples } from "../../evaluate/frechet.js";
 import { RunningMoments, statisticsOf } from "../../evaluate/statistics.js";
 import { encodeStatistics } from "../../evaluate/statistics-file.js";
 import { valuesFromImages } from "../../image/pixels.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
+import { parseRange, RANGE_HELP } from "../../runs/args.js";
 import { bundledFeatures } from "../../runs/package.js";
-import { withProgress } from "../../runs/progress.js";
+import { tell, withProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { checkWritable, writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
@@ -17,6 +19,7 @@ interface StatsFlags extends EngineOptions {
   out: string;
   features?: string;
   batch: number;
+  range?: ValueRange;
   json?: boolean;
   quiet?: boolean;
 }
@@ -26,12 +29,13 @@ export function registerEvaluateStats(evaluate: Command): Command {
     .command("stats")
     .summary("reference statistics of a folder of images")
     .description(
-      "Mean and covariance of the features of all images of a folder (PNG, JPEG; subfolders are looked into), as the reference of " +
-        "`evaluate fd`. A safetensors file with a U8 tensor `images` [N, C, H, W] is taken as well.",
+      "Mean and covariance of the features of all images of a folder (PNG, JPEG, .npy; subfolders are looked into), as the reference " +
+        "of `evaluate fd`. A safetensors file with a U8 tensor `images` [N, C, H, W] is taken as well, and an .npy or .npz.",
     )
     .requiredOption("--data <dir>", "the images, of the size that the feature network takes")
     .requiredOption("--out <file>", "where the statistics go (safetensors: mean, cov)")
     .option("--force", "replace a file that is there, whoever made it")
+    .option("--range <black,white>", RANGE_HELP, (t: string) => parseRange(t))
     .option("--features <file>", "the feature network (default: the bundled fashion32-features)");
   return addBatchOption(command, "images", 64)
     .option("--adapter <name>", ADAPTER_HELP)
@@ -45,7 +49,10 @@ export function registerEvaluateStats(evaluate: Command): Command {
       try {
         const extractor = await FeatureExtractor.open(gpu, flags.features ?? bundledFeatures);
         const { source, input } = extractor;
-        const { count, batches } = await openPictures(flags.data, input, `the feature network ${source.name}`);
+        const { count, batches } = await openPictures(flags.data, input, `the feature network ${source.name}`, {
+          range: flags.range,
+          say: tell,
+        });
         requireSamples(count, source.dim);
         const running = new RunningMoments(source.dim);
         const silent = Boolean(flags.quiet || flags.json);

@@ -1,7 +1,8 @@
 import { type Command, Option } from "commander";
+import type { ValueRange } from "../../data/arrays.js";
 import { bad } from "../../errors.js";
 import type { TaskFlag } from "../../operators/tasks.js";
-import { parseInteger, parseNumber, parseSeeds, parseTs } from "../../runs/args.js";
+import { parseInteger, parseNumber, parseRange, parseSeeds, parseTs, RANGE_HELP } from "../../runs/args.js";
 import type { SamplerFlags } from "../../sample/task-settings.js";
 import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, PRECISION_HELP } from "../parts/engine.js";
 import { TASK_FLAGS, TASKS, type TaskFlags } from "./task.js";
@@ -10,6 +11,7 @@ import { TASK_FLAGS, TASKS, type TaskFlags } from "./task.js";
 export interface RestoreFlags extends EngineOptions, TaskFlags, SamplerFlags {
   data?: string;
   measurement?: string;
+  range?: ValueRange;
   images?: number[];
   outdir: string;
   net?: string;
@@ -38,9 +40,10 @@ export function addRestoreOptions(command: Command): Command {
     .option("--operator <file>", "in place of --task: a JavaScript module with an operator of your own")
     .option(
       "--data <path>",
-      "clean images: PNG, .npy or .safetensors, or a folder of them (default: bundled held-out images)",
+      "clean images: PNG, JPEG, .npy, .npz or .safetensors, or a folder of them (default: bundled held-out images)",
     )
     .option("--measurement <path>", "real measurements in place of clean images")
+    .option("--range <black,white>", RANGE_HELP, (t: string) => parseRange(t))
     .option(
       "--images <list>",
       "places of the images to take, such as 0-7 (default: all; of the bundled ones 0-9)",

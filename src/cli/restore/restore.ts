@@ -9,6 +9,7 @@ import type { RestoreTask } from "../../operators/tasks.js";
 import { parseClass } from "../../runs/labels.js";
 import { checkOutdir, decidingOptions } from "../../runs/output.js";
 import { bundledCheckpoint, packageRoot, version } from "../../runs/package.js";
+import { tell } from "../../runs/progress.js";
 import { tuningRecord } from "../../runs/run-record.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { evaluations, samplerSettings } from "../../sample/task-settings.js";
@@ -101,10 +102,23 @@ async function readTaskInputs(flags: RestoreFlags, task: RestoreTask, model: Mod
   if (flags.measurement !== undefined)
     return readInputs(
       flags.measurement,
-      { shape: task.operator.measurementShape, what: "measurements", whose: task.name, bytes: !task.amplitudes },
+      {
+        shape: task.operator.measurementShape,
+        what: "measurements",
+        whose: task.name,
+        bytes: !task.amplitudes,
+        range: flags.range,
+        say: tell,
+      },
       flags.images,
     );
-  const expected = { shape: model.shape, what: "images", whose: `the checkpoint ${model.checkpoint.name}` } as const;
+  const expected = {
+    shape: model.shape,
+    what: "images",
+    whose: `the checkpoint ${model.checkpoint.name}`,
+    range: flags.range,
+    say: tell,
+  } as const;
   if (flags.data !== undefined) return readInputs(flags.data, expected, flags.images);
   return readInputs(bundledImages, expected, flags.images ?? Array.from({ length: BUNDLED_COUNT }, (_, i) => i));
 }
