@@ -156,8 +156,13 @@ export class Gpu {
   readonly #staging = new Map<number, GPUBuffer>();
   #failure: NcvsdError | undefined;
   #closed = false;
-  readonly #onClose: (() => void)[] = [];
-  readonly #lost: Promise<never>;
+  readonly #onClose = new Set<() => void>();
+  /** What is kept for reuse; it can be collected with whoever keeps it. */
+  readonly #reserves = new Set<WeakRef<Reserve>>();
+  #lost: NcvsdError | undefined;
+  /** Those who wait for the device now. (Races against one promise that never settles would pile up in it.) */
+  readonly #waiting = new Set<(error: NcvsdError) => void>();
+  readonly #onError: (event: Event) => void;
 
   constructor(
     adapter: GPUAdapter,
@@ -184,16 +189,16 @@ export class Gpu {
       maxWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
       ...(tuning ? { tuning: tuning.choices } : {}),
     };
-    this.#lost = device.lost.then((lost) => {
+    void device.lost.then((lost) => {
       const error = new NcvsdError(
         "DEVICE_LOST",
         `The GPU device was lost (${lost.message || lost.reason}): nothing more can run on it; open it again and repeat.`,
       );
       if (!this.#closed) this.#failure ??= error;
-      throw error;
+      this.#lost = error;
+      for (const reject of this.#waiting) reject(error);
     });
-    this.#lost.catch(() => {});
-    device.addEventListener("uncapturederror", (event) => {
+    this.#onError = (event) => {
       const error = (event as GPUUncapturedErrorEvent).error;
       const memory = error.constructor.name === "GPUOutOfMemoryError";
       this.#failure ??= memory
@@ -201,7 +206,8 @@ export class Gpu {
             cause: error,
           })
         : new NcvsdError("BAD_ARGUMENT", `The GPU refused an operation: ${error.message}`, { cause: error });
-    });
+    };
+    device.addEventListener("uncapturederror", this.#onError);
   }
 
   /** @throws the first error that the device reported outside of any scope, DEVICE_LOST included. */
@@ -221,10 +227,12 @@ export class Gpu {
         `${label} needs ${mib(size)}, but a buffer on ${this.info.name} holds at most ${mib(limit)}.`,
       );
     }
-    if (this.memoryLimit !== undefined && this.allocatedBytes + size > this.memoryLimit) {
+    const short = () => this.memoryLimit !== undefined && this.allocatedBytes + size > this.memoryLimit;
+    if (short()) this.reclaim();
+    if (short()) {
       throw new NcvsdError(
         "OUT_OF_MEMORY",
-        `${label} needs ${mib(size)}, but only ${mib(Math.max(0, this.memoryLimit - this.allocatedBytes))} of GPU memory are left.`,
+        `${label} needs ${mib(size)}, but only ${mib(Math.max(0, this.memoryLimit! - this.allocatedBytes))} of GPU memory are left.`,
       );
     }
     const buffer = this.device.createBuffer({ label, size, usage });
@@ -282,13 +290,23 @@ export class Gpu {
 
   /** Awaits a GPU promise without taking a core from a software adapter; rejects with DEVICE_LOST when the device goes. */
   async wait<T>(promise: Promise<T>): Promise<T> {
-    const result = await settle(Promise.race([promise, this.#lost])).catch(async (error) => {
-      // A rejected map often precedes the lost promise by a tick.
-      await Promise.race([this.#lost, new Promise((resolve) => setTimeout(resolve, 0))]);
-      throw error;
+    let stop: (error: NcvsdError) => void = () => {};
+    const lost = new Promise<never>((_, reject) => {
+      stop = reject;
     });
-    if (this.#failure) throw this.#failure;
-    return result;
+    if (this.#lost) stop(this.#lost);
+    else this.#waiting.add(stop);
+    try {
+      const result = await settle(Promise.race([promise, lost])).catch(async (error) => {
+        // A rejected map often precedes the news of the loss by a tick.
+        await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, 0))]);
+        throw error;
+      });
+      if (this.#failure) throw this.#failure;
+      return result;
+    } finally {
+      this.#waiting.delete(stop);
+    }
   }
 
   /** Waits until all submitted work is done. */
@@ -332,19 +350,44 @@ export class Gpu {
     else this.#staging.set(buffer.size, buffer);
   }
 
-  /** Runs `action` when the device is closed. */
-  onClose(action: () => void): void {
-    this.#onClose.push(action);
+  /** Runs `action` when the device is closed. @returns takes it back */
+  onClose(action: () => void): () => void {
+    this.#onClose.add(action);
+    return () => void this.#onClose.delete(action);
+  }
+
+  /** Counts on `reserve` when memory runs short. */
+  reserve(reserve: Reserve): void {
+    for (const known of this.#reserves) if (!known.deref()) this.#reserves.delete(known);
+    this.#reserves.add(new WeakRef(reserve));
+  }
+
+  /** Has all that is kept for reuse given back. */
+  reclaim(): void {
+    for (const known of this.#reserves) known.deref()?.drop();
+    this.flushDestroyed();
   }
 
   /** Releases everything on the device; the process can then end by itself. */
   close(): void {
     if (this.#closed) return;
     for (const action of this.#onClose) action();
+    this.#onClose.clear();
+    this.#reserves.clear();
     this.#closed = true;
+    // Dawn keeps a device with a listener, and so everything here, for good.
+    this.device.removeEventListener("uncapturederror", this.#onError);
+    this.pipelines.clear();
+    this.#staging.clear();
+    this.#dummies.length = 0;
     this.device.destroy();
     this.allocatedBytes = 0;
   }
+}
+
+/** Something kept for reuse that can be given back. */
+export interface Reserve {
+  drop(): void;
 }
 
 export function mib(bytes: number): string {

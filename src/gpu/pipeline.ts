@@ -24,6 +24,10 @@ export class PipelineCache {
     return this.#entries.size;
   }
 
+  clear(): void {
+    this.#entries.clear();
+  }
+
   get(kernel: AnyKernel, variant: Variant, precision: Precision): Promise<CompiledKernel> {
     const key = `${kernel.name}|${precision}|${variant.key}`;
     let entry = this.#entries.get(key);

@@ -143,6 +143,11 @@ export class Program {
     return this.#regions.get(tensor.id)!.buffer;
   }
 
+  /** GPU memory that it allocated itself. */
+  get bytes(): number {
+    return this.#owned.reduce((sum, buffer) => sum + buffer.size, 0);
+  }
+
   /** Records all dispatches into a pass. */
   encode(pass: GPUComputePassEncoder): void {
     for (const { pipeline, bindGroup, grid } of this.#dispatches) {

@@ -1,6 +1,7 @@
 import { bad, NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Tensor } from "../graph/graph.js";
+import { ProgramPool } from "../graph/pool.js";
 import type { ImageShape } from "../networks/session.js";
 import { drawNoise } from "../random/noise.js";
 import { checkPositive, countOf, volume } from "./check.js";
@@ -31,9 +32,6 @@ export interface GpuOperator extends Operator {
   close(): void;
 }
 
-/** Sessions kept for later calls. */
-const IDLE_SESSIONS = 2;
-
 type Kind = "forward" | "adjoint" | "proximal" | "gradient";
 
 /** Makes an operator of graphs: its methods on arrays, and its sessions. */
@@ -41,15 +39,18 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
   const { name, shape, measurementShape } = graphs;
   const image = volume(shape);
   const measured = volume(measurementShape);
-  const idle: Session[] = [];
+  const idle = new ProgramPool<number, Session>(gpu);
+  const check = () => {
+    if (idle.closed) throw bad(`${name} is closed: make the operator again.`);
+  };
 
   const evaluate = async (
     kind: Kind,
     batch: number,
     fill: (session: Session, stage: OpenStage) => void | Promise<void>,
   ) => {
-    const at = idle.findIndex((s) => s.batch === batch);
-    const session = at >= 0 ? idle.splice(at, 1)[0]! : new Session(gpu, graphs, batch);
+    check();
+    const session = idle.take(batch) ?? new Session(gpu, graphs, batch);
     try {
       const stage = await session.stage(kind);
       await fill(session, stage);
@@ -67,8 +68,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
       }
       return result;
     } finally {
-      idle.push(session);
-      while (idle.length > IDLE_SESSIONS) idle.shift()!.release();
+      idle.give(batch, session);
     }
   };
   const images = (what: string, x: Float32Array) => countOf(`${name}: ${what}`, x, image, shape);
@@ -87,11 +87,10 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
     forward: (x) => promised(() => evaluate("forward", images("x", x), (s) => gpu.write(s.x, x))),
     open: async (batch) => {
       if (!Number.isInteger(batch) || batch < 1) throw bad(`${name}: batch must be a positive integer, got ${batch}.`);
+      check();
       return new Session(gpu, graphs, batch);
     },
-    close() {
-      for (const session of idle.splice(0)) session.release();
-    },
+    close: () => idle.close(),
   };
   if (graphs.adjoint)
     operator.adjoint = (y) => promised(() => evaluate("adjoint", measurements(y), (s) => gpu.write(s.y, y)));
@@ -189,6 +188,14 @@ class Session implements OperatorSession {
 
   async #open(kind: Kind): Promise<OperatorStage> {
     return asStage(await this.stage(kind));
+  }
+
+  get bytes(): number {
+    return this.#opened.reduce((sum, stage) => sum + stage.bytes, this.x.size + this.y.size);
+  }
+
+  destroy(): void {
+    this.release();
   }
 
   release(): void {

@@ -98,6 +98,10 @@ export class OpenStage {
     return tensor && this.program.buffer(tensor);
   }
 
+  get bytes(): number {
+    return this.program.bytes + (this.prepare?.bytes ?? 0);
+  }
+
   destroy(): void {
     this.program.destroy();
     this.prepare?.destroy();

@@ -1,9 +1,10 @@
 import { injectNoise } from "../../../kernels/network/inject-noise/kernel.js";
 import { type Checkpoint, type CheckpointInput, openCheckpoint } from "../../checkpoint/index.js";
-import { NcvsdError } from "../../errors.js";
+import { bad, NcvsdError } from "../../errors.js";
 import { type Gpu, mib } from "../../gpu/device.js";
 import { Graph, tensorBytes } from "../../graph/graph.js";
 import { type MemoryPlan, planMemory } from "../../graph/plan.js";
+import { ProgramPool } from "../../graph/pool.js";
 import { Program } from "../../graph/program.js";
 import { nonFiniteNode } from "../../graph/trace.js";
 import { WeightStore } from "../../layers/weights.js";
@@ -68,15 +69,13 @@ const SPARE_TENSORS = 4;
 /** Small buffers: for each node its parameters and rounding up, and those of a run. */
 const smallBytes = (nodes: number) => 512 * nodes + 2 ** 16;
 
-/** How many prepared batch sizes are kept for reuse. */
-const IDLE_NETWORKS = 3;
-
 /**
  * Loads a checkpoint (`.safetensors`, or the index of its shards) onto the GPU.
  * @param input a path or URL, bytes, or a Blob
  * @throws NcvsdError BAD_CHECKPOINT when the file is no whole checkpoint of a known network, OUT_OF_MEMORY when it does not fit
  */
 export async function loadModel(gpu: Gpu, input: CheckpointInput, options: LoadModelOptions = {}): Promise<Model> {
+  gpu.check();
   const checkpoint = await openCheckpoint(input);
   try {
     const parsed = parseConfig(withArguments(checkpoint, options.config));
@@ -119,7 +118,9 @@ export class Model implements Denoiser, GenerativeDenoiser {
   readonly labels: readonly string[] | undefined;
   readonly shape: ImageShape;
   readonly #weights: WeightStore;
-  readonly #idle: PreparedNetwork[] = [];
+  /** By batch. */
+  readonly #idle: ProgramPool<number, PreparedNetwork>;
+  readonly #forget: () => void;
 
   constructor(
     gpu: Gpu,
@@ -135,7 +136,8 @@ export class Model implements Denoiser, GenerativeDenoiser {
     this.labels = labels;
     this.shape = [config.img_channels, config.img_resolution, config.img_resolution];
     this.#weights = new WeightStore(gpu, checkpoint);
-    gpu.onClose(() => void checkpoint.close());
+    this.#idle = new ProgramPool(gpu);
+    this.#forget = gpu.onClose(() => void checkpoint.close());
   }
 
   get labelDim(): number {
@@ -305,7 +307,8 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   /** Releases weights and plans. */
   async close(): Promise<void> {
-    for (const net of this.#idle.splice(0)) net.destroy();
+    this.#forget();
+    this.#idle.close();
     this.#weights.destroy();
     await this.checkpoint.close();
   }
@@ -329,14 +332,15 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   async #checkout(batch: number, capture: ReadonlySet<string> = new Set()): Promise<PreparedNetwork> {
     this.gpu.check();
-    const at = capture.size > 0 ? -1 : this.#idle.findIndex((net) => net.network.batch === batch);
-    if (at >= 0) {
-      const net = this.#idle.splice(at, 1)[0]!;
-      if (SAMPLER_TENSORS * 4 * net.network.x.length + smallBytes(0) > this.#bytesLeft()) this.#dropIdle();
-      return net;
+    if (this.#idle.closed) throw bad(`The model ${this.checkpoint.name} is closed: load it again with loadModel().`);
+    const kept = capture.size > 0 ? undefined : this.#idle.take(batch);
+    if (kept) {
+      if (SAMPLER_TENSORS * 4 * kept.network.x.length + smallBytes(0) > this.#bytesLeft()) this.gpu.reclaim();
+      return kept;
     }
     if (!this.#fits(batch)) {
-      this.#dropIdle();
+      // What is kept for reuse may be in the way.
+      this.gpu.reclaim();
       if (!this.#fits(batch)) throw this.#tooLarge(batch);
     }
     const network = this.#build(batch, capture);
@@ -377,15 +381,8 @@ export class Model implements Denoiser, GenerativeDenoiser {
     return memoryLimit - allocatedBytes;
   }
 
-  /** Plans of other batches that are kept for reuse may be in the way. */
-  #dropIdle(): void {
-    for (const net of this.#idle.splice(0)) net.destroy();
-    this.gpu.flushDestroyed();
-  }
-
   #release(net: PreparedNetwork): void {
-    this.#idle.push(net);
-    while (this.#idle.length > IDLE_NETWORKS) this.#idle.shift()!.destroy();
+    this.#idle.give(net.network.batch, net);
   }
 }
 
@@ -402,6 +399,10 @@ class PreparedNetwork {
 
   buffer(tensor: Parameters<Program["buffer"]>[0]): GPUBuffer {
     return this.program.buffer(tensor);
+  }
+
+  get bytes(): number {
+    return this.program.bytes + (this.injection?.program.bytes ?? 0);
   }
 
   destroy(): void {

@@ -28,6 +28,7 @@ export class Vae implements LoadedVae {
   /** Pixels of a latent's side. */
   readonly factor: number;
   readonly weights: WeightStore;
+  readonly #forget: () => void;
   #whole: { readonly key: string; readonly network: DecoderGraph; readonly program: Program } | undefined;
 
   private constructor(gpu: Gpu, checkpoint: Checkpoint, structure: VaeStructure) {
@@ -36,7 +37,7 @@ export class Vae implements LoadedVae {
     this.structure = structure;
     this.factor = 2 ** (structure.channels.length - 1);
     this.weights = new WeightStore(gpu, checkpoint);
-    gpu.onClose(() => void checkpoint.close());
+    this.#forget = gpu.onClose(() => void checkpoint.close());
   }
 
   /**
@@ -183,6 +184,7 @@ export class Vae implements LoadedVae {
   /** Releases weights and plans. */
   async close(): Promise<void> {
     this.#release();
+    this.#forget();
     this.weights.destroy();
     await this.checkpoint.close();
   }

@@ -1,0 +1,127 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Gpu, openGpu } from "../../src/gpu/device.js";
+import { loadModel, type Model } from "../../src/networks/edm2/model.js";
+import { operators } from "../../src/operators/operators.js";
+import { sampleMultiStep } from "../../src/sample/multi-step.js";
+import { fixturePath } from "../support/fixtures.js";
+import { openTestGpu } from "../support/gpu.js";
+
+const tiny = fixturePath("ncvsd-tiny.safetensors");
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+/** Which of them are still there after collections in several turns of the event loop. */
+async function alive(refs: readonly WeakRef<object>[]): Promise<number> {
+  for (let i = 0; i < 10; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    collect();
+  }
+  return refs.filter((ref) => ref.deref() !== undefined).length;
+}
+
+describe("what is closed can be collected", () => {
+  it("a device that was opened, used and closed", async () => {
+    const refs: WeakRef<object>[] = [];
+    const once = async () => {
+      const gpu = await openGpu();
+      const model = await loadModel(gpu, tiny);
+      await sampleMultiStep(model, { seeds: [0], ts: [22] });
+      refs.push(new WeakRef(gpu), new WeakRef(gpu.device), new WeakRef(model));
+      gpu.close();
+    };
+    for (let i = 0; i < 3; i++) await once();
+    expect(await alive(refs)).toBe(0);
+  });
+
+  it("a model that was loaded, used and closed on a device that stays, and what was waited for", async () => {
+    const gpu = await openTestGpu();
+    const refs: WeakRef<object>[] = [];
+    const once = async () => {
+      const model = await loadModel(gpu, tiny);
+      const { images } = await sampleMultiStep(model, { seeds: [0], ts: [22] });
+      refs.push(new WeakRef(model), new WeakRef(model.checkpoint), new WeakRef(images));
+      refs.push(new WeakRef(await gpu.wait(Promise.resolve({ large: new Float32Array(1000) }))));
+      await model.close();
+    };
+    for (let i = 0; i < 3; i++) await once();
+    expect(await alive(refs)).toBe(0);
+    gpu.close();
+  });
+});
+
+describe("programs for reuse", () => {
+  let gpu: Gpu;
+  let model: Model;
+  beforeAll(async () => {
+    gpu = await openTestGpu();
+    model = await loadModel(gpu, tiny);
+  });
+  afterAll(() => gpu.close());
+  const evaluate = (of: Model, batch: number) =>
+    of.generate({
+      y: new Float32Array(batch * 3 * 16 * 16),
+      sigma: 1,
+      seeds: Array.from({ length: batch }, (_, i) => i),
+    });
+
+  it("are kept for a few batches: the second turn of the same ones prepares no network", async () => {
+    const batches = [1, 2, 3, 4, 5, 6];
+    for (const batch of batches) await evaluate(model, batch);
+    const held = gpu.allocatedBytes;
+    const before = gpu.allocations;
+    for (const batch of batches) await evaluate(model, batch);
+    // Seeds and the number of the draw, for each call.
+    expect(gpu.allocations - before).toBeLessThanOrEqual(4 * batches.length);
+    expect(gpu.allocatedBytes).toBe(held);
+  });
+
+  it("are given back when memory runs short, by other models and operators on the device too", async () => {
+    const whole = await openTestGpu();
+    await loadModel(whole, tiny);
+    const weights = 2 * whole.allocatedBytes;
+    whole.close();
+    const limit = weights + 4 * 2 ** 20;
+    const small = await openTestGpu({ memoryLimit: limit });
+    const first = await loadModel(small, tiny);
+    const second = await loadModel(small, tiny);
+    await evaluate(first, first.largestBatch());
+    const held = small.allocatedBytes;
+    expect(held).toBeGreaterThan(weights + 2 * 2 ** 20);
+    // Not both of these at once.
+    const batch = first.largestBatch() + 4;
+    await evaluate(second, batch);
+    expect(small.allocatedBytes).toBeLessThanOrEqual(limit);
+    const operator = operators.gaussianBlur(small, { shape: [3, 16, 16], kernelSize: 5, std: 1 });
+    await operator.forward(new Float32Array(3 * 256 * 200));
+    small.reclaim();
+    expect(small.allocatedBytes).toBeLessThan(held - 2 ** 20);
+    small.close();
+  });
+});
+
+describe("what is closed says so", () => {
+  it("model, operator, device", async () => {
+    const gpu = await openTestGpu();
+    const model = await loadModel(gpu, tiny);
+    const operator = operators.inpainting(gpu, { shape: [1, 4, 4], fraction: 0.5 });
+    const x = new Float32Array(16);
+    await operator.forward(x);
+    operator.close();
+    await expect(operator.forward(x)).rejects.toThrow(/^inpainting is closed: make the operator again\.$/);
+    await expect(operator.open(1)).rejects.toThrow(/^inpainting is closed/);
+    await model.close();
+    await expect(sampleMultiStep(model, { seeds: [0] })).rejects.toThrow(/ncvsd-tiny.* is closed: load it again/);
+    const other = await loadModel(gpu, tiny);
+    gpu.close();
+    const closed = { code: "DEVICE_LOST", message: expect.stringContaining("is closed") };
+    await expect(sampleMultiStep(other, { seeds: [0] })).rejects.toMatchObject(closed);
+    await expect(loadModel(gpu, tiny)).rejects.toMatchObject(closed);
+    await expect(operators.inpainting(gpu, { shape: [1, 4, 4], fraction: 0.5 }).forward(x)).rejects.toMatchObject(
+      closed,
+    );
+    await other.close();
+  });
+});
