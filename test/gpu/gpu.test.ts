@@ -36,15 +36,17 @@ describe("errors of the GPU", () => {
       scale.source
         .at(-1)!
         .text.split("\n")
-        .findIndex((l) => l.includes("fn main")) + 1;
-    const failure = runBroken((wgsl) => wgsl.replace("fn main", "fn  ; main"));
+        .findIndex((l) => l.includes("fn each")) + 1;
+    const failure = runBroken((wgsl) => wgsl.replace("fn each", "fn  ; each"));
     await expect(failure).rejects.toThrow(new RegExp(`^kernels/sampling/scale/kernel.wgsl:${line}:\\d+: `));
   });
 
   it("in types too", async () => {
     const text = scale.source.at(-1)!.text;
-    const line = text.split("\n").findIndex((l) => l.includes("@compute")) + 1;
-    const failure = runBroken((wgsl) => wgsl.replace("@compute", "const bad: u32 = 1.5;  @compute"));
+    const line = text.split("\n").findIndex((l) => l.includes("@binding(0)")) + 1;
+    const failure = runBroken((wgsl) =>
+      wgsl.replace("@group(0) @binding(0)", "const bad: u32 = 1.5;  @group(0) @binding(0)"),
+    );
     await expect(failure).rejects.toThrow(new RegExp(`^kernels/sampling/scale/kernel.wgsl:${line}:\\d+: `));
   });
 
