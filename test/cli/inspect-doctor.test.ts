@@ -23,7 +23,7 @@ describe("inspect", () => {
     const { stdout, stderr } = await cliOk(["inspect"]);
     expect(stderr).toBe("");
     expect(stdout).toMatch(/^file +.*weights\/ncvsd-fashion32\.safetensors$/m);
-    expect(stdout).toMatch(/^sha256 +e7159e86665eff6c025672f94f27063203e52f8832388dbe26728348e991619d$/m);
+    expect(stdout).toMatch(/^sha256 +6437587cd1bbce992ed61804f9313b70c7d78f4724b0e3d3113f7bbf47f5c29c$/m);
     expect(stdout).toMatch(/^architecture +ncvsd$/m);
     expect(stdout).toMatch(/^labels +T-shirt\/top, Trouser,/m);
     expect(stdout).toMatch(/^ +model_channels +32$/m);

@@ -143,6 +143,14 @@ describe("--class", () => {
   ];
   const list = { labelDim: 10, labels };
 
+  test("a name that is a number is a name, unless it is the number of another class", () => {
+    expect(parseClass("2000", { labelDim: 2, labels: ["1990", "2000"] })).toBe(1);
+    const turned = { labelDim: 3, labels: ["2", "1", "0"] };
+    expect(parseClass("1", turned)).toBe(1);
+    expect(() => parseClass("2", turned)).toThrow(/name of class 0 and the number of class 2; give \+0 or \+2/);
+    expect(parseClass("+2", turned)).toBe(2);
+  });
+
   test("names whatever their capitals, and numbers", () => {
     expect(parseClass("Dress", list)).toBe(3);
     expect(parseClass(" ankle BOOT ", list)).toBe(9);
