@@ -28,6 +28,13 @@ export async function openPickleOrTorch(source: ByteSource, budget: Budget): Pro
   if (head[0] === 0x50 && head[1] === 0x4b) return openTorchZip(source, budget);
   // Anything else is named for what it looks like, where that is known.
   const looks = head[0] === 0x80 ? undefined : sniff(await readExactly(source, 0, Math.min(SNIFF_BYTES, source.size)));
+  const text = new TextDecoder("latin1").decode(await readExactly(source, 0, Math.min(SNIFF_BYTES, source.size)));
+  // Protocols 0 and 1, the defaults of Python 2, have no head: a dict, a list, a tuple or the name of a class.
+  if (/^(\([dlit(IKSUVX]|[\]}]q|c[\w.]+\n\w+\n)/.test(text)) {
+    throw new PickleError(
+      "it looks like a pickle of protocol 0 or 1, which are not read: save it again with protocol 2 or higher",
+    );
+  }
   if (looks !== undefined) throw new PickleError(`it is no pickle: it ${looks}`);
   const first = await unpickle(source, 0, budget);
   return first.value === MAGIC ? openLegacy(source, first.end, budget) : first.value;

@@ -66,6 +66,12 @@ describe("of a network and its average the average is taken, and both are named"
     expect(await taken(dict({ state_dict: value }))).toEqual(["state_dict.model_ema", 2, ["state_dict.model"]]);
   });
 
+  it("averages of the parameters alone have the network's random features", async () => {
+    const shadow = orderedDict(Object.fromEntries(stateDict(2).filter(([name]) => !/freqs|phases/.test(name))));
+    const value = dict({ model: weights(1), ema: instance("my", "EMA", dict({ decay: 0.9, shadow })) });
+    expect(await taken(value)).toEqual(["ema.shadow", 2, ["model"]]);
+  });
+
   it("averages that are a list without names are in the order of the parameters", async () => {
     const list = stateDict(2)
       .filter(([name]) => !/freqs|phases/.test(name))

@@ -134,7 +134,23 @@ export function findNetworks(root: PyValue): Found {
     add({ ...named, path: list.path, averaged: true, tensors: () => namedBy(list, named.tensors()) });
     return false;
   });
-  return { candidates, unnamed, discriminator };
+  return { candidates: candidates.map((c) => withFeatures(c, candidates)), unnamed, discriminator };
+}
+
+/** Averages often hold parameters only: the random features, which never change, are those of the network beside them. */
+function withFeatures(candidate: Candidate, all: readonly Candidate[]): Candidate {
+  if (!candidate.averaged || candidate.network) return candidate;
+  const { architecture } = candidate;
+  const [trained, ...more] = all.filter((c) => !c.averaged && c.architecture === architecture);
+  if (!trained || more.length > 0) return candidate;
+  return {
+    ...candidate,
+    tensors() {
+      const own = candidate.tensors();
+      for (const [name, tensor] of trained.tensors()) if (isFeature(name) && !own.has(name)) own.set(name, tensor);
+      return own;
+    },
+  };
 }
 
 /** By structure, so that a renamed class is recognised; `Precond` and `PrecondCondition` are what the reference calls them. */
@@ -187,9 +203,11 @@ function unwrapped(tensors: Map<string, PyTensor>): Map<string, PyTensor> {
   return bare.size === tensors.size ? bare : tensors;
 }
 
+const isFeature = (name: string) => /\.(freqs|phases)$/.test(name);
+
 /** What `module.parameters()` lists: everything but the buffers, which are the random features. */
 function parametersOf(tensors: Map<string, PyTensor>): [string, PyTensor][] {
-  return [...tensors].filter(([name]) => !/\.(freqs|phases)$/.test(name));
+  return [...tensors].filter(([name]) => !isFeature(name));
 }
 
 function fits(list: Unnamed, parameters: readonly [string, PyTensor][]): boolean {

@@ -160,7 +160,7 @@ function chooseRows(vae: LoadedVae, stage: Stage, most: number): Cut {
 
 /** Scale and shift [C, 2] of a group normalisation of a whole map. */
 async function affineOf(vae: LoadedVae, name: string, map: HostMap): Promise<Float32Array> {
-  const gamma = await vae.checkpoint.readF32(`${name}.weight`);
+  const gamma = await vae.checkpoint.readF32(`${name}.weight`, { weights: true });
   const beta = await vae.checkpoint.readF32(`${name}.bias`);
   const { channels, data } = map;
   const width = channels / GROUPS;
