@@ -27,6 +27,8 @@ export interface ConvertOptions {
   config?: Readonly<Record<string, unknown>> | undefined;
   /** Which of several networks in IN, by its keys or the prefix of its tensors; absent: the only one, or the only average. */
   select?: string | undefined;
+  /** IN is a network of another kind (a VAE, LPIPS, a feature network): its tensors of floats are copied, without a config. */
+  tensors?: boolean | undefined;
   /** Overwrite OUT. */
   force?: boolean | undefined;
   /** No progress on stderr. */
@@ -37,7 +39,8 @@ export interface ConvertOptions {
 export interface ConvertResult {
   input: string;
   output: string;
-  architecture: "edm2" | "ncvsd";
+  /** "other" with the option `tensors`. */
+  architecture: "edm2" | "ncvsd" | "other";
   /** Class of the network in the pickle, or "state_dict". */
   className: string;
   /** Keys and prefix of the network in IN, and those of others that are in it and were not taken. */
@@ -45,7 +48,7 @@ export interface ConvertResult {
   others: readonly string[];
   /** True if, by its name, the network taken is an average of the weights over training. */
   averaged: boolean;
-  config: NetworkConfig;
+  config: NetworkConfig | null;
   tensors: number;
   parameters: number;
   /** Parameters by type in the output. */
@@ -110,9 +113,11 @@ export async function convertFile(input: string, output: string, options: Conver
 
 /** Everything about a conversion but the tensor values: the head of the file, and the tensors in the order that follows it. */
 export async function planConversion(source: ByteSource, options: ConvertOptions = {}) {
-  const snapshot = await readSnapshot(source, options.select);
+  const snapshot = await readSnapshot(source, options.select, options.tensors);
   const { metadata, config } = describe(source.name, snapshot, options.config);
-  const tensors = [...snapshot.tensors.values()].map((tensor) => plan(tensor, options.dtype));
+  const stored = [...snapshot.tensors.values()];
+  const kept = options.tensors ? stored.filter(({ dtype }) => FLOAT_DTYPES.includes(dtype)) : stored;
+  const tensors = kept.map((tensor) => plan(tensor, options.dtype));
   return { snapshot, config, ...planSafetensors(tensors, metadata) };
 }
 
@@ -123,6 +128,7 @@ function describe(name: string, snapshot: Snapshot, extra: ConvertOptions["confi
     tensors.set(key, { name: key, dtype, shape, byteLength, file: name });
   }
   const { architecture, arguments: known, complete } = snapshot;
+  if (architecture === "other") return { metadata: { format: "pt" }, config: null };
   if (!complete && !extra) {
     throw new NcvsdError(
       "BAD_CHECKPOINT",
@@ -214,7 +220,11 @@ function report(result: ConvertResult): string {
   const dtypes = Object.entries(result.dtypes).map(([dtype, n]) => `${n.toLocaleString("en")} ${dtype}`);
   return [
     `architecture  ${result.architecture} (${result.className})`,
-    `images        ${config.img_channels} x ${config.img_resolution} x ${config.img_resolution}, ${config.label_dim || "no"} classes`,
+    ...(config
+      ? [
+          `images        ${config.img_channels} x ${config.img_resolution} x ${config.img_resolution}, ${config.label_dim || "no"} classes`,
+        ]
+      : []),
     `parameters    ${dtypes.join(", ")} in ${result.tensors} tensors`,
     `written       ${result.output} (${result.bytes.toLocaleString("en")} bytes)`,
   ].join("\n");
@@ -247,6 +257,7 @@ export function registerConvert(program: Command): void {
       "which network, if the file holds several: its keys or the prefix of its tensors, as the error lists them " +
         "(default: the only one, or the only average)",
     )
+    .option("--tensors", "copy the tensors of a network of another kind as they are: a VAE, LPIPS, a feature network")
     .option("--force", "overwrite the output file")
     .option("--json", "print one JSON object instead of text")
     .addHelpText(

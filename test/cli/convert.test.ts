@@ -16,12 +16,14 @@ import { openCheckpoint } from "../../src/checkpoint/index.js";
 import { type ConvertOptions, convertFile, registerConvert } from "../../src/cli/convert.js";
 import { parseConfig } from "../../src/networks/edm2/config.js";
 import { validateTensors } from "../../src/networks/edm2/names.js";
-import { dump } from "../support/pickle-asm.js";
+import { call, dict, dump, type Py } from "../support/pickle-asm.js";
 import {
   hollow,
+  legacyFile,
   network,
   snapshot,
   storage,
+  storageId,
   TINY,
   TINY_COMPLETE,
   tensor,
@@ -314,6 +316,43 @@ describe("the output file", () => {
     ["an empty file", () => Buffer.alloc(0)],
   ])("is not made from %s", async (_what, bytes) => {
     await expect(convert(bytes())).rejects.toMatchObject({ code: "BAD_CHECKPOINT" });
+  });
+});
+
+describe("networks of another kind", () => {
+  const data = new Uint8Array(Float32Array.from({ length: 64 }, (_, i) => i + 1).buffer);
+  const lin = (key: string) => tensor(storageId("F32", key, 64, null), 0, [1, 64, 1, 1]);
+  // As Python 2 wrote LPIPS's weights: the legacy container, an OrderedDict made from pairs.
+  const pairs: Py = [0, 1].map((i) => [`module.lin${i}.model.1.weight`, lin(String(i))]);
+  const lpips = legacyFile(
+    call("collections", "OrderedDict", pairs),
+    ["0", "1"].map((key) => ({ key, dtype: "F32" as const, data })),
+  );
+
+  it("are told of --tensors, which copies their floats under their names", async () => {
+    await expect(convert(lpips)).rejects.toThrow(/no EDM2 Precond.*--tensors/);
+    const input = fresh(".pth");
+    const output = fresh();
+    writeFileSync(input, lpips);
+    const result = await convertFile(input, output, { quiet: true, tensors: true });
+    expect(result).toMatchObject({ architecture: "other", config: null, tensors: 2, selected: "(top)", others: [] });
+    const checkpoint = await openCheckpoint(output);
+    expect([...checkpoint.tensors.keys()].sort()).toEqual(["lin0.model.1.weight", "lin1.model.1.weight"]);
+    expect(await checkpoint.readBytes("lin1.model.1.weight")).toEqual(data);
+    expect({ ...checkpoint.metadata }).toEqual({ format: "pt" });
+    await checkpoint.close();
+  });
+
+  it("lose what is no float, and optimizers are no networks; averages are taken here too", async () => {
+    const blob = storage("F32", data);
+    const count = tensor(storage("I64", new Uint8Array(8)), 0, []);
+    const net = (key: string) => dict({ [key]: tensor(blob, 0, [64]), count });
+    const input = fresh(".pt");
+    const optimizer = dict({ state: dict({ 0: dict({ exp_avg: tensor(blob, 0, [64]) }) }) });
+    writeFileSync(input, dump(dict({ model: net("w"), model_ema: net("v"), optimizer })));
+    const output = fresh();
+    const result = await convertFile(input, output, { quiet: true, tensors: true });
+    expect(result).toMatchObject({ selected: "model_ema", others: ["model"], averaged: true, tensors: 1 });
   });
 });
 

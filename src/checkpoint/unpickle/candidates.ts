@@ -13,7 +13,8 @@ export interface Candidate {
   readonly note?: string | undefined;
   /** True if its weights are an average over training, by the names that lead to it. */
   readonly averaged: boolean;
-  readonly architecture: "edm2" | "ncvsd";
+  /** "other": a network of another kind, where those were asked for. */
+  readonly architecture: "edm2" | "ncvsd" | "other";
   /** The module, unless the file holds tensors only. */
   readonly network: ModuleRecord | undefined;
   /** Arguments that the modules around the network hold: those of the generative denoiser. */
@@ -52,8 +53,11 @@ function isAverage(key: string, value: PyValue): boolean {
   return value instanceof PyDict && [...value.entries()].some(([, entry]) => entry instanceof PyTensor);
 }
 
-/** Every network in `root`: modules and the modules inside them, state_dicts under any key or prefix, lists of either. */
-export function findNetworks(root: PyValue): Found {
+/**
+ * Every network in `root`: modules and the modules inside them, state_dicts under any key or prefix, lists of either.
+ * @param ofAnyKind every state_dict and every outermost module counts, but for those of optimizers
+ */
+export function findNetworks(root: PyValue, ofAnyKind = false): Found {
   const candidates: Candidate[] = [];
   const lists: Unnamed[] = [];
   const seen = new Set<PyNode>();
@@ -73,7 +77,7 @@ export function findNetworks(root: PyValue): Found {
       const number = module.state.get(name);
       if (typeof number === "number") around[name] = number;
     }
-    const architecture = recognise(module);
+    const architecture = ofAnyKind ? "other" : recognise(module);
     if (architecture === "discriminator") {
       discriminator ??= module.className;
     } else if (architecture) {
@@ -102,13 +106,14 @@ export function findNetworks(root: PyValue): Found {
   /** The entries of a dict, and the attributes of an object. */
   function inTables(value: PyNode, keys: readonly string[], wrapper: Arguments, note: string | undefined): void {
     const dict = value instanceof PyDict ? value : value instanceof PyObject ? value.items : undefined;
-    for (const found of dict ? stateDictsIn(dict, keys, note) : []) add(found);
+    for (const found of dict ? stateDictsIn(dict, keys, note, ofAnyKind) : []) add(found);
     const state = instanceOf(value)?.state;
     for (const table of [dict, state]) {
       const stds = table?.get("stds");
       for (const [key, entry] of table?.entries() ?? []) {
         if (++looked > LIMITS.searched) return;
         if (typeof key !== "string" || key.length > LIMITS.nameLength) continue;
+        if (ofAnyKind && /optim|sched|scaler/i.test(key)) continue;
         const tensors = (key === "shadow_params" || key === "ema_weights") && entry instanceof PyList && entry.items;
         if (tensors && tensors.length > 0 && tensors.every((t) => t instanceof PyTensor)) {
           lists.push({ path: [...keys, key].join("."), tensors });
@@ -161,7 +166,12 @@ function recognise({ children }: ModuleRecord): "edm2" | "ncvsd" | "discriminato
 }
 
 /** The state_dicts that are the tensors of `dict`: one, or several behind prefixes. */
-function* stateDictsIn(dict: PyDict, keys: readonly string[], note: string | undefined): Generator<Candidate> {
+function* stateDictsIn(
+  dict: PyDict,
+  keys: readonly string[],
+  note: string | undefined,
+  ofAnyKind: boolean,
+): Generator<Candidate> {
   const entries = new Map<string, PyTensor>();
   for (const [name, value] of dict.entries()) {
     if (!(value instanceof PyTensor)) continue;
@@ -171,6 +181,10 @@ function* stateDictsIn(dict: PyDict, keys: readonly string[], note: string | und
   }
   if (entries.size === 0) return;
   const bare = unwrapped(entries);
+  if (ofAnyKind) {
+    const candidate = { path: keys.join("."), note, averaged: isAveraged(keys), architecture: "other" as const };
+    return yield { ...candidate, network: undefined, wrapper: {}, tensors: () => bare };
+  }
   const prefixes = networkPrefixes(bare.keys());
   for (const { prefix, architecture } of prefixes) {
     const inner = prefixes.map((other) => other.prefix).filter((p) => p !== prefix && p.startsWith(prefix));

@@ -22,7 +22,8 @@ export interface SnapshotTensor {
 
 /** The network found in a pickle. */
 export interface Snapshot {
-  readonly architecture: "edm2" | "ncvsd";
+  /** "other": of another kind, where that was asked for. */
+  readonly architecture: "edm2" | "ncvsd" | "other";
   /** Class of the network, or "state_dict" if the file holds its tensors only. */
   readonly className: string;
   /** Constructor arguments that the file tells, unchecked, under the reference's names. */
@@ -45,15 +46,16 @@ export interface Snapshot {
  * Reads a pickled snapshot of the reference (`.pkl`), or a `torch.save` file of a network or of its state_dict, as data:
  * nothing in it is imported, called or executed. Memory stays within a few mebibytes and the limits of limits.ts; tensor
  * values remain in the file until their chunks are asked for.
+ * @param ofAnyKind take a network of any kind, such as a VAE, and its tensors as they are
  * @param select which network, by its keys or the prefix of its tensors; absent: the only one, or the only average
  * @throws NcvsdError BAD_CHECKPOINT: what is wrong with the file, or that no network of a known kind is in it, or that there
  *   are several; BAD_ARGUMENT: `select` names none of them
  */
-export async function readSnapshot(source: ByteSource, select?: string): Promise<Snapshot> {
+export async function readSnapshot(source: ByteSource, select?: string, ofAnyKind = false): Promise<Snapshot> {
   return guarded(source, async () => {
     const budget = new Budget();
     const root = await openPickleOrTorch(source, budget);
-    const { found, selected, others } = networkIn(root, select, source.name);
+    const { found, selected, others } = networkIn(root, select, source.name, ofAnyKind);
 
     const tensors = new Map<string, SnapshotTensor>();
     let bytes = 0;
@@ -74,7 +76,7 @@ export async function readSnapshot(source: ByteSource, select?: string): Promise
         chunks: () => chunks(source, located),
       });
     }
-    const args = found.network && (await networkArguments(found.network));
+    const args = ofAnyKind ? undefined : found.network && (await networkArguments(found.network));
     return {
       architecture: found.architecture,
       className: found.network?.className ?? "state_dict",
@@ -89,14 +91,17 @@ export async function readSnapshot(source: ByteSource, select?: string): Promise
   });
 }
 
-function networkIn(root: PyValue, select: string | undefined, file: string) {
-  const all = findNetworks(root);
+function networkIn(root: PyValue, select: string | undefined, file: string, ofAnyKind: boolean) {
+  const all = findNetworks(root, ofAnyKind);
   if (all.candidates.length === 0) {
     if (all.discriminator !== undefined) {
       const what = `its ${quote(all.discriminator)} is a discriminator`;
       throw new PickleError(`${what}, which only training needs: give the generator`);
     }
-    throw new PickleError(`it holds no EDM2 Precond and no NCVSD PrecondCondition (${keysOf(root)})`);
+    if (ofAnyKind) throw new PickleError(`it holds no tensors by names (${keysOf(root)})`);
+    throw new PickleError(
+      `it holds no EDM2 Precond and no NCVSD PrecondCondition (${keysOf(root)}); --tensors copies those of a network of another kind`,
+    );
   }
   const chosen = chooseNetwork(all, select);
   if (typeof chosen !== "string") return { ...chosen, found: chosen.candidate };
