@@ -27,3 +27,40 @@ export function bad(message: string, cause?: unknown): NcvsdError {
 
 /** A user's text in a message: quoted, and cut when it is long. */
 export const quote = (text: string) => `"${text.length > 40 ? `${text.slice(0, 37)}...` : text}"`;
+
+/**
+ * Refuses options that a call does not know: a slip such as `seed` for `seeds` would be passed over in silence.
+ * @param call for the message: "sampleMultiStep"
+ * @param known every option of the call
+ */
+export function checkKeys<T extends object>(
+  call: string,
+  given: T,
+  known: { readonly [K in keyof Required<T>]: true },
+): void {
+  if (typeof given !== "object" || given === null)
+    throw bad(`${call}: the options must be an object such as { ${Object.keys(known)[0]} }, got ${String(given)}.`);
+  const names = Object.keys(known);
+  for (const [key, value] of Object.entries(given)) {
+    if (value === undefined || Object.hasOwn(known, key)) continue;
+    const near = names.map((name) => ({ name, steps: distance(plain(key), plain(name)) }));
+    const best = near.reduce((a, b) => (b.steps < a.steps ? b : a));
+    const hint = best.steps <= 2 ? `did you mean ${best.name}?` : `it takes ${names.join(", ")}.`;
+    throw bad(`${call}: unknown option ${quote(key)}; ${hint}`);
+  }
+}
+
+/** Without case and underscores: `s_min` and `sMin` are the same slip. */
+const plain = (name: string) => name.toLowerCase().replaceAll("_", "");
+
+/** Letters to insert, delete or replace to make b of a (Levenshtein). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + Number(a[i - 1] !== b[j - 1])));
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,4 +1,4 @@
-import { NcvsdError } from "../errors.js";
+import { checkKeys, NcvsdError } from "../errors.js";
 import type { Caps, Precision } from "./contract.js";
 import { PipelineCache } from "./pipeline.js";
 import type { Tuning } from "./tuning.js";
@@ -35,6 +35,13 @@ export interface AdapterInfo {
  * @throws NcvsdError NO_ADAPTER when none is found; BAD_ARGUMENT for a precision that there is not.
  */
 export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
+  checkKeys("openGpu", options, {
+    adapter: true,
+    powerPreference: true,
+    precision: true,
+    memoryLimit: true,
+    tuning: true,
+  });
   const gpu = await nativeOrBrowserGpu(options.adapter);
   const adapter = await gpu.requestAdapter(
     options.powerPreference ? { powerPreference: options.powerPreference } : undefined,

@@ -72,8 +72,16 @@ export function locate(source: ComposedSource, line: number): string {
   return `${at.file}:${line - at.firstLine + 1}`;
 }
 
-/** Reads bindings and the uniform layout from WGSL. */
+const reflections = new Map<string, Reflection>();
+
+/** Reads bindings and the uniform layout from WGSL, once per text: other devices compile the same. */
 export function reflectSource(text: string): Reflection {
+  const known = reflections.get(text) ?? reflectAnew(text);
+  reflections.set(text, known);
+  return known;
+}
+
+function reflectAnew(text: string): Reflection {
   const reflect = new WgslReflect(text);
   const storage = reflect.storage
     .map((v) => ({ name: v.name, binding: v.binding, writable: v.access === "read_write" || v.access === "write" }))

@@ -1,4 +1,5 @@
-import { bad } from "../errors.js";
+import { bad, NcvsdError } from "../errors.js";
+import { type Gpu, mib } from "../gpu/device.js";
 import type { ImageShape, Labels } from "./session.js";
 
 /** Number of images in a flat NCHW array. */
@@ -10,7 +11,19 @@ export function batchOf(name: string, values: Float32Array, shape: ImageShape): 
       `${name} has ${values.length} values, which is no multiple of ${shape.join(" x ")} = ${one} of one image.`,
     );
   }
+  const at = values.findIndex((v) => !Number.isFinite(v));
+  if (at >= 0) throw bad(`${name} holds ${values[at]} at index ${at}: every value must be finite.`);
   return values.length / one;
+}
+
+/** Refuses a batch whose images alone are too many for a buffer or the memory, before anything is made for it. */
+export function requireRoom({ gpu, shape }: { readonly gpu: Gpu; readonly shape: ImageShape }, batch: number): void {
+  const bytes = 4 * shape[0] * shape[1] * shape[2];
+  const { maxStorageBufferBindingSize, maxBufferSize } = gpu.device.limits;
+  const most = Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize, gpu.memoryLimit ?? Infinity) / bytes);
+  if (batch <= most) return;
+  const message = `A batch of ${batch} images of ${shape.join(" x ")} needs ${mib(batch * bytes)} for the images alone, and ${gpu.info.name} holds at most ${most} of them in one buffer: take smaller batches.`;
+  throw new NcvsdError("OUT_OF_MEMORY", message);
 }
 
 /** Throws unless `values` holds `batch` images. */
@@ -26,7 +39,7 @@ export function sigmaRow(
   batch: number,
 ): Float32Array<ArrayBuffer> {
   if (sigma === undefined) throw bad(`${name} is missing: give one noise level, or one per image.`);
-  const list = typeof sigma === "number" ? [sigma] : Array.from(sigma);
+  const list = typeof sigma === "number" ? [sigma] : Array.from(sigma ?? []);
   if (list.length !== 1 && list.length !== batch)
     throw bad(`${name} has ${list.length} levels for ${batch} images: give 1 or ${batch}.`);
   for (const value of list) {
@@ -41,6 +54,8 @@ export function sigmaRow(
 export function labelRows(labels: Labels | undefined, batch: number, labelDim: number): Float32Array<ArrayBuffer> {
   const rows = new Float32Array(batch * labelDim);
   if (labels === undefined) return rows;
+  if (!Array.isArray(labels) && !ArrayBuffer.isView(labels))
+    throw bad(`labels must be a list of classes or a Float32Array of weights, got ${String(labels)}.`);
   if (labels instanceof Float32Array) {
     if (labelDim === 0) {
       if (labels.length > 0) throw bad("labels were given to a network without classes: leave them out.");

@@ -1,6 +1,6 @@
 import { spectralFilter } from "../../kernels/operators/spectral-filter/kernel.js";
 import { spectralProximal } from "../../kernels/operators/spectral-proximal/kernel.js";
-import { bad } from "../errors.js";
+import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Tensor } from "../graph/graph.js";
 import { gaussianKernel, motionKernel } from "./blur-kernels.js";
@@ -26,6 +26,9 @@ interface BlurOptions {
   readonly transpose?: "reference" | "exact";
 }
 
+/** For checkKeys. */
+const BLUR = { shape: true, centre: true, transpose: true } as const;
+
 export interface GaussianBlurOptions extends BlurOptions {
   /** Pixels on a side of the kernel; the paper's is 61. */
   readonly kernelSize: number;
@@ -48,6 +51,7 @@ export interface MotionBlurOptions extends BlurOptions {
  * @throws NcvsdError BAD_ARGUMENT
  */
 export function gaussianBlur(gpu: Gpu, options: GaussianBlurOptions): GpuOperator {
+  checkKeys("gaussianBlur", options, { ...BLUR, kernelSize: true, std: true });
   const { kernelSize, std } = options;
   return circularBlur(gpu, "gaussianBlur", options, gaussianKernel(kernelSize, std), kernelSize);
 }
@@ -57,6 +61,7 @@ export function gaussianBlur(gpu: Gpu, options: GaussianBlurOptions): GpuOperato
  * @throws NcvsdError BAD_ARGUMENT
  */
 export function motionBlur(gpu: Gpu, options: MotionBlurOptions): GpuOperator {
+  checkKeys("motionBlur", options, { ...BLUR, kernel: true, kernelSize: true, intensity: true, seed: true });
   const { kernel, intensity, seed } = options;
   if (kernel === undefined) {
     if (intensity === undefined) throw bad("motionBlur: give kernel, or kernelSize, intensity and seed.");

@@ -1,4 +1,4 @@
-import { bad, NcvsdError } from "../errors.js";
+import { bad, checkKeys, NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Tensor } from "../graph/graph.js";
 import { ProgramPool } from "../graph/pool.js";
@@ -31,6 +31,9 @@ export interface GpuOperator extends Operator {
   open(batch: number): Promise<OperatorSession>;
   close(): void;
 }
+
+/** For checkKeys. */
+const PROXIMAL = { x: true, y: true, sigma: true, rho: true, noise: true, seeds: true } as const;
 
 type Kind = "forward" | "adjoint" | "proximal" | "gradient";
 
@@ -95,8 +98,10 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
   if (graphs.adjoint)
     operator.adjoint = (y) => promised(() => evaluate("adjoint", measurements(y), (s) => gpu.write(s.y, y)));
   if (graphs.gradient) {
-    operator.energyGradient = ({ x, y }) =>
+    operator.energyGradient = (input) =>
       promised(() => {
+        checkKeys(`${name}: energyGradient`, input, { x: true, y: true });
+        const { x, y } = input;
         const batch = images("x", x);
         measurements(y, batch);
         return evaluate("gradient", batch, (s) => {
@@ -106,8 +111,10 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
       });
   }
   if (graphs.proximal) {
-    operator.sampleProximal = ({ x, y, sigma, rho, noise, seeds }) =>
+    operator.sampleProximal = (input) =>
       promised(() => {
+        checkKeys(`${name}: sampleProximal`, input, PROXIMAL);
+        const { x, y, sigma, rho, noise, seeds } = input;
         const batch = images("x", x);
         measurements(y, batch);
         checkPositive(name, "sigma", sigma);

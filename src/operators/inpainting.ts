@@ -1,6 +1,6 @@
 import { maskFilter } from "../../kernels/operators/mask-filter/kernel.js";
 import { maskProximal } from "../../kernels/operators/mask-proximal/kernel.js";
-import { bad } from "../errors.js";
+import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { ImageShape } from "../networks/session.js";
 import { shuffled } from "../random/uniforms.js";
@@ -26,6 +26,7 @@ export interface InpaintingOptions {
  * @throws NcvsdError BAD_ARGUMENT
  */
 export function inpainting(gpu: Gpu, options: InpaintingOptions): GpuOperator {
+  checkKeys("inpainting", options, { shape: true, mask: true, box: true, fraction: true, seed: true });
   const shape = checkShape("inpainting", options.shape);
   const mask = maskOf(shape, options);
   const elements = volume(shape);

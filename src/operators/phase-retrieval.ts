@@ -1,6 +1,6 @@
 import { phaseAmplitude } from "../../kernels/operators/phase-amplitude/kernel.js";
 import { phaseResidual } from "../../kernels/operators/phase-residual/kernel.js";
-import { bad } from "../errors.js";
+import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { checkInteger, checkShape } from "./check.js";
 import { type Frame, inverseRealFft2, realFft2 } from "./fft.js";
@@ -25,6 +25,7 @@ export interface PhaseRetrievalOptions {
  * @throws NcvsdError BAD_ARGUMENT
  */
 export function phaseRetrieval(gpu: Gpu, options: PhaseRetrievalOptions): GpuOperator {
+  checkKeys("phaseRetrieval", options, { shape: true, oversample: true, pad: true });
   const shape = checkShape("phaseRetrieval", options.shape);
   const pad = paddingOf(options);
   const [channels, height, width] = shape;

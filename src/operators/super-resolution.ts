@@ -1,5 +1,5 @@
 import { axisGather } from "../../kernels/operators/axis-gather/kernel.js";
-import { bad } from "../errors.js";
+import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Tensor } from "../graph/graph.js";
 import { checkInteger, checkShape } from "./check.js";
@@ -20,6 +20,7 @@ export interface SuperResolutionOptions {
  * @throws NcvsdError BAD_ARGUMENT
  */
 export function superResolution(gpu: Gpu, options: SuperResolutionOptions): GpuOperator {
+  checkKeys("superResolution", options, { shape: true, factor: true });
   const shape = checkShape("superResolution", options.shape);
   const factor = checkInteger("superResolution", "factor", options.factor, 2);
   const [channels, height, width] = shape;

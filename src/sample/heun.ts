@@ -2,10 +2,10 @@ import { addNoise } from "../../kernels/sampling/add-noise/kernel.js";
 import { eulerStep } from "../../kernels/sampling/euler-step/kernel.js";
 import { heunStep } from "../../kernels/sampling/heun-step/kernel.js";
 import { scale } from "../../kernels/sampling/scale/kernel.js";
-import { NcvsdError } from "../errors.js";
+import { checkKeys, NcvsdError } from "../errors.js";
 import type { Denoiser, DenoiserSession } from "../networks/session.js";
 import { NoiseSource } from "../random/noise.js";
-import { runBatch, type SampleOptions, type SampleResult } from "./multi-step.js";
+import { runBatch, SAMPLE_OPTIONS, type SampleOptions, type SampleResult } from "./multi-step.js";
 import { RunResources, Submitter } from "./run.js";
 import { noiseLevels } from "./schedule.js";
 import { FiniteWatch } from "./watch.js";
@@ -38,6 +38,19 @@ export interface HeunOptions extends SampleOptions {
  * @throws NcvsdError BAD_ARGUMENT, NOT_FINITE (naming the step), OUT_OF_MEMORY, DEVICE_LOST
  */
 export async function sampleHeun(model: Denoiser, options: HeunOptions = {}): Promise<SampleResult> {
+  checkKeys("sampleHeun", options, {
+    ...SAMPLE_OPTIONS,
+    steps: true,
+    sigmaMin: true,
+    sigmaMax: true,
+    rho: true,
+    guidance: true,
+    gnet: true,
+    S_churn: true,
+    S_min: true,
+    S_max: true,
+    S_noise: true,
+  });
   const { steps = 32, sigmaMin = 0.002, sigmaMax = 80, rho = 7, guidance = 1, gnet, labels, debug = false } = options;
   const { S_churn = 0, S_min = 0, S_max = Number.POSITIVE_INFINITY, S_noise = 1 } = options;
   checkOptions(model, options);

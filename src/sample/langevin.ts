@@ -1,5 +1,5 @@
 import { ulaStep } from "../../kernels/sampling/ula-step/kernel.js";
-import { bad, NcvsdError } from "../errors.js";
+import { bad, checkKeys, NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Encodable } from "../graph/stage.js";
 import { checkInteger, checkPositive, countOf, volume } from "../operators/check.js";
@@ -15,6 +15,9 @@ export function ulaSettings({ c1 = 0.1, c2 = 0.1, steps = 100 }: UlaOptions = {}
   checkPositive("ula", "c2", c2);
   return { c1, c2, steps: checkInteger("ula", "steps", steps, 1) };
 }
+
+/** For checkKeys. */
+export const ULA = { c1: true, c2: true, steps: true } as const;
 
 /** Langevin steps recorded into one submission: long ones keep a display's driver from answering. */
 const STEPS_PER_SUBMIT = 10;
@@ -150,6 +153,16 @@ export interface LangevinInput extends UlaOptions {
  * @throws NcvsdError BAD_ARGUMENT, NOT_FINITE
  */
 export async function sampleLangevin(gpu: Gpu, given: Operator, input: LangevinInput): Promise<Float32Array> {
+  checkKeys("sampleLangevin", input, {
+    ...ULA,
+    x: true,
+    y: true,
+    sigma: true,
+    beta: true,
+    seeds: true,
+    noise: true,
+    onStep: true,
+  });
   const operator = watched(given);
   const { x, y, sigma, beta, seeds, noise: callback, onStep } = input;
   const elements = volume(operator.shape);

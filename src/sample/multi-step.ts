@@ -1,6 +1,6 @@
 import { scale } from "../../kernels/sampling/scale/kernel.js";
-import { NcvsdError } from "../errors.js";
-import { batchOf, sigmaRow } from "../networks/inputs.js";
+import { checkKeys, NcvsdError } from "../errors.js";
+import { batchOf, requireRoom, sigmaRow } from "../networks/inputs.js";
 import type { GenerativeDenoiser, Labels } from "../networks/session.js";
 import { type NoiseCallback, NoiseSource } from "../random/noise.js";
 import { openPrior } from "./prior.js";
@@ -38,6 +38,16 @@ export interface SampleOptions {
   readonly debug?: boolean;
 }
 
+/** For checkKeys. */
+export const SAMPLE_OPTIONS = {
+  seeds: true,
+  labels: true,
+  noise: true,
+  batch: true,
+  onStep: true,
+  debug: true,
+} as const;
+
 export interface MultiStepOptions extends SampleOptions {
   /** Indices into the 40-level grid, increasing, 0..38 (a trailing 39 is dropped); absent: one evaluation at the observation's level. */
   readonly ts?: readonly number[] | null;
@@ -50,7 +60,7 @@ export interface MultiStepOptions extends SampleOptions {
 
 /** Number of images of a run, from whatever tells it. */
 export function runBatch(
-  model: Pick<GenerativeDenoiser, "shape" | "labelDim">,
+  model: Pick<GenerativeDenoiser, "gpu" | "shape" | "labelDim">,
   options: SampleOptions & { y?: Float32Array },
 ): number {
   const { y, seeds, labels, batch } = options;
@@ -71,6 +81,7 @@ export function runBatch(
       "BAD_ARGUMENT",
       `seeds, labels, y and batch speak of ${n} and of ${other} images: they must agree.`,
     );
+  requireRoom(model, n);
   return n;
 }
 
@@ -90,6 +101,7 @@ export async function sampleMultiStep(
   model: GenerativeDenoiser,
   options: MultiStepOptions = {},
 ): Promise<SampleResult> {
+  checkKeys("sampleMultiStep", options, { ...SAMPLE_OPTIONS, ts: true, zeta: true, y: true, sigma: true });
   const { zeta = 1, y, labels, seeds, noise: callback, onStep, debug = false } = options;
   if (!(zeta >= 0 && zeta <= 1)) throw new NcvsdError("BAD_ARGUMENT", `zeta must be from 0 to 1, got ${zeta}.`);
   if (!y && options.sigma !== undefined)

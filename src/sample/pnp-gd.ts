@@ -1,11 +1,13 @@
 import { ema } from "../../kernels/sampling/ema/kernel.js";
 import { scale } from "../../kernels/sampling/scale/kernel.js";
-import { bad } from "../errors.js";
+import { bad, checkKeys, NcvsdError } from "../errors.js";
+import { requireRoom } from "../networks/inputs.js";
 import type { GenerativeDenoiser, Labels } from "../networks/session.js";
 import { checkPositive, countOf, volume } from "../operators/check.js";
 import type { Operator, UlaOptions } from "../operators/operator.js";
 import { watched } from "../operators/own.js";
 import { type NoiseCallback, NoiseSource } from "../random/noise.js";
+import { ULA } from "./langevin.js";
 import { openLikelihood } from "./likelihood.js";
 import type { SampleResult, StepEvent } from "./multi-step.js";
 import { openPrior } from "./prior.js";
@@ -18,8 +20,10 @@ export interface SolveInverseOptions {
   readonly operator: Operator;
   /** y = A(x) + noise: N times the operator's measurementShape. */
   readonly measurement: Float32Array;
-  /** Energy strength: 2 * (measurement noise)^2, or tuned. */
-  readonly beta: number;
+  /** Energy strength: 2 * (measurement noise)^2, or tuned. Absent: from `sigmaY`. */
+  readonly beta?: number;
+  /** Standard deviation of the measurement's noise with images on [-1, 1]; only used without `beta`. */
+  readonly sigmaY?: number;
   /** One class per measurement or per sample, or N * runs rows of weights (or one row); absent: the all-zeros label. */
   readonly labels?: Labels;
   /** The annealing schedule, descending; absent: made from the next four. N levels give N - 1 iterations. */
@@ -84,7 +88,10 @@ export async function solveInverse(
   model: GenerativeDenoiser,
   options: SolveInverseOptions,
 ): Promise<SolveInverseResult> {
-  const { measurement, beta, emaSigma = Number.POSITIVE_INFINITY, emaDecay = 0, zeta = 1 } = options;
+  checkKeys("solveInverse", options, KNOWN);
+  if (options.ula) checkKeys("solveInverse: ula", options.ula, ULA);
+  const { measurement, emaSigma = Number.POSITIVE_INFINITY, emaDecay = 0, zeta = 1 } = options;
+  const beta = betaOf(options);
   const { runs = 1, seeds, noise: callback, onStep, debug = false } = options;
   const operator = watched(options.operator);
   const levels = levelsOf(options);
@@ -159,9 +166,45 @@ export async function solveInverse(
       });
     }
     return { images: await read(x0)(), shape: [batch, ...model.shape], evaluations: iterations * prior.evaluations };
+  } catch (error) {
+    const at = measurement.findIndex((v) => !Number.isFinite(v));
+    if (at < 0 || !(error instanceof NcvsdError && error.code === "NOT_FINITE")) throw error;
+    const why = "everything that the operator looks at must be finite";
+    throw new NcvsdError("NOT_FINITE", `measurement holds ${measurement[at]} at index ${at}: ${why}.`, {
+      cause: error,
+    });
   } finally {
     run.release();
   }
+}
+
+const KNOWN = {
+  operator: true,
+  measurement: true,
+  beta: true,
+  sigmaY: true,
+  labels: true,
+  sigmas: true,
+  steps: true,
+  sigmaMin: true,
+  sigmaMax: true,
+  rho: true,
+  emaSigma: true,
+  emaDecay: true,
+  ts: true,
+  zeta: true,
+  ula: true,
+  langevin: true,
+  runs: true,
+  seeds: true,
+  noise: true,
+  onStep: true,
+  debug: true,
+} as const;
+
+function betaOf({ beta, sigmaY }: SolveInverseOptions): number {
+  if (beta === undefined && sigmaY !== undefined) return 2 * checkPositive("solveInverse", "sigmaY", sigmaY) ** 2;
+  return checkPositive("solveInverse", "beta", beta);
 }
 
 function show(level: number): string {
@@ -187,18 +230,18 @@ function levelsOf(options: SolveInverseOptions): Float32Array {
 
 /** @returns the number of measurements */
 function checkOptions(model: GenerativeDenoiser, operator: Operator, options: SolveInverseOptions): number {
-  const { measurement, beta, emaSigma = Number.POSITIVE_INFINITY, emaDecay = 0, zeta = 1, runs = 1 } = options;
+  const { measurement, emaSigma = Number.POSITIVE_INFINITY, emaDecay = 0, zeta = 1, runs = 1 } = options;
   if (operator.shape.join() !== model.shape.join()) {
     throw bad(
       `The operator is for images of ${operator.shape.join(" x ")}, the network makes ${model.shape.join(" x ")}: they must agree.`,
     );
   }
   const count = countOf("measurement", measurement, volume(operator.measurementShape), operator.measurementShape);
-  checkPositive("solveInverse", "beta", beta);
   if (!(emaDecay >= 0 && emaDecay <= 1)) throw bad(`emaDecay must be from 0 to 1, got ${emaDecay}.`);
   if (!(emaSigma >= 0)) throw bad(`emaSigma must not be negative, got ${emaSigma}.`);
   if (!(zeta >= 0 && zeta <= 1)) throw bad(`zeta must be from 0 to 1, got ${zeta}.`);
   if (!Number.isInteger(runs) || runs < 1) throw bad(`runs must be a positive integer, got ${runs}.`);
+  requireRoom(model, count * runs);
   return count;
 }
 

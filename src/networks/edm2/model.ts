@@ -1,6 +1,6 @@
 import { injectNoise } from "../../../kernels/network/inject-noise/kernel.js";
 import { type Checkpoint, type CheckpointInput, openCheckpoint } from "../../checkpoint/index.js";
-import { bad, NcvsdError } from "../../errors.js";
+import { bad, checkKeys, NcvsdError } from "../../errors.js";
 import { type Gpu, mib } from "../../gpu/device.js";
 import { Graph, tensorBytes } from "../../graph/graph.js";
 import { type MemoryPlan, planMemory } from "../../graph/plan.js";
@@ -75,6 +75,8 @@ const smallBytes = (nodes: number) => 512 * nodes + 2 ** 16;
  * @throws NcvsdError BAD_CHECKPOINT when the file is no whole checkpoint of a known network, OUT_OF_MEMORY when it does not fit
  */
 export async function loadModel(gpu: Gpu, input: CheckpointInput, options: LoadModelOptions = {}): Promise<Model> {
+  checkKeys("loadModel", options, { config: true, onProgress: true });
+  if (typeof gpu?.check !== "function") throw bad("loadModel: the first argument must be what openGpu() gives.");
   gpu.check();
   const checkpoint = await openCheckpoint(input);
   try {
@@ -167,6 +169,7 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   /** D with intermediates by name: `F_x`, `logvar`, `enc.16x16_block0`, `mix.skip0`, `dec_in.4x4_block0`, … */
   async evaluate(input: DenoiseInput, capture: Iterable<string> = []): Promise<Evaluation> {
+    checkKeys("denoise", input, { x: true, sigma: true, condX: true, condSigma: true, labels: true });
     const batch = batchOf("x", input.x, this.shape);
     const sigma = sigmaRow("sigma", input.sigma, batch);
     const names = new Set(capture);
@@ -206,6 +209,7 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   /** A sample of the denoising posterior: G(y, sigma, z) = D(y_hat, sigma_hat, {y, sigma}) (NCVSD, eq. 34). @returns N*C*H*W values */
   async generate(input: GenerateInput): Promise<Float32Array> {
+    checkKeys("generate", input, { y: true, sigma: true, z: true, seeds: true, labels: true });
     const batch = batchOf("y", input.y, this.shape);
     const sigma = sigmaRow("sigma", input.sigma, batch);
     if (input.z) requireBatch("z", input.z, this.shape, batch);
