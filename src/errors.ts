@@ -8,13 +8,37 @@ export type ErrorCode =
   | "NOT_FINITE";
 
 /**
- * Every error that a user can meet. The message is one sentence: what was wrong, where, and what to do.
+ * Characters that move a terminal's cursor, colours or title, or turn the order of what is read: C0 but line feed and tab, DEL,
+ * C1, line and paragraph separators, marks and overrides of direction, and halves of surrogate pairs.
+ */
+const CONTROL =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/gu;
+
+/** A text for people, whatever file it came from: control characters as JSON writes them (inside JSON, too, it means the same). */
+export const printable = (text: string): string =>
+  text.replace(CONTROL, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+/** Characters of a message: some lines of a terminal. What is cut is the middle: its end says what to do. */
+const LONGEST_MESSAGE = 300;
+
+/** A message on one line that is not too long, whatever a file has put into it. */
+export function sentenceOf(message: string): string {
+  const line = printable(message.replaceAll("\n", " "));
+  if (line.length <= LONGEST_MESSAGE) return line;
+  const [head, tail] = [LONGEST_MESSAGE - 100, 95];
+  return `${line.slice(0, head).trimEnd()} ... ${line.slice(-tail).trimStart()}`;
+}
+
+/**
+ * Every error that a user can meet. The message is one sentence: what was wrong, where, and what to do. It is one line of at most
+ * 300 characters, and control characters in it are shown as escapes.
  */
 export class NcvsdError extends Error {
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+    super(sentenceOf(message), options);
     this.name = "NcvsdError";
     this.code = code;
   }

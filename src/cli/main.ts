@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { NcvsdError } from "../errors.js";
+import { NcvsdError, sentenceOf } from "../errors.js";
 import { version } from "../runs/package.js";
+import { guardStreams } from "../runs/terminal.js";
 import { registerBench } from "./bench/bench.js";
 import { registerConvert } from "./convert.js";
 import { registerDemo } from "./demo.js";
@@ -59,11 +60,7 @@ function exitCodeOf(error: unknown): number {
 }
 
 async function main(): Promise<void> {
-  // A reader that goes away early (head, a closed pager) is no error.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0);
-    throw error;
-  });
+  guardStreams();
   try {
     await createProgram().parseAsync();
   } catch (error) {
@@ -71,7 +68,7 @@ async function main(): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : USAGE_ERROR;
       return;
     }
-    const message = error instanceof Error ? error.message : String(error);
+    const message = sentenceOf(error instanceof Error ? error.message : String(error));
     const verbose = process.argv.includes("--verbose") && error instanceof Error;
     process.stderr.write(`ncvsd-gpu: ${verbose ? error.stack : message}\n`);
     process.exitCode = exitCodeOf(error);

@@ -1,6 +1,7 @@
 import { openCheckpoint, writeSafetensors } from "../checkpoint/index.js";
 import { bad } from "../errors.js";
 import type { FeatureSource } from "../networks/features/extractor.js";
+import { checkRun, checkShard } from "./check.js";
 import { checkFinite } from "./statistics.js";
 
 /** What features were made of; stands in the metadata of their file. */
@@ -82,13 +83,19 @@ export async function readFeatures(file: string): Promise<FeatureFile> {
       const why = format === undefined ? "it was not written by `evaluate fd`" : "it was written by another version";
       throw bad(`${file} holds no features of a run: ${why}`);
     }
-    const run = JSON.parse(metadata.run ?? "null") as FeatureRun;
-    const shard = JSON.parse(metadata.shard ?? "null") as FeatureShard;
+    const run = checkRun(JSON.parse(metadata.run ?? "null"), file);
+    const shard = checkShard(JSON.parse(metadata.shard ?? "null"), file);
     const shape = tensors.get("features")?.shape ?? [];
-    const [n, dim] = [shape[0] ?? 0, run?.network?.dim];
-    const whole = shard && shape[1] === dim && ["labels", "predictions"].every((t) => tensors.get(t)?.shape[0] === n);
-    if (!whole) throw bad(`${file} is damaged: its tensors do not fit its description`);
-    const start = Number(metadata.start);
+    const [n, dim] = [shape[0] ?? 0, run.network.dim];
+    const [start, seconds] = [Number(metadata.start), Number(metadata.seconds)];
+    const whole =
+      shape.length === 2 &&
+      shape[1] === dim &&
+      ["labels", "predictions"].every(
+        (t) => tensors.get(t)?.shape.join() === `${n}` && tensors.get(t)?.dtype === "I32",
+      );
+    const within = Number.isSafeInteger(start) && start >= 0 && start + n <= run.n && seconds >= 0;
+    if (!whole || !within) throw bad(`${file} is damaged: its tensors do not fit its description`);
     const integers = async (name: string) => new Int32Array((await checkpoint.readBytes(name)).slice().buffer);
     const features = await checkpoint.readF32("features", { allowNonFinite: true });
     const rows = {
@@ -99,7 +106,9 @@ export async function readFeatures(file: string): Promise<FeatureFile> {
       predictions: await integers("predictions"),
     };
     checkFinite(features, run.network.dim, (i) => `seed ${run.firstSeed + start + i} in ${file}`);
-    return { file, run, shard, rows: { ...rows, seconds: Number(metadata.seconds) } };
+    if (rows.labels.some((label) => label < -1 || label >= Math.max(run.classes, 0)))
+      throw bad(`${file} is damaged: a label is no class of its run`);
+    return { file, run, shard, rows: { ...rows, seconds } };
   } catch (cause) {
     throw cause instanceof SyntaxError ? bad(`${file} is damaged: its description cannot be read`, cause) : cause;
   } finally {
@@ -190,12 +199,12 @@ function missingShards(files: readonly FeatureFile[]): string {
   const [count] = counts;
   if (counts.size > 1 || count === undefined) return "parts of the run are";
   const there = new Set(files.map(({ shard }) => shard.index));
-  const missing = Array.from({ length: count }, (_, i) => i + 1).filter((i) => !there.has(i));
-  if (missing.length === 0) return "parts of the run are";
-  const shown = missing
-    .slice(0, 10)
-    .map((i) => `${i}/${count}`)
-    .join(", ");
-  const more = missing.length > 10 ? `, and ${missing.length - 10} more` : "";
-  return `${missing.length === 1 ? "shard" : "shards"} ${shown}${more} ${missing.length === 1 ? "is" : "are"}`;
+  const absent = count - there.size;
+  if (absent <= 0) return "parts of the run are";
+  // The list may be long: as many as are shown are looked for.
+  const missing: string[] = [];
+  for (let i = 1; i <= count && missing.length < Math.min(absent, 10); i++)
+    if (!there.has(i)) missing.push(`${i}/${count}`);
+  const more = absent > missing.length ? `, and ${absent - missing.length} more` : "";
+  return `${absent === 1 ? "shard" : "shards"} ${missing.join(", ")}${more} ${absent === 1 ? "is" : "are"}`;
 }

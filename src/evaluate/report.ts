@@ -36,6 +36,9 @@ export interface Report {
   readonly date: string;
 }
 
+/** Nothing of the page runs, and nothing is fetched: whatever a file has put into it. */
+const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
 const STYLE = `
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 1120px; margin: 2em auto; padding: 0 1.2em; }
 h1 { font-size: 1.6em; margin-bottom: .1em; } h2 { font-size: 1.2em; margin-top: 2em; } h3 { font-size: 1em; margin: 1.4em 0 .4em; }
@@ -74,6 +77,7 @@ export function reportHtml(report: Report): string {
 <head>
 <meta charset="utf-8">
 <meta name="generator" content="ncvsd-gpu">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${text(title)}</title>
 <link rel="icon" href="data:,">
@@ -111,8 +115,8 @@ function resultTable(runs: readonly ReportRun[]): string {
     head,
     runs.map(({ name, result, stated }) => [
       `${text(name)}<br><small>${text(fileName(result.checkpoint.name))}, ${text(String(result.options.precision ?? ""))}</small>`,
-      String(result.n),
-      String(result.evaluationsPerImage),
+      text(String(result.n)),
+      text(String(result.evaluationsPerImage)),
       `<b>${formatDistance(result.fd)}</b>`,
       result.interval ? `${formatDistance(result.interval.low)} to ${formatDistance(result.interval.high)}` : "",
       ...(beside ? [stated === undefined ? "" : formatDistance(stated)] : []),

@@ -2,10 +2,10 @@
 export type Cleanup = () => void;
 
 const cleanups: Cleanup[] = [];
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-function stop(signal: "SIGINT" | "SIGTERM"): void {
+function stop(signal: keyof typeof EXIT_CODES): void {
   // With no listener left, the next signal ends the process the hard way, even in the middle of what follows.
   for (const name of SIGNALS) process.off(name, stop);
   cleanUp();
@@ -40,7 +40,7 @@ function rested(): boolean {
 }
 
 /**
- * Registers what Ctrl-C (and SIGTERM) shall do before the process ends with code 130 (143). The process ends as soon as the
+ * Registers what Ctrl-C (and SIGTERM, and SIGHUP of a closed terminal) shall do before the process ends with code 130 (143, 129). The process ends as soon as the
  * driver rests, or after three seconds by the signal itself, not after the batch: files are written in one synchronous piece
  * each (`writeAtomic`), so all that are there are whole. A second Ctrl-C ends it without waiting for anything.
  * @returns takes the registration back (do so when the work is over; the last one removes the signal handlers)

@@ -1,3 +1,6 @@
+import { printable } from "../errors.js";
+import { writeControl } from "./terminal.js";
+
 /** Where progress goes: `process.stderr`, or anything alike. */
 export interface ProgressStream {
   write(text: string): unknown;
@@ -57,7 +60,7 @@ export function createProgress(options: ProgressOptions): Progress {
   let stopped = silent;
 
   const erase = () => {
-    if (drawn) stream.write("\r\x1b[2K");
+    if (drawn) writeControl(stream, "\r\x1b[2K");
     drawn = false;
   };
   const plural = total === 1 ? unit : `${unit}s`;
@@ -77,7 +80,7 @@ export function createProgress(options: ProgressOptions): Progress {
     const text = [`${count()} ${plural}`, ...figures()].join("  ");
     const width = Math.min(30, columns - label.length - text.length - 3);
     const line = width >= 6 ? `${label} ${bar(done / total, width, env)} ${text}` : `${label} ${text}`;
-    stream.write(`\r\x1b[2K${line.slice(0, columns)}`);
+    writeControl(stream, `\r\x1b[2K${printable(line.slice(0, columns))}`);
     drawn = true;
   };
   const writeLine = (more: string[]) => {

@@ -166,6 +166,8 @@ function checkOptions(model: Denoiser, options: HeunOptions): void {
   for (const [name, value] of Object.entries({ S_churn, S_min, S_noise, S_max })) {
     if (!(value >= 0)) throw new NcvsdError("BAD_ARGUMENT", `${name} must not be negative, got ${value}.`);
   }
+  if (S_min > S_max)
+    throw new NcvsdError("BAD_ARGUMENT", `S_min ${S_min} is above S_max ${S_max}: there would be no churn anywhere.`);
   if (gnet && gnet.gpu !== model.gpu)
     throw new NcvsdError("BAD_ARGUMENT", "gnet is on another device: load it with the same gpu.");
   if (gnet && gnet.shape.join() !== model.shape.join()) {

@@ -196,7 +196,16 @@ describe("names of files become names of folders", () => {
     const one = place("dots");
     mkdirSync(one);
     writeFileSync(join(one, "...png"), image);
-    const lead = ["restore", ...adapter, "--task", "box_inpainting", "--data", one, "--outdir", join(one, "in/out")];
+    const lead = [
+      "restore",
+      ...adapter,
+      "--task",
+      "box_inpainting",
+      "--data",
+      join(one, "...png"),
+      "--outdir",
+      join(one, "in/out"),
+    ];
     expect(sentence(await cli(lead))).toMatch(
       /"\.\." cannot name its results, since that leads to another folder: rename it/,
     );

@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { checkResult } from "../../src/evaluate/check.js";
 import { type RunPictures, reportHtml, runNames } from "../../src/evaluate/report.js";
 import type { FdResult } from "../../src/evaluate/result.js";
 import { chartSvg } from "../../src/evaluate/svg.js";
@@ -216,3 +217,55 @@ if (browser !== undefined) {
     expect(count((rgb) => !near(rgb, [255, 255, 255]), width - 20)).toBe(0);
   });
 }
+
+describe("a result is read field by field", () => {
+  const good = JSON.parse(JSON.stringify(result({}))) as Record<string, unknown>;
+  it("as it was written", () => expect(checkResult(good, "r.json")).toEqual(good));
+
+  it.each([
+    ["n", "<script>alert(1)</script>"],
+    ["n", 1e9],
+    ["n", -1],
+    ["fd", null],
+    ["fd", "33"],
+    ["evaluationsPerImage", [1]],
+    ["curve", [{ n: "<b>", fd: 1 }]],
+    ["curve", {}],
+    ["timing", { seconds: 1, imagesPerSecond: "fast", evaluationsPerSecond: 1 }],
+    ["interval", { level: 0.95, low: "<i>", high: 2 }],
+    ["labels", { agreement: 2, perClass: [] }],
+    ["labels", { agreement: 0.5, perClass: [{ class: 0, n: 1, agreement: "<u>" }] }],
+    ["features", { name: 3, sha256: "x", dim: 64 }],
+    ["checkpoint", null],
+    ["kind", "other"],
+    ["format", "1"],
+  ])("%s: %j is refused by name", (key, value) => {
+    expect(() => checkResult({ ...good, [key]: value }, "r.json")).toThrow(
+      new RegExp(`r\\.json is no result .*${key}`),
+    );
+  });
+
+  it.each([[null], [7], ["text"], [[]]])("%j is none", (value) => {
+    expect(() => checkResult(value, "r.json")).toThrow("r.json is no result");
+  });
+
+  it("whatever a file says, the page has no element and no attribute of it, and runs nothing", () => {
+    const evil = `"><script>alert(1)</script><img src=x onerror="alert(2)">`;
+    const hostile = result({
+      checkpoint: { name: evil, sha256: "0", architecture: "ncvsd" },
+      options: { sampler: "heun", steps: evil, guidance: evil, S_churn: evil, precision: evil },
+      adapter: evil,
+      features: { name: evil, sha256: evil, dim: 64 },
+    } as never);
+    const page = reportHtml({
+      title: evil,
+      runs: [{ name: evil, result: hostile, pictures: evil }],
+      version: evil,
+      date: evil,
+      data: { name: evil, count: 3 },
+    });
+    expect(page).not.toMatch(/<script|<img|onerror="/);
+    expect(page).toContain("default-src 'none'");
+    expect(page).toContain("&lt;script&gt;");
+  });
+});

@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { shapeText } from "../../data/inputs.js";
 import { NcvsdError } from "../../errors.js";
+import { MOST_IMAGES } from "../../evaluate/check.js";
 import type { FeatureRun } from "../../evaluate/feature-file.js";
 import { requireSamples } from "../../evaluate/frechet.js";
 import type { MemoryUse } from "../../evaluate/result.js";
@@ -50,7 +51,7 @@ export function registerEvaluateFd(evaluate: Command): Command {
         "and reports the Frechet distance to reference statistics. Images are not stored unless --outdir asks for them.",
     )
     .option("--net <file>", "checkpoint (default: the bundled Fashion-MNIST one)")
-    .addOption(new Option("--n <images>", "images to generate").argParser(integer("--n", 1, 10_000_000)).default(5000))
+    .addOption(new Option("--n <images>", "images to generate").argParser(integer("--n", 1, MOST_IMAGES)).default(5000))
     .addOption(new Option("--seed <s>", "seed of the first one").argParser(integer("--seed", 0, MAX_SEED)).default(0))
     .option("--ref <file>", "reference statistics, .safetensors or .npz (default: those of the bundled data)")
     .option("--features <file>", "the feature network (default: the bundled fashion32-features)");

@@ -3,7 +3,8 @@ import { type Command, Option } from "commander";
 import type { ValueRange } from "../../data/arrays.js";
 import { readInput } from "../../data/arrays.js";
 import { openPictures } from "../../data/pictures.js";
-import { NcvsdError } from "../../errors.js";
+import { bad, NcvsdError } from "../../errors.js";
+import { checkResult } from "../../evaluate/check.js";
 import { type RunPictures, reportHtml, runNames } from "../../evaluate/report.js";
 import type { FdResult } from "../../evaluate/result.js";
 import type { Gpu } from "../../gpu/device.js";
@@ -103,17 +104,18 @@ export function registerEvaluateReport(evaluate: Command): Command {
 }
 
 function readResult(file: string): FdResult {
-  const why = (message: string) => new NcvsdError("BAD_ARGUMENT", `${file} ${message}`);
-  let result: Partial<FdResult> | null;
+  let value: unknown;
   try {
-    result = JSON.parse(new TextDecoder().decode(readInput(file))) as Partial<FdResult> | null;
+    value = JSON.parse(new TextDecoder().decode(readInput(file)));
   } catch (cause) {
-    throw cause instanceof SyntaxError ? why("is no JSON: name the files that `evaluate fd --out` wrote") : cause;
+    throw cause instanceof SyntaxError
+      ? bad(`${file} is no JSON: name the files that \`evaluate fd --out\` wrote`, cause)
+      : cause;
   }
-  if (result?.tool !== "ncvsd-gpu" || result.kind !== "fd")
-    throw why("is no result of `evaluate fd` or `evaluate merge`");
-  if (result.format !== 1) throw why("was written by a newer ncvsd-gpu");
-  return result as FdResult;
+  const { tool, format } = (value ?? {}) as Partial<FdResult>;
+  if (tool === "ncvsd-gpu" && typeof format === "number" && format > 1)
+    throw bad(`${file} was written by a newer ncvsd-gpu`);
+  return checkResult(value, file);
 }
 
 interface Made {

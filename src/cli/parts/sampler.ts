@@ -112,6 +112,7 @@ export async function chooseSampler(
     throw new NcvsdError("BAD_ARGUMENT", `--guidance ${guidance} needs a second network: name it with --gnet.`);
   if (sigma_min >= sigma_max)
     throw new NcvsdError("BAD_ARGUMENT", `--sigma_min ${sigma_min} must be below --sigma_max ${sigma_max}.`);
+  if (S_min > S_max) throw new NcvsdError("BAD_ARGUMENT", `--S_min ${S_min} must not be above --S_max ${S_max}.`);
   const schedule = { steps, sigmaMin: sigma_min, sigmaMax: sigma_max, rho };
   noiseLevels(schedule);
   const gnet = flags.gnet === undefined ? undefined : await loadNetwork(gpu, flags.gnet, watch, silent);
