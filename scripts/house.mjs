@@ -29,7 +29,7 @@ export const KERNEL_GROUPS = ["lib", "network", "vae", "features", "sampling", "
 /** Where Node's modules may be imported: rooms of Node alone, and what lies behind src/gpu's native door. */
 const NODE = [
   ...["src/data", "src/setup", "src/runs", "src/measure", "src/cli", "bench"],
-  ...["native", "twins", "cache-folder", "tuning-cache"].map((name) => `src/gpu/${name}.ts`),
+  ...["native", "native-nvidia", "twins", "cache-folder", "tuning-cache"].map((name) => `src/gpu/${name}.ts`),
 ];
 
 export const MAX_LINES = 450;

@@ -3,7 +3,8 @@ import { kernels } from "../../kernels/index.js";
 import { NcvsdError } from "../errors.js";
 import { actType } from "../gpu/contract.js";
 import { type Gpu, mib, openGpu } from "../gpu/device.js";
-import { listAdapters, silenceDriverWarnings } from "../gpu/native.js";
+import { listAdapters, nvidiaTrouble, silenceDriverWarnings } from "../gpu/native.js";
+import { pciAddresses } from "../gpu/twins.js";
 import { prepareKernel, relativeError } from "../graph/run-kernel.js";
 import { version } from "../runs/package.js";
 import { setUpAdapter } from "../setup/index.js";
@@ -100,10 +101,15 @@ function facts(gpu: Gpu, adapters: readonly string[], installed: string | null, 
     subgroupSize: [gpu.caps.subgroupMinSize, gpu.caps.subgroupMaxSize],
     memoryLimit: gpu.memoryLimit ?? null,
     adapters,
+    addresses: pciAddresses(adapters).map((address) => address ?? null),
+    note: noteOn(gpu) ?? null,
     installed,
     ...(checks ? { checks } : {}),
   };
 }
+
+/** A GPU that is here and cannot be used, beside the software adapter that is used in its place. */
+const noteOn = (gpu: Gpu) => (gpu.info.software ? nvidiaTrouble() : undefined);
 
 function report(gpu: Gpu, adapters: readonly string[], installed: string | null, checks: Check[] | undefined): string {
   const { limits } = gpu.device;
@@ -121,9 +127,15 @@ function report(gpu: Gpu, adapters: readonly string[], installed: string | null,
     `workgroups  ${limits.maxComputeInvocationsPerWorkgroup} invocations, ${limits.maxComputeWorkgroupStorageSize / 1024} KiB of shared memory`,
     ...(gpu.memoryLimit === undefined ? [] : [`memory      ${mib(gpu.memoryLimit)} free`]),
   ];
-  if (adapters.length > 1) {
+  const note = noteOn(gpu);
+  if (note) lines.push("", note);
+  const addresses = pciAddresses(adapters);
+  if (adapters.length > 1 || addresses[0]) {
     lines.push("", "adapters here, by the number that --adapter takes");
-    for (const [i, name] of adapters.entries()) lines.push(`${String(i).padStart(8)}    ${name}`);
+    for (const [i, name] of adapters.entries()) {
+      const at = addresses[i] ? ` at PCI ${addresses[i]}` : "";
+      lines.push(`${String(i).padStart(8)}    ${name}${at}`);
+    }
   }
   if (checks) {
     lines.push("", "kernel            cases  error     allowed");

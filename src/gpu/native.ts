@@ -12,9 +12,11 @@
  */
 import { closeSync, existsSync, fstatSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isMainThread } from "node:worker_threads";
 import { NcvsdError } from "../errors.js";
 import { cacheFolder } from "./cache-folder.js";
-import { twinAccess } from "./twins.js";
+import { nvidiaSentence, readNvidiaFacts } from "./native-nvidia.js";
+import { manifestAccess, twinAccess } from "./twins.js";
 
 export { cachedTuning } from "./tuning-cache.js";
 
@@ -118,8 +120,25 @@ export function adapterRemedy(platform: NodeJS.Platform = process.platform): str
     : "install or update the graphics driver of this machine";
 }
 
+/** Why an NVIDIA GPU that is there gives no adapter, where that is known. */
+export function nvidiaTrouble(): string | undefined {
+  return process.platform === "linux" ? nvidiaSentence(readNvidiaFacts(openLibrary)) : undefined;
+}
+
+/** Variables did not reach the Vulkan loader: in a worker thread `process.env` is a copy, unless it was started otherwise. */
+let unreached = false;
+
+/** The error of an adapter that was not found; in a worker it may be there all the same. */
+function notFound(message: string): NcvsdError {
+  const worker =
+    "This worker thread cannot point Vulkan at a driver or a GPU, because its process.env is a copy: start it with new Worker(file, { env: SHARE_ENV }), or set VK_DRIVER_FILES before the process starts";
+  return new NcvsdError("NO_ADAPTER", unreached ? `${worker} (${message.replace(/\.$/, "")}).` : message);
+}
+
 /** The sentence for a machine without an adapter. */
 export function noAdapterSentence(platform: NodeJS.Platform = process.platform): string {
+  const trouble = platform === process.platform ? nvidiaTrouble() : undefined;
+  if (trouble) return trouble;
   const setUp = platform === "linux" ? "run `npx ncvsd-gpu doctor --setup` to set up a software one, or " : "";
   return `No GPU adapter was found: ${setUp}${adapterRemedy(platform)}.`;
 }
@@ -195,24 +214,25 @@ async function namesOf(access: DriverAccess | undefined): Promise<readonly strin
 async function openDefault(): Promise<GPU> {
   const { folder, marker } = cache();
   const { gpu, adapters } = await discover("", defaultAccess(folder, marker));
-  if (!gpu || adapters.length === 0) throw new NcvsdError("NO_ADAPTER", noAdapterSentence());
+  if (!gpu || adapters.length === 0) throw notFound(noAdapterSentence());
   return gpu;
 }
 
 async function openNumbered(wanted: number): Promise<GPU> {
   const all = await listAdapters();
-  if (all.length === 0) throw new NcvsdError("NO_ADAPTER", noAdapterSentence());
+  if (all.length === 0) throw notFound(noAdapterSentence());
   const found = all[wanted];
   if (!found) {
     const there = all.map(({ name }, i) => `${i} "${name}"`).join(", ");
-    throw new NcvsdError("NO_ADAPTER", `There is no adapter ${wanted}: there is ${there}.`);
+    throw notFound(`There is no adapter ${wanted}: there is ${there}.`);
   }
   const { name, access, beside, place } = found;
   const count = beside.filter((other) => other === name).length;
   if (count > 1) {
     const which = beside.slice(0, place).filter((other) => other === name).length;
     const beyond = (env: Record<string, string>) => ({ preload: [], ...access, env: { ...access?.env, ...env } });
-    const env = await twinAccess({ name, which, count }, (more) => namesOf(beyond(more)));
+    const list = (more: Record<string, string>) => namesOf(beyond(more));
+    const env = (await manifestAccess(beside, place, list)) ?? (await twinAccess({ name, which, count }, list));
     const gpu = env && (await discover(`adapter=${name}`, beyond(env))).gpu;
     if (gpu) return gpu;
   }
@@ -220,8 +240,7 @@ async function openNumbered(wanted: number): Promise<GPU> {
   const first = beside.findIndex((other) => other.includes(name));
   if (first === place) return (await discover(`adapter=${name}`, access)).gpu!;
   const number = all.findIndex((other) => other.access === access && other.place === first);
-  throw new NcvsdError(
-    "NO_ADAPTER",
+  throw notFound(
     `Adapter ${wanted} cannot be told from adapter ${number} by its name, "${name}": let the process see one of them only (Slurm's --gres=gpu:1, a container with one GPU), or install Mesa's device selection layer (Debian, Ubuntu: package mesa-vulkan-drivers).`,
   );
 }
@@ -245,9 +264,9 @@ async function openNamed(wanted: string): Promise<GPU> {
     const gpu = match && (await discover(`adapter=${match}`, access)).gpu;
     if (gpu) return gpu;
   }
-  if (seen.size === 0) throw new NcvsdError("NO_ADAPTER", noAdapterSentence());
+  if (seen.size === 0) throw notFound(noAdapterSentence());
   const names = [...seen].map((name) => `"${name}"`).join(", ");
-  throw new NcvsdError("NO_ADAPTER", `No adapter's name contains "${wanted}": there is ${names}.`);
+  throw notFound(`No adapter's name contains "${wanted}": there is ${names}.`);
 }
 
 function cache(): { folder: string; marker: DriverMarker | null } {
@@ -264,7 +283,10 @@ async function discover(flag: string, access?: DriverAccess): Promise<{ gpu: GPU
   Object.assign(globalThis, globals);
   const gpu = create(flag ? [...DAWN_FLAGS, flag] : [...DAWN_FLAGS]);
   kept.push(gpu);
-  const request = withEnvironment(access?.env ?? {}, () => withoutStderr(() => gpu.requestAdapter()));
+  const request = withEnvironment(access?.env ?? {}, () => {
+    unreached ||= !reached(access?.env ?? {});
+    return withoutStderr(() => gpu.requestAdapter());
+  });
   try {
     const adapter = await request;
     return { gpu, adapters: adapter ? [adapter.info.device || adapter.info.description] : [] };
@@ -306,6 +328,15 @@ function withEnvironment<T>(env: Readonly<Record<string, string>>, run: () => T)
       else process.env[name] = value;
     }
   }
+}
+
+/** Whether the process itself has these variables by now, and not only this thread. */
+function reached(env: Readonly<Record<string, string>>): boolean {
+  if (isMainThread || Object.keys(env).length === 0) return true;
+  const { environmentVariables } = process.report.getReport() as unknown as {
+    environmentVariables?: Record<string, string>;
+  };
+  return !environmentVariables || Object.entries(env).every(([name, value]) => environmentVariables[name] === value);
 }
 
 /**

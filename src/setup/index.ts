@@ -3,7 +3,14 @@
  * Everything that is installed is tried out before it counts.
  */
 import { NcvsdError } from "../errors.js";
-import { adapterRemedy, type CachedDriver, driverFolder, readDriverMarker, userNamesDrivers } from "../gpu/native.js";
+import {
+  adapterRemedy,
+  type CachedDriver,
+  driverFolder,
+  nvidiaTrouble,
+  readDriverMarker,
+  userNamesDrivers,
+} from "../gpu/native.js";
 import { installLavapipe, LAVAPIPE, unpackLavapipe } from "./apt.js";
 import { updateMarker } from "./cache.js";
 import type { Log } from "./command.js";
@@ -54,6 +61,8 @@ export async function setUpAdapter(options: { log?: Log } = {}): Promise<SetUpRe
   const failures: string[] = [];
   const steps = planSetUp(facts);
   if (steps.length > 0) log(`no GPU adapter works here (${present.reason}): setting up a software one`);
+  const trouble = nvidiaTrouble();
+  if (steps.length > 0 && trouble) log(trouble);
   for (const step of steps) {
     const before = failures.at(-1);
     if (before) log(`${before}; trying another way`);
@@ -70,6 +79,8 @@ export async function setUpAdapter(options: { log?: Log } = {}): Promise<SetUpRe
 }
 
 function noAdapter(why: string): NcvsdError {
+  const trouble = nvidiaTrouble();
+  if (trouble) return new NcvsdError("NO_ADAPTER", trouble);
   return new NcvsdError("NO_ADAPTER", `No GPU adapter was found (${why}): ${adapterRemedy()}.`);
 }
 

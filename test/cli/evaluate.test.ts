@@ -5,6 +5,7 @@ import { encode as encodeJpeg } from "jpeg-js";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readFeatures } from "../../src/evaluate/feature-file.js";
 import type { FdResult } from "../../src/evaluate/result.js";
+import { nvidiaSentence } from "../../src/gpu/native-nvidia.js";
 import { psnr, ssim } from "../../src/image/metrics.js";
 import { fromByte, type RawImage } from "../../src/image/pixels.js";
 import { encodePng } from "../../src/image/png.js";
@@ -155,10 +156,27 @@ describe("the examples", () => {
     expect(manifest).toContain(`{ name: JOB_COMPLETIONS, value: "${completions}" }`);
     expect(manifest).toContain(`fd-*-of-${completions}.features`);
     const { stdout } = await cliOk(["evaluate", "fd", "--help"]);
-    const command = /command:\s*\[ncvsd-gpu, evaluate, fd, (.*)\]/.exec(manifest)![1]!;
+    const command = /command:\s*\[\s*ncvsd-gpu,\s*evaluate,\s*fd,([^\]]*)\]/.exec(manifest)![1]!;
     const options = [...command.matchAll(/--[a-z]+/g)].map(([option]) => option);
     expect(options).toContain("--shard");
     for (const option of options) expect(stdout).toMatch(new RegExp(`^ +${option} `, "m"));
+  });
+});
+
+describe("the example of a container", () => {
+  const text = readFileSync(fileURLToPath(new URL("../../examples/Dockerfile", import.meta.url)), "utf8");
+
+  it("has what the sentences about NVIDIA GPUs ask for, and so has the Kubernetes manifest", () => {
+    const sound = { "libvulkan.so.1": false, "libEGL.so.1": false, "libXext.so.6": false };
+    const facts = { devices: ["nvidia0"], driver: true, mig: false, vulkanDriver: true, libraries: sound };
+    const packages = /install ((?:lib\w+ ?)+)/.exec(nvidiaSentence(facts)!)![1]!.trim().split(" ");
+    expect(packages.length).toBe(3);
+    for (const name of packages) expect(text).toMatch(new RegExp(`apt-get install .*\\b${name}\\b`));
+    const capabilities = /NVIDIA_DRIVER_CAPABILITIES=(\S+)/.exec(text)![1]!;
+    const asked = { ...facts, vulkanDriver: false, libraries: {}, capabilities };
+    expect(nvidiaSentence(asked)).toMatch(/not the Vulkan part/);
+    const manifest = readFileSync(fileURLToPath(new URL("../../examples/k8s-job.yaml", import.meta.url)), "utf8");
+    expect(manifest).toMatch(/NVIDIA_DRIVER_CAPABILITIES, value: "[^"]*graphics/);
   });
 });
 

@@ -1,9 +1,11 @@
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { SHARE_ENV, Worker } from "node:worker_threads";
 import { afterAll, describe, expect, it } from "vitest";
 import { driverFolder, listAdapters, loadNativeGpu, readDriverMarker } from "../../src/gpu/native.js";
-import { twinAccess } from "../../src/gpu/twins.js";
+import { manifestAccess, twinAccess } from "../../src/gpu/twins.js";
 import { ensureSwiftShader } from "../../src/setup/index.js";
 import { cli, cliOk, sentence } from "../support/cli.js";
 
@@ -47,7 +49,7 @@ describe.skipIf(missing)(`two adapters${missing ? ` (SwiftShader is not to be ha
     expect(sentence(wrong)).toMatch(/^There is no adapter \d: there is 0 ".*SwiftShader/);
   });
 
-  it("of one name are not taken for each other: the second is an error that says what to do", async () => {
+  it("of one name, from drivers that are named one by one, are told apart; from one folder the second is an error", async () => {
     const icd = await ensureSwiftShader();
     const known = readDriverMarker(driverFolder())!.drivers.swiftshader!;
     const copies = ["a", "b"].map((name) => {
@@ -56,11 +58,69 @@ describe.skipIf(missing)(`two adapters${missing ? ` (SwiftShader is not to be ha
       return join(folder, known.icd.split("/").at(-1)!);
     });
     const env = { VK_DRIVER_FILES: copies.join(":"), VK_ICD_FILENAMES: "" };
-    const { stdout } = await cliOk(["doctor", "--adapter", "0"], { env });
-    expect(stdout).toMatch(/^ +0 {4}SwiftShader .*\n +1 {4}SwiftShader /m);
-    expect(sentence(await cli(["doctor", "--adapter", "1"], { env }))).toMatch(
+    for (const number of ["0", "1"]) {
+      const { stdout } = await cliOk(["doctor", "--adapter", number], { env });
+      expect(stdout).toMatch(/^ +0 {4}SwiftShader .*\n +1 {4}SwiftShader /m);
+    }
+    const both = join(home, "both");
+    mkdirSync(both);
+    for (const [i, file] of copies.entries()) {
+      const manifest = JSON.parse(readFileSync(file, "utf8"));
+      manifest.ICD.library_path = join(dirname(file), manifest.ICD.library_path);
+      writeFileSync(join(both, `${i}.json`), JSON.stringify(manifest));
+    }
+    const folder = { VK_DRIVER_FILES: both, VK_ICD_FILENAMES: "" };
+    expect(sentence(await cli(["doctor", "--adapter", "1"], { env: folder }))).toMatch(
       /^Adapter 1 cannot be told from adapter 0 by its name, "SwiftShader .*--gres=gpu:1.*device selection layer/,
     );
+  });
+});
+
+describe("in a worker thread", () => {
+  const inWorker = (adapter: string | undefined, shared: boolean) =>
+    new Promise<string>((resolve, reject) => {
+      const code = `
+        const { parentPort, workerData } = require("node:worker_threads");
+        import(workerData.url).then(async ({ openGpu }) => {
+          const gpu = await openGpu(workerData.adapter ? { adapter: workerData.adapter } : {});
+          parentPort.postMessage(gpu.info.name);
+          gpu.close();
+        }).catch((error) => parentPort.postMessage(error.code + " " + error.message));`;
+      const url = pathToFileURL(join(import.meta.dirname, "../../dist/src/index.js")).href;
+      const worker = new Worker(code, {
+        eval: true,
+        workerData: { adapter, url },
+        ...(shared ? { env: SHARE_ENV } : {}),
+      });
+      worker.once("message", resolve);
+      worker.once("error", reject);
+    });
+
+  it("the default adapter opens as in the main thread", async () => {
+    const own = (await (await loadNativeGpu()).requestAdapter())!.info.device;
+    expect(await inWorker(undefined, false)).toBe(own);
+  });
+
+  it.skipIf(missing)("a driver of the cache opens with SHARE_ENV; without it one sentence says so", async () => {
+    await ensureSwiftShader();
+    expect(await inWorker("swiftshader", true)).toMatch(/swiftshader/i);
+    expect(await inWorker("swiftshader", false)).toMatch(
+      /^NO_ADAPTER This worker thread cannot point Vulkan .* process\.env is a copy.*SHARE_ENV/,
+    );
+  });
+});
+
+describe("drivers named one by one", () => {
+  const env = { VK_DRIVER_FILES: "/a.json:/b.json" };
+  const list = async () => ["A100"];
+
+  it("give each adapter its own, unless one of them gives several or another", async () => {
+    const second = { VK_DRIVER_FILES: "/b.json", VK_ICD_FILENAMES: "/b.json" };
+    expect(await manifestAccess(["A100", "A100"], 1, list, env)).toEqual(second);
+    expect(await manifestAccess(["A100", "A100", "A100"], 1, list, env)).toBeUndefined();
+    expect(await manifestAccess(["A100", "T4"], 0, list, env)).toBeUndefined();
+    expect(await manifestAccess(["A100", "A100"], 1, async () => ["A100", "A100"], env)).toBeUndefined();
+    expect(await manifestAccess(["A100"], 0, list, {})).toBeUndefined();
   });
 });
 
