@@ -12,7 +12,7 @@ import { ZipArchive } from "./zip.js";
  */
 export async function openTorchZip(source: ByteSource, budget: Budget): Promise<PyValue> {
   const archive = await ZipArchive.open(source);
-  const pickle = [...archive.names].find((name) => /^([^/]+\/)?data\.pkl$/.test(name));
+  const pickle = [...archive.names].find((name) => /^(.*\/)?data\.pkl$/.test(name));
   if (pickle === undefined) throw new PickleError("it is a zip archive, but not one of torch.save (no data.pkl)");
   const folder = pickle.slice(0, -"data.pkl".length);
 

@@ -96,6 +96,7 @@ describe("where nothing says which one is meant", () => {
     });
     expect(await taken(state, "ema.emas.1")).toEqual(["ema.emas.1", 3, ["net", "ema.emas.0"]]);
     expect((await taken(state, "emas.0"))[1]).toBe(2);
+    expect((await taken(dict({ net: weights(1), ema: dict({ model: weights(2) }) }), "ema"))[0]).toBe("ema.model");
     await expect(taken(both("a.", "b."))).rejects.toThrow(/2 networks, 'a', 'b'/);
   });
 
@@ -121,6 +122,7 @@ describe("values of common programs beside a network are records", () => {
     ["a member of an enumeration, as Python 3.11 writes it", member],
     ["one of the standard library", call("builtins", "getattr", { global: ["http", "HTTPStatus"] }, "OK")],
     ["an object of a class inside a class", instance("project", "Outer.Inner", dict({ a: 1 }))],
+    ["an object of somebody's folder called code", call("code.model", "Net", 1)],
     ["a logger", call("logging", "getLogger", "train")],
     ["a regular expression", call("re", "_compile", "a+b", 2)],
     ["a generic alias", call("operator", "getitem", { global: ["typing", "List"] }, { global: ["builtins", "int"] })],

@@ -262,7 +262,8 @@ export function chooseNetwork({ candidates, unnamed }: Found, select: string | u
   if (select !== undefined) {
     const wanted = bareName(select.replace(/\.$/, ""));
     const exact = candidates.filter((c) => nameOf(c) === wanted || bareName(c.path) === wanted);
-    const loose = candidates.filter((c) => c.path.endsWith(`.${wanted}`));
+    // A part of the keys will do where it is one network's alone.
+    const loose = candidates.filter((c) => c.path.endsWith(`.${wanted}`) || c.path.startsWith(`${wanted}.`));
     const matches = exact.length > 0 ? exact : loose;
     if (matches.length === 1) return choice(matches[0]!);
     return `--select ${quote(select)} names ${matches.length === 0 ? "none" : "several"} of its networks: ${listed(matches.length === 0 ? candidates : matches)}`;

@@ -2,7 +2,7 @@ import { isHarmless, runsCode } from "./harmless.js";
 import { type Budget, LIMITS, PickleError, RefusedCall } from "./limits.js";
 import { buildArray, buildDtype, latin1Bytes, numpyDtype, numpyFromBuffer, numpyScalar } from "./numpy.js";
 import { Latin1Source, SliceSource } from "./sources.js";
-import { STANDARD_LIBRARY } from "./stdlib.js";
+import { STANDARD_LIBRARY, STANDARD_PACKAGES } from "./stdlib.js";
 import { rebuildFromType, rebuildTensorV2, rebuildTensorV3 } from "./tensors.js";
 import {
   PyArray,
@@ -125,7 +125,16 @@ function inert(cls: PyGlobal, args: PyValue): PyObject {
 
 /** A dotted name reaches through a module's attributes, and those may be modules of the standard library. */
 function ofStandardLibrary(module: string, name: string): boolean {
-  return [module.split(".", 1)[0]!, ...name.split(".").slice(0, -1)].some((part) => STANDARD_LIBRARY.has(part));
+  const [top, ...rest] = module.split(".") as [string, ...string[]];
+  // "code.model" is no part of the module `code`, which is no package, but of somebody's folder of that name.
+  const itself = STANDARD_LIBRARY.has(top) && (rest.length === 0 || STANDARD_PACKAGES.has(top));
+  return (
+    itself ||
+    name
+      .split(".")
+      .slice(0, -1)
+      .some((part) => STANDARD_LIBRARY.has(part))
+  );
 }
 
 function refusedCall(callee: PyGlobal, module: string): RefusedCall {

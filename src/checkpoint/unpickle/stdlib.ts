@@ -1,7 +1,7 @@
 /**
  * Top-level modules of Python's standard library (3.11, and what 2.7 and later versions call differently). A network
- * snapshot has no business calling any of them beyond the few that globals.ts knows: one that does is an attack, and
- * although nothing here could execute it, it is refused by name.
+ * snapshot has no business calling any of them beyond those that globals.ts and harmless.ts know: although nothing here
+ * could execute it, it is refused by name.
  */
 export const STANDARD_LIBRARY: ReadonlySet<string> = new Set(
   `
@@ -33,6 +33,15 @@ export const STANDARD_LIBRARY: ReadonlySet<string> = new Set(
     _stat _statistics _string _strptime _struct _symtable _thread _threading_local _tkinter _tokenize
     _tracemalloc _typing _uuid _warnings _weakref _weakrefset _winapi _zoneinfo
   `
+    .trim()
+    .split(/\s+/),
+);
+
+/** Those of them that have modules inside. */
+export const STANDARD_PACKAGES: ReadonlySet<string> = new Set(
+  `asyncio collections concurrent ctypes curses dbm distutils email encodings ensurepip html http idlelib importlib
+  json lib2to3 logging msilib multiprocessing os pathlib pydoc_data re sqlite3 string sysconfig tkinter tomllib
+  turtledemo unittest urllib venv wsgiref xml xmlrpc zoneinfo`
     .trim()
     .split(/\s+/),
 );
