@@ -5,6 +5,9 @@ import { openCheckpoint, openSource, writeSafetensors } from "../../src/checkpoi
 import { convertedChunks, planConversion } from "../../src/cli/convert.js";
 import { readArray, readInput } from "../../src/data/arrays.js";
 import { readPicture } from "../../src/data/pictures.js";
+import { checkResult } from "../../src/evaluate/check.js";
+import { combineShards, encodeFeatures, readFeatures } from "../../src/evaluate/feature-file.js";
+import { reportHtml, runNames } from "../../src/evaluate/report.js";
 import { readStatistics } from "../../src/evaluate/statistics-file.js";
 import { encodePng } from "../../src/image/png.js";
 import { parseConfig } from "../../src/networks/edm2/config.js";
@@ -99,13 +102,58 @@ function npy(): Uint8Array[] {
   });
 }
 
-const CHECKPOINT = { name: "net.safetensors", sha256: "0".repeat(64), architecture: "ncvsd" };
+const RUN = {
+  key: "k",
+  n: 8,
+  firstSeed: 0,
+  checkpoint: { name: "net.safetensors", sha256: "0".repeat(64), architecture: "ncvsd" },
+  options: { sampler: "multi-step", ts: [10], zeta: 1, precision: "f32", class: "seed modulo 10" },
+  evaluationsPerImage: 1,
+  network: { name: "fashion32-features", sha256: "1".repeat(64), dim: 4 },
+  classes: 10,
+  classNames: Array.from({ length: 10 }, (_, i) => `c${i}`),
+  adapter: "an adapter",
+  version: "0.1.0",
+};
+
+function shards(): Uint8Array[] {
+  return [0, 1].map((part) => {
+    const features = Float32Array.from({ length: 16 }, (_, i) => Math.sin(i + part));
+    const labels = Int32Array.of(1, 2, 3, 4);
+    const rows = { start: 4 * part, end: 4 * part + 4, features, labels, predictions: labels, seconds: 1 };
+    return encodeFeatures(rows, RUN, { index: part + 1, count: 2 });
+  });
+}
+
+const RESULT = JSON.stringify({
+  tool: "ncvsd-gpu",
+  kind: "fd",
+  format: 1,
+  fd: 33.8,
+  interval: { level: 0.95, low: 32.9, high: 34.8, replicates: 200, groups: 100 },
+  curve: [2500, 5000].map((n) => ({ n, fd: 33.8 })),
+  labels: { agreement: 0.8, perClass: [{ class: 0, name: "a", n: 500, agreement: 0.8 }] },
+  n: 5000,
+  firstSeed: 0,
+  checkpoint: RUN.checkpoint,
+  options: RUN.options,
+  evaluationsPerImage: 1,
+  classes: 10,
+  features: RUN.network,
+  reference: { file: "ref.safetensors", count: 10000 },
+  shards: 1,
+  timing: { seconds: 100, imagesPerSecond: 50, evaluationsPerSecond: 50 },
+  adapter: "an adapter",
+  version: "0.1.0",
+  command: ["ncvsd-gpu"],
+  date: "2026-01-02T03:04:05.000Z",
+});
 
 const RUN_INFO = {
   version: "0.1.0",
   command: ["ncvsd-gpu", "sample"],
   options: { ts: [10] },
-  checkpoint: CHECKPOINT,
+  checkpoint: RUN.checkpoint,
   adapter: "an adapter",
   seeds: [0, 1],
 };
@@ -113,13 +161,20 @@ const RUN_INFO = {
 const RECORD = JSON.stringify({
   tool: "ncvsd-gpu",
   format: 1,
-  settings: { abc: { options: { ts: [10] }, checkpoint: CHECKPOINT } },
+  settings: { abc: { options: { ts: [10] }, checkpoint: RUN.checkpoint } },
   runs: [
     { date: "2026-01-02T03:04:05.000Z", version: "0.1.0", command: ["x"], settings: "abc", seeds: "0-1", made: 2 },
   ],
   images: { 0: { file: "000000.png", class: 1, settings: "abc" }, 1: { file: "000001.png", settings: "abc" } },
 });
 
+const parsed = (mutant: Uint8Array): unknown => {
+  try {
+    return JSON.parse(Buffer.from(mutant).toString());
+  } catch {
+    return undefined;
+  }
+};
 const bytes = (text: string) => new Uint8Array(Buffer.from(text, "latin1"));
 const asText: Target["mutate"] = (base, _others, random) =>
   bytes(mutateText(Buffer.from(base).toString("latin1"), random));
@@ -207,6 +262,26 @@ export const TARGETS: readonly Target[] = [
     mutate: asSafetensors,
     async read(mutant, folder) {
       await readStatistics(put(mutant, folder, "a.safetensors"), readInput);
+    },
+  },
+  {
+    name: "shard",
+    bases: shards(),
+    mutate: asSafetensors,
+    async read(mutant, folder) {
+      const first = await readFeatures(put(mutant, folder, "a.safetensors"));
+      combineShards([first, await readFeatures(put(shards()[1]!, folder, "b.safetensors"))]);
+    },
+  },
+  {
+    name: "result",
+    bases: [bytes(RESULT)],
+    mutate: asText,
+    read(mutant) {
+      const results = [checkResult(parsed(mutant), "a.json")];
+      const runs = results.map((result, i) => ({ name: runNames(results)[i]!, result, pictures: "No pictures." }));
+      const html = reportHtml({ title: "A title", runs, version: "0.1.0", date: "2026-01-02T03:04:05.000Z" });
+      if (/<script/i.test(html)) throw new Error("a page has a script");
     },
   },
   {
