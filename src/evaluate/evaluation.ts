@@ -1,5 +1,6 @@
 import { bootstrapInterval, type Interval, sampleCurve } from "./bootstrap.js";
-import type { FeatureRows, FeatureRun } from "./feature-file.js";
+import type { FeatureRows } from "./feature-file.js";
+import type { FeatureRun } from "./feature-run.js";
 import { type FrechetReference, requireSamples } from "./frechet.js";
 import { RunningMoments, statisticsOf } from "./statistics.js";
 

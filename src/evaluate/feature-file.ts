@@ -1,28 +1,7 @@
 import { openCheckpoint, writeSafetensors } from "../checkpoint/index.js";
 import { bad } from "../errors.js";
-import type { FeatureSource } from "../networks/features/extractor.js";
-import { checkRun, checkShard } from "./check.js";
+import { checkRun, checkShard, type FeatureRun, type FeatureShard } from "./feature-run.js";
 import { checkFinite } from "./statistics.js";
-
-/** What features were made of; stands in the metadata of their file. */
-export interface FeatureRun {
-  /** Fingerprint of everything that decides the features of a seed. */
-  readonly key: string;
-  /** Images of the whole run, of which a shard has a part. */
-  readonly n: number;
-  /** Image i has the seed firstSeed + i. */
-  readonly firstSeed: number;
-  readonly checkpoint: { readonly name: string; readonly sha256: string; readonly architecture: string };
-  /** What decides an image besides the checkpoint and its seed. */
-  readonly options: Readonly<Record<string, unknown>>;
-  readonly evaluationsPerImage: number;
-  readonly network: FeatureSource;
-  /** Classes of the checkpoint; 0: unconditional. */
-  readonly classes: number;
-  readonly classNames?: readonly string[];
-  readonly adapter: string;
-  readonly version: string;
-}
 
 /** Features of the images `start` up to `end` of a run. */
 export interface FeatureRows {
@@ -36,12 +15,6 @@ export interface FeatureRows {
   readonly predictions: Int32Array;
   /** Seconds that making them took. */
   readonly seconds: number;
-}
-
-/** One part of a run, as it is written: 2 of 4. */
-export interface FeatureShard {
-  readonly index: number;
-  readonly count: number;
 }
 
 export interface FeatureFile {

@@ -1,6 +1,20 @@
+import * as v from "valibot";
 import type { FeatureSource } from "../networks/features/extractor.js";
+import {
+  checked,
+  checkpoint,
+  count,
+  finite,
+  MOST_CLASSES,
+  MOST_IMAGES,
+  MOST_SEED,
+  network,
+  options,
+  share,
+  text,
+} from "./check.js";
 import type { Evaluation } from "./evaluation.js";
-import type { FeatureRun } from "./feature-file.js";
+import type { FeatureRun } from "./feature-run.js";
 
 /** Resident memory of the process and bytes of GPU buffers, after so many images. */
 export interface MemoryUse {
@@ -38,6 +52,49 @@ export interface FdResult extends Evaluation {
   /** After the first thousand images and at the end of this process. */
   readonly memory?: readonly MemoryUse[];
 }
+
+const RESULT = v.looseObject({
+  tool: v.literal("ncvsd-gpu"),
+  kind: v.literal("fd"),
+  format: v.literal(1),
+  date: text,
+  version: text,
+  command: v.array(text),
+  adapter: text,
+  n: count(MOST_IMAGES, 1),
+  firstSeed: count(MOST_SEED),
+  checkpoint,
+  options,
+  evaluationsPerImage: count(1e9, 1),
+  classes: count(MOST_CLASSES),
+  features: network,
+  reference: v.looseObject({ file: text, count: v.nullable(finite) }),
+  shards: count(MOST_IMAGES, 1),
+  timing: v.looseObject({ seconds: finite, imagesPerSecond: finite, evaluationsPerSecond: finite }),
+  fd: finite,
+  interval: v.optional(v.looseObject({ level: share, low: finite, high: finite })),
+  curve: v.pipe(v.array(v.looseObject({ n: count(MOST_IMAGES, 1), fd: finite })), v.maxLength(10_000)),
+  labels: v.optional(
+    v.looseObject({
+      agreement: share,
+      perClass: v.pipe(
+        v.array(
+          v.looseObject({
+            class: count(MOST_CLASSES),
+            name: v.optional(text),
+            n: count(MOST_IMAGES),
+            agreement: share,
+          }),
+        ),
+        v.maxLength(MOST_CLASSES),
+      ),
+    }),
+  ),
+});
+
+/** @throws BAD_ARGUMENT naming the first field that is not as it must be */
+export const checkResult = (value: unknown, file: string): FdResult =>
+  checked(RESULT, value, file, "result of `evaluate fd` or `evaluate merge`");
 
 /** "33.8", "1.03", "0.0042". */
 export function formatDistance(fd: number): string {

@@ -1,15 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { NcvsdError } from "../errors.js";
-import {
-  encodeFeatures,
-  type FeatureRows,
-  type FeatureRun,
-  type FeatureShard,
-  joinRows,
-  readFeatures,
-  sliceRows,
-} from "../evaluate/feature-file.js";
+import { encodeFeatures, type FeatureRows, joinRows, readFeatures, sliceRows } from "../evaluate/feature-file.js";
+import type { FeatureRun, FeatureShard } from "../evaluate/feature-run.js";
 import { claim } from "./claim.js";
 import { writeAtomic } from "./whole-file.js";
 

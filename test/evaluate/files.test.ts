@@ -1,13 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { evaluateRows } from "../../src/evaluate/evaluation.js";
-import {
-  combineShards,
-  encodeFeatures,
-  type FeatureRows,
-  type FeatureRun,
-  readFeatures,
-} from "../../src/evaluate/feature-file.js";
+import { combineShards, encodeFeatures, type FeatureRows, readFeatures } from "../../src/evaluate/feature-file.js";
+import type { FeatureRun } from "../../src/evaluate/feature-run.js";
 import { FrechetReference } from "../../src/evaluate/frechet.js";
 import { momentsOf, statisticsOf } from "../../src/evaluate/statistics.js";
 import { encodeStatistics, readStatistics, requireSameNetwork } from "../../src/evaluate/statistics-file.js";

@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { checkResult } from "../../src/evaluate/check.js";
 import { type RunPictures, reportHtml, runNames } from "../../src/evaluate/report.js";
 import type { FdResult } from "../../src/evaluate/result.js";
+import { checkResult } from "../../src/evaluate/result.js";
 import { chartSvg } from "../../src/evaluate/svg.js";
 import { encodePng } from "../../src/image/png.js";
 import { cli, cliOk, png, scratch, sentence } from "../support/cli.js";

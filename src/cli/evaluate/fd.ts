@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { shapeText } from "../../data/inputs.js";
 import { NcvsdError } from "../../errors.js";
 import { MOST_IMAGES } from "../../evaluate/check.js";
-import type { FeatureRun } from "../../evaluate/feature-file.js";
+import type { FeatureRun } from "../../evaluate/feature-run.js";
 import { requireSamples } from "../../evaluate/frechet.js";
 import type { MemoryUse } from "../../evaluate/result.js";
 import { checkFinite } from "../../evaluate/statistics.js";

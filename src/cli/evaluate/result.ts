@@ -1,5 +1,6 @@
 import { evaluateRows } from "../../evaluate/evaluation.js";
-import type { FeatureRows, FeatureRun } from "../../evaluate/feature-file.js";
+import type { FeatureRows } from "../../evaluate/feature-file.js";
+import type { FeatureRun } from "../../evaluate/feature-run.js";
 import { type FdResult, formatDistance, type MemoryUse, percent } from "../../evaluate/result.js";
 import { formatDuration } from "../../runs/progress.js";
 import type { OpenedReference } from "./options.js";
