@@ -50,6 +50,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
   const evaluate = async (
     kind: Kind,
     batch: number,
+    given: Readonly<Record<string, Float32Array | undefined>>,
     fill: (session: Session, stage: OpenStage) => void | Promise<void>,
   ) => {
     check();
@@ -67,7 +68,9 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
       });
       const result = await gpu.readF32(stage.buffer("out")!, batch * (kind === "forward" ? measured : image));
       if (result.some((v) => !Number.isFinite(v))) {
-        throw new NcvsdError("NOT_FINITE", `${name}: the ${kind} gave values that are not finite: check the inputs.`);
+        const wrong = Object.entries(given).find(([, values]) => values?.some((v) => !Number.isFinite(v)));
+        const why = wrong ? `${wrong[0]} holds such values` : "its inputs are too large for single precision";
+        throw new NcvsdError("NOT_FINITE", `${name}: the ${kind} gave values that are not finite: ${why}.`);
       }
       return result;
     } finally {
@@ -87,7 +90,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
     gpu,
     shape,
     measurementShape,
-    forward: (x) => promised(() => evaluate("forward", images("x", x), (s) => gpu.write(s.x, x))),
+    forward: (x) => promised(() => evaluate("forward", images("x", x), { x }, (s) => gpu.write(s.x, x))),
     open: async (batch) => {
       if (!Number.isInteger(batch) || batch < 1) throw bad(`${name}: batch must be a positive integer, got ${batch}.`);
       check();
@@ -96,7 +99,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
     close: () => idle.close(),
   };
   if (graphs.adjoint)
-    operator.adjoint = (y) => promised(() => evaluate("adjoint", measurements(y), (s) => gpu.write(s.y, y)));
+    operator.adjoint = (y) => promised(() => evaluate("adjoint", measurements(y), { y }, (s) => gpu.write(s.y, y)));
   if (graphs.gradient) {
     operator.energyGradient = (input) =>
       promised(() => {
@@ -104,7 +107,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
         const { x, y } = input;
         const batch = images("x", x);
         measurements(y, batch);
-        return evaluate("gradient", batch, (s) => {
+        return evaluate("gradient", batch, { x, y }, (s) => {
           gpu.write(s.x, x);
           gpu.write(s.y, y);
         });
@@ -121,7 +124,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
         checkPositive(name, "rho", rho);
         if (noise && images("noise", noise) !== batch)
           throw bad(`${name}: noise must have the ${x.length} values of x, got ${noise.length}.`);
-        return evaluate("proximal", batch, async (s, stage) => {
+        return evaluate("proximal", batch, { x, y, noise }, async (s, stage) => {
           gpu.write(s.x, x);
           gpu.write(s.y, y);
           gpu.write(stage.buffer("level")!, Float32Array.of(sigma, rho));

@@ -208,7 +208,10 @@ describe("posterior draws", () => {
   it("values that are not finite are an error", async () => {
     const operator = linear[3]![1]();
     const x = new Float32Array(256).fill(Number.NaN);
-    await expect(operator.forward(x)).rejects.toMatchObject({ code: "NOT_FINITE" });
+    await expect(operator.forward(x)).rejects.toMatchObject({
+      code: "NOT_FINITE",
+      message: expect.stringMatching(/: x holds such values\.$/),
+    });
   });
 
   it("inpainting does not look at y where the mask is 0", async () => {

@@ -1,7 +1,8 @@
 import { type Checkpoint, type CheckpointInput, openCheckpoint } from "../../checkpoint/index.js";
-import { NcvsdError } from "../../errors.js";
+import { bad, NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import { Graph } from "../../graph/graph.js";
+import { type Pooled, ProgramPool } from "../../graph/pool.js";
 import { Program } from "../../graph/program.js";
 import { WeightStore } from "../../layers/weights.js";
 import type { ImageShape } from "../session.js";
@@ -25,13 +26,10 @@ export interface FeatureSource {
   readonly dim: number;
 }
 
-interface Prepared {
+interface Prepared extends Pooled {
   readonly program: Program;
   readonly graph: FeatureGraph;
 }
-
-/** Programs kept for reuse: the full batch, and the smaller last one. */
-const KEPT = 2;
 
 /** A feature network on a device. Close it, or the device, when done. */
 export class FeatureExtractor {
@@ -42,7 +40,9 @@ export class FeatureExtractor {
   readonly labels: readonly string[] | undefined;
   readonly #checkpoint: Checkpoint;
   readonly #weights: WeightStore;
-  readonly #prepared = new Map<number, Prepared>();
+  /** By batch. */
+  readonly #idle: ProgramPool<number, Prepared>;
+  readonly #forget: () => void;
 
   private constructor(gpu: Gpu, checkpoint: Checkpoint, architecture: FeatureArchitecture, sha256: string) {
     this.gpu = gpu;
@@ -51,7 +51,8 @@ export class FeatureExtractor {
     this.labels = classNames(checkpoint.metadata.labels, architecture.classes);
     this.#checkpoint = checkpoint;
     this.#weights = new WeightStore(gpu, checkpoint);
-    gpu.onClose(() => void checkpoint.close());
+    this.#idle = new ProgramPool(gpu);
+    this.#forget = gpu.onClose(() => void checkpoint.close());
   }
 
   /** @throws BAD_CHECKPOINT when the file holds no feature network that is known */
@@ -83,40 +84,37 @@ export class FeatureExtractor {
         `${images.length} values are no images of ${this.input.join("x")} for ${this.architecture.name}`,
       );
     }
-    const { program, graph } = await this.#prepare(batch);
+    if (this.#idle.closed) throw bad(`The feature network ${this.architecture.name} is closed: open it again.`);
+    const prepared = this.#idle.take(batch) ?? (await this.#prepare(batch));
+    const { program, graph } = prepared;
     const { gpu } = this;
-    gpu.write(program.buffer(graph.images), images);
-    await program.run();
-    const { dim, classes } = this.architecture;
-    const features = await gpu.readF32(program.buffer(graph.features), batch * dim);
-    if (!graph.logits) return { features };
-    const logits = await gpu.readF32(program.buffer(graph.logits), batch * classes);
-    return { features, predictions: largest(logits, classes) };
+    try {
+      gpu.write(program.buffer(graph.images), images);
+      await program.run();
+      const { dim, classes } = this.architecture;
+      const features = await gpu.readF32(program.buffer(graph.features), batch * dim);
+      if (!graph.logits) return { features };
+      const logits = await gpu.readF32(program.buffer(graph.logits), batch * classes);
+      return { features, predictions: largest(logits, classes) };
+    } finally {
+      this.#idle.give(batch, prepared);
+    }
   }
 
   async close(): Promise<void> {
-    for (const { program } of this.#prepared.values()) program.destroy();
-    this.#prepared.clear();
+    this.#forget();
+    this.#idle.close();
     this.#weights.destroy();
     await this.#checkpoint.close();
   }
 
   async #prepare(batch: number): Promise<Prepared> {
-    const known = this.#prepared.get(batch);
-    if (known) return known;
     const graph = new Graph();
     const built = this.architecture.build(graph, batch);
     await this.#weights.load(graph);
     const label = `${this.architecture.name} at batch ${batch}`;
     const program = await Program.create(this.gpu, { label, graph, constants: this.#weights.buffers });
-    const [oldest] = this.#prepared;
-    if (oldest && this.#prepared.size >= KEPT) {
-      oldest[1].program.destroy();
-      this.#prepared.delete(oldest[0]);
-    }
-    const prepared = { program, graph: built };
-    this.#prepared.set(batch, prepared);
-    return prepared;
+    return { program, graph: built, bytes: program.bytes, destroy: () => program.destroy() };
   }
 }
 

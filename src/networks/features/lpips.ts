@@ -2,6 +2,7 @@ import { type Checkpoint, openCheckpoint } from "../../checkpoint/index.js";
 import { NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import { Graph, type Tensor } from "../../graph/graph.js";
+import { type Pooled, ProgramPool } from "../../graph/pool.js";
 import { Program } from "../../graph/program.js";
 import { WeightStore } from "../../layers/weights.js";
 import type { ImageShape } from "../session.js";
@@ -36,6 +37,12 @@ const linNames = (block: number) => [
   `lin${block}.weight`,
 ];
 
+interface Prepared extends Pooled {
+  readonly program: Program;
+  readonly images: Tensor;
+  readonly features: readonly Tensor[];
+}
+
 /**
  * LPIPS (Zhang et al. 2018) with VGG16, as the reference evaluates it with piq: values mapped to [0, 1], clipped and
  * normalised for ImageNet; features after the last ReLU of each block normalised per position over the channels
@@ -49,7 +56,8 @@ export class Lpips {
   readonly #weights: WeightStore;
   readonly #linear: readonly Float32Array[];
   readonly #mode: "mean" | "max";
-  readonly #prepared = new Map<string, { program: Program; images: Tensor; features: readonly Tensor[] }>();
+  /** By batch and size. */
+  readonly #idle: ProgramPool<string, Prepared>;
 
   private constructor(gpu: Gpu, file: Checkpoint, linear: readonly Float32Array[], mode: "mean" | "max") {
     this.#gpu = gpu;
@@ -57,6 +65,7 @@ export class Lpips {
     this.#weights = new WeightStore(gpu, file);
     this.#linear = linear;
     this.#mode = mode;
+    this.#idle = new ProgramPool(gpu);
     gpu.onClose(() => void file.close());
   }
 
@@ -100,7 +109,9 @@ export class Lpips {
         `--lpips needs images of at least ${LEAST_SIDE}x${LEAST_SIDE}, not ${w}x${h}`,
       );
     const batch = x.length / (c * h * w);
-    const { program, images, features } = await this.#prepare(batch, h, w);
+    const key = `${batch}x${h}x${w}`;
+    const prepared = this.#idle.take(key) ?? (await this.#prepare(batch, h, w));
+    const { program, images, features } = prepared;
     const read = async (values: Float32Array) => {
       this.#gpu.write(program.buffer(images), forImageNet(values, shape));
       await program.run();
@@ -108,8 +119,12 @@ export class Lpips {
       for (const f of features) maps.push(await this.#gpu.readF32(program.buffer(f), f.length));
       return maps;
     };
-    const a = await read(x);
-    const b = await read(truth);
+    let [a, b]: Float32Array[][] = [[], []];
+    try {
+      [a, b] = [await read(x), await read(truth)];
+    } finally {
+      this.#idle.give(key, prepared);
+    }
     const sum = new Float64Array(batch);
     features.forEach((f, block) => {
       const [, channels, rows, columns] = f.shape as [number, number, number, number];
@@ -120,10 +135,7 @@ export class Lpips {
     return sum;
   }
 
-  async #prepare(batch: number, h: number, w: number) {
-    const key = `${batch}x${h}x${w}`;
-    const known = this.#prepared.get(key);
-    if (known) return known;
+  async #prepare(batch: number, h: number, w: number): Promise<Prepared> {
     const graph = new Graph();
     const images = graph.external("images", [batch, 3, h, w]);
     const features: Tensor[] = [];
@@ -148,9 +160,7 @@ export class Lpips {
       graph,
       constants: this.#weights.buffers,
     });
-    const prepared = { program, images, features };
-    this.#prepared.set(key, prepared);
-    return prepared;
+    return { program, images, features, bytes: program.bytes, destroy: () => program.destroy() };
   }
 }
 
