@@ -5,9 +5,9 @@ import { openCheckpoint, openSource, writeSafetensors } from "../../src/checkpoi
 import { convertedChunks, planConversion } from "../../src/cli/convert.js";
 import { readArray, readInput } from "../../src/data/arrays.js";
 import { readPicture } from "../../src/data/pictures.js";
-import { checkResult } from "../../src/evaluate/check.js";
 import { combineShards, encodeFeatures, readFeatures } from "../../src/evaluate/feature-file.js";
 import { reportHtml, runNames } from "../../src/evaluate/report.js";
+import { checkResult } from "../../src/evaluate/result.js";
 import { readStatistics } from "../../src/evaluate/statistics-file.js";
 import { encodePng } from "../../src/image/png.js";
 import { parseConfig } from "../../src/networks/edm2/config.js";
