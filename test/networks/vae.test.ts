@@ -58,6 +58,7 @@ describe("decoding latents", () => {
     const one = await vae.decode(latents.subarray(0, 4 * H * W), [1, 4, H, W]);
     expect(one.images).toEqual(images.subarray(0, images.length / 2));
     await vae.close();
+    await expect(vae.decode(latents, shape)).rejects.toThrow(/^The VAE .* is closed: open it again/);
   });
 
   for (const stripRows of [1, 3, 8, 100]) {

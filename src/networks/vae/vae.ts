@@ -1,5 +1,5 @@
 import { type Checkpoint, type CheckpointInput, openCheckpoint } from "../../checkpoint/index.js";
-import { NcvsdError } from "../../errors.js";
+import { bad, NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import { Program } from "../../graph/program.js";
 import { nonFiniteNode } from "../../graph/trace.js";
@@ -29,6 +29,7 @@ export class Vae implements LoadedVae {
   readonly factor: number;
   readonly weights: WeightStore;
   readonly #forget: () => void;
+  #closed = false;
   #whole: { readonly key: string; readonly network: DecoderGraph; readonly program: Program } | undefined;
 
   private constructor(gpu: Gpu, checkpoint: Checkpoint, structure: VaeStructure) {
@@ -64,6 +65,7 @@ export class Vae implements LoadedVae {
     shape: readonly [number, number, number, number],
     options: DecodeOptions = {},
   ): Promise<{ images: Float32Array; shape: [number, number, number, number] }> {
+    this.#check();
     const [n, channels, height, width] = shape;
     const { latentChannels, imageChannels } = this.structure;
     if (channels !== latentChannels || channels !== LATENT_CHANNELS) {
@@ -137,6 +139,7 @@ export class Vae implements LoadedVae {
     images: Float32Array,
     shape: readonly [number, number, number, number],
   ): Promise<{ latents: Float32Array; shape: [number, number, number, number] }> {
+    this.#check();
     const [n, channels, height, width] = shape;
     const { imageChannels, latentChannels } = this.structure;
     const fits = channels === imageChannels && height % this.factor === 0 && width % this.factor === 0;
@@ -181,8 +184,14 @@ export class Vae implements LoadedVae {
     );
   }
 
+  #check(): void {
+    this.gpu.check();
+    if (this.#closed) throw bad(`The VAE ${this.checkpoint.name} is closed: open it again with Vae.open().`);
+  }
+
   /** Releases weights and plans. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#release();
     this.#forget();
     this.weights.destroy();
