@@ -9,9 +9,8 @@ import { loadModel } from "../src/networks/edm2/model.js";
 import type { ImageShape } from "../src/networks/session.js";
 import type { Operator } from "../src/operators/operator.js";
 import { operators } from "../src/operators/operators.js";
-import { NoiseSource } from "../src/random/noise.js";
 import { openLikelihood } from "../src/sample/likelihood.js";
-import { RunResources, Submitter } from "../src/sample/run.js";
+import { Run } from "../src/sample/run.js";
 
 const RUNS = 9;
 const LEVEL = 1;
@@ -40,27 +39,18 @@ function tasks(gpu: Gpu, shape: ImageShape): [string, Operator][] {
 
 /** Milliseconds of one likelihood step, and of one evaluation where a network is given, in turns. */
 async function measure(gpu: Gpu, operator: Operator, batch: number, runs: number, evaluate?: () => Promise<void>) {
-  const run = new RunResources(gpu);
-  const elements = operator.shape.reduce((a, b) => a * b, 1);
-  const noise = new NoiseSource(gpu, batch, elements, undefined);
-  run.defer(() => noise.destroy());
   const y = new Float32Array(batch * operator.measurementShape.reduce((a, b) => a * b, 1)).fill(0.1);
-  const submitter = new Submitter(gpu, "the likelihood step");
-  const likelihood = await openLikelihood(gpu, operator, run, noise, submitter, {
-    batch,
-    y,
-    beta: 1e-3,
-    ula: undefined,
+  return Run.during({ gpu, shape: operator.shape }, { what: "the likelihood step", batch }, async (run) => {
+    const likelihood = await openLikelihood(run, operator, { y, beta: 1e-3, ula: undefined });
+    await likelihood.run(LEVEL);
+    const steps: number[] = [];
+    const evaluations: number[] = [];
+    for (let i = 0; i < runs; i++) {
+      steps.push(await timed(gpu, () => likelihood.run(LEVEL)));
+      if (evaluate) evaluations.push(await timed(gpu, evaluate));
+    }
+    return { step: median(steps), evaluation: evaluate ? median(evaluations) : undefined };
   });
-  await likelihood.run(LEVEL);
-  const steps: number[] = [];
-  const evaluations: number[] = [];
-  for (let i = 0; i < runs; i++) {
-    steps.push(await timed(gpu, () => likelihood.run(LEVEL)));
-    if (evaluate) evaluations.push(await timed(gpu, evaluate));
-  }
-  run.release();
-  return { step: median(steps), evaluation: evaluate ? median(evaluations) : undefined };
 }
 
 silenceDriverWarnings();

@@ -1,9 +1,8 @@
 import { bad } from "../errors.js";
-import type { Gpu } from "../gpu/device.js";
 import type { Encodable } from "../graph/stage.js";
 import { volume } from "../operators/check.js";
 import type { Operator, OperatorSession } from "../operators/operator.js";
-import type { RunResources, Submitter } from "./run.js";
+import type { Run } from "./run.js";
 
 /** The gradient of ||A(x) - y||^2 for a fixed batch and measurement: from `x` to `gradient` on the GPU. */
 export interface Energy {
@@ -19,17 +18,13 @@ export function hasEnergy(operator: Operator): boolean {
   return operator.energyGradient !== undefined || operator.adjoint !== undefined;
 }
 
-/** Opens an operator's session on `gpu`, if it has sessions. */
-export async function openSession(
-  gpu: Gpu,
-  operator: Operator,
-  run: RunResources,
-  batch: number,
-): Promise<OperatorSession | undefined> {
+/** Opens an operator's session on the run's device, if it has sessions. */
+export async function openSession(run: Run, operator: Operator): Promise<OperatorSession | undefined> {
+  const { batch } = run;
   const session = await operator.open?.(batch);
   if (!session) return undefined;
-  run.defer(() => session.release());
-  if (session.gpu !== gpu)
+  run.hold(session);
+  if (session.gpu !== run.gpu)
     throw bad(`The operator${nameOf(operator)} is on another device than the network: make it with the same gpu.`);
   expectBuffer(operator, "x", session.x, batch * volume(operator.shape));
   expectBuffer(operator, "y", session.y, batch * volume(operator.measurementShape));
@@ -37,28 +32,21 @@ export async function openSession(
 }
 
 /** Opens the energy of `operator` with the measurement `y` (batch * measurementShape values). */
-export async function openEnergy(
-  gpu: Gpu,
-  operator: Operator,
-  run: RunResources,
-  submitter: Submitter,
-  batch: number,
-  y: Float32Array,
-): Promise<Energy> {
-  const session = await openSession(gpu, operator, run, batch);
+export async function openEnergy(run: Run, operator: Operator, y: Float32Array): Promise<Energy> {
+  const { gpu } = run;
+  const session = await openSession(run, operator);
   if (session?.openGradient) {
     const stage = await session.openGradient();
-    expectBuffer(operator, "out", stage.out, batch * volume(operator.shape));
+    expectBuffer(operator, "out", stage.out, run.total);
     gpu.write(session.y, y);
-    if (stage.prepare) await submitter.submit([stage.prepare]);
+    if (stage.prepare) await run.submit([stage.prepare]);
     return { x: session.x, gradient: stage.out, stage };
   }
   const gradientOf = arrayGradient(operator);
-  const total = batch * volume(operator.shape);
-  const x = run.buffer("x", total);
-  const gradient = run.buffer("gradient", total);
+  const x = run.buffer("x");
+  const gradient = run.buffer("gradient");
   const evaluate = async () => {
-    gpu.write(gradient, await gradientOf(await gpu.readF32(x, total), y));
+    gpu.write(gradient, await gradientOf(await run.read(x), y));
   };
   return { x, gradient, evaluate };
 }

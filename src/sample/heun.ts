@@ -1,14 +1,11 @@
 import { addNoise } from "../../kernels/sampling/add-noise/kernel.js";
 import { eulerStep } from "../../kernels/sampling/euler-step/kernel.js";
 import { heunStep } from "../../kernels/sampling/heun-step/kernel.js";
-import { scale } from "../../kernels/sampling/scale/kernel.js";
 import { checkKeys, NcvsdError } from "../errors.js";
 import type { Denoiser, DenoiserSession } from "../networks/session.js";
-import { NoiseSource } from "../random/noise.js";
 import { runBatch, SAMPLE_OPTIONS, type SampleOptions, type SampleResult } from "./multi-step.js";
-import { RunResources, Submitter } from "./run.js";
+import { Run } from "./run.js";
 import { noiseLevels } from "./schedule.js";
-import { FiniteWatch } from "./watch.js";
 
 export interface HeunOptions extends SampleOptions {
   /** Number of noise levels N; 2N - 1 evaluations. Default 32. */
@@ -55,60 +52,33 @@ export async function sampleHeun(model: Denoiser, options: HeunOptions = {}): Pr
   const { S_churn = 0, S_min = 0, S_max = Number.POSITIVE_INFINITY, S_noise = 1 } = options;
   checkOptions(model, options);
   const levels = [...noiseLevels({ steps, sigmaMin, sigmaMax, rho }).map(Math.fround), 0];
-  const { gpu } = model;
   const batch = runBatch(model, options);
-  const elements = model.shape[0] * model.shape[1] * model.shape[2];
-  const total = batch * elements;
 
-  const run = new RunResources(gpu);
-  try {
-    const net = await model.openDenoiser(batch, labels);
-    run.defer(() => net.release());
-    const guide = guidance !== 1 && gnet ? await gnet.openDenoiser(batch, undefined) : undefined;
-    if (guide) run.defer(() => guide.release());
-    const noise = new NoiseSource(gpu, batch, elements, options.seeds, options.noise);
-    run.defer(() => noise.destroy());
-    const submitter = new Submitter(gpu, "Heun sampling");
-
-    const x = run.buffer("x", total);
-    const xHat = run.buffer("x_hat", total);
-    const next = run.buffer("x_next", total);
-    const slope = run.buffer("d", total);
-    const draw = run.buffer("noise", total);
-    const level = run.buffer("level", 4);
-    const guided = guide !== undefined;
-    const outputs = { dMain: net.denoised, ...(guide ? { dRef: guide.denoised } : {}), level };
-    const churn = await run.stage("add_noise", addNoise, { elements: total }, { x, z: draw, level, y: xHat });
-    const euler = await run.stage(
-      "euler_step",
-      eulerStep,
-      { batch, elements, guided },
-      { xHat, ...outputs, x: next, d: slope },
-    );
-    const heun = await run.stage(
-      "heun_step",
-      heunStep,
-      { batch, elements, guided },
-      { xHat, x: next, d: slope, ...outputs, out: x },
-    );
-    const watch = await FiniteWatch.create(gpu, run, batch, elements, x);
-    const watchLast = await FiniteWatch.create(gpu, run, batch, elements, next);
+  return Run.during(model, { ...options, what: "Heun sampling", batch }, async (run) => {
+    const { gpu, elements, total } = run;
+    const net = run.hold(await model.openDenoiser(batch, labels));
+    const guide = guidance !== 1 && gnet ? run.hold(await gnet.openDenoiser(batch, undefined)) : undefined;
     const nets = guide ? [net, guide] : [net];
+    const [x, xHat, next, d, z] = ["x", "x_hat", "x_next", "d", "noise"].map((name) => run.buffer(name)) as Five;
+    const level = run.buffer("level", 4);
+    const params = { batch, elements, guided: guide !== undefined };
+    const given = { dMain: net.denoised, ...(guide ? { dRef: guide.denoised } : {}), level };
+    const churn = await run.stage("add_noise", addNoise, { elements: total }, { x, z, level, y: xHat });
+    const euler = await run.stage("euler_step", eulerStep, params, { xHat, ...given, x: next, d });
+    const heun = await run.stage("heun_step", heunStep, params, { xHat, x: next, d, ...given, out: x });
+    const watch = await run.watch(x);
+    const watchLast = await run.watch(next);
 
     const evaluate = async (input: GPUBuffer, sigma: number) => {
-      await submitter.submit(
+      await run.submit(
         [],
         nets.map((n) => [input, n.x] as const),
       );
-      for (const n of nets) gpu.write(n.sigma, new Float32Array(batch).fill(sigma));
-      await submitter.submit(nets);
+      for (const n of nets) run.fill(n.sigma, sigma);
+      await run.submit(nets);
     };
 
-    // x_0 = sigma_0 * noise
-    await noise.fill(draw);
-    gpu.write(level, Float32Array.of(levels[0]!));
-    await submitter.submit([await run.stage("scale", scale, { elements: total }, { x: draw, factor: level, y: x })]);
-
+    await run.start(x, levels[0]!);
     for (let i = 0; i < steps; i++) {
       const current = levels[i]!;
       const target = levels[i + 1]!;
@@ -120,10 +90,10 @@ export async function sampleHeun(model: Denoiser, options: HeunOptions = {}): Pr
 
       // Temporarily raise the noise level.
       if (churned) {
-        await noise.fill(draw);
-        await submitter.submit([churn]);
+        await run.noise.fill(z);
+        await run.submit([churn]);
       } else {
-        await submitter.submit([], [[x, xHat]]);
+        await run.submit([], [[x, xHat]]);
       }
 
       // Euler step, then the second-order correction unless it would evaluate at sigma 0.
@@ -131,24 +101,23 @@ export async function sampleHeun(model: Denoiser, options: HeunOptions = {}): Pr
       const watching = last ? watchLast : watch;
       watching.begin(i + 1);
       if (last) {
-        await submitter.submit([euler, watchLast.stage]);
+        await run.submit([euler, watchLast.stage]);
       } else {
-        await submitter.submit([euler]);
+        await run.submit([euler]);
         await evaluate(next, target);
-        await submitter.submit([heun, watch.stage]);
+        await run.submit([heun, watch.stage]);
       }
       if (debug) await watching.verify("Sampling", steps, () => locate(nets));
-      const state = last ? next : x;
       if (options.onStep) await gpu.idle();
-      await options.onStep?.({ step: i + 1, steps, sigma: current, preview: () => gpu.readF32(state, total) });
+      await options.onStep?.({ step: i + 1, steps, sigma: current, preview: () => run.read(last ? next : x) });
     }
     await watch.verify("Sampling", steps);
     await watchLast.verify("Sampling", steps);
-    return { images: await gpu.readF32(next, total), shape: [batch, ...model.shape] };
-  } finally {
-    run.release();
-  }
+    return { images: await run.read(next), shape: [batch, ...model.shape] };
+  });
 }
+
+type Five = [GPUBuffer, GPUBuffer, GPUBuffer, GPUBuffer, GPUBuffer];
 
 async function locate(nets: readonly DenoiserSession[]): Promise<string | undefined> {
   for (const net of nets) {

@@ -5,9 +5,9 @@ import type { Encodable } from "../graph/stage.js";
 import { checkInteger, checkPositive, countOf, volume } from "../operators/check.js";
 import type { Operator, UlaOptions } from "../operators/operator.js";
 import { watched } from "../operators/own.js";
-import { type NoiseCallback, NoiseSource } from "../random/noise.js";
+import type { NoiseCallback } from "../random/noise.js";
 import { type Energy, openEnergy } from "./energy.js";
-import { RunResources, Submitter } from "./run.js";
+import { Run } from "./run.js";
 
 /** Checked, with the paper's values (Table 4) where something is missing. */
 export function ulaSettings({ c1 = 0.1, c2 = 0.1, steps = 100 }: UlaOptions = {}): Required<UlaOptions> {
@@ -18,6 +18,14 @@ export function ulaSettings({ c1 = 0.1, c2 = 0.1, steps = 100 }: UlaOptions = {}
 
 /** For checkKeys. */
 export const ULA = { c1: true, c2: true, steps: true } as const;
+
+interface UlaBuffers {
+  readonly origin: GPUBuffer;
+  readonly level: GPUBuffer;
+  /** Recorded noise, or the number of the next draw. */
+  readonly z?: GPUBuffer;
+  readonly draw?: GPUBuffer;
+}
 
 /** Langevin steps recorded into one submission: long ones keep a display's driver from answering. */
 const STEPS_PER_SUBMIT = 10;
@@ -35,71 +43,52 @@ export class Ula {
   /** The state; after `run` the result. */
   readonly x: GPUBuffer;
   readonly settings: Required<UlaOptions>;
-  readonly #gpu: Gpu;
+  readonly #run: Run;
   readonly #energy: Energy;
-  readonly #noise: NoiseSource;
-  readonly #submitter: Submitter;
   readonly #beta: number;
-  readonly #level: GPUBuffer;
+  readonly #buffers: UlaBuffers;
   /** One step with recorded noise, or two that hand the draw number to each other. */
   readonly #steps: readonly Encodable[];
-  readonly #z: GPUBuffer | undefined;
-  readonly #draw: GPUBuffer | undefined;
 
-  private constructor(parts: {
-    gpu: Gpu;
-    energy: Energy;
-    noise: NoiseSource;
-    submitter: Submitter;
-    beta: number;
-    settings: Required<UlaOptions>;
-    origin: GPUBuffer;
-    level: GPUBuffer;
-    steps: readonly Encodable[];
-    z: GPUBuffer | undefined;
-    draw: GPUBuffer | undefined;
-  }) {
-    this.origin = parts.origin;
-    this.x = parts.energy.x;
-    this.settings = parts.settings;
-    this.#gpu = parts.gpu;
-    this.#energy = parts.energy;
-    this.#noise = parts.noise;
-    this.#submitter = parts.submitter;
-    this.#beta = parts.beta;
-    this.#level = parts.level;
-    this.#steps = parts.steps;
-    this.#z = parts.z;
-    this.#draw = parts.draw;
+  private constructor(
+    run: Run,
+    energy: Energy,
+    beta: number,
+    settings: Required<UlaOptions>,
+    buffers: UlaBuffers,
+    steps: readonly Encodable[],
+  ) {
+    this.#run = run;
+    this.#energy = energy;
+    this.#beta = beta;
+    this.settings = settings;
+    this.#buffers = buffers;
+    this.#steps = steps;
+    this.origin = buffers.origin;
+    this.x = energy.x;
   }
 
-  static async create(
-    run: RunResources,
-    energy: Energy,
-    noise: NoiseSource,
-    submitter: Submitter,
-    options: { gpu: Gpu; batch: number; elements: number; beta: number; ula: UlaOptions | undefined },
-  ): Promise<Ula> {
-    const { gpu, batch, elements, beta } = options;
-    const { recorded } = noise;
-    const settings = ulaSettings(options.ula);
-    const origin = run.buffer("Langevin origin", batch * elements);
+  static async create(run: Run, energy: Energy, beta: number, ula: UlaOptions | undefined): Promise<Ula> {
+    const { batch, elements, noise } = run;
+    const { recorded, seeds } = noise;
+    const settings = ulaSettings(ula);
+    const origin = run.buffer("Langevin origin");
     const level = run.buffer("Langevin level", 4);
-    const params = { batch, elements, recorded };
-    const common = { x: energy.x, origin, gradient: energy.gradient, level };
+    const step = (more: Record<string, GPUBuffer>) =>
+      run.stage(
+        "Langevin step",
+        ulaStep,
+        { batch, elements, recorded },
+        { x: energy.x, origin, gradient: energy.gradient, level, ...more },
+      );
     if (recorded) {
-      const z = run.buffer("Langevin noise", batch * elements);
-      const steps = [await run.stage("Langevin step", ulaStep, params, { ...common, z })];
-      return new Ula({ gpu, energy, noise, submitter, beta, settings, origin, level, steps, z, draw: undefined });
+      const z = run.buffer("Langevin noise");
+      return new Ula(run, energy, beta, settings, { origin, level, z }, [await step({ z })]);
     }
     const draw = run.buffer("Langevin draw", 1);
     const other = run.buffer("Langevin next draw", 1);
-    const { seeds } = noise;
-    const steps = [
-      await run.stage("Langevin step", ulaStep, params, { ...common, seeds, draw, nextDraw: other }),
-      await run.stage("Langevin step", ulaStep, params, { ...common, seeds, draw: other, nextDraw: draw }),
-    ];
-    return new Ula({ gpu, energy, noise, submitter, beta, settings, origin, level, steps, z: undefined, draw });
+    const steps = [await step({ seeds, draw, nextDraw: other }), await step({ seeds, draw: other, nextDraw: draw })];
+    return new Ula(run, energy, beta, settings, { origin, level, draw }, steps);
   }
 
   /** Runs all steps at level sigma. `onStep` costs a submission per step. */
@@ -108,26 +97,28 @@ export class Ula {
     // In single precision, as the reference forms it.
     const f = Math.fround;
     const eta = f(f(c1) / f(f(c2 / this.#beta) + f(1 / f(sigma * sigma))));
-    this.#gpu.write(this.#level, Float32Array.of(eta, this.#beta, sigma * sigma, Math.sqrt(2 * eta)));
-    await this.#submitter.submit([], [[this.origin, this.x]]);
-    if (this.#draw) this.#gpu.write(this.#draw, new Uint32Array([this.#noise.take(steps)]));
-    const perSubmit = this.#energy.stage && this.#draw && !onStep ? STEPS_PER_SUBMIT : 1;
+    const { gpu, noise } = this.#run;
+    const { level, z, draw } = this.#buffers;
+    gpu.write(level, Float32Array.of(eta, this.#beta, sigma * sigma, Math.sqrt(2 * eta)));
+    await this.#run.submit([], [[this.origin, this.x]]);
+    if (draw) gpu.write(draw, new Uint32Array([noise.take(steps)]));
+    const perSubmit = this.#energy.stage && draw && !onStep ? STEPS_PER_SUBMIT : 1;
     for (let k = 0; k < steps; k += perSubmit) {
-      if (this.#z) await this.#noise.fill(this.#z);
+      if (z) await noise.fill(z);
       await this.#energy.evaluate?.();
       const work: Encodable[] = [];
       for (let i = k; i < Math.min(steps, k + perSubmit); i++) {
         if (this.#energy.stage) work.push(this.#energy.stage);
         work.push(this.#steps[i % this.#steps.length]!);
       }
-      await this.#submitter.submit(work);
+      await this.#run.submit(work);
       await onStep?.(k + 1);
     }
   }
 
   /** Lets the draws of one `run` go by. */
   skip(): void {
-    for (let k = 0; k < this.settings.steps; k++) this.#noise.skip();
+    for (let k = 0; k < this.settings.steps; k++) this.#run.noise.skip();
   }
 }
 
@@ -164,7 +155,7 @@ export async function sampleLangevin(gpu: Gpu, given: Operator, input: LangevinI
     onStep: true,
   });
   const operator = watched(given);
-  const { x, y, sigma, beta, seeds, noise: callback, onStep } = input;
+  const { x, y, sigma, beta, seeds, noise, onStep } = input;
   const elements = volume(operator.shape);
   const batch = countOf("x", x, elements, operator.shape);
   if (countOf("y", y, volume(operator.measurementShape), operator.measurementShape) !== batch) {
@@ -172,15 +163,11 @@ export async function sampleLangevin(gpu: Gpu, given: Operator, input: LangevinI
   }
   checkPositive("Langevin step", "sigma", sigma);
   checkPositive("Langevin step", "beta", beta);
-  const run = new RunResources(gpu);
-  try {
-    const noise = new NoiseSource(gpu, batch, elements, seeds, callback);
-    run.defer(() => noise.destroy());
-    const submitter = new Submitter(gpu, "the Langevin step");
-    const energy = await openEnergy(gpu, operator, run, submitter, batch, y);
-    const ula = await Ula.create(run, energy, noise, submitter, { gpu, batch, elements, beta, ula: input });
+  const of = { gpu, shape: operator.shape };
+  return Run.during(of, { what: "the Langevin step", batch, seeds, noise }, async (run) => {
+    const ula = await Ula.create(run, await openEnergy(run, operator, y), beta, input);
     gpu.write(ula.origin, x);
-    const state = () => gpu.readF32(ula.x, x.length);
+    const state = () => run.read(ula.x);
     await ula.run(sigma, onStep && ((step) => onStep({ step, state })));
     const result = await state();
     if (result.some((v) => !Number.isFinite(v))) {
@@ -190,7 +177,5 @@ export async function sampleLangevin(gpu: Gpu, given: Operator, input: LangevinI
       );
     }
     return result;
-  } finally {
-    run.release();
-  }
+  });
 }

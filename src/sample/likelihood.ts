@@ -1,11 +1,8 @@
 import { bad } from "../errors.js";
-import type { Gpu } from "../gpu/device.js";
-import { volume } from "../operators/check.js";
 import type { Operator, UlaOptions } from "../operators/operator.js";
-import type { NoiseSource } from "../random/noise.js";
 import { expectBuffer, hasEnergy, nameOf, openEnergy, openSession } from "./energy.js";
 import { Ula, ulaSettings } from "./langevin.js";
-import type { RunResources, Submitter } from "./run.js";
+import type { Run } from "./run.js";
 
 /** The likelihood step of PnP-GD for a fixed batch and measurement: from `centre` to `u`. */
 export interface Likelihood {
@@ -19,7 +16,6 @@ export interface Likelihood {
 }
 
 export interface LikelihoodOptions {
-  readonly batch: number;
   /** batch * measurementShape values. */
   readonly y: Float32Array;
   readonly beta: number;
@@ -31,14 +27,11 @@ export interface LikelihoodOptions {
 
 /** Opens the operator's closed form if it has one, else Langevin dynamics. */
 export async function openLikelihood(
-  gpu: Gpu,
+  run: Run,
   operator: Operator,
-  run: RunResources,
-  noise: NoiseSource,
-  submitter: Submitter,
-  { batch, y, beta, ula, langevin: preferred = false }: LikelihoodOptions,
+  { y, beta, ula, langevin: preferred = false }: LikelihoodOptions,
 ): Promise<Likelihood> {
-  const elements = volume(operator.shape);
+  const { gpu, noise, total } = run;
   const closedForm = operator.sampleProximal !== undefined && !(preferred && hasEnergy(operator));
   // Also where they are not used: a mistake in them is told.
   ulaSettings(ula ?? {});
@@ -47,8 +40,7 @@ export async function openLikelihood(
       throw bad(
         `The operator${nameOf(operator)} has neither sampleProximal, energyGradient nor adjoint: one of them is needed.`,
       );
-    const energy = await openEnergy(gpu, operator, run, submitter, batch, y);
-    const langevin = await Ula.create(run, energy, noise, submitter, { gpu, batch, elements, beta, ula });
+    const langevin = await Ula.create(run, await openEnergy(run, operator, y), beta, ula);
     return {
       centre: langevin.origin,
       u: langevin.x,
@@ -57,13 +49,13 @@ export async function openLikelihood(
     };
   }
   const sigma = Math.sqrt(beta / 2);
-  const session = await openSession(gpu, operator, run, batch);
+  const session = await openSession(run, operator);
   if (session?.openProximal) {
     const stage = await session.openProximal();
-    expectBuffer(operator, "out", stage.out, batch * elements);
-    expectBuffer(operator, "z", stage.z, batch * elements);
+    expectBuffer(operator, "out", stage.out, total);
+    expectBuffer(operator, "z", stage.z, total);
     gpu.write(session.y, y);
-    if (stage.prepare) await submitter.submit([stage.prepare]);
+    if (stage.prepare) await run.submit([stage.prepare]);
     await noise.prepare(stage.z);
     return {
       centre: session.x,
@@ -71,23 +63,20 @@ export async function openLikelihood(
       async run(level) {
         await noise.fill(stage.z);
         gpu.write(stage.level, Float32Array.of(sigma, level));
-        await submitter.submit([stage]);
+        await run.submit([stage]);
       },
       skip: () => noise.skip(),
     };
   }
   // An operator on arrays: one read-back per step.
-  const total = batch * elements;
-  const centre = run.buffer("centre", total);
-  const u = run.buffer("u", total);
-  const z = run.buffer("noise", total);
+  const [centre, u, z] = ["centre", "u", "noise"].map((name) => run.buffer(name)) as [GPUBuffer, GPUBuffer, GPUBuffer];
   await noise.prepare(z);
   return {
     centre,
     u,
     async run(level) {
       await noise.fill(z);
-      const [x, draw] = [await gpu.readF32(centre, total), await gpu.readF32(z, total)];
+      const [x, draw] = [await run.read(centre), await run.read(z)];
       gpu.write(u, await operator.sampleProximal!({ x, y, sigma, rho: level, noise: draw }));
     },
     skip: () => noise.skip(),

@@ -1,12 +1,10 @@
-import { scale } from "../../kernels/sampling/scale/kernel.js";
 import { checkKeys, NcvsdError } from "../errors.js";
 import { batchOf, requireRoom, sigmaRow } from "../networks/inputs.js";
 import type { GenerativeDenoiser, Labels } from "../networks/session.js";
-import { type NoiseCallback, NoiseSource } from "../random/noise.js";
+import type { NoiseCallback } from "../random/noise.js";
 import { openPrior } from "./prior.js";
-import { RunResources, Submitter } from "./run.js";
+import { Run } from "./run.js";
 import { evaluatedSteps } from "./schedule.js";
-import { FiniteWatch } from "./watch.js";
 
 /** What a sampler tells after each step. */
 export interface StepEvent {
@@ -102,39 +100,24 @@ export async function sampleMultiStep(
   options: MultiStepOptions = {},
 ): Promise<SampleResult> {
   checkKeys("sampleMultiStep", options, { ...SAMPLE_OPTIONS, ts: true, zeta: true, y: true, sigma: true });
-  const { zeta = 1, y, labels, seeds, noise: callback, onStep, debug = false } = options;
+  const { zeta = 1, y, labels, seeds, noise, onStep, debug = false } = options;
   if (!(zeta >= 0 && zeta <= 1)) throw new NcvsdError("BAD_ARGUMENT", `zeta must be from 0 to 1, got ${zeta}.`);
   if (!y && options.sigma !== undefined)
     throw new NcvsdError("BAD_ARGUMENT", "sigma is the noise level of y: give both, or neither.");
   const ts = options.ts ? evaluatedSteps(options.ts) : undefined;
-  const { gpu } = model;
   const batch = runBatch(model, options);
-  const elements = model.shape[0] * model.shape[1] * model.shape[2];
-  const total = batch * elements;
   const sigma = sigmaRow("sigma", y ? options.sigma : model.initSigma, batch);
 
-  const run = new RunResources(gpu);
-  try {
-    const noise = new NoiseSource(gpu, batch, elements, seeds, callback);
-    run.defer(() => noise.destroy());
-    const submitter = new Submitter(gpu, "multi-step sampling");
-    const prior = await openPrior(model, run, noise, submitter, { batch, labels, ts, zeta });
-    const watch = await FiniteWatch.create(gpu, run, batch, elements, prior.x0);
-    const result = async () => gpu.readF32(prior.x0, total);
+  return Run.during(model, { what: "multi-step sampling", batch, seeds, noise }, async (run) => {
+    const { gpu } = run;
+    const prior = await openPrior(model, run, { labels, ts, zeta });
+    const watch = await run.watch(prior.x0);
     const steps = prior.evaluations;
 
     // The observation: given, or pure noise at init_sigma.
     gpu.write(prior.observedSigma, sigma);
-    if (y) {
-      gpu.write(prior.observed, y);
-    } else {
-      const draw = run.buffer("noise", total);
-      const factor = run.buffer("factor", 1);
-      await noise.fill(draw);
-      gpu.write(factor, Float32Array.of(model.initSigma));
-      const scaled = await run.stage("scale", scale, { elements: total }, { x: draw, factor, y: prior.observed });
-      await submitter.submit([scaled]);
-    }
+    if (y) gpu.write(prior.observed, y);
+    else await run.start(prior.observed, model.initSigma);
 
     await prior.sample(
       {
@@ -145,14 +128,12 @@ export async function sampleMultiStep(
           if (!onStep) return;
           // So that the callback tells of work done, not of work submitted.
           await gpu.idle();
-          await onStep({ step, steps, sigma: level, preview: result });
+          await onStep({ step, steps, sigma: level, preview: () => run.read(prior.x0) });
         },
       },
       sigma[0]!,
     );
     await watch.verify("Sampling", steps, ts ? undefined : () => prior.locateNonFinite());
-    return { images: await result(), shape: [batch, ...model.shape] };
-  } finally {
-    run.release();
-  }
+    return { images: await run.read(prior.x0), shape: [batch, ...model.shape] };
+  });
 }

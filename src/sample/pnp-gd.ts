@@ -1,19 +1,17 @@
 import { ema } from "../../kernels/sampling/ema/kernel.js";
-import { scale } from "../../kernels/sampling/scale/kernel.js";
 import { bad, checkKeys, NcvsdError } from "../errors.js";
 import { requireRoom } from "../networks/inputs.js";
 import type { GenerativeDenoiser, Labels } from "../networks/session.js";
 import { checkPositive, countOf, volume } from "../operators/check.js";
 import type { Operator, UlaOptions } from "../operators/operator.js";
 import { watched } from "../operators/own.js";
-import { type NoiseCallback, NoiseSource } from "../random/noise.js";
+import type { NoiseCallback } from "../random/noise.js";
 import { ULA } from "./langevin.js";
 import { openLikelihood } from "./likelihood.js";
 import type { SampleResult, StepEvent } from "./multi-step.js";
 import { openPrior } from "./prior.js";
-import { RunResources, Submitter } from "./run.js";
+import { Run } from "./run.js";
 import { evaluatedSteps, noiseLevels } from "./schedule.js";
-import { FiniteWatch } from "./watch.js";
 
 export interface SolveInverseOptions {
   /** What was measured: one of `operators`, or your own. */
@@ -92,44 +90,28 @@ export async function solveInverse(
   if (options.ula) checkKeys("solveInverse: ula", options.ula, ULA);
   const { measurement, emaSigma = Number.POSITIVE_INFINITY, emaDecay = 0, zeta = 1 } = options;
   const beta = betaOf(options);
-  const { runs = 1, seeds, noise: callback, onStep, debug = false } = options;
+  const { runs = 1, seeds, noise, onStep, debug = false } = options;
   const operator = watched(options.operator);
   const levels = levelsOf(options);
   const batch = checkOptions(model, operator, options) * runs;
   const ts = options.ts ? evaluatedSteps(options.ts) : undefined;
-  const { gpu } = model;
-  const elements = volume(model.shape);
-  const total = batch * elements;
   const iterations = levels.length - 1;
 
-  const run = new RunResources(gpu);
-  try {
-    const noise = new NoiseSource(gpu, batch, elements, seeds, callback);
-    run.defer(() => noise.destroy());
-    const submitter = new Submitter(gpu, "PnP-GD");
-    const prior = await openPrior(model, run, noise, submitter, { batch, labels: labelsOf(options, batch), ts, zeta });
+  return Run.during(model, { what: "PnP-GD", batch, seeds, noise }, async (run) => {
+    const { gpu, total } = run;
+    const prior = await openPrior(model, run, { labels: labelsOf(options, batch), ts, zeta });
     const y = repeated(measurement, volume(operator.measurementShape), runs);
-    const likelihood = await openLikelihood(gpu, operator, run, noise, submitter, {
-      batch,
-      y,
-      beta,
-      ula: options.ula ?? undefined,
-      langevin: options.langevin ?? false,
-    });
-    const x0 = run.buffer("x0", total);
+    const { ula, langevin = false } = options;
+    const likelihood = await openLikelihood(run, operator, { y, beta, ula: ula ?? undefined, langevin });
+    const x0 = run.buffer("x0");
     const decay = run.buffer("decay", 1);
     const average = await run.stage("ema", ema, { elements: total }, { x: prior.x0, decay, average: x0 });
-    const watchSample = await FiniteWatch.create(gpu, run, batch, elements, prior.x0);
-    const watchU = await FiniteWatch.create(gpu, run, batch, elements, likelihood.u);
-    const read = (buffer: GPUBuffer) => () => gpu.readF32(buffer, total);
+    const watchSample = await run.watch(prior.x0);
+    const watchU = await run.watch(likelihood.u);
+    const read = (buffer: GPUBuffer) => () => run.read(buffer);
 
     // u = sigma_0 z
-    const draw = run.buffer("noise", total);
-    const factor = run.buffer("factor", 1);
-    await noise.fill(draw);
-    gpu.write(factor, Float32Array.of(levels[0]!));
-    const start = await run.stage("scale", scale, { elements: total }, { x: draw, factor, y: prior.observed });
-    await submitter.submit([start]);
+    await run.start(prior.observed, levels[0]!);
 
     for (let i = 0; i < iterations; i++) {
       const level = levels[i]!;
@@ -137,11 +119,11 @@ export async function solveInverse(
       const last = i === iterations - 1;
 
       // Prior step and running average.
-      gpu.write(prior.observedSigma, new Float32Array(batch).fill(level));
+      run.fill(prior.observedSigma, level);
       watchSample.begin(i + 1);
       await prior.sample({}, level);
       gpu.write(decay, Float32Array.of(i > 0 && level < emaSigma ? emaDecay : 0));
-      await submitter.submit([watchSample.stage, average], [[prior.x0, likelihood.centre]]);
+      await run.submit([watchSample.stage, average], [[prior.x0, likelihood.centre]]);
 
       // Likelihood step towards the next level.
       if (last) {
@@ -149,7 +131,7 @@ export async function solveInverse(
       } else {
         await likelihood.run(next);
         watchU.begin(i + 1);
-        await submitter.submit([watchU.stage], [[likelihood.u, prior.observed]]);
+        await run.submit([watchU.stage], [[likelihood.u, prior.observed]]);
       }
 
       // One small read-back per level: an error is told at once, and the callback tells of work done.
@@ -166,16 +148,9 @@ export async function solveInverse(
       });
     }
     return { images: await read(x0)(), shape: [batch, ...model.shape], evaluations: iterations * prior.evaluations };
-  } catch (error) {
-    const at = measurement.findIndex((v) => !Number.isFinite(v));
-    if (at < 0 || !(error instanceof NcvsdError && error.code === "NOT_FINITE")) throw error;
-    const why = "everything that the operator looks at must be finite";
-    throw new NcvsdError("NOT_FINITE", `measurement holds ${measurement[at]} at index ${at}: ${why}.`, {
-      cause: error,
-    });
-  } finally {
-    run.release();
-  }
+  }).catch((error: unknown) => {
+    throw blamed(error, measurement);
+  });
 }
 
 const KNOWN = {
@@ -205,6 +180,14 @@ const KNOWN = {
 function betaOf({ beta, sigmaY }: SolveInverseOptions): number {
   if (beta === undefined && sigmaY !== undefined) return 2 * checkPositive("solveInverse", "sigmaY", sigmaY) ** 2;
   return checkPositive("solveInverse", "beta", beta);
+}
+
+/** Values that are not finite come of a measurement that has some: that is the thing to tell. */
+function blamed(error: unknown, measurement: Float32Array): unknown {
+  const at = measurement.findIndex((v) => !Number.isFinite(v));
+  if (at < 0 || !(error instanceof NcvsdError && error.code === "NOT_FINITE")) return error;
+  const why = "everything that the operator looks at must be finite";
+  return new NcvsdError("NOT_FINITE", `measurement holds ${measurement[at]} at index ${at}: ${why}.`, { cause: error });
 }
 
 function show(level: number): string {

@@ -3,12 +3,10 @@ import { scale } from "../../kernels/sampling/scale/kernel.js";
 import { sigmaCombine } from "../../kernels/sampling/sigma-combine/kernel.js";
 import type { Encodable } from "../graph/stage.js";
 import type { GenerativeDenoiser, Labels } from "../networks/session.js";
-import type { NoiseSource } from "../random/noise.js";
-import type { RunResources, Submitter } from "./run.js";
+import type { Run } from "./run.js";
 import { MULTI_STEP_LEVELS, multiStepLevel } from "./schedule.js";
 
 export interface PriorOptions {
-  readonly batch: number;
   readonly labels: Labels | undefined;
   /** Time steps to evaluate; absent: one evaluation at the observation's own level. */
   readonly ts: readonly number[] | undefined;
@@ -51,14 +49,11 @@ export interface Prior {
  */
 export async function openPrior(
   model: GenerativeDenoiser,
-  run: RunResources,
-  noise: NoiseSource,
-  submitter: Submitter,
-  { batch, labels, ts, zeta }: PriorOptions,
+  run: Run,
+  { labels, ts, zeta }: PriorOptions,
 ): Promise<Prior> {
-  const { gpu } = model;
-  const g = await model.openGenerator(batch, labels);
-  run.defer(() => g.release());
+  const { gpu, batch, elements, total, noise } = run;
+  const g = run.hold(await model.openGenerator(batch, labels));
   await noise.prepare(g.z);
   const locateNonFinite = () => g.locateNonFinite();
   if (!ts) {
@@ -70,48 +65,39 @@ export async function openPrior(
       async sample(hooks, ownLevel) {
         await noise.fill(g.z);
         hooks.before?.(1);
-        await submitter.submit(hooks.watch ? [g, hooks.watch] : [g]);
+        await run.submit(hooks.watch ? [g, hooks.watch] : [g]);
         await hooks.after?.(1, ownLevel);
       },
       locateNonFinite,
     };
   }
 
-  const elements = model.shape[0] * model.shape[1] * model.shape[2];
-  const total = batch * elements;
   const levels = [...ts, MULTI_STEP_LEVELS - 1].map(multiStepLevel);
-  const observed = run.buffer("y", total);
-  const observedSigma = run.buffer("sigma", batch);
-  const x = run.buffer("x_i", total);
-  const xNext = run.buffer("x_{i-1}", total);
-  const draw = run.buffer("noise", total);
+  const [y, x, xNext, eps] = ["y", "x_i", "x_{i-1}", "noise"].map((name) => run.buffer(name)) as Four;
+  const sigma = run.buffer("sigma", batch);
   const level = run.buffer("level", 3);
-  const start = await run.stage("scale", scale, { elements: total }, { x: draw, factor: level, y: x });
-  const combine = await run.stage(
-    "sigma_combine",
-    sigmaCombine,
-    { batch, elements },
-    { y: observed, sigma: observedSigma, x, level, yEff: g.y, sigmaEff: g.sigma },
-  );
-  const again = await run.stage("renoise", renoise, { batch, elements }, { x0: g.x0, xi: x, eps: draw, level, xNext });
-  await noise.prepare(draw);
+  const start = await run.stage("scale", scale, { elements: total }, { x: eps, factor: level, y: x });
+  const views = { y, sigma, x, level, yEff: g.y, sigmaEff: g.sigma };
+  const combine = await run.stage("sigma_combine", sigmaCombine, { batch, elements }, views);
+  const again = await run.stage("renoise", renoise, { batch, elements }, { x0: g.x0, xi: x, eps, level, xNext });
+  await noise.prepare(eps);
   return {
-    observed,
-    observedSigma,
+    observed: y,
+    observedSigma: sigma,
     x0: g.x0,
     evaluations: ts.length,
     async sample(hooks) {
-      await noise.fill(draw);
+      await noise.fill(eps);
       gpu.write(level, Float32Array.of(levels[0]!, 0, 0));
-      await submitter.submit([start]);
+      await run.submit([start]);
       for (let i = 0; i < ts.length; i++) {
         gpu.write(level, Float32Array.of(levels[i]!, levels[i + 1]!, zeta));
         await noise.fill(g.z);
         hooks.before?.(i + 1);
-        await submitter.submit(hooks.watch ? [combine, g, hooks.watch] : [combine, g]);
+        await run.submit(hooks.watch ? [combine, g, hooks.watch] : [combine, g]);
         if (i + 1 < ts.length) {
-          await noise.fill(draw);
-          await submitter.submit([again], [[xNext, x]]);
+          await noise.fill(eps);
+          await run.submit([again], [[xNext, x]]);
         } else {
           noise.skip();
         }
@@ -121,3 +107,5 @@ export async function openPrior(
     locateNonFinite,
   };
 }
+
+type Four = [GPUBuffer, GPUBuffer, GPUBuffer, GPUBuffer];

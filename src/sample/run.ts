@@ -1,73 +1,140 @@
+import { finite } from "../../kernels/sampling/finite/kernel.js";
+import { scale } from "../../kernels/sampling/scale/kernel.js";
 import type { Kernel } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
+import type { Program } from "../graph/program.js";
 import { type Encodable, stage } from "../graph/stage.js";
+import { type NoiseCallback, NoiseSource } from "../random/noise.js";
+import { FiniteWatch } from "./watch.js";
 
-/** Buffers and stages of one run, released together. */
-export class RunResources {
-  readonly #gpu: Gpu;
+/** What a run is of: a network, or an operator on a device. */
+export interface RunOf {
+  readonly gpu: Gpu;
+  /** Extents of one image. */
+  readonly shape: readonly number[];
+}
+
+export interface RunOptions {
+  /** What the run is called in messages. */
+  readonly what: string;
+  readonly batch: number;
+  readonly seeds?: ArrayLike<number> | undefined;
+  readonly noise?: NoiseCallback | undefined;
+}
+
+/** A copy to make after the work of a submission. */
+export type Copy = readonly [from: GPUBuffer, to: GPUBuffer];
+
+/**
+ * One call of a sampler: its state on the GPU, its noise, its submissions, and everything that is given back when it ends,
+ * however it ends. A sampler's loop is then its paper's algorithm.
+ */
+export class Run {
+  readonly gpu: Gpu;
+  readonly batch: number;
+  /** Values of one image, and of the batch. */
+  readonly elements: number;
+  readonly total: number;
+  readonly noise: NoiseSource;
+  readonly #what: string;
   readonly #undo: (() => void)[] = [];
+  readonly #seen = new Set<Encodable>();
 
-  constructor(gpu: Gpu) {
-    this.#gpu = gpu;
+  private constructor({ gpu, shape }: RunOf, { what, batch, seeds, noise }: RunOptions) {
+    this.gpu = gpu;
+    this.batch = batch;
+    this.elements = shape.reduce((a, b) => a * b, 1);
+    this.total = batch * this.elements;
+    this.#what = what;
+    this.noise = new NoiseSource(gpu, batch, this.elements, seeds, noise);
+    this.#undo.push(() => this.noise.destroy());
   }
 
-  /** A buffer of 4-byte elements. */
-  buffer(label: string, elements: number): GPUBuffer {
-    const buffer = this.#gpu.storage(label, 4 * elements);
-    this.#undo.push(() => this.#gpu.destroyBuffer(buffer));
+  /** Opens a run, does its work, and gives everything back. */
+  static async during<T>(of: RunOf, options: RunOptions, work: (run: Run) => Promise<T>): Promise<T> {
+    const run = new Run(of, options);
+    try {
+      return await work(run);
+    } finally {
+      for (const action of run.#undo.reverse()) action();
+      run.gpu.flushDestroyed();
+    }
+  }
+
+  /** Something that is released with the run: a network's session, an operator's. */
+  hold<T extends { release(): void }>(item: T): T {
+    this.#undo.push(() => item.release());
+    return item;
+  }
+
+  /** A buffer of 4-byte elements; absent: one value for each of the batch's. */
+  buffer(label: string, elements: number = this.total): GPUBuffer {
+    const buffer = this.gpu.storage(label, 4 * elements);
+    this.#undo.push(() => this.gpu.destroyBuffer(buffer));
     return buffer;
   }
 
+  /** One kernel over buffers, made ready once and replayed. */
   async stage<P extends object>(
     name: string,
     kernel: Kernel<P>,
     params: P,
     buffers: Readonly<Record<string, GPUBuffer>>,
-  ) {
-    const program = await stage(this.#gpu, name, kernel, params, buffers);
+  ): Promise<Program> {
+    const program = await stage(this.gpu, name, kernel, params, buffers);
     this.#undo.push(() => program.destroy());
     return program;
   }
 
-  defer(action: () => void): void {
-    this.#undo.push(action);
+  /** Watches values for ones that are not finite. */
+  async watch(x: GPUBuffer): Promise<FiniteWatch> {
+    const { gpu, batch, elements } = this;
+    const step = this.buffer("step", 1);
+    const first = this.buffer("first non-finite step", batch);
+    return new FiniteWatch(
+      gpu,
+      batch,
+      await this.stage("finite", finite, { batch, elements }, { x, step, first }),
+      step,
+      first,
+    );
   }
 
-  release(): void {
-    for (const action of this.#undo.reverse()) action();
-    this.#gpu.flushDestroyed();
-  }
-}
-
-/** Records `work` and `copies` ([from, to] of `bytes` each) in this order and submits them. The first submission of a run is watched by error scopes. */
-export class Submitter {
-  readonly #gpu: Gpu;
-  readonly #what: string;
-  readonly #seen = new Set<Encodable>();
-
-  constructor(gpu: Gpu, what: string) {
-    this.#gpu = gpu;
-    this.#what = what;
+  /** One value per image, the same for all. */
+  fill(buffer: GPUBuffer, value: number): void {
+    this.gpu.write(buffer, new Float32Array(this.batch).fill(value));
   }
 
-  async submit(
-    work: readonly Encodable[],
-    copies: readonly (readonly [from: GPUBuffer, to: GPUBuffer])[] = [],
-  ): Promise<void> {
+  /** target = sigma z with the next draw z. */
+  async start(target: GPUBuffer, sigma: number): Promise<void> {
+    const z = this.buffer("noise");
+    const factor = this.buffer("factor", 1);
+    await this.noise.fill(z);
+    this.gpu.write(factor, Float32Array.of(sigma));
+    await this.submit([await this.stage("scale", scale, { elements: this.total }, { x: z, factor, y: target })]);
+  }
+
+  /** Reads the batch's values back. */
+  read(buffer: GPUBuffer): Promise<Float32Array> {
+    return this.gpu.readF32(buffer, this.total);
+  }
+
+  /** Records work and then copies, and submits them. What is submitted for the first time is watched by error scopes. */
+  async submit(work: readonly Encodable[], copies: readonly Copy[] = []): Promise<void> {
     const action = () => {
-      this.#gpu.check();
-      const encoder = this.#gpu.device.createCommandEncoder();
+      this.gpu.check();
+      const encoder = this.gpu.device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       for (const item of work) item.encode(pass);
       pass.end();
       for (const [from, to] of copies) encoder.copyBufferToBuffer(from, 0, to, 0, from.size);
-      this.#gpu.device.queue.submit([encoder.finish()]);
+      this.gpu.device.queue.submit([encoder.finish()]);
     };
     if (work.every((item) => this.#seen.has(item))) {
       action();
       return;
     }
-    await this.#gpu.scoped(`First step of ${this.#what}`, action);
+    await this.gpu.scoped(`First step of ${this.#what}`, action);
     for (const item of work) this.#seen.add(item);
   }
 }

@@ -1,8 +1,6 @@
-import { finite } from "../../kernels/sampling/finite/kernel.js";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Encodable } from "../graph/stage.js";
-import type { RunResources } from "./run.js";
 
 const NEVER = 0xffffffff;
 
@@ -14,26 +12,17 @@ export class FiniteWatch {
   readonly #step: GPUBuffer;
   readonly #first: GPUBuffer;
 
-  private constructor(gpu: Gpu, batch: number, stage: Encodable, step: GPUBuffer, first: GPUBuffer) {
+  /**
+   * @param stage the kernel over the watched values
+   * @param step [1] u32, and `first`, [N] u32: the first step at which an image was not finite
+   */
+  constructor(gpu: Gpu, batch: number, stage: Encodable, step: GPUBuffer, first: GPUBuffer) {
     this.#gpu = gpu;
     this.#batch = batch;
     this.stage = stage;
     this.#step = step;
     this.#first = first;
-  }
-
-  static async create(
-    gpu: Gpu,
-    run: RunResources,
-    batch: number,
-    elements: number,
-    x: GPUBuffer,
-  ): Promise<FiniteWatch> {
-    const step = run.buffer("step", 1);
-    const first = run.buffer("first non-finite step", batch);
     gpu.write(first, new Uint32Array(batch).fill(NEVER));
-    const stage = await run.stage("finite", finite, { batch, elements }, { x, step, first });
-    return new FiniteWatch(gpu, batch, stage, step, first);
   }
 
   /** Announces the step (1-based) that the next submission of `stage` belongs to. */

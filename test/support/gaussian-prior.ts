@@ -1,7 +1,7 @@
 import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import type { Gpu } from "../../src/gpu/device.js";
+import { stage } from "../../src/graph/stage.js";
 import type { GenerativeDenoiser, GenerativeSession, ImageShape } from "../../src/networks/session.js";
-import { RunResources } from "../../src/sample/run.js";
 import { diagonal, type Matrix, multiply, type Vector } from "./dense.js";
 
 /**
@@ -101,17 +101,17 @@ export function gaussianDenoiser(gpu: Gpu, prior: GaussianPrior): GenerativeDeno
     shape: prior.shape,
     initSigma: 80,
     async openGenerator(batch): Promise<GenerativeSession> {
-      const run = new RunResources(gpu);
       const total = batch * elements;
+      const buffer = (name: string, length: number) => gpu.storage(name, 4 * length);
       const buffers = {
-        y: run.buffer("y", total),
-        sigma: run.buffer("sigma", batch),
-        z: run.buffer("z", total),
-        prior: run.buffer("prior", 3 * elements),
-        x0: run.buffer("x0", total),
+        y: buffer("y", total),
+        sigma: buffer("sigma", batch),
+        z: buffer("z", total),
+        prior: buffer("prior", 3 * elements),
+        x0: buffer("x0", total),
       };
       gpu.write(buffers.prior, Float32Array.from([...prior.mean, ...prior.variances, ...prior.axis]));
-      const stage = await run.stage("gaussian prior", draw, { batch, elements }, buffers);
+      const program = await stage(gpu, "gaussian prior", draw, { batch, elements }, buffers);
       const { y, sigma, z, x0 } = buffers;
       return {
         gpu,
@@ -120,9 +120,13 @@ export function gaussianDenoiser(gpu: Gpu, prior: GaussianPrior): GenerativeDeno
         sigma,
         z,
         x0,
-        encode: (pass) => stage.encode(pass),
+        encode: (pass) => program.encode(pass),
         locateNonFinite: async () => undefined,
-        release: () => run.release(),
+        release() {
+          program.destroy();
+          for (const one of Object.values(buffers)) gpu.destroyBuffer(one);
+          gpu.flushDestroyed();
+        },
       };
     },
   };
