@@ -97,7 +97,7 @@ export async function solveInverse(
   const ts = options.ts ? evaluatedSteps(options.ts) : undefined;
   const iterations = levels.length - 1;
 
-  return Run.during(model, { what: "PnP-GD", batch, seeds, noise }, async (run) => {
+  return Run.during<SolveInverseResult>(model, { what: "PnP-GD", batch, seeds, noise }, async (run) => {
     const { gpu, total } = run;
     const prior = await openPrior(model, run, { labels: labelsOf(options, batch), ts, zeta });
     const y = repeated(measurement, volume(operator.measurementShape), runs);
