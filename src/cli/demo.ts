@@ -51,7 +51,7 @@ export function registerDemo(program: Command): void {
             seeds,
             labels,
             options: { sampler: "multi-step", ts, zeta: 1, class: `seed modulo ${classes}`, precision: gpu.precision },
-            sampler: { kind: "multi-step", options: { ts, zeta: 1 } },
+            sampler: { name: "multi-step", settings: { ts, zeta: 1 } },
             checkpointSha256,
             batch: BATCH,
             outdir,

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { FeatureSource } from "../networks/features/extractor.js";
+import { isSampler, samplers } from "../sample/samplers.js";
 import {
   checked,
   checkpoint,
@@ -104,14 +105,6 @@ export function formatDistance(fd: number): string {
 export const percent = (share: number): string => `${(100 * share).toFixed(1)}%`;
 
 /** What the run was made with, for people: "2 steps (10, 22)", "Heun, 32 steps". */
-export function samplerLabel(options: FdResult["options"]): string {
-  const plural = (n: number) => `${n} step${n === 1 ? "" : "s"}`;
-  if (options.sampler === "heun") {
-    const guidance = options.guidance === 1 ? "" : `, guidance ${options.guidance}`;
-    const churn = options.S_churn === 0 ? "" : `, churn ${options.S_churn}`;
-    return `Heun, ${plural(Number(options.steps))}${guidance}${churn}`;
-  }
-  const ts = Array.isArray(options.ts) ? (options.ts as number[]) : undefined;
-  const zeta = options.zeta === 1 ? "" : `, zeta ${options.zeta}`;
-  return ts ? `${plural(ts.length)} (${ts.join(", ")}${zeta})` : `1 step (at init_sigma${zeta})`;
+export function samplerLabel({ sampler, ...settings }: FdResult["options"]): string {
+  return isSampler(sampler) ? samplers[sampler].label(settings) : String(sampler);
 }

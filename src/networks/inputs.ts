@@ -17,12 +17,17 @@ export function batchOf(name: string, values: Float32Array, shape: ImageShape): 
 }
 
 /** Refuses a batch whose images alone are too many for a buffer or the memory, before anything is made for it. */
-export function requireRoom({ gpu, shape }: { readonly gpu: Gpu; readonly shape: ImageShape }, batch: number): void {
+export function requireRoom(
+  model: { readonly gpu: Gpu; readonly shape: ImageShape; largestBatch?(atMost: number): number },
+  batch: number,
+): void {
+  const { gpu, shape } = model;
   const bytes = 4 * shape[0] * shape[1] * shape[2];
   const { maxStorageBufferBindingSize, maxBufferSize } = gpu.device.limits;
   const most = Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize, gpu.memoryLimit ?? Infinity) / bytes);
   if (batch <= most) return;
-  const message = `A batch of ${batch} images of ${shape.join(" x ")} needs ${mib(batch * bytes)} for the images alone, and ${gpu.info.name} holds at most ${most} of them in one buffer: take smaller batches.`;
+  const fits = model.largestBatch?.(most) ?? most;
+  const message = `A batch of ${batch} images of ${shape.join(" x ")} needs ${mib(batch * bytes)} for the images alone, which is more than ${gpu.info.name} can hold in its memory or in one buffer: the largest batch that fits is ${fits}.`;
   throw new NcvsdError("OUT_OF_MEMORY", message);
 }
 

@@ -4,9 +4,8 @@ import { NcvsdError } from "../errors.js";
 import { type BatchShape, imagesFromValues, type RawImage } from "../image/pixels.js";
 import { decodePng, encodePng } from "../image/png.js";
 import type { Model } from "../networks/edm2/model.js";
-import type { HeunOptions } from "../sample/heun.js";
-import { sampleHeun } from "../sample/heun.js";
-import { type MultiStepOptions, type SampleResult, type StepEvent, sampleMultiStep } from "../sample/multi-step.js";
+import type { SampleResult, StepEvent } from "../sample/multi-step.js";
+import { type SamplerName, type Settings, samplers } from "../sample/samplers.js";
 import { onInterrupt } from "./interrupt.js";
 import { className } from "./labels.js";
 import { alreadyDone, imageName, imageText, type Options, prepareOutdir } from "./output.js";
@@ -24,9 +23,7 @@ export interface GenerateTask {
   readonly labels: readonly number[] | undefined;
   /** Everything that decides an image besides its seed, for the record and the fingerprint. */
   readonly options: Options;
-  readonly sampler:
-    | { readonly kind: "multi-step"; readonly options: Pick<MultiStepOptions, "ts" | "zeta"> }
-    | { readonly kind: "heun"; readonly options: Omit<HeunOptions, "seeds" | "labels" | "noise" | "onStep" | "y"> };
+  readonly sampler: ChosenSampler;
   readonly checkpointSha256: string;
   readonly batch: number;
   readonly outdir: string;
@@ -62,11 +59,14 @@ export interface Generated {
   };
 }
 
-/** Network evaluations that one image takes. */
-export function evaluationsPerImage(sampler: GenerateTask["sampler"]): number {
-  if (sampler.kind === "multi-step") return sampler.options.ts?.length ?? 1;
-  return (2 * (sampler.options.steps ?? 32) - 1) * ((sampler.options.guidance ?? 1) === 1 ? 1 : 2);
+/** A sampler with its settings; of a second network the network itself. */
+export interface ChosenSampler {
+  readonly name: SamplerName;
+  readonly settings: Settings;
 }
+
+/** Network evaluations that one image takes. */
+export const evaluationsPerImage = ({ name, settings }: ChosenSampler): number => samplers[name].evaluations(settings);
 
 /** Makes the images of a task that are not there yet, each file whole or absent whenever the process ends. */
 export async function generate(task: GenerateTask): Promise<Generated> {
@@ -201,8 +201,7 @@ export function sampleBatch(
 ): Promise<SampleResult> {
   const common = { seeds, ...(labels ? { labels } : {}), onStep, debug: task.debug ?? false };
   const { model, sampler } = task;
-  if (sampler.kind === "multi-step") return sampleMultiStep(model, { ...sampler.options, ...common });
-  return sampleHeun(model, { ...sampler.options, ...common });
+  return samplers[sampler.name].run(model, sampler.settings, common);
 }
 
 /** The images of a finished task, read back from their files. */

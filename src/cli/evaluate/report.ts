@@ -13,12 +13,13 @@ import { encodePng } from "../../image/png.js";
 import { loadModel, type Model } from "../../networks/edm2/model.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
 import { parseNumber, parseRange, RANGE_HELP } from "../../runs/args.js";
-import { type GenerateTask, sampleBatch } from "../../runs/generate.js";
+import { type ChosenSampler, sampleBatch } from "../../runs/generate.js";
 import { className } from "../../runs/labels.js";
 import { bundledFeatures, version } from "../../runs/package.js";
 import { createProgress, tell } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { checkWritable, writeAtomic } from "../../runs/whole-file.js";
+import { isSampler, samplers } from "../../sample/samplers.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine, PRECISION_HELP } from "../parts/engine.js";
 import { addBatchOption } from "./options.js";
 
@@ -192,16 +193,15 @@ async function makeAgain(
   return { grid, images, labels };
 }
 
-/** The sampler from its record. */
-function samplerOf(options: FdResult["options"]): GenerateTask["sampler"] | undefined {
-  if (options.sampler === "multi-step") {
-    const { ts, zeta } = options as { ts: number[] | null; zeta: number };
-    return { kind: "multi-step", options: { ts, zeta } };
-  }
-  if (options.gnet !== null && options.gnet !== undefined) return undefined;
-  const number = (name: string) => Number(options[name]);
-  const names = ["steps", "sigmaMin", "sigmaMax", "rho", "guidance", "S_churn", "S_min", "S_max", "S_noise"] as const;
-  return { kind: "heun", options: Object.fromEntries(names.map((name) => [name, number(name)])) };
+/** The sampler from its record; undefined with a second network, of which a record has the hash alone. */
+function samplerOf({ sampler, ...options }: FdResult["options"]): ChosenSampler | undefined {
+  if (!isSampler(sampler) || (options.gnet !== null && options.gnet !== undefined)) return undefined;
+  const settings = Object.entries(samplers[sampler].settings).map(([key, value]) => {
+    // Records have infinities as text.
+    const recorded = typeof value === "number" ? Number(options[key] ?? value) : (options[key] ?? value);
+    return [key, recorded] as const;
+  });
+  return { name: sampler, settings: Object.fromEntries(settings) };
 }
 
 interface Neighbour {

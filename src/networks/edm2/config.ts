@@ -241,7 +241,7 @@ function requireDetermined(names: readonly Name[], shaped: Arguments, found: Fou
   if (missing.length === 0) return;
   const one = missing.length === 1;
   throw fail(
-    `it has no config, and its tensors do not determine the argument${one ? "" : "s"} ${missing.join(", ")}; put ${one ? "it" : "them"} as JSON into its metadata under the key "config" (what a config leaves out has the reference's default)`,
+    `it has no config, and its tensors do not determine the argument${one ? "" : "s"} ${missing.join(", ")}; put ${one ? "it" : "them"} as JSON into the metadata key "config" ({}: the defaults)`,
   );
 }
 

@@ -246,7 +246,8 @@ export function validateTensors(
   if (faults.length === 0) return;
   const more = faults.length === 1 ? "" : ` (and ${faults.length - 1} more such faults)`;
   const why = contradictions(checkpoint, architecture, config, faults.length);
-  const because = why.length === 0 ? "" : `; config and tensors contradict each other: ${why.join("; ")}`;
+  const others = why.length > 1 ? ` (and ${why.length - 1} more)` : "";
+  const because = why.length === 0 ? "" : `; config and tensors contradict each other: ${why[0]}${others}`;
   throw new NcvsdError("BAD_CHECKPOINT", `'${checkpoint.name}': ${faults[0]}${more}${because}`);
 }
 

@@ -47,10 +47,7 @@ export const PRESET_NAMES = `edm2- or ncvsd-, then img64- or img512- with ${Obje
 export function networkPreset(name: string): Preset {
   const found = networkPresets.find((preset) => preset.name === name);
   if (found) return found;
-  throw new NcvsdError(
-    "BAD_ARGUMENT",
-    `there is no preset "${name.slice(0, 60)}": there are ${networkPresets.map((preset) => preset.name).join(", ")}`,
-  );
+  throw new NcvsdError("BAD_ARGUMENT", `there is no preset "${name.slice(0, 60)}": there are ${PRESET_NAMES}`);
 }
 
 /** Elements of all tensors of a network. */
