@@ -5,7 +5,7 @@ import type { RawImage } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
 import { generate, readImages } from "../runs/generate.js";
 import { checkOutdir } from "../runs/output.js";
-import { bundledCheckpoint } from "../runs/package.js";
+import { bundledCheckpoint, version } from "../runs/package.js";
 import { Stopwatch } from "../runs/stopwatch.js";
 import { writeAtomic } from "../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP } from "./parts/engine.js";
@@ -78,7 +78,7 @@ export function registerDemo(program: Command): void {
           })),
         });
         const path = join(flags.outdir, "grid.png");
-        writeAtomic(path, encodePng(grid));
+        writeAtomic(path, encodePng(grid, { "ncvsd-gpu:sheet": version }));
         process.stdout.write(`${path}\n`);
       } finally {
         gpu.close();

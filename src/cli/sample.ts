@@ -13,7 +13,7 @@ import { checkOutdir } from "../runs/output.js";
 import { bundledCheckpoint, version } from "../runs/package.js";
 import { chooseShard, SHARD_HELP, shardRange } from "../runs/shard.js";
 import { Stopwatch } from "../runs/stopwatch.js";
-import { checkWritable, writeAtomic } from "../runs/whole-file.js";
+import { writeAtomic } from "../runs/whole-file.js";
 import {
   ADAPTER_HELP,
   checkNetwork,
@@ -95,7 +95,7 @@ export function registerSample(program: Command): void {
       const watch = new Stopwatch();
       watch.parts["start of Node"] = performance.now() / 1000;
       const flags = ofShard(given);
-      checkOutputs(flags);
+      checkOutdir(flags.outdir);
       await checkNetwork(flags.net ?? bundledCheckpoint);
       const gpu = await openEngine(flags, watch);
       try {
@@ -224,12 +224,6 @@ async function makeTask(
     silent,
     debug: flags.verbose ?? false,
   };
-}
-
-/** Says now, and not when all the work is done, that an output could not be written. */
-function checkOutputs({ outdir, grid, saveRaw }: SampleFlags): void {
-  checkOutdir(outdir);
-  for (const path of [grid, saveRaw]) if (path !== undefined) checkWritable(path);
 }
 
 /** A run's images as one sheet, each with its seed and class. */

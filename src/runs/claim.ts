@@ -1,7 +1,7 @@
-import { closeSync, openSync, readFileSync, rmSync, statSync, utimesSync, writeSync } from "node:fs";
+import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { bad } from "../errors.js";
-import { isWriterGone, makeFolders, WRITER } from "./whole-file.js";
+import { isWriterGone, makeFolders, sweep, temporaryName, WRITER } from "./whole-file.js";
 
 /** A claim is renewed this often, and one of another machine counts as given up after this long without. */
 const RENEW_MS = 20_000;
@@ -16,13 +16,15 @@ const GIVEN_UP_MS = 180_000;
 export function claim(path: string): () => void {
   const file = join(dirname(path), `.${basename(path)}.ncvsd-claim`);
   makeFolders(dirname(file));
+  sweep(dirname(file));
   for (let attempt = 0; !take(file); attempt++) {
     const owner = ownerOf(file);
     if (owner !== undefined && owner !== WRITER && (attempt > 2 || !isGivenUp(file, owner)))
       throw bad(
         `another process is at work on ${path} (process ${owner.split("-")[1]}): wait for it, or choose another --out`,
       );
-    rmSync(file, { force: true });
+    if (attempt > 10) throw bad(`${file} can neither be read nor be taken away: remove it`);
+    takeAway(file, owner);
   }
   const timer = setInterval(() => {
     try {
@@ -40,11 +42,21 @@ export function claim(path: string): () => void {
   return release;
 }
 
+/** A claim appears with its owner in it: nobody reads one that is half-made. */
 function take(file: string): boolean {
+  const whole = temporaryName(file);
+  writeFileSync(whole, WRITER, { flag: "wx" });
   try {
-    const fd = openSync(file, "wx");
-    writeSync(fd, WRITER);
-    closeSync(fd);
+    linkSync(whole, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+  } finally {
+    rmSync(whole, { force: true });
+  }
+  // The file system has no links.
+  try {
+    writeFileSync(file, WRITER, { flag: "wx" });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
@@ -52,7 +64,19 @@ function take(file: string): boolean {
   }
 }
 
-/** undefined: it is gone, or was left empty in the middle of a claim. */
+/** Takes away the claim of one that is gone; if another process was quicker and it is that one's by now, it is given back. */
+function takeAway(file: string, owner: string | undefined): void {
+  const aside = temporaryName(file);
+  try {
+    renameSync(file, aside);
+    if (ownerOf(aside) !== owner) linkSync(aside, file);
+  } catch {
+    // Another process did it, or claims it already.
+  }
+  rmSync(aside, { force: true, recursive: true });
+}
+
+/** undefined: it is gone, or empty. */
 function ownerOf(file: string): string | undefined {
   try {
     return readFileSync(file, "latin1").slice(0, 100) || undefined;

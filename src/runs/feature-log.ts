@@ -1,10 +1,29 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { NcvsdError } from "../errors.js";
 import { encodeFeatures, type FeatureRows, joinRows, readFeatures, sliceRows } from "../evaluate/feature-file.js";
 import type { FeatureRun, FeatureShard } from "../evaluate/feature-run.js";
 import { claim } from "./claim.js";
-import { writeAtomic } from "./whole-file.js";
+import { sweep, writeAtomic } from "./whole-file.js";
+
+/** `fd.json` of shard 2 of 10 is `fd-02-of-10.json`: an array job's tasks all have the same command line. */
+export function outOfShard(out: string, { index, count }: FeatureShard): string {
+  if (count === 1) return out;
+  const place = String(index).padStart(String(count).length, "0");
+  return `${withoutEnding(out)}-${place}-of-${count}.json`;
+}
+
+/** Pieces of features in a folder, in their order. */
+const piecesIn = (folder: string): string[] =>
+  existsSync(folder)
+    ? readdirSync(folder)
+        .filter((name) => /^\d+\.safetensors$/.test(name))
+        .sort()
+        .map((name) => join(folder, name))
+    : [];
+
+/** A file system may leave an empty file behind a crash: nothing is in it that could be taken over. */
+const holdsSomething = (file: string) => existsSync(file) && statSync(file).size > 0;
 
 /** Features of one batch. */
 export interface FeatureBatch {
@@ -70,7 +89,7 @@ export class FeatureLog {
     options: { out?: string; every: number; force?: boolean },
   ): Promise<FeatureLog> {
     const log = new FeatureLog(run, shard, range.start, range.end, options);
-    if (options.out !== undefined) log.#release = claim(options.out);
+    if (log.#path !== undefined) log.#release = claim(log.#path);
     if (options.force) log.#discard();
     else await log.#resume();
     return log;
@@ -109,7 +128,6 @@ export class FeatureLog {
     const name = `${String(rows.start).padStart(9, "0")}.safetensors`;
     const file = this.#folder === undefined ? "" : join(this.#folder, name);
     if (this.#folder !== undefined) {
-      mkdirSync(this.#folder, { recursive: true });
       writeAtomic(file, encodeFeatures(rows, this.#run, this.#shard));
     }
     this.#pieces.push({ end: rows.end, rows: this.#folder === undefined ? rows : undefined, file });
@@ -125,7 +143,7 @@ export class FeatureLog {
     const rows = joinRows(parts, this.#run.network.dim);
     if (this.#path !== undefined) {
       writeAtomic(this.#path, encodeFeatures(rows, this.#run, this.#shard));
-      rmSync(this.#folder!, { recursive: true, force: true });
+      this.#discardPieces();
     }
     this.#release();
     return rows;
@@ -133,17 +151,24 @@ export class FeatureLog {
 
   #discard(): void {
     if (this.#path !== undefined) rmSync(this.#path, { force: true });
-    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+    this.#discardPieces();
+  }
+
+  /** Takes the pieces away, and their folder where nobody has put anything else there. */
+  #discardPieces(): void {
+    if (this.#folder === undefined || !existsSync(this.#folder)) return;
+    sweep(this.#folder);
+    for (const piece of piecesIn(this.#folder)) rmSync(piece, { force: true });
+    try {
+      rmdirSync(this.#folder);
+    } catch {
+      // Something else lies there: it stays.
+    }
   }
 
   async #resume(): Promise<void> {
     if (this.#path === undefined) return;
-    const parts = existsSync(this.#folder!)
-      ? readdirSync(this.#folder!)
-          .filter((name) => /^\d+\.safetensors$/.test(name))
-          .sort()
-      : [];
-    const files = [...(existsSync(this.#path) ? [this.#path] : []), ...parts.map((name) => join(this.#folder!, name))];
+    const files = [this.#path, ...piecesIn(this.#folder!)].filter(holdsSomething);
     const { dim } = this.#run.network;
     for (const file of files) {
       const found = await readFeatures(file);

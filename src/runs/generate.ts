@@ -131,7 +131,8 @@ export async function generate(task: GenerateTask): Promise<Generated> {
     task.onStart?.();
     // On a terminal the bar stands while the first batch compiles.
     if (process.stderr.isTTY) progress.update(0);
-    if (task.saveRaw !== undefined) raw = new RawFile(task.saveRaw, [seeds.length, ...model.shape], { format: "pt" });
+    if (task.saveRaw !== undefined)
+      raw = new RawFile(task.saveRaw, [seeds.length, ...model.shape], { format: "pt", tool: "ncvsd-gpu" });
     for (let at = 0; at < redo.length; at += task.batch) {
       const batchSeeds = redo.slice(at, at + task.batch);
       const begun = performance.now();

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
@@ -167,7 +167,8 @@ function isImageEntry(seed: string, entry: unknown): entry is ImageEntry {
 
 function readRunFile(path: string, otherwise: "refuse" | "begin anew" = "refuse"): RunFile {
   const fresh: RunFile = { tool: "ncvsd-gpu", format: FORMAT, settings: {}, runs: [], images: {} };
-  if (!existsSync(path)) return fresh;
+  // A file system may leave an empty file behind a crash.
+  if (!existsSync(path) || statSync(path).size === 0) return fresh;
   let file: Partial<RunFile> | undefined;
   try {
     file = JSON.parse(readFileSync(path, "utf8")) as Partial<RunFile>;

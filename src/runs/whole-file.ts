@@ -50,6 +50,7 @@ export function makeFolders(dir: string, made: string[] = []): void {
   try {
     mkdirSync(dir);
     made.push(dir);
+    syncFolder(dirname(dir));
   } catch (error) {
     // Another run may have made it meanwhile.
     if (!isFolder(dir)) throw error;
@@ -81,12 +82,16 @@ function machine(): string {
   return createHash("sha256").update(facts.join("\n")).digest("hex").slice(0, 8);
 }
 
-/** When a process began, in clock ticks after the start of the system; undefined where nobody tells. */
+/**
+ * When a process began, in clock ticks after the start of the system; undefined where nobody tells. One that has ended and waits
+ * for its parent to ask (in a container perhaps for ever) began never.
+ */
 function startOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // The program's name, in brackets, may hold anything.
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return /^[ZX]/.test(fields[0]!) ? -1 : Number(fields[19]);
   } catch {
     return undefined;
   }
@@ -166,6 +171,7 @@ export class WholeFile {
   constructor(path: string) {
     this.#path = path;
     this.#temporary = temporaryName(path);
+    refuseSpecial(path);
     this.#attempt(() => {
       const folder = dirname(resolve(path));
       makeFolders(folder);
@@ -229,6 +235,13 @@ function syncFolder(folder: string): void {
   }
 }
 
+/** A rename would put a file in the place of a device or a pipe. */
+function refuseSpecial(path: string): void {
+  if (isFolder(path)) throw bad(`${path} cannot be written: it is a folder`);
+  if (existsSync(path) && !statSync(path).isFile())
+    throw bad(`${path} cannot be written: it is a device or a pipe, name a file`);
+}
+
 /** Writes a whole file at once. @throws NcvsdError BAD_ARGUMENT when it cannot be written. */
 export function writeAtomic(path: string, content: Uint8Array | string): void {
   const file = new WholeFile(path);
@@ -249,10 +262,10 @@ export function tryFolder(folder: string): void {
 /**
  * Tries that a file could be written, and leaves nothing behind: so that a run does not work for hours towards an output that
  * is refused at its end.
- * @throws NcvsdError BAD_ARGUMENT when it is a folder or cannot be written.
+ * @throws NcvsdError BAD_ARGUMENT when it is a folder or a device, or cannot be written.
  */
 export function checkWritable(path: string): void {
-  if (isFolder(path)) throw bad(`${path} cannot be written: it is a folder`);
+  refuseSpecial(path);
   try {
     tryFolder(dirname(resolve(path)));
   } catch (cause) {

@@ -1,5 +1,5 @@
 /** Writes to the cache folder of drivers. What lies there is whole: folders and the marker are renamed into place. */
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import {
   mkdirSync,
   mkdtempSync,
@@ -65,8 +65,9 @@ export async function placeDriver(staging: string, staged: StagedDriver): Promis
 export function updateMarker(change: (marker: DriverMarker) => DriverMarker, folder: string = driverFolder()): void {
   const before = readDriverMarker(folder) ?? { format: 1, default: null, exclusive: false, drivers: {} };
   mkdirSync(folder, { recursive: true });
-  const temporary = join(folder, `.${MARKER_FILE}-${process.pid}`);
-  writeFileSync(temporary, `${JSON.stringify(change(before), null, 2)}\n`);
+  // Swept as a staging folder is, should this process be killed here.
+  const temporary = join(folder, `${STAGING}${randomUUID()}`);
+  writeFileSync(temporary, `${JSON.stringify(change(before), null, 2)}\n`, { flag: "wx" });
   renameSync(temporary, join(folder, MARKER_FILE));
 }
 

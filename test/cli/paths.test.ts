@@ -1,18 +1,30 @@
-import { copyFileSync, existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
+import { writeSafetensors } from "../../src/checkpoint/index.js";
 import { registerBench } from "../../src/cli/bench/bench.js";
 import { registerConvert } from "../../src/cli/convert.js";
 import { registerDemo } from "../../src/cli/demo.js";
 import { registerDoctor } from "../../src/cli/doctor.js";
 import { registerEvaluate } from "../../src/cli/evaluate/evaluate.js";
 import { registerInspect } from "../../src/cli/inspect.js";
-import { PATHS } from "../../src/cli/parts/paths.js";
+import { guardPaths, PATHS } from "../../src/cli/parts/paths.js";
 import { registerRestore } from "../../src/cli/restore/restore.js";
 import { registerSample } from "../../src/cli/sample.js";
 import { foldedName, nameProblem } from "../../src/data/names.js";
 import { encodePng } from "../../src/image/png.js";
+import { writeAtomic } from "../../src/runs/whole-file.js";
 import { adapter, cli, cliOk, filesIn, scratch, sentence } from "../support/cli.js";
 import { fixturePath, weightsPath } from "../support/fixtures.js";
 
@@ -20,8 +32,7 @@ const place = scratch();
 const tiny = fixturePath("ncvsd-tiny.safetensors");
 const sample = (...args: string[]) => cli(["sample", ...adapter, "--ts", "10", "--seeds", "0", "--quiet", ...args]);
 
-/** Commands of the program, subcommands too. */
-function commands(): Command[] {
+function program(): Command {
   const program = new Command();
   for (const register of [
     registerSample,
@@ -34,7 +45,27 @@ function commands(): Command[] {
     registerBench,
   ])
     register(program);
-  return program.commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]));
+  return program;
+}
+
+/** Commands of the program, subcommands too. */
+const commands = () =>
+  program().commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]));
+
+/** What the guard says to a command line, before anything is done. */
+async function guarded(...args: string[]): Promise<string> {
+  const passed = new Error("passed");
+  const hook = (_: Command, command: Command) => {
+    guardPaths(command);
+    throw passed;
+  };
+  return program()
+    .hook("preAction", hook)
+    .parseAsync(args, { from: "user" })
+    .then(
+      () => "no action",
+      (error: Error) => error.message,
+    );
 }
 
 describe("every path of every command is known", () => {
@@ -163,6 +194,93 @@ describe("outputs never overwrite inputs or each other", () => {
     expect((await sample(...args, "--force")).code).toBe(0);
     expect((await sample(...args)).code).toBe(0);
     expect(filesIn(dir)).toEqual(["g.png", "out/000000.png", "out/run.json", "r.safetensors"]);
+  });
+});
+
+describe("every output counts, whoever names it", () => {
+  const dir = place("every");
+  const at = (name: string) => join(dir, name);
+  mkdirSync(dir, { recursive: true });
+  const picture = encodePng({ width: 8, height: 8, channels: 1, data: new Uint8Array(64) });
+
+  it("what a command writes without being told: shards, features, sheets, tables", async () => {
+    for (const name of ["fd-1-of-4.json", "fd.features.safetensors"]) {
+      writeFileSync(at(name), "mine");
+      const shard = name.startsWith("fd-1") ? ["--shard", "1/4"] : [];
+      const foreign = ["evaluate", "fd", "--out", at("fd.json"), ...shard];
+      expect(await guarded(...foreign)).toMatch(new RegExp(`--out .*${name} is there and was not made by`));
+      expect(await guarded(...foreign, "--force")).toBe("passed");
+    }
+    for (const [command, name] of [
+      ["restore", "metrics.md"],
+      ["restore", "overview.png"],
+      ["demo", "grid.png"],
+    ] as const) {
+      const out = at(`${command}-${name}`);
+      mkdirSync(out);
+      writeFileSync(join(out, name), name.endsWith(".md") ? "mine" : picture);
+      expect(await guarded(command, "--outdir", out)).toMatch(`${name} is there and was not made by ncvsd-gpu`);
+      const record = join(out, command === "demo" ? "1-step/run.json" : "metrics.json");
+      mkdirSync(dirname(record), { recursive: true });
+      writeFileSync(record, '{\n  "tool": "ncvsd-gpu"');
+      expect(await guarded(command, "--outdir", out)).toBe("passed");
+    }
+    // Merging reads features and writes none.
+    const merge = ["evaluate", "merge", at("a.features.safetensors"), "--out"];
+    expect(await guarded(...merge, at("a.json"))).toBe("passed");
+    expect(await guarded("evaluate", "merge", at("a.json"), "--out", at("a.features.safetensors"))).toMatch(
+      /is what <shards> reads/,
+    );
+  });
+
+  it("devices, pipes and folders stay what they are", async () => {
+    symlinkSync("/dev/null", at("null"));
+    spawnSync("mkfifo", [at("pipe")]);
+    mkdirSync(at("folder"));
+    for (const [name, what] of Object.entries({ null: "a device", pipe: "a device or a pipe", folder: "a folder" })) {
+      for (const command of [
+        ["sample", "--grid"],
+        ["bench", "--trace"],
+        ["evaluate", "merge", "x.features.safetensors", "--out"],
+        ["evaluate", "report", "x.json", "--force", "--out"],
+      ])
+        expect(await guarded(...command, at(name)), name).toContain(`${at(name)} cannot be written: it is ${what}`);
+      expect(() => writeAtomic(at(name), "x")).toThrow("cannot be written");
+      expect(filesIn(dir).filter((file) => file.includes("ncvsd-tmp"))).toEqual([]);
+    }
+    expect(await guarded("sample", "--grid", at("a"), "--outdir", at("a/b"))).toMatch(
+      /--grid .* is a folder on the way to --outdir/,
+    );
+  });
+
+  it("a file is ours by what it says of itself, not by what it holds, and no large one is read", async () => {
+    const raw = (metadata: Record<string, string>) =>
+      writeSafetensors([{ name: "images", dtype: "F32", shape: [1], data: new Float32Array(1) }], metadata);
+    writeFileSync(at("images.safetensors"), raw({ format: "pt" }));
+    const save = ["sample", "--save-raw", at("images.safetensors")];
+    expect(await guarded(...save)).toMatch(/was not made by/);
+    writeFileSync(at("images.safetensors"), raw({ tool: "ncvsd-gpu" }));
+    expect(await guarded(...save)).toBe("passed");
+    writeFileSync(at("mention.json"), '{"results": [{"tool": "ncvsd-gpu"}]}');
+    expect(await guarded("bench", "--trace", at("mention.json"))).toMatch(/was not made by/);
+    writeFileSync(at("huge.safetensors"), Uint8Array.of(9));
+    truncateSync(at("huge.safetensors"), 6 * 2 ** 30);
+    expect(await guarded("sample", "--save-raw", at("huge.safetensors"))).toMatch(/was not made by/);
+  });
+
+  it("inputs that lie in folders of results, or in folders that are read", async () => {
+    mkdirSync(at("res/mean"), { recursive: true });
+    mkdirSync(at("res/000000"), { recursive: true });
+    writeFileSync(at("res/mean/mean.png"), picture);
+    const restore = ["restore", "--task", "box_inpainting", "--outdir", at("res"), "--data"];
+    for (const data of ["res/mean/mean.png", "res/mean"])
+      expect(await guarded(...restore, at(data))).toMatch(/--data .* lies where --outdir .* gets the results/);
+    expect(await guarded("restore", "--task", "x", "--data", at("fd.json"), "--outdir", dir)).toBe("passed");
+    const own = ["sample", "--outdir", at("res"), "--net", at("res/000000/000003.png")];
+    expect(await guarded(...own)).toMatch(/has a name that --outdir/);
+    const stats = ["evaluate", "stats", "--data", at("res"), "--out"];
+    expect(await guarded(...stats, at("res/mean/mean.png"), "--force")).toMatch(/lies in what --data reads/);
+    expect(await guarded(...stats, at("res/new.safetensors"))).toBe("passed");
   });
 });
 

@@ -128,7 +128,7 @@ describe("what cannot be restored is said in one sentence, and nothing is writte
     const report = await cli(line, { cwd });
     expect([report.code, sentence(report)]).toEqual([
       2,
-      expect.stringMatching(/metrics.json is there and is no report/),
+      expect.stringMatching(/metrics.json is there and was not made by ncvsd-gpu/),
     ]);
     await cliOk([...line, "--force"], { cwd });
   });

@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   lstatSync,
@@ -120,6 +121,17 @@ describe("what killed runs left", () => {
     expect(isWriterGone(`00000000-${dead}-1`)).toBeUndefined();
     expect(isWriterGone("")).toBeUndefined();
   });
+
+  test("one that was killed is gone although nobody asked how it ended", async () => {
+    // A parent that never waits, as the first process of a container often is.
+    const parent = spawn("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });
+    const [data] = (await once(parent.stdout, "data")) as [Buffer];
+    const pid = Number(data.toString());
+    const state = () => /\) (\w)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))![1];
+    while (state() !== "Z") await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(isWriterGone(`${machine}-${pid}-${startOf(pid)}`)).toBe(true);
+    parent.kill("SIGKILL");
+  });
 });
 
 describe("a claim", () => {
@@ -140,6 +152,34 @@ describe("a claim", () => {
     claim(join(dir, "fd.json"))();
     expect(readdirSync(dir)).toEqual([]);
   });
+
+  test("is had by one of many that want it at once, also where a dead one's lies", async () => {
+    writeFileSync(file(), `${machine}-${dead}-1`);
+    const module = new URL("../../dist/src/runs/claim.js", import.meta.url).href;
+    const source = `
+      const { existsSync } = await import("node:fs");
+      const { claim } = await import(${JSON.stringify(module)});
+      process.stdout.write("r");
+      while (!existsSync("go"));
+      try { claim("fd.json"); process.stdout.write("had"); await new Promise((r) => setTimeout(r, 2000)); }
+      catch (error) { process.stdout.write(error.message.includes("another process") ? "told" : error.stack); }`;
+    const start = () =>
+      spawn(process.execPath, ["--input-type=module", "-e", source], {
+        cwd: dir,
+        stdio: ["ignore", "pipe", "inherit"],
+      });
+    const children = Array.from({ length: 4 }, start);
+    const texts = children.map((child) => {
+      let text = "";
+      child.stdout!.on("data", (data) => (text += data));
+      return { ready: once(child.stdout!, "data"), ended: once(child, "close").then(() => text) };
+    });
+    await Promise.all(texts.map(({ ready }) => ready));
+    writeFileSync(join(dir, "go"), "");
+    const said = await Promise.all(texts.map(({ ended }) => ended));
+    expect(said.sort()).toEqual(["rhad", "rtold", "rtold", "rtold"]);
+    expect(readdirSync(dir)).toEqual(["go"]);
+  }, 60_000);
 
   test("of another machine holds for minutes after it was last renewed", () => {
     writeFileSync(file(), "00000000-1-1");

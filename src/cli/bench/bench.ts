@@ -8,7 +8,7 @@ import { parseInteger, parseNumber } from "../../runs/args.js";
 import { bundledCheckpoint, version } from "../../runs/package.js";
 import { tuningRecord } from "../../runs/run-record.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
-import { checkWritable, writeAtomic } from "../../runs/whole-file.js";
+import { writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, openEngine, PRECISION_HELP } from "../parts/engine.js";
 import {
   chromeTrace,
@@ -102,7 +102,6 @@ async function benchNetwork(flags: BenchFlags): Promise<void> {
   const net = flags.net ?? bundledCheckpoint;
   const watch = new Stopwatch();
   watch.parts["start of Node"] = performance.now() / 1000;
-  if (flags.trace !== undefined) checkWritable(flags.trace);
   const { network: untuned, flops } = await planNetwork(net, batch);
   watch.lap("plan");
   const gpu = await openEngine(flags, watch);

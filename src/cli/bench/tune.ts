@@ -2,7 +2,7 @@
 import { NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import type { TuningIdentity } from "../../gpu/tuning.js";
-import { ENGINE_VERSION, readTuning } from "../../gpu/tuning-cache.js";
+import { ENGINE_VERSION, readTuning, tuningFolder } from "../../gpu/tuning-cache.js";
 import type { Program } from "../../graph/program.js";
 import { relativeError } from "../../graph/run-kernel.js";
 import { tuneGraph } from "../../measure/layer.js";
@@ -14,6 +14,7 @@ import type { NetworkGraph } from "../../networks/edm2/network.js";
 import { version } from "../../runs/package.js";
 import { createProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
+import { sweep } from "../../runs/whole-file.js";
 import { type EngineOptions, openEngine } from "../parts/engine.js";
 import { column, number } from "./report.js";
 
@@ -203,6 +204,8 @@ export function judge(
 
 /** Writes the cache where it changes. @returns the file where there is one afterwards */
 function keep(identity: TuningIdentity, choices: ReadonlyMap<string, string>): string | undefined {
+  // Nothing may change here, and nothing be written: what killed runs left goes all the same.
+  sweep(tuningFolder());
   const before = readTuning(identity);
   const same =
     before?.choices.size === choices.size && [...choices].every(([key, value]) => before.choices.get(key) === value);

@@ -11,7 +11,7 @@ import { fromByte, toByte, valuesFromImages } from "../../image/pixels.js";
 import type { Model } from "../../networks/edm2/model.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
 import { MAX_SEED, parseInteger } from "../../runs/args.js";
-import { FeatureLog, featuresName, withoutEnding } from "../../runs/feature-log.js";
+import { FeatureLog, featuresName, outOfShard, withoutEnding } from "../../runs/feature-log.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages, sampleBatch } from "../../runs/generate.js";
 import { onInterrupt } from "../../runs/interrupt.js";
 import { decidingOptions, type OptionValue, runKey } from "../../runs/output.js";
@@ -19,7 +19,7 @@ import { bundledCheckpoint, bundledFeatures, bundledReference, version } from ".
 import { createProgress } from "../../runs/progress.js";
 import { chooseShard, SHARD_HELP, type Shard, shardRange } from "../../runs/shard.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
-import { checkWritable, writeAtomic } from "../../runs/whole-file.js";
+import { writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP } from "../parts/engine.js";
 import { addSamplerOptions, chooseSampler, type SamplerFlags } from "../parts/sampler.js";
 import { addBatchOption, openReference } from "./options.js";
@@ -92,10 +92,6 @@ export function registerEvaluateFd(evaluate: Command): Command {
       const shard = chooseShard(flags.shard) ?? { index: 1, count: 1 };
       if (shard.count > 1 && flags.out === undefined)
         throw new NcvsdError("BAD_ARGUMENT", "--shard writes features to be merged: say where with --out.");
-      if (flags.out !== undefined) {
-        const out = outOfShard(flags.out, shard);
-        for (const file of [out, featuresName(out)]) checkWritable(file);
-      }
       const watch = new Stopwatch();
       const gpu = await openEngine({ ...flags, tuning: false }, watch);
       try {
@@ -209,13 +205,6 @@ function runOf(flags: FdFlags, task: GenerateTask, extractor: FeatureExtractor):
     adapter: model.gpu.info.name,
     version,
   };
-}
-
-/** `fd.json` of shard 2 of 10 is `fd-02-of-10.json`: an array job's tasks all have the same command line. */
-function outOfShard(out: string, { index, count }: Shard): string {
-  if (count === 1) return out;
-  const place = String(index).padStart(String(count).length, "0");
-  return `${withoutEnding(out)}-${place}-of-${count}.json`;
 }
 
 /** Makes the images that are missing, batch by batch, and keeps only their features. */

@@ -18,7 +18,7 @@ import { className } from "../../runs/labels.js";
 import { bundledFeatures, version } from "../../runs/package.js";
 import { createProgress, tell } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
-import { checkWritable, writeAtomic } from "../../runs/whole-file.js";
+import { writeAtomic } from "../../runs/whole-file.js";
 import { isSampler, samplers } from "../../sample/samplers.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine, PRECISION_HELP } from "../parts/engine.js";
 import { addBatchOption } from "./options.js";
@@ -74,7 +74,6 @@ export function registerEvaluateReport(evaluate: Command): Command {
     .option("--verbose", "stacks of errors")
     .addHelpText("after", "\nExample:\n  ncvsd-gpu evaluate report fd-1.json fd-2.json --data train --out report.html")
     .action(async (files: string[], flags: ReportFlags) => {
-      checkWritable(flags.out);
       const results = files.map(readResult);
       const { stated } = flags;
       if (stated !== undefined && stated.length !== results.length)

@@ -10,7 +10,7 @@ import { parseRange, RANGE_HELP } from "../../runs/args.js";
 import { bundledFeatures } from "../../runs/package.js";
 import { tell, withProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
-import { checkWritable, writeAtomic } from "../../runs/whole-file.js";
+import { writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
 import { addBatchOption } from "./options.js";
 
@@ -44,7 +44,6 @@ export function registerEvaluateStats(evaluate: Command): Command {
     .option("--verbose", "stacks of errors")
     .addHelpText("after", "\nExample:\n  ncvsd-gpu evaluate stats --data test-images --out test-stats.safetensors")
     .action(async (flags: StatsFlags) => {
-      checkWritable(flags.out);
       const gpu = await openEngine(flags, new Stopwatch());
       try {
         const extractor = await FeatureExtractor.open(gpu, flags.features ?? bundledFeatures);

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { writeSafetensors } from "../../checkpoint/index.js";
 import { NcvsdError } from "../../errors.js";
 import { imagesFromValues, type RawImage } from "../../image/pixels.js";
-import { decodePng, encodePng, peekPngText } from "../../image/png.js";
+import { decodePng, encodePng } from "../../image/png.js";
 import type { ImageShape } from "../../networks/session.js";
 import { sweep, writeAtomic } from "../../runs/whole-file.js";
+import { isOurs } from "../parts/paths.js";
 import type { ImageResult } from "./report.js";
 
 /** Everything that one image's folder shows. All pictures in the network's value range, C*H*W values. */
@@ -28,6 +29,9 @@ export const STD_WHITE = 0.5;
 
 const RESULT = "result.json";
 const VALUES = "values.safetensors";
+/** Every file that a folder of results can get. */
+const OWN_FILES =
+  /^(result\.json|values\.safetensors|(truth|measurement|mean|std|best|sheet|sample-\d+|baseline-.*)\.png)$/;
 const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
 
 export const sampleName = (run: number): string => `sample-${String(run).padStart(2, "0")}.png`;
@@ -151,11 +155,10 @@ function parseResult(dir: string): ImageResult | undefined {
 export function finishedResult(dir: string, key: string, force: boolean): ImageResult | undefined {
   if (force || !existsSync(dir)) return undefined;
   const result = parseResult(dir);
-  if (!result) {
-    refuseForeign(dir);
+  if (result?.key !== key || result.format !== 1) {
+    refuseForeign(dir, result);
     return undefined;
   }
-  if (result.key !== key || result.format !== 1) return undefined;
   const whole = Object.entries(result.files).every(([name, hash]) => {
     try {
       return sha256(readFileSync(join(dir, name))) === hash;
@@ -163,14 +166,16 @@ export function finishedResult(dir: string, key: string, force: boolean): ImageR
       return false;
     }
   });
+  if (!whole) refuseForeign(dir, result);
   return whole ? result : undefined;
 }
 
-function refuseForeign(dir: string): void {
+/** Files of others under names that would be written. An empty one is what a crash leaves behind: nobody loses it. */
+function refuseForeign(dir: string, result: ImageResult | undefined): void {
   const foreign = readdirSync(dir).find((name) => {
-    if (name === RESULT) return true;
-    if (!name.endsWith(".png")) return false;
-    return peekPngText(readFileSync(join(dir, name)))["ncvsd-gpu:run-key"] === undefined;
+    const path = join(dir, name);
+    if (!OWN_FILES.test(name) || (statSync(path).isFile() && statSync(path).size === 0)) return false;
+    return name === RESULT ? !result : !isOurs(path);
   });
   if (foreign !== undefined)
     throw new NcvsdError(

@@ -1,8 +1,6 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Input } from "../../data/inputs.js";
-import { NcvsdError } from "../../errors.js";
 import { encodePng } from "../../image/png.js";
 import type { Model } from "../../networks/edm2/model.js";
 import { onInterrupt } from "../../runs/interrupt.js";
@@ -68,7 +66,6 @@ export function streamSeed(seed: number, name: string, stream: string): number {
 export async function restore(job: RestoreJob): Promise<Restored> {
   const { inputs, runs, batch } = job;
   const metrics = join(job.outdir, "metrics.json");
-  if (!job.force) refuseForeignMetrics(metrics);
   const outdir = prepareOutdir(job.outdir);
   const results = new Map<string, ImageResult>();
   const redo = inputs.flatMap((input, at) => {
@@ -109,7 +106,10 @@ export async function restore(job: RestoreJob): Promise<Restored> {
     }
     progress.stop();
     report();
-    writeAtomic(join(job.outdir, "overview.png"), encodePng(overviewSheet(job.head, job.outdir, finished())));
+    writeAtomic(
+      join(job.outdir, "overview.png"),
+      encodePng(overviewSheet(job.head, job.outdir, finished()), { "ncvsd-gpu:sheet": version }),
+    );
     return { results: finished(), made: redo.length, kept, seconds: (performance.now() - started) / 1000 };
   } catch (error) {
     progress.stop();
@@ -118,19 +118,6 @@ export async function restore(job: RestoreJob): Promise<Restored> {
   } finally {
     unregister();
   }
-}
-
-function refuseForeignMetrics(path: string): void {
-  if (!existsSync(path)) return;
-  try {
-    if ((JSON.parse(readFileSync(path, "utf8")) as { tool?: string }).tool === "ncvsd-gpu") return;
-  } catch {
-    // Not ours.
-  }
-  throw new NcvsdError(
-    "BAD_ARGUMENT",
-    `${path} is there and is no report of ncvsd-gpu: move it away, choose another folder, or overwrite it with --force`,
-  );
 }
 
 function keyOf(job: RestoreJob, at: number): string {
