@@ -73,7 +73,9 @@ export function guardPaths(command: Command): void {
     const others = outputs.slice(0, i);
     const other = others.find(({ path }) => same(path, output.path));
     if (other) throw bad(`${other.name} and ${output.name} are both ${output.path}: one would be lost, name another`);
-    const above = others.find((file) => files.includes(file) && within(output.path, file.path) !== undefined);
+    const above = others.find(
+      (file) => files.includes(file) && !isFolder(file.path) && within(output.path, file.path) !== undefined,
+    );
     if (above)
       throw bad(`${above.name} ${above.path} is a folder on the way to ${output.name} ${output.path}: name another`);
     const input = inputs.find(({ path }) => same(path, output.path));
@@ -101,13 +103,22 @@ function refuseInputsAmongResults(command: Command, folder: Path, inputs: readon
   const data = inputs.filter(({ name }) => name === "--data" || name === "--measurement");
   if (command.name() !== "restore") return;
   const names = new Set(
-    data.flatMap(({ path }) => (isFolder(path) ? readdirSync(path).map(stem) : [stem(path)])).map(foldedName),
+    data.flatMap(({ path }) => (isFolder(path) ? namesIn(path) : [path]).map(stem)).map(foldedName),
   );
   for (const { name, path } of inputs) {
     const first = within(path, folder.path)?.split(sep)[0];
     const isFile = first !== undefined && same(path, join(folder.path, first)) && !isFolder(path);
     if (first !== undefined && !isFile && (names.has(first) || /^\d{6,}$/.test(first)))
       throw bad(`${name} ${path} lies where ${folder.name} ${folder.path} gets the results of an image: name another`);
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // Whoever reads it says what is wrong.
+    return [];
   }
 }
 

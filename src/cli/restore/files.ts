@@ -175,7 +175,8 @@ function refuseForeign(dir: string, result: ImageResult | undefined): void {
   const foreign = readdirSync(dir).find((name) => {
     const path = join(dir, name);
     if (!OWN_FILES.test(name) || (statSync(path).isFile() && statSync(path).size === 0)) return false;
-    return name === RESULT ? !result : !isOurs(path);
+    // What the result names is ours, though it be damaged.
+    return name === RESULT || (result && Object.hasOwn(result.files, name)) ? !result : !isOurs(path);
   });
   if (foreign !== undefined)
     throw new NcvsdError(
