@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { NcvsdError } from "../errors.js";
 import { type BatchShape, imagesFromValues, type RawImage } from "../image/pixels.js";
 import { decodePng, encodePng } from "../image/png.js";
@@ -13,7 +13,7 @@ import { version } from "./package.js";
 import { createProgress } from "./progress.js";
 import { RawFile } from "./raw-file.js";
 import { RunRecord, tuningRecord } from "./run-record.js";
-import { writeAtomic } from "./whole-file.js";
+import { syncFolder, writeAtomic } from "./whole-file.js";
 
 /** One folder of images to make. */
 export interface GenerateTask {
@@ -143,6 +143,7 @@ export async function generate(task: GenerateTask): Promise<Generated> {
       raw?.append(result.images);
       if (!pictures) made += batchSeeds.length;
       const images = pictures ? await pictures(result.images, result.shape) : [];
+      const folders = new Set<string>();
       for (const [i, image] of images.entries()) {
         const seed = batchSeeds[i]!;
         const index = labelOf.get(seed);
@@ -159,10 +160,13 @@ export async function generate(task: GenerateTask): Promise<Generated> {
           adapter,
           version,
         });
-        writeAtomic(join(task.outdir, imageName(seed, subdirs)), encodePng(image, text));
+        const path = join(task.outdir, imageName(seed, subdirs));
+        writeAtomic(path, encodePng(image, text), false);
+        folders.add(dirname(path));
         record.addMade(seed, imageLabel(seed));
         made++;
       }
+      for (const folder of folders) syncFolder(folder);
       const seconds = (performance.now() - begun) / 1000;
       if (at === 0) timings.firstBatch = seconds;
       else {

@@ -187,13 +187,13 @@ export class WholeFile {
     });
   }
 
-  /** Gives the file its name. */
-  finish(): void {
+  /** Gives the file its name. @param flushed false: whoever writes many files flushes their folder himself, once */
+  finish(flushed = true): void {
     this.#attempt(() => {
       fsyncSync(this.#fd!);
       this.#close();
       renameSync(this.#temporary, this.#path);
-      syncFolder(dirname(resolve(this.#path)));
+      if (flushed) syncFolder(dirname(resolve(this.#path)));
     });
   }
 
@@ -224,7 +224,7 @@ export class WholeFile {
 }
 
 /** A rename lasts when its folder is written out. Windows and some file systems cannot open folders. */
-function syncFolder(folder: string): void {
+export function syncFolder(folder: string): void {
   let fd: number | undefined;
   try {
     fd = openSync(folder, "r");
@@ -242,11 +242,11 @@ function refuseSpecial(path: string): void {
     throw bad(`${path} cannot be written: it is a device or a pipe, name a file`);
 }
 
-/** Writes a whole file at once. @throws NcvsdError BAD_ARGUMENT when it cannot be written. */
-export function writeAtomic(path: string, content: Uint8Array | string): void {
+/** Writes a whole file at once. @param flushed as of `WholeFile.finish` @throws NcvsdError BAD_ARGUMENT when it cannot be written. */
+export function writeAtomic(path: string, content: Uint8Array | string, flushed = true): void {
   const file = new WholeFile(path);
   file.write(typeof content === "string" ? new TextEncoder().encode(content) : content);
-  file.finish();
+  file.finish(flushed);
 }
 
 /** Tries that a file can be made in a folder; of one that is not there, in the nearest above that is. */
