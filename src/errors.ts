@@ -19,6 +19,9 @@ const CONTROL =
 export const printable = (text: string): string =>
   text.replace(CONTROL, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
+/** A text of a file or a name as part of a line: its own line feeds and tabs are escapes, too, so that it forges no lines. */
+export const oneLine = (text: string): string => printable(text).replaceAll("\n", "\\n").replaceAll("\t", "\\t");
+
 /** Characters of a message: some lines of a terminal. What is cut is the middle: its end says what to do. */
 const LONGEST_MESSAGE = 300;
 

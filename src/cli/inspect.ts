@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { openCheckpoint } from "../checkpoint/index.js";
-import { NcvsdError } from "../errors.js";
+import { NcvsdError, oneLine } from "../errors.js";
 import { actType, costOf, type Precision } from "../gpu/contract.js";
 import { mib, precisionOn } from "../gpu/device.js";
 import type { Graph, Node } from "../graph/graph.js";
@@ -224,7 +224,7 @@ function describeSubject(facts: Described, batch: number): string[] {
     ...(facts.sha256 === undefined ? [] : [`sha256        ${facts.sha256}`]),
     `architecture  ${facts.architecture}`,
     `parameters    ${facts.parameters.toLocaleString("en")}${stored}`,
-    ...(facts.labels ? [`labels        ${wrap(facts.labels.join(", "), 14)}`] : []),
+    ...(facts.labels ? [`labels        ${wrap(facts.labels.map(shortened).join(", "), 14)}`] : []),
     "config",
     ...Object.entries(facts.config).map(([key, value]) => `  ${key.padEnd(20)} ${JSON.stringify(value)}`),
     `evaluation at batch ${batch}, ${facts.precision}`,
@@ -270,6 +270,12 @@ function nodeTable(nodes: readonly ReturnType<typeof describeNode>[]): string[] 
     return `${node.name.padEnd(width)}  ${node.kernel.padEnd(12)} ${figures}  ${place.padEnd(10)} ${node.shape.join("x")}`;
   });
   return ["", head, ...rows];
+}
+
+/** A label on one line, the middle of a long one left out. */
+function shortened(label: string): string {
+  const line = oneLine(label);
+  return line.length > 60 ? `${line.slice(0, 40)}...${line.slice(-17)}` : line;
 }
 
 /** Folds a list at 80 columns under its label. */

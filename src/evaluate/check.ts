@@ -13,7 +13,9 @@ export const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 export const text = v.pipe(v.string(), v.maxLength(10_000));
 export const checkpoint = v.looseObject({ name: text, sha256: text, architecture: v.optional(text) });
 export const network = v.looseObject({ name: text, sha256: text, dim: count(MOST_FEATURES, 1) });
-export const options = v.record(v.string(), v.unknown());
+/** Settings of a sampler: plain values that any sentence can hold. */
+const plain = v.nullable(v.union([v.boolean(), v.number(), text]));
+export const options = v.record(v.string(), v.union([plain, v.pipe(v.array(plain), v.maxLength(10_000))]));
 
 /** Field by field: a file is input, whoever is said to have written it. @throws BAD_ARGUMENT naming the first that is not as it must be */
 export function checked<T>(schema: v.GenericSchema, value: unknown, file: string, what: string): T {

@@ -74,7 +74,7 @@ const RESULT = v.looseObject({
   timing: v.looseObject({ seconds: finite, imagesPerSecond: finite, evaluationsPerSecond: finite }),
   fd: finite,
   interval: v.optional(v.looseObject({ level: share, low: finite, high: finite })),
-  curve: v.pipe(v.array(v.looseObject({ n: count(MOST_IMAGES, 1), fd: finite })), v.maxLength(10_000)),
+  curve: v.pipe(v.array(v.looseObject({ n: count(MOST_IMAGES, 1), fd: finite })), v.minLength(1), v.maxLength(10_000)),
   labels: v.optional(
     v.looseObject({
       agreement: share,

@@ -1,4 +1,4 @@
-import { printable } from "../errors.js";
+import { oneLine, printable } from "../errors.js";
 import { writeControl } from "./terminal.js";
 
 /** Where progress goes: `process.stderr`, or anything alike. */
@@ -158,4 +158,4 @@ export function formatDuration(seconds: number): string {
 }
 
 /** Tells people something beside the result: one line on stderr. */
-export const tell = (line: string): void => void process.stderr.write(`${line}\n`);
+export const tell = (line: string): void => void process.stderr.write(`${oneLine(line)}\n`);

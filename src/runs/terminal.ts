@@ -1,4 +1,5 @@
 import { printable } from "../errors.js";
+import { cleanUp } from "./interrupt.js";
 import { reason } from "./whole-file.js";
 
 type Write = (text: string) => unknown;
@@ -25,7 +26,9 @@ export function guardStreams(): void {
   }
   process.stderr.on("error", () => {});
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0);
+    cleanUp();
+    // With the code that the command has come to: a check that failed has failed, whoever read on.
+    if (error.code === "EPIPE") process.exit();
     process.stderr.write(`ncvsd-gpu: the result cannot be written to stdout: ${reason(error)}\n`);
     process.exit(1);
   });

@@ -3,7 +3,9 @@ import { existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "no
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { writeSafetensors } from "../../src/checkpoint/index.js";
-import { NcvsdError, printable, sentenceOf } from "../../src/errors.js";
+import { markdown } from "../../src/cli/restore/report.js";
+import { NcvsdError, oneLine, printable, sentenceOf } from "../../src/errors.js";
+import { encodePng } from "../../src/image/png.js";
 import { adapter, CLI, cli, cliOk, filesIn, scratch } from "../support/cli.js";
 import { fixturePath } from "../support/fixtures.js";
 
@@ -37,7 +39,9 @@ describe("texts of files", () => {
     const dir = place("hostile");
     mkdirSync(dir);
     const { tensors, metadata } = await read(tiny);
-    const labels = JSON.stringify([HOSTILE, "b", "c", "d", "e"].slice(0, JSON.parse(metadata.config!).label_dim));
+    const labels = JSON.stringify(
+      [HOSTILE, "a\nsha256  forged\tb", "c", "d", "e"].slice(0, JSON.parse(metadata.config!).label_dim),
+    );
     writeFileSync(join(dir, "m.safetensors"), writeSafetensors(tensors, { ...metadata, labels }));
     writeFileSync(join(dir, "x\u001b[31m.npy"), "\x93NUMPY no");
     writeFileSync(join(dir, "r.json"), JSON.stringify({ tool: HOSTILE }));
@@ -52,7 +56,34 @@ describe("texts of files", () => {
     ]) {
       const { stdout, stderr } = await cli(args, { cwd: dir });
       expect(stdout + stderr, args.join(" ")).not.toMatch(CONTROL);
+      expect(stdout + stderr, args.join(" ")).not.toMatch(/^sha256 {2}forged/m);
     }
+  });
+
+  it("names and labels make no lines of their own in tables", async () => {
+    expect(oneLine("a\n\tb\u001b")).toBe("a\\n\\tb\\u001b");
+    const dir = place("lines");
+    mkdirSync(dir);
+    const grey = { width: 16, height: 16, channels: 1, data: new Uint8Array(256) } as const;
+    for (const name of ["a\nmean of 9  99.000", "b"]) writeFileSync(join(dir, `${name}.png`), encodePng(grey));
+    const { stdout } = await cliOk(["evaluate", "images", "--data", dir, "--ref", dir]);
+    expect(stdout.split("\n").map((line) => line.trimEnd().split(/ {2,}/)[0])).toEqual([
+      "image",
+      "a\\nmean of 9",
+      "b",
+      "mean of 2",
+      "",
+    ]);
+  });
+
+  it("a file for people has none either, and a name cannot end its cell", () => {
+    const figures = { psnr: 20, ssim: 0.5, nfe: 1, seconds: 1 };
+    const text = markdown(
+      { task: "t", description: HOSTILE, checkpoint: { name: HOSTILE }, notes: [], command: [HOSTILE] } as never,
+      [{ name: "x|y\nz", samples: [figures], mean: figures, baselines: {}, mostConsistent: 0 } as never],
+    );
+    expect(text).not.toMatch(CONTROL);
+    expect(text).toContain("| x\\|y\\nz, sample 0 |");
   });
 });
 

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { ValueRange } from "../../data/arrays.js";
 import { shapeText } from "../../data/inputs.js";
 import { pairPictures, readPicture } from "../../data/pictures.js";
-import { NcvsdError } from "../../errors.js";
+import { NcvsdError, oneLine } from "../../errors.js";
 import { psnr, ssim } from "../../image/metrics.js";
 import { valuesFromImages } from "../../image/pixels.js";
 import { parseRange, RANGE_HELP } from "../../runs/args.js";
@@ -32,7 +32,8 @@ export function registerEvaluateImages(evaluate: Command): Command {
         process.stdout.write(`${JSON.stringify({ n: images.length, images, mean: means })}\n`);
         return;
       }
-      const rows = [...images, { name: `mean of ${images.length}`, ...means }];
+      const named = images.map((image) => ({ ...image, name: oneLine(image.name) }));
+      const rows = [...named, { name: `mean of ${images.length}`, ...means }];
       const width = Math.max(...rows.map(({ name }) => name.length), 5);
       const line = (name: string, a: string, b: string) =>
         `${name.padEnd(width)}  ${a.padStart(7)}  ${b.padStart(7)}\n`;

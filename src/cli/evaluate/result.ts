@@ -1,3 +1,4 @@
+import { oneLine } from "../../errors.js";
 import { evaluateRows } from "../../evaluate/evaluation.js";
 import type { FeatureRows } from "../../evaluate/feature-file.js";
 import type { FeatureRun } from "../../evaluate/feature-run.js";
@@ -46,10 +47,10 @@ export function describeResult(result: FdResult): string {
     ? ` (${100 * interval.level}% interval ${formatDistance(interval.low)} to ${formatDistance(interval.high)})`
     : "";
   const of = reference.count === null ? "" : ` of ${reference.count} images`;
-  const lines = [`FD ${formatDistance(fd)}${range}: ${n} images against ${reference.file}${of}`];
+  const lines = [`FD ${formatDistance(fd)}${range}: ${n} images against ${oneLine(reference.file)}${of}`];
   if (labels) {
-    lines.push(`classes: ${percent(labels.agreement)} found as asked for by ${result.features.name}`);
-    const names = labels.perClass.map((c) => c.name ?? `class ${c.class}`);
+    lines.push(`classes: ${percent(labels.agreement)} found as asked for by ${oneLine(result.features.name)}`);
+    const names = labels.perClass.map((c) => oneLine(c.name ?? `class ${c.class}`));
     const width = Math.max(...names.map((name) => name.length));
     for (const [i, c] of labels.perClass.entries())
       lines.push(`  ${names[i]!.padEnd(width)}  ${percent(c.agreement).padStart(6)}  of ${c.n}`);

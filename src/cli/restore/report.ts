@@ -1,4 +1,5 @@
 import { basename } from "node:path";
+import { oneLine, printable } from "../../errors.js";
 import type { OptionValue } from "../../runs/output.js";
 import { formatDuration } from "../../runs/progress.js";
 import type { TuningRecord } from "../../runs/run-record.js";
@@ -128,7 +129,10 @@ function table(first: string, rows: readonly (readonly [name: string, row: Row])
   return [
     `| ${first} | ${columns.map((c) => c.title).join(" | ")} |`,
     `| --- |${" ---: |".repeat(columns.length)}`,
-    ...rows.map(([name, row]) => `| ${name} | ${columns.map((c) => cell(row[c.key], c.digits)).join(" | ")} |`),
+    ...rows.map(
+      ([name, row]) =>
+        `| ${oneLine(name).replaceAll("|", "\\|")} | ${columns.map((c) => cell(row[c.key], c.digits)).join(" | ")} |`,
+    ),
   ];
 }
 
@@ -167,7 +171,7 @@ export function markdown(head: ReportHead, results: readonly ImageResult[]): str
     `Made by \`${head.command.join(" ")}\` (ncvsd-gpu ${head.version}, ${head.adapter}).`,
     "",
   ];
-  return lines.join("\n");
+  return printable(lines.join("\n"));
 }
 
 /** `metrics.json`. */
