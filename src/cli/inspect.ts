@@ -236,7 +236,7 @@ function describeSubject(facts: Described, batch: number): string[] {
 
 function describePlan(graph: Graph, plan: MemoryPlan, limits: AdapterLimits | string | null): string[] {
   const memory = memoryFacts(plan);
-  const bound = `no plan could do with less than ${mib(memory.activationLowerBound)}`;
+  const bound = `any plan needs ${mib(memory.activationLowerBound)}`;
   const { name, shape, bytes } = largestTensor(graph, plan.precision);
   const fit = limits === null || typeof limits === "string" ? undefined : fitOf(graph, plan, limits);
   return [
