@@ -1,8 +1,10 @@
 import { openCheckpoint } from "../checkpoint/index.js";
 import { bad, quote } from "../errors.js";
+import { decodeJpeg, isJpeg } from "../image/jpeg.js";
 import { imagesFromPlanarBytes, type RawImage } from "../image/pixels.js";
+import { decodePng } from "../image/png.js";
 import type { ImageShape } from "../networks/session.js";
-import { type FileArray, inRange, readArray, type ValueRange } from "./arrays.js";
+import { type FileArray, inRange, readArray, readInput, type ValueRange } from "./arrays.js";
 import { type FolderFile, listed, listFolder } from "./folder.js";
 import { shapeText } from "./inputs.js";
 
@@ -53,12 +55,21 @@ export function pairPictures(data: string, ref: string, say: Say): { name: strin
   return ours.map(({ name, path }) => ({ name, data: path, ref: partner.get(name)! }));
 }
 
+const decodePicture = (bytes: Uint8Array, path: string): RawImage | Promise<RawImage> =>
+  isJpeg(bytes) ? decodeJpeg(bytes, path) : decodePng(bytes, path);
+
 /**
  * Reads one picture from a PNG, JPEG or .npy file: grey or RGB. Arrays are [H, W], [C, H, W] or [H, W, C], bytes or numbers of
  * `range`.
  * @throws BAD_ARGUMENT for a damaged one, one with transparency, or an array that is no picture
  */
 export async function readPicture(path: string, range: ValueRange | undefined, say: Say): Promise<RawImage> {
+  // Pixels stay bytes: as numbers a large picture takes four times the memory.
+  if (/\.(png|jpe?g)$/i.test(path)) {
+    const image = await decodePicture(readInput(path), path);
+    if (image.channels === 4) throw bad(`${path} has an alpha channel: flatten it first`);
+    return image;
+  }
   const array = await readArray(path, []);
   const [image] = picturesOf(array, path, range, say);
   if (!image) throw bad(`${path} is ${shapeText(array.shape)}: one picture is [H, W], [C, H, W] or [H, W, C]`);

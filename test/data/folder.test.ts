@@ -110,6 +110,20 @@ describe("arrays", () => {
     expect(values[5]! % 1).not.toBe(0);
   });
 
+  it("a large picture takes at most three times its own size to read", () => {
+    const [width, height] = [3000, 3000];
+    const data = new Uint8Array(width * height * 3).fill(7);
+    const path = put("large.png", encodePng({ width, height, channels: 3, data }));
+    const reads = `import { readPicture } from ${JSON.stringify(new URL("../../dist/src/data/pictures.js", import.meta.url))};
+      const before = process.resourceUsage().maxRSS;
+      await readPicture(process.argv[1], undefined, () => {});
+      console.log(1024 * (process.resourceUsage().maxRSS - before));`;
+    const peak = Number(
+      execFileSync(process.execPath, ["--input-type=module", "-e", reads, path], { encoding: "utf8" }),
+    );
+    expect(peak).toBeLessThanOrEqual(3 * data.length + 2 ** 26);
+  });
+
   it("an archive of arrays is read member by member, and none that claims too much or lies about its checksum", async () => {
     const floats = new Float32Array(16).fill(0.25);
     const archive = zipSync({
