@@ -3,6 +3,8 @@ import { MAX_PIXELS, type RawImage } from "./pixels.js";
 
 /** Passes over a progressive picture that are read; libjpeg-turbo's tools and browsers stop there as well. */
 const MAX_SCANS = 500;
+/** Pixels in four inks: their decoder takes some 50 bytes for each. */
+const MAX_INKED_PIXELS = 2 ** 22;
 /** The decoder's memory never shrinks: above this much it is thrown away after use. */
 const KEPT_BYTES = 2 ** 26;
 
@@ -12,6 +14,7 @@ interface JpegHeader {
   readonly height: number;
   readonly components: number;
   readonly precision: number;
+  readonly arithmetic: boolean;
   /** As Exif counts them: 1 to 8. */
   readonly orientation: number;
 }
@@ -30,6 +33,11 @@ export async function decodeJpeg(bytes: Uint8Array, name = "the image"): Promise
   if (precision !== 8) throw bad(`${name} is a JPEG of ${precision} bits: save it with 8 bits, or as PNG`);
   if (width * height > MAX_PIXELS)
     throw bad(`${name} has ${width}x${height} pixels: more than ${MAX_PIXELS} are not read`);
+  // Huffman codes take a bit at least for every block of 8x8: a size that the file cannot fill is not made room for.
+  if (!header.arithmetic && Math.ceil(width / 8) * Math.ceil(height / 8) > 8 * bytes.length)
+    throw bad(`${name} is damaged: ${bytes.length} bytes cannot hold the ${width}x${height} pixels that it claims`);
+  if (components === 4 && width * height > MAX_INKED_PIXELS)
+    throw bad(`${name} has ${width}x${height} pixels of four inks (CMYK), too many to be read: save it as RGB`);
   if (countScans(bytes) > MAX_SCANS) throw bad(`${name} has more than ${MAX_SCANS} scans: save it again`);
   const image = components === 4 ? await decodeFourColours(bytes, name) : await decodeLibjpeg(bytes, name);
   if (image.width !== width || image.height !== height)
@@ -95,7 +103,7 @@ function readHeader(bytes: Uint8Array, name: string): JpegHeader {
       const [height, width, components] = [u16(data, 1), u16(data, 3), data[5]!];
       if (width === 0 || height === 0) throw bad(`${name} is damaged: its header says ${width}x${height} pixels`);
       if (![1, 3, 4].includes(components)) throw bad(`${name} is a JPEG of ${components} colours, which is not read`);
-      return { width, height, components, precision: data[0]!, orientation };
+      return { width, height, components, precision: data[0]!, arithmetic: marker > 0xc8, orientation };
     }
     if (marker === 0xda || marker === 0xd9) break;
     at += 2 + length;

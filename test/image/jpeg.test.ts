@@ -65,6 +65,15 @@ describe("JPEG as libjpeg reads it", () => {
       return refused(bytes);
     };
     expect(await claiming((b) => b.set([0xff, 0xff, 0xff, 0xff], size + 5))).toMatch(/65535x65535 pixels: more than/);
+    expect(await claiming((b) => b.set([0x2a, 0xf8, 0x2a, 0xf8], size + 5))).toMatch(
+      /cannot hold the 11000x11000 pixels/,
+    );
+    const inks = file("cmyk.jpg");
+    const frame = inks.findIndex((_, i) => inks[i] === 0xff && inks[i + 1] === 0xc0);
+    const large = new Uint8Array(2 ** 16);
+    large.set(inks);
+    large.set([0x0b, 0xb8, 0x0b, 0xb8], frame + 5);
+    expect(await refused(large)).toMatch(/3000x3000 pixels of four inks/);
     expect(await claiming((b) => b.set([12], size + 4))).toMatch(/of 12 bits/);
     expect(await claiming((b) => b.set([2], size + 9))).toMatch(/2 colours/);
     const scans = new Uint8Array([...whole.subarray(0, -2), ...Array(501).fill([0xff, 0xda]).flat(), 0xff, 0xd9]);
