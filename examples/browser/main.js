@@ -1,6 +1,6 @@
 // The library in a web page: `npx vite examples/browser` (from this repository) serves it.
 import { loadModel, openGpu, sampleMultiStep } from "ncvsd-gpu";
-import weights from "../../weights/ncvsd-fashion32.safetensors";
+import weights from "../../weights/ncvsd-fashion32.safetensors?url";
 
 const status = document.getElementById("status");
 const button = document.getElementById("go");

@@ -31,6 +31,28 @@ export function requireRoom(
   throw new NcvsdError("OUT_OF_MEMORY", message);
 }
 
+/**
+ * Largest batch, `atMost` at most, whose share of what there is stays at or below 1; 0 where a single image exceeds it.
+ * Shares grow in a straight line with the batch, nearly: two of them say where to look, halving ends it.
+ */
+export function largestThatFits(share: (batch: number) => number, atMost: number): number {
+  const point = (batch: number) => ({ batch, share: share(batch) });
+  if (atMost < 1) return 0;
+  let before = { batch: 0, share: 0 };
+  let last = point(1);
+  if (last.share > 1) return 0;
+  let [fits, tooLarge] = [1, atMost + 1];
+  for (let tries = 0; tooLarge - fits > 1; tries++) {
+    const line = last.batch + ((1 - last.share) * (last.batch - before.batch)) / (last.share - before.share);
+    const next = tries < 8 && Number.isFinite(line) ? Math.floor(line) : Math.floor((fits + tooLarge) / 2);
+    before = last;
+    last = point(Math.min(Math.max(next, fits + 1), tooLarge - 1));
+    if (last.share <= 1) fits = last.batch;
+    else tooLarge = last.batch;
+  }
+  return fits;
+}
+
 /** Throws unless `values` holds `batch` images. */
 export function requireBatch(name: string, values: Float32Array, shape: ImageShape, batch: number): void {
   const found = batchOf(name, values, shape);

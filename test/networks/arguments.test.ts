@@ -10,6 +10,7 @@ import {
   sampleMultiStep,
   solveInverse,
 } from "../../src/index.js";
+import { largestThatFits } from "../../src/networks/inputs.js";
 import { sampleLangevin } from "../../src/sample/langevin.js";
 import { fixturePath } from "../support/fixtures.js";
 import { openTestGpu } from "../support/gpu.js";
@@ -186,5 +187,30 @@ describe("batches beyond all bounds are refused at once", () => {
       expect(error).toMatchObject({ code: "OUT_OF_MEMORY" });
       expect(error.message).toMatch(/batch|holds at most/);
       expect(performance.now() - begun).toBeLessThan(5000);
+    });
+});
+
+describe("the largest batch that fits", () => {
+  const shares: [string, (batch: number) => number][] = [
+    ["a straight line", (n) => 0.01 + n / 1234],
+    ["a line with a bend", (n) => Math.max(0.5 + n / 5000, n / 1500)],
+    ["steps of 64", (n) => (64 * Math.ceil(n / 64)) / 3000],
+    ["a cliff", (n) => (n > 777 ? Number.POSITIVE_INFINITY : 1e-6 * n)],
+    ["nothing but weights", () => 0],
+    ["not even one", (n) => 1.5 * n],
+  ];
+  for (const [name, share] of shares)
+    it(name, () => {
+      for (const atMost of [0, 1, 2, 1000, 4096]) {
+        let plain = 0;
+        while (plain < atMost && share(plain + 1) <= 1) plain++;
+        let plans = 0;
+        const counted = (batch: number) => {
+          plans++;
+          return share(batch);
+        };
+        expect(largestThatFits(counted, atMost)).toBe(plain);
+        expect(plans).toBeLessThanOrEqual(24);
+      }
     });
 });

@@ -9,7 +9,7 @@ import { Program } from "../../graph/program.js";
 import { nonFiniteNode } from "../../graph/trace.js";
 import { WeightStore } from "../../layers/weights.js";
 import { drawNoise } from "../../random/noise.js";
-import { batchOf, labelRows, requireBatch, sigmaRow } from "../inputs.js";
+import { batchOf, labelRows, largestThatFits, requireBatch, sigmaRow } from "../inputs.js";
 import type {
   Denoiser,
   DenoiserSession,
@@ -299,14 +299,7 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   /** Largest batch whose plan fits the adapter's limits and what memory is left; 0: none does. */
   largestBatch(atMost = 4096): number {
-    let fits = 0;
-    let tooLarge = atMost + 1;
-    while (tooLarge - fits > 1) {
-      const middle = fits === 0 ? Math.min(2 * fits + 1, tooLarge - 1) : Math.min(2 * fits, (fits + tooLarge) >> 1);
-      if (this.#fits(middle, SPARE_TENSORS)) fits = middle;
-      else tooLarge = middle;
-    }
-    return fits;
+    return largestThatFits((batch) => this.#share(batch, SPARE_TENSORS), atMost);
   }
 
   /** Releases weights and plans. */
@@ -322,16 +315,22 @@ export class Model implements Denoiser, GenerativeDenoiser {
     return buildNetwork(this.architecture, this.config, batch, { tuning, ...(capture ? { capture } : {}) });
   }
 
-  #fits(batch: number, spare = 0): boolean {
+  /** What a batch takes of what there is, of the memory left or of a buffer's bytes, whichever is scarcer; above 1: too much. */
+  #share(batch: number, spare = 0): number {
     const planned = this.#tryPlan(batch);
-    if (!planned) return false;
+    const left = this.#bytesLeft();
+    if (!planned || left <= 0) return Number.POSITIVE_INFINITY;
     const { plan, network } = planned;
     const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.device.limits;
-    const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-    if (network.graph.tensors.some((t) => tensorBytes(t, plan.precision) > limit)) return false;
+    const largest = network.graph.tensors.reduce((most, t) => Math.max(most, tensorBytes(t, plan.precision)), 0);
     const images = SAMPLER_TENSORS + spare;
     const sampler = images * tensorBytes(network.x, plan.precision) + smallBytes(network.graph.nodes.length);
-    return plan.activationBytes + plan.externalBytes + sampler <= this.#bytesLeft();
+    const memory = plan.activationBytes + plan.externalBytes + sampler;
+    return Math.max(largest / Math.min(maxStorageBufferBindingSize, maxBufferSize), memory / left);
+  }
+
+  #fits(batch: number): boolean {
+    return this.#share(batch) <= 1;
   }
 
   async #checkout(batch: number, capture: ReadonlySet<string> = new Set()): Promise<PreparedNetwork> {
