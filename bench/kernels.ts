@@ -8,6 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { kernels } from "../kernels/index.js";
+import { PAGE, table } from "../src/cli/parts/table.js";
 import { openGpu } from "../src/gpu/device.js";
 import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { checkKernel } from "../src/measure/kernels.js";
@@ -50,14 +51,16 @@ const rows = checked.map(({ measure, release, ...about }) => {
 const lines = [
   `${gpu.info.name}, ${precision}: ${fma.toFixed(1)} GFLOP/s, ${copy.toFixed(1)} GB/s at best`,
   "",
-  "kernel             case                        us    min   GF/s  GB/s  roof      rme",
-  ...rows.map(({ kernel, case: name, ms, flops, bytes, roofline }) => {
-    const start = `${kernel.slice(0, 18).padEnd(18)} ${name.slice(0, 24).padEnd(24)}`;
-    if (!ms) return `${start}  WRONG`;
-    const us = `${(1000 * ms.median).toFixed(0).padStart(6)} ${(1000 * ms.min).toFixed(0).padStart(6)}`;
-    const rates = `${(flops / ms.median / 1e6).toFixed(1).padStart(6)} ${(bytes / ms.median / 1e6).toFixed(1).padStart(5)}`;
-    return `${start}${us} ${rates} ${(roofline ?? 0).toFixed(2).padStart(5)} ${`±${ms.rme.toFixed(0)}%`.padStart(7)}`;
-  }),
+  ...table(
+    ["kernel", "case", "us", "min", "GF/s", "GB/s", "roof", "rme"],
+    rows.map(({ kernel, case: name, ms, flops, bytes, roofline }) => {
+      if (!ms) return [kernel, name, "WRONG"];
+      const rates = [(flops / ms.median / 1e6).toFixed(1), (bytes / ms.median / 1e6).toFixed(1)];
+      const us = [(1000 * ms.median).toFixed(0), (1000 * ms.min).toFixed(0)];
+      return [kernel, name, ...us, ...rates, (roofline ?? 0).toFixed(2), `±${ms.rme.toFixed(0)}%`];
+    }),
+    { ...PAGE, cut: ["kernel", "case"] },
+  ),
   "roof: time at the adapter's peaks / time taken; small cases are bound by their dispatch.",
 ];
 process.stdout.write(`${lines.join("\n")}\n${flags.json}\n`);

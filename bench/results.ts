@@ -1,4 +1,5 @@
 /** What `npm run bench` finds: its JSON, and its table in 80 columns. */
+import { PAGE, table } from "../src/cli/parts/table.js";
 import type { Precision } from "../src/gpu/contract.js";
 import type { Times } from "./turns.js";
 
@@ -137,13 +138,6 @@ const figure = (value: number | null | undefined, digits: number) =>
 const exponent = (value: number | null | undefined) =>
   value === null || value === undefined ? "-" : value.toExponential(1);
 
-/** Lines of a table: the first column to the left, the others to the right. */
-function table(widths: readonly number[], rows: readonly (readonly string[])[]): string[] {
-  return rows.map((cells) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(""),
-  );
-}
-
 /** The table, no line longer than 80 characters. */
 export function resultLines(results: Results): string[] {
   const { adapter, peaks, layers, networks, starts, goals, rounds, date, version, tuned } = results;
@@ -155,7 +149,7 @@ export function resultLines(results: Results): string[] {
   if (layers.length > 0) {
     const rows = layers.map((row) => layerCells(row));
     const head = ["layer, f32", "ms", "best", "GF/s", "of peak", "error", "f16/f32"];
-    lines.push("", ...table([32, 9, 8, 7, 8, 8, 8], [head, ...rows]));
+    lines.push("", ...table(head, rows, { ...PAGE, cut: [head[0]!] }));
   }
   if (networks.length > 0) {
     const rows = networks.flatMap(({ name, runs }) =>
@@ -172,7 +166,7 @@ export function resultLines(results: Results): string[] {
       ]),
     );
     const head = ["network", "ms", "best", "GF/s", "of peak", "/image", "/sum", "host", "error"];
-    lines.push("", ...table([24, 7, 7, 6, 8, 8, 6, 6, 8], [head, ...rows]));
+    lines.push("", ...table(head, rows, { ...PAGE, cut: [head[0]!] }));
   }
   if (starts.length > 0) lines.push("", "first evaluation, from the start of the process (driver caches)");
   for (const { name, caches, seconds, parts } of starts) {
@@ -187,7 +181,7 @@ export function resultLines(results: Results): string[] {
       `${sense} ${limit !== 0 && limit < 1e-3 ? limit.toExponential(0) : limit}`,
       met ? "yes" : "no",
     ]);
-    lines.push("", ...table([53, 8, 15, 4], [["goal", "here", "asked", "met"], ...rows]));
+    lines.push("", ...table(["goal", "here", "asked", "met"], rows, { ...PAGE, cut: ["goal"] }));
   }
   lines.push(
     "",

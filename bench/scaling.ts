@@ -7,6 +7,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { mpSilu } from "../kernels/network/mp-silu/kernel.js";
+import { table } from "../src/cli/parts/table.js";
 import { costOf } from "../src/gpu/contract.js";
 import { type Gpu, openGpu } from "../src/gpu/device.js";
 import { silenceDriverWarnings } from "../src/gpu/native.js";
@@ -136,20 +137,22 @@ const results = {
   lawAbove,
   bends: bendsOf(points, law),
 };
-const share = (floor: number, ms: number) => `${((100 * floor) / ms).toFixed(0)}%`.padStart(9);
+const share = (floor: number, ms: number) => `${((100 * floor) / ms).toFixed(0)}%`;
 const { dispatchUs, bends } = results;
 const lines = [
   `${gpu.info.name}, ${precision}: ${fma.best.toFixed(1)} GFLOP/s, ${copy.best.toFixed(1)} GB/s, ${dispatchUs.toFixed(1)} us a node`,
   "",
-  "network                   GFLOP        ms   GF/s  dispatch     copy arithmetic",
-  ...points
-    .toSorted((a, b) => a.flops - b.flops)
-    .map((point) => {
-      const { flops, ms, floors } = point;
-      const start = `${pointName(point).padEnd(20)} ${(flops / 1e9).toFixed(3).padStart(10)} ${ms.toFixed(2).padStart(9)}`;
-      const rate = (flops / ms / 1e6).toFixed(1).padStart(6);
-      return `${start} ${rate} ${share(floors.dispatch, ms)}${share(floors.copy, ms)}  ${share(floors.arithmetic, ms)}`;
-    }),
+  ...table(
+    ["network", "GFLOP", "ms", "GF/s", "dispatch", "copy", "arithmetic"],
+    points
+      .toSorted((a, b) => a.flops - b.flops)
+      .map((point) => {
+        const { flops, ms, floors } = point;
+        const shares = [floors.dispatch, floors.copy, floors.arithmetic].map((floor) => share(floor, ms));
+        return [pointName(point), (flops / 1e9).toFixed(3), ms.toFixed(2), (flops / ms / 1e6).toFixed(1), ...shares];
+      }),
+    { width: 80 },
+  ),
   "",
   `all points: ms ~ GFLOP^${law.slope.toFixed(3)}, none off by more than ${law.worst.toFixed(2)} times`,
   ...(lawAbove

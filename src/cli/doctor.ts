@@ -9,6 +9,7 @@ import { prepareKernel, relativeError } from "../graph/run-kernel.js";
 import { version } from "../runs/package.js";
 import { setUpAdapter } from "../setup/index.js";
 import { ADAPTER_HELP } from "./parts/engine.js";
+import { table } from "./parts/table.js";
 
 interface DoctorFlags {
   adapter?: string;
@@ -138,16 +139,14 @@ function report(gpu: Gpu, adapters: readonly string[], installed: string | null,
     }
   }
   if (checks) {
-    lines.push("", "kernel            cases  error     allowed");
-    for (const c of checks) {
-      const row = [
-        c.kernel.padEnd(17),
-        String(c.cases).padStart(5),
-        ` ${c.error.toExponential(1).padEnd(9)}`,
-        c.tolerance.toExponential(0),
-      ];
-      lines.push(`${row.join(" ")}${c.ok ? "" : "   WRONG"}`);
-    }
+    const rows = checks.map((c) => [
+      c.kernel,
+      String(c.cases),
+      c.error.toExponential(1),
+      c.tolerance.toExponential(0),
+      c.ok ? "" : "WRONG",
+    ]);
+    lines.push("", ...table(["kernel", "cases", "error", "allowed", ""], rows));
   }
   return lines.join("\n");
 }

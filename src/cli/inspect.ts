@@ -14,6 +14,7 @@ import { multiplyAdds, networkPreset, PRESET_NAMES, parameterCount } from "../ne
 import { parseInteger, parsePrecision } from "../runs/args.js";
 import { bundledCheckpoint } from "../runs/package.js";
 import { PRECISION_HELP } from "./parts/engine.js";
+import { shortened, table } from "./parts/table.js";
 
 interface InspectFlags {
   preset?: string;
@@ -224,7 +225,9 @@ function describeSubject(facts: Described, batch: number): string[] {
     ...(facts.sha256 === undefined ? [] : [`sha256        ${facts.sha256}`]),
     `architecture  ${facts.architecture}`,
     `parameters    ${facts.parameters.toLocaleString("en")}${stored}`,
-    ...(facts.labels ? [`labels        ${wrap(facts.labels.map(shortened).join(", "), 14)}`] : []),
+    ...(facts.labels
+      ? [`labels        ${wrap(facts.labels.map((label) => shortened(oneLine(label), 60)).join(", "), 14)}`]
+      : []),
     "config",
     ...Object.entries(facts.config).map(([key, value]) => `  ${key.padEnd(20)} ${JSON.stringify(value)}`),
     `evaluation at batch ${batch}, ${facts.precision}`,
@@ -245,7 +248,7 @@ function describePlan(graph: Graph, plan: MemoryPlan, limits: AdapterLimits | st
     `  activations          ${mib(memory.activationBytes)} in ${memory.arenas} buffers (${bound})`,
     `  inputs and outputs   ${mib(memory.externalBytes)}`,
     `  peak memory          ${mib(memory.peakBytes)}`,
-    `  largest tensor       ${mib(bytes)}: ${name} [${shape.join(", ")}]`,
+    `  largest tensor       ${wrap(`${mib(bytes)}: ${name} [${shape.join(", ")}]`, 23)}`,
     ...(fit ? [`  fits this adapter    ${fit.fits ? "yes" : `no: ${fit.reasons.join("; ")}`}`] : []),
   ];
 }
@@ -256,26 +259,24 @@ function describeLimits(limits: AdapterLimits | string | null): string[] {
   const memory = limits.memoryBytes === null ? "" : `, ${mib(limits.memoryBytes)} of memory`;
   const half = limits.half ? "with" : "without";
   return [
-    `adapter       ${limits.adapter} ${half} f16: ${mib(limits.tensorBytes)} a binding, ${mib(limits.bufferBytes)} a buffer${memory}`,
+    `adapter       ${wrap(`${limits.adapter} ${half} f16: ${mib(limits.tensorBytes)} a binding, ${mib(limits.bufferBytes)} a buffer${memory}`, 14)}`,
   ];
 }
 
 function nodeTable(nodes: readonly ReturnType<typeof describeNode>[]): string[] {
   if (nodes.length === 0) return [];
-  const width = Math.max(...nodes.map((node) => node.name.length));
-  const head = `${"node".padEnd(width)}  kernel       ${"MFLOP".padStart(9)} ${"KiB".padStart(9)}  ${"place".padEnd(10)} output`;
-  const rows = nodes.map((node) => {
-    const place = node.place === null ? "-" : `${node.place.arena}:${node.place.offset.toString(16)}`;
-    const figures = `${(node.flops / 1e6).toFixed(2).padStart(9)} ${(node.bytes / 1024).toFixed(0).padStart(9)}`;
-    return `${node.name.padEnd(width)}  ${node.kernel.padEnd(12)} ${figures}  ${place.padEnd(10)} ${node.shape.join("x")}`;
-  });
-  return ["", head, ...rows];
-}
-
-/** A label on one line, the middle of a long one left out. */
-function shortened(label: string): string {
-  const line = oneLine(label);
-  return line.length > 60 ? `${line.slice(0, 40)}...${line.slice(-17)}` : line;
+  const rows = nodes.map((node) => [
+    node.name,
+    node.kernel,
+    (node.flops / 1e6).toFixed(2),
+    (node.bytes / 1024).toFixed(0),
+    node.place === null ? "-" : `${node.place.arena}:${node.place.offset.toString(16)}`,
+    node.shape.join("x"),
+  ]);
+  return [
+    "",
+    ...table(["node", "kernel", "MFLOP", "KiB", "place", "output"], rows, { gap: 1, cut: ["node", "kernel"] }),
+  ];
 }
 
 /** Folds a list at 80 columns under its label. */

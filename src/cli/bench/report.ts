@@ -2,6 +2,7 @@ import type { NodeTime } from "../../graph/program.js";
 import type { KernelTimes } from "../../measure/kernels.js";
 import type { NetworkTimes, Spread } from "../../measure/network.js";
 import type { Timeline } from "../../measure/peaks.js";
+import { PAGE, table } from "../parts/table.js";
 
 /** What the adapter reached in this run, with simple kernels. */
 export interface Peaks {
@@ -60,15 +61,8 @@ export function kernelRows(nodes: readonly NodeTime[], peaks: Peaks) {
 }
 
 /** At most one decimal unless told otherwise, and none where the figure is long. */
-export const number = (value: number | null, width: number, digits = value !== null && value >= 100 ? 0 : 1) =>
-  (value === null ? "-" : value.toFixed(digits)).padStart(width);
-
-/** Cut in the middle: the names of nodes differ at both ends. */
-export function column(text: string, width: number): string {
-  if (text.length <= width) return text.padEnd(width);
-  const tail = width >> 1;
-  return `${text.slice(0, width - tail - 1)}…${text.slice(-tail)}`;
-}
+export const number = (value: number | null, digits = value !== null && value >= 100 ? 0 : 1) =>
+  value === null ? "-" : value.toFixed(digits);
 
 export function headerLines({ adapter, precision, timestamps, peaks }: Header): string[] {
   const note = "no timestamp queries: times and peaks include the wait for the GPU";
@@ -103,47 +97,45 @@ export function networkLines(times: NetworkTimes, peaks: Peaks, startup: Record<
   ];
 }
 
-const FIGURES = "share      ms  GF/s GB/s roof";
+const FIGURES = ["share", "ms", "GF/s", "GB/s", "roof"];
 
-function figures({
-  share,
-  ms,
-  gflopsPerSecond,
-  gbPerSecond,
-  roofline,
-}: ReturnType<typeof kernelRows | typeof profileRows>[number]) {
-  const rates = `${number(gflopsPerSecond, 5)} ${number(gbPerSecond, 4)} ${number(roofline, 4, 2)}`;
-  return `${number(100 * share, 4, 1)}% ${number(ms, 7, 3)} ${rates}`;
-}
+type Rated = ReturnType<typeof kernelRows | typeof profileRows>[number];
+
+const figures = ({ share, ms, gflopsPerSecond, gbPerSecond, roofline }: Rated) => [
+  `${number(100 * share, 1)}%`,
+  number(ms, 3),
+  number(gflopsPerSecond),
+  number(gbPerSecond),
+  number(roofline, 2),
+];
 
 /** The most expensive nodes and a summary by kernel, in 80 columns. */
 export function profileLines(nodes: readonly NodeTime[], peaks: Peaks): string[] {
   const rows = profileRows(nodes, peaks);
+  const shown = rows.slice(0, NODES_SHOWN).map((row) => [...figures(row), row.node, `${row.kernel} ${row.variant}`]);
   const rest = rows.slice(NODES_SHOWN);
+  const kernels = kernelRows(nodes, peaks).map((row) => [...figures(row), String(row.nodes), row.kernel]);
   return [
     "",
-    `${FIGURES} ${column("node", 27)} kernel, variant`,
-    ...rows
-      .slice(0, NODES_SHOWN)
-      .map((row) => `${figures(row)} ${column(row.node, 27)} ${column(`${row.kernel} ${row.variant}`, 22).trimEnd()}`),
+    ...table([...FIGURES, "node", "kernel, variant"], shown, { ...PAGE, cut: ["node", "kernel, variant"] }),
     ...(rest.length > 0 ? [`and ${rest.length} nodes more: ${total(rest).toFixed(3)} ms (all with --json)`] : []),
     "",
-    `${FIGURES} nodes kernel`,
-    ...kernelRows(nodes, peaks).map((row) => `${figures(row)} ${number(row.nodes, 5, 0)} ${row.kernel}`),
+    ...table([...FIGURES, "nodes", "kernel"], kernels, PAGE),
     "GF/s: operations the kernel really makes. roof: time at the peaks / time taken.",
   ];
 }
 
 export function kernelLines(rows: readonly KernelTimes[]): string[] {
-  return [
-    "",
-    `${column("kernel", 18)} ${column("case", 26)}      ms  GF/s  GB/s   error`,
-    ...rows.map(({ kernel, case: name, ms, flops, bytes, error, ok }) => {
-      const rates = `${number(rate(flops, ms ?? 0), 5)} ${number(rate(bytes, ms ?? 0), 5)}`;
-      const verdict = ok ? error.toExponential(1) : "WRONG";
-      return `${column(kernel, 18)} ${column(name, 26)} ${number(ms, 7, 3)} ${rates} ${verdict.padStart(7)}`;
-    }),
-  ];
+  const cells = rows.map(({ kernel, case: name, ms, flops, bytes, error, ok }) => [
+    kernel,
+    name,
+    number(ms, 3),
+    number(rate(flops, ms ?? 0)),
+    number(rate(bytes, ms ?? 0)),
+    ok ? error.toExponential(1) : "WRONG",
+  ]);
+  const titles = ["kernel", "case", "ms", "GF/s", "GB/s", "error"];
+  return ["", ...table(titles, cells, { ...PAGE, cut: ["kernel", "case"] })];
 }
 
 /**

@@ -16,7 +16,8 @@ import { createProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { sweep } from "../../runs/whole-file.js";
 import { type EngineOptions, openEngine } from "../parts/engine.js";
-import { column, number } from "./report.js";
+import { PAGE, table } from "../parts/table.js";
+import { number } from "./report.js";
 
 export interface TuneFlags extends EngineOptions {
   readonly net: string;
@@ -227,8 +228,18 @@ interface Facts {
   readonly stored: { readonly file: string; readonly choices: number } | null;
 }
 
-/** Milliseconds in six columns. */
-const figure = (ms: number | null) => number(ms, 6, ms === null || ms < 100 ? 2 : ms < 1000 ? 1 : 0);
+const figure = (ms: number | null) => number(ms, ms === null || ms < 100 ? 2 : ms < 1000 ? 1 : 0);
+
+function choices(rows: readonly TuneRow[]): string[] {
+  const cells = rows.map(({ key, uses, own, ownMs, choice, ms }) => {
+    const before = [key, String(uses), own, figure(ownMs)];
+    if (choice === own) return [...before, "the same"];
+    const gain = ms !== null && ownMs !== null ? number(ownMs / ms, ownMs / ms < 10 ? 2 : 0) : "";
+    return [...before, choice, figure(ms), gain];
+  });
+  const titles = ["layer or loop", "use", "cost model", "ms", "tuned", "ms", "gain"];
+  return table(titles, cells, { ...PAGE, cut: ["layer or loop", "cost model", "tuned"] });
+}
 
 /** In 80 columns, paths and reasons excepted. */
 export function report({ adapter, precision, net, batch, spent, rows, networks, note, stored }: Facts): string[] {
@@ -241,13 +252,7 @@ export function report({ adapter, precision, net, batch, spent, rows, networks, 
     `measured     ${measured.length} of ${rows.length} layers and loops at batch ${batch}, ${spent.toFixed(0)} s`,
     ...(missed > 0 ? [`not reached  ${missed}: they keep the choice they had (--seconds gives more time)`] : []),
     "",
-    `${column("layer or loop", 28)} use ${column("cost model", 13)}     ms ${column("tuned", 13)}     ms gain`,
-    ...measured.map(({ key, uses, own, ownMs, choice, ms }) => {
-      const changed = choice !== own;
-      const tuned = changed ? `${column(choice, 13)} ${figure(ms)}` : "the same";
-      const gain = changed && ms !== null && ownMs !== null ? number(ownMs / ms, 4, ownMs / ms < 10 ? 2 : 0) : "";
-      return `${column(key, 28)} ${number(uses, 3, 0)} ${column(own, 13)} ${figure(ownMs)} ${tuned} ${gain}`.trimEnd();
-    }),
+    ...choices(measured),
     "ms: all uses together, the least of several runs in turns.",
     ...rejected.map(({ key, choice, reason }) => `rejected     ${key}: ${choice}: ${reason}`),
     "",

@@ -7,6 +7,7 @@ import { psnr, ssim } from "../../image/metrics.js";
 import { valuesFromImages } from "../../image/pixels.js";
 import { parseRange, RANGE_HELP } from "../../runs/args.js";
 import { tell } from "../../runs/progress.js";
+import { table } from "../parts/table.js";
 
 export function registerEvaluateImages(evaluate: Command): Command {
   return evaluate
@@ -32,13 +33,12 @@ export function registerEvaluateImages(evaluate: Command): Command {
         process.stdout.write(`${JSON.stringify({ n: images.length, images, mean: means })}\n`);
         return;
       }
-      const named = images.map((image) => ({ ...image, name: oneLine(image.name) }));
-      const rows = [...named, { name: `mean of ${images.length}`, ...means }];
-      const width = Math.max(...rows.map(({ name }) => name.length), 5);
-      const line = (name: string, a: string, b: string) =>
-        `${name.padEnd(width)}  ${a.padStart(7)}  ${b.padStart(7)}\n`;
-      process.stdout.write(line("image", "PSNR dB", "SSIM"));
-      for (const row of rows) process.stdout.write(line(row.name, row.psnr.toFixed(3), row.ssim.toFixed(4)));
+      const rows = [...images, { name: `mean of ${images.length}`, ...means }].map(({ name, psnr, ssim }) => [
+        oneLine(name),
+        psnr.toFixed(3),
+        ssim.toFixed(4),
+      ]);
+      process.stdout.write(`${table(["image", "PSNR dB", "SSIM"], rows, { cut: ["image"] }).join("\n")}\n`);
     });
 }
 

@@ -4,6 +4,7 @@ import type { FeatureRows } from "../../evaluate/feature-file.js";
 import type { FeatureRun } from "../../evaluate/feature-run.js";
 import { type FdResult, formatDistance, type MemoryUse, percent } from "../../evaluate/result.js";
 import { formatDuration } from "../../runs/progress.js";
+import { table } from "../parts/table.js";
 import type { OpenedReference } from "./options.js";
 
 export function makeResult(
@@ -50,10 +51,8 @@ export function describeResult(result: FdResult): string {
   const lines = [`FD ${formatDistance(fd)}${range}: ${n} images against ${oneLine(reference.file)}${of}`];
   if (labels) {
     lines.push(`classes: ${percent(labels.agreement)} found as asked for by ${oneLine(result.features.name)}`);
-    const names = labels.perClass.map((c) => oneLine(c.name ?? `class ${c.class}`));
-    const width = Math.max(...names.map((name) => name.length));
-    for (const [i, c] of labels.perClass.entries())
-      lines.push(`  ${names[i]!.padEnd(width)}  ${percent(c.agreement).padStart(6)}  of ${c.n}`);
+    const rows = labels.perClass.map((c) => [oneLine(c.name ?? `class ${c.class}`), percent(c.agreement), `of ${c.n}`]);
+    lines.push(...table(["class", "found", ""], rows, { bare: true, indent: 2, cut: ["class"] }));
   }
   const rate = `${timing.imagesPerSecond.toFixed(1)} images/s, ${timing.evaluationsPerSecond.toFixed(1)} evaluations/s`;
   lines.push(`made in ${formatDuration(timing.seconds)}: ${rate}`);

@@ -3,6 +3,7 @@ import { oneLine, printable } from "../../errors.js";
 import type { OptionValue } from "../../runs/output.js";
 import { formatDuration } from "../../runs/progress.js";
 import type { TuningRecord } from "../../runs/run-record.js";
+import { table } from "../parts/table.js";
 
 /** Figures of one reconstruction. PSNR (dB) and SSIM need the truth; chi^2 = ||A(x) - y||^2 / (m sigma_y^2) does not. */
 export interface Figures {
@@ -124,7 +125,7 @@ const cell = (v: number | undefined, digits: number) =>
 
 type Row = Figures & { readonly nfe?: number; readonly seconds?: number };
 
-function table(first: string, rows: readonly (readonly [name: string, row: Row])[]): string[] {
+function markdownTable(first: string, rows: readonly (readonly [name: string, row: Row])[]): string[] {
   const columns = COLUMNS.filter(({ key }) => rows.some(([, row]) => row[key] !== undefined));
   return [
     `| ${first} | ${columns.map((c) => c.title).join(" | ")} |`,
@@ -157,7 +158,7 @@ export function markdown(head: ReportHead, results: readonly ImageResult[]): str
     "",
     `Means over ${results.length} image${results.length === 1 ? "" : "s"}:`,
     "",
-    ...table(
+    ...markdownTable(
       "method",
       rows.map((row) => [row.method, row]),
     ),
@@ -166,7 +167,7 @@ export function markdown(head: ReportHead, results: readonly ImageResult[]): str
     "",
     "## Every reconstruction",
     "",
-    ...table("image", perImage),
+    ...markdownTable("image", perImage),
     "",
     `Made by \`${head.command.join(" ")}\` (ncvsd-gpu ${head.version}, ${head.adapter}).`,
     "",
@@ -188,16 +189,16 @@ export function metricsJson(head: ReportHead, results: readonly ImageResult[], c
 
 /** The summary as plain text for a terminal. */
 export function summaryText(results: readonly ImageResult[]): string {
-  return summarise(results)
-    .map((row) => {
-      const figures = COLUMNS.flatMap(({ key, title, digits }) => {
-        const value = row[key];
-        if (value === undefined) return [];
-        if (key === "seconds") return [formatDuration(value)];
-        const name = title.replace(" (dB)", "");
-        return [key === "nfe" ? `${value} NFE` : `${name} ${cell(value, digits)}${key === "psnr" ? " dB" : ""}`];
-      });
-      return `  ${row.method.padEnd(26)} ${figures.join("  ")}`;
-    })
-    .join("\n");
+  const rows = summarise(results);
+  const columns = COLUMNS.filter(({ key }) => rows.some((row) => row[key] !== undefined));
+  const cells = rows.map((row) => [
+    row.method,
+    ...columns.map(({ key, digits }) => {
+      const value = row[key];
+      if (value === undefined) return "";
+      return key === "seconds" ? formatDuration(value) : cell(value, digits);
+    }),
+  ]);
+  const titles = ["method", ...columns.map(({ title }) => title)];
+  return table(titles, cells, { indent: 2, cut: ["method"] }).join("\n");
 }

@@ -1,0 +1,56 @@
+const FIGURE = /^([-+±]?\d[\d.,]*(e[-+]?\d+)?[%x]?|-|WRONG)?$/;
+const LEAST = 12;
+
+export interface TableOptions {
+  /** Titles of the columns whose cells may lose their middle where the lines are too long. */
+  readonly cut?: readonly string[];
+  /** Columns of the terminal; without one (a pipe, a file) nothing is cut. */
+  readonly width?: number;
+  /** Spaces between columns. */
+  readonly gap?: number;
+  readonly indent?: number;
+  /** Without the line of titles. */
+  readonly bare?: boolean;
+}
+
+/** Of reports that terminals show and files keep: 80 columns wherever they go. */
+export const PAGE = { width: 80, gap: 1 } as const;
+
+/** Cut in the middle: the names of nodes differ at both ends. */
+export function shortened(text: string, width: number): string {
+  if (text.length <= width) return text;
+  const tail = width >> 1;
+  return `${text.slice(0, width - tail - 1)}…${text.slice(text.length - tail)}`;
+}
+
+/**
+ * The lines of a table: every column as wide as its longest cell, those of figures to the right, and no line longer than the
+ * terminal as long as there is something to cut. Cells hold one line each; `undefined` is an empty one.
+ */
+export function table(
+  titles: readonly string[],
+  rows: readonly (readonly (string | undefined)[])[],
+  { cut = [], width = process.stdout.columns ?? Infinity, gap = 2, indent = 0, bare = false }: TableOptions = {},
+): string[] {
+  const cells = rows.map((row) => titles.map((_, i) => row[i] ?? ""));
+  const right = titles.map((_, i) => cells.every((row) => FIGURE.test(row[i]!)));
+  const shown = bare ? cells : [[...titles], ...cells];
+  const widths = titles.map((_, i) => Math.max(0, ...shown.map((row) => row[i]!.length)));
+  const flexible = titles.flatMap((title, i) => (cut.includes(title) ? [i] : []));
+  for (
+    let excess = indent + gap * (titles.length - 1) + widths.reduce((a, b) => a + b, 0) - width;
+    excess > 0;
+    excess--
+  ) {
+    const widest = flexible.reduce<number>((best, i) => (widths[i]! > (widths[best] ?? LEAST) ? i : best), -1);
+    if (widest < 0) break;
+    widths[widest]!--;
+  }
+  return shown.map((row) => {
+    const line = row.map((cell, i) => {
+      const text = flexible.includes(i) ? shortened(cell, widths[i]!) : cell;
+      return right[i] ? text.padStart(widths[i]!) : text.padEnd(widths[i]!);
+    });
+    return `${" ".repeat(indent)}${line.join(" ".repeat(gap))}`.trimEnd();
+  });
+}

@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { PAGE, shortened, table } from "../../src/cli/parts/table.js";
+
+describe("table", () => {
+  it("sets words to the left, figures to the right, without trailing spaces", () => {
+    const rows = [
+      ["conv", "12", "1.5e-7", "at least 1"],
+      ["resample", "3", "-", undefined],
+    ];
+    expect(table(["kernel", "cases", "error", "asked"], rows)).toEqual([
+      "kernel    cases   error  asked",
+      "conv         12  1.5e-7  at least 1",
+      "resample      3       -",
+    ]);
+    expect(table(["kernel", "cases"], [["conv", "12"]], { bare: true, indent: 2, gap: 1 })).toEqual(["  conv 12"]);
+    expect(table(["kernel", "cases"], [])).toEqual(["kernel  cases"]);
+  });
+
+  it("cuts the widest of what may be cut, in the middle, until a terminal of that width holds the lines", () => {
+    const name = `enc.${"block".repeat(12)}.conv0`;
+    const rows = [
+      [name, "conv 3x3 by Winograd F(4x4, 3x3) in strips", "12.34"],
+      ["out", "copy", "0.01"],
+    ];
+    const lines = table(["node", "kernel", "ms"], rows, { width: 50, cut: ["node", "kernel"] });
+    expect(lines.map((line) => line.length)).toEqual([50, 50, 50]);
+    expect(lines[1]).toMatch(/^enc\.block.*….*\.conv0 {2}conv 3x3.*… ?.*strips {2}12\.34$/);
+    // Without a terminal nothing is lost; and where nothing more can be cut, the figures stay whole.
+    expect(table(["node", "kernel", "ms"], rows, { width: Infinity, cut: ["node"] })[1]).toContain(name);
+    expect(
+      table(
+        ["node", "ms"],
+        rows.map(([node, , ms]) => [node, ms]),
+        { width: 5, cut: ["node"] },
+      )[1],
+    ).toMatch(/^enc\.b….{6} {2}12\.34$/);
+    for (const line of table(["node", "ms"], [["x".repeat(200), "1"]], { ...PAGE, cut: ["node"] }))
+      expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  it("shortens to the very width", () => {
+    expect(shortened("abcdefghij", 10)).toBe("abcdefghij");
+    expect(shortened("abcdefghij", 7)).toBe("abc…hij");
+    expect(shortened("abcdefghij", 6)).toHaveLength(6);
+  });
+});
