@@ -8,12 +8,12 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { kernels } from "../kernels/index.js";
-import { PAGE, table } from "../src/cli/parts/table.js";
 import { openGpu } from "../src/gpu/device.js";
 import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { checkKernel } from "../src/measure/kernels.js";
 import { copyPeak, fmaPeak } from "../src/measure/peaks.js";
 import { parseInteger, parsePrecision } from "../src/runs/args.js";
+import { PAGE, table } from "../src/runs/table.js";
 import { takeTurns } from "./turns.js";
 
 const { values: flags } = parseArgs({

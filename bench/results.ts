@@ -1,6 +1,7 @@
 /** What `npm run bench` finds: its JSON, and its table in 80 columns. */
-import { PAGE, table } from "../src/cli/parts/table.js";
+
 import type { Precision } from "../src/gpu/contract.js";
+import { PAGE, table } from "../src/runs/table.js";
 import type { Times } from "./turns.js";
 
 /** One row at one precision. */

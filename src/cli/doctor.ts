@@ -7,9 +7,9 @@ import { listAdapters, nvidiaTrouble, silenceDriverWarnings } from "../gpu/nativ
 import { pciAddresses } from "../gpu/twins.js";
 import { prepareKernel, relativeError } from "../graph/run-kernel.js";
 import { version } from "../runs/package.js";
+import { table } from "../runs/table.js";
 import { setUpAdapter } from "../setup/index.js";
 import { ADAPTER_HELP } from "./parts/engine.js";
-import { table } from "./parts/table.js";
 
 interface DoctorFlags {
   adapter?: string;

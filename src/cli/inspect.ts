@@ -13,8 +13,8 @@ import { buildNetwork } from "../networks/edm2/network.js";
 import { multiplyAdds, networkPreset, PRESET_NAMES, parameterCount } from "../networks/edm2/presets.js";
 import { parseInteger, parsePrecision } from "../runs/args.js";
 import { bundledCheckpoint } from "../runs/package.js";
+import { shortened, table } from "../runs/table.js";
 import { PRECISION_HELP } from "./parts/engine.js";
-import { shortened, table } from "./parts/table.js";
 
 interface InspectFlags {
   preset?: string;

@@ -2,7 +2,7 @@ import type { NodeTime } from "../../graph/program.js";
 import type { KernelTimes } from "../../measure/kernels.js";
 import type { NetworkTimes, Spread } from "../../measure/network.js";
 import type { Timeline } from "../../measure/peaks.js";
-import { PAGE, table } from "../parts/table.js";
+import { PAGE, table } from "../../runs/table.js";
 
 /** What the adapter reached in this run, with simple kernels. */
 export interface Peaks {

@@ -14,9 +14,9 @@ import type { NetworkGraph } from "../../networks/edm2/network.js";
 import { version } from "../../runs/package.js";
 import { createProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
+import { PAGE, table } from "../../runs/table.js";
 import { sweep } from "../../runs/whole-file.js";
 import { type EngineOptions, openEngine } from "../parts/engine.js";
-import { PAGE, table } from "../parts/table.js";
 import { number } from "./report.js";
 
 export interface TuneFlags extends EngineOptions {

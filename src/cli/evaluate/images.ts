@@ -7,7 +7,7 @@ import { psnr, ssim } from "../../image/metrics.js";
 import { valuesFromImages } from "../../image/pixels.js";
 import { parseRange, RANGE_HELP } from "../../runs/args.js";
 import { tell } from "../../runs/progress.js";
-import { table } from "../parts/table.js";
+import { table } from "../../runs/table.js";
 
 export function registerEvaluateImages(evaluate: Command): Command {
   return evaluate

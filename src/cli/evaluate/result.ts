@@ -4,7 +4,7 @@ import type { FeatureRows } from "../../evaluate/feature-file.js";
 import type { FeatureRun } from "../../evaluate/feature-run.js";
 import { type FdResult, formatDistance, type MemoryUse, percent } from "../../evaluate/result.js";
 import { formatDuration } from "../../runs/progress.js";
-import { table } from "../parts/table.js";
+import { table } from "../../runs/table.js";
 import type { OpenedReference } from "./options.js";
 
 export function makeResult(

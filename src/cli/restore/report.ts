@@ -3,7 +3,7 @@ import { oneLine, printable } from "../../errors.js";
 import type { OptionValue } from "../../runs/output.js";
 import { formatDuration } from "../../runs/progress.js";
 import type { TuningRecord } from "../../runs/run-record.js";
-import { table } from "../parts/table.js";
+import { table } from "../../runs/table.js";
 
 /** Figures of one reconstruction. PSNR (dB) and SSIM need the truth; chi^2 = ||A(x) - y||^2 / (m sigma_y^2) does not. */
 export interface Figures {

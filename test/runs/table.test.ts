@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { PAGE, shortened, table } from "../../src/cli/parts/table.js";
+import { PAGE, shortened, table } from "../../src/runs/table.js";
 
 describe("table", () => {
   it("sets words to the left, figures to the right, without trailing spaces", () => {
