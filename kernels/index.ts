@@ -40,6 +40,7 @@ import { renoise } from "./sampling/renoise/kernel.js";
 import { scale } from "./sampling/scale/kernel.js";
 import { sigmaCombine } from "./sampling/sigma-combine/kernel.js";
 import { ulaStep } from "./sampling/ula-step/kernel.js";
+import { adam } from "./training/adam/kernel.js";
 import { channelAffine } from "./vae/channel-affine/kernel.js";
 import { groupFold } from "./vae/group-fold/kernel.js";
 import { groupStats } from "./vae/group-stats/kernel.js";
@@ -49,6 +50,7 @@ import { subsample } from "./vae/subsample/kernel.js";
 
 /** Every kernel; contract test, correctness test and microbenchmark run over this list. */
 export const kernels: readonly AnyKernel[] = [
+  adam,
   addNoise,
   attention,
   axisGather,

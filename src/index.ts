@@ -49,3 +49,4 @@ export {
   solveInverse,
 } from "./sample/pnp-gd.js";
 export { multiStepLevel, noiseLevels, type ScheduleOptions } from "./sample/schedule.js";
+export { type EmaSnapshot, reconstructPostHocEma } from "./train/post-hoc.js";

@@ -1,0 +1,37 @@
+export interface AdamParams {
+  /** Values of the bank, a multiple of 4. */
+  readonly elements: number;
+}
+
+export interface AdamSettings {
+  readonly lr: number;
+  /** Updates so far, this one included: 1, 2, … */
+  readonly step: number;
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly eps?: number;
+}
+
+/** The kernel's `settings` of an update, in double precision; defaults are EDM2's. */
+export function adamSettings({ lr, step, beta1 = 0.9, beta2 = 0.99, eps = 1e-8 }: AdamSettings): Float64Array {
+  const root = 1 / Math.sqrt(1 - beta2 ** step);
+  return Float64Array.of(lr / (1 - beta1 ** step), root, beta1, 1 - beta1, beta2, 1 - beta2, eps);
+}
+
+/** One update; gradients that are not finite count as 0. */
+export function reference(
+  { elements }: AdamParams,
+  inputs: Readonly<Record<string, ArrayLike<number>>>,
+): Record<string, Float64Array> {
+  const [rate, root, beta1, rest1, beta2, rest2, eps] = Array.from(inputs.settings!) as [number, ...number[]];
+  const [w, m, v] = [inputs.w!, inputs.m!, inputs.v!].map((values) => Float64Array.from(values));
+  const zeroed = Float64Array.from(inputs.zeroed!);
+  for (let i = 0; i < elements; i++) {
+    const g = Number.isFinite(inputs.g![i]) ? inputs.g![i]! : 0;
+    if (g !== inputs.g![i]) zeroed[0]!++;
+    m![i] = beta1! * m![i]! + rest1! * g;
+    v![i] = beta2! * v![i]! + rest2! * g * g;
+    w![i]! -= (rate * m![i]!) / (Math.sqrt(v![i]!) * root! + eps!);
+  }
+  return { w: w!, m: m!, v: v!, zeroed };
+}
