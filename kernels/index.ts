@@ -41,6 +41,10 @@ import { scale } from "./sampling/scale/kernel.js";
 import { sigmaCombine } from "./sampling/sigma-combine/kernel.js";
 import { ulaStep } from "./sampling/ula-step/kernel.js";
 import { adam } from "./training/adam/kernel.js";
+import { add } from "./training/add/kernel.js";
+import { clipEntries } from "./training/clip-entries/kernel.js";
+import { normalizeRows } from "./training/normalize-rows/kernel.js";
+import { powerEma } from "./training/power-ema/kernel.js";
 import { channelAffine } from "./vae/channel-affine/kernel.js";
 import { groupFold } from "./vae/group-fold/kernel.js";
 import { groupStats } from "./vae/group-stats/kernel.js";
@@ -51,10 +55,12 @@ import { subsample } from "./vae/subsample/kernel.js";
 /** Every kernel; contract test, correctness test and microbenchmark run over this list. */
 export const kernels: readonly AnyKernel[] = [
   adam,
+  add,
   addNoise,
   attention,
   axisGather,
   channelAffine,
+  clipEntries,
   conv,
   conv2d,
   ema,
@@ -80,10 +86,12 @@ export const kernels: readonly AnyKernel[] = [
   mpSilu,
   mpSum,
   normal,
+  normalizeRows,
   phaseAmplitude,
   phaseResidual,
   pixelNorm,
   pool2d,
+  powerEma,
   precondIn,
   precondOut,
   renoise,

@@ -18,13 +18,14 @@ export const ROOMS = [
   ["src/operators"],
   ["src/sample"],
   ["src/evaluate", "src/data", "src/setup"],
+  ["src/train"],
   ["src/runs"],
   ["src/measure"],
   ["src/cli", "bench", "src/index.ts"],
 ];
 
 /** Groups of kernels; `lib` is what they share. */
-export const KERNEL_GROUPS = ["lib", "network", "vae", "features", "sampling", "operators"];
+export const KERNEL_GROUPS = ["lib", "network", "vae", "features", "sampling", "operators", "training"];
 
 /** Where Node's modules may be imported: rooms of Node alone, and what lies behind src/gpu's native door. */
 const NODE = [

@@ -52,7 +52,10 @@ export function emaStd(exponent: number): number {
   return Math.sqrt((exponent + 1) / ((exponent + 2) ** 2 * (exponent + 3)));
 }
 
-/** Decay of an average at an update of `batch` images: `images` counts those up to and including it. The first gives 0. */
-export function emaDecay(std: number, images: number, batch: number): number {
-  return (1 - batch / images) ** (emaExponent(std) + 1);
+/**
+ * 1 - beta of an average at an update of `batch` images, with `images` seen up to and including it; the first gives 1. To all
+ * digits, which 1 - (1 - batch / images)^(a + 1) would not have where beta is near 1.
+ */
+export function emaRest(std: number, images: number, batch: number): number {
+  return -Math.expm1((emaExponent(std) + 1) * Math.log1p(-batch / images));
 }

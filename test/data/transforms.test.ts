@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type TransformName, transformed } from "../../src/data/transforms.js";
+import { TRANSFORMS, type TransformName, transformed } from "../../src/data/transforms.js";
 import type { RawImage } from "../../src/image/pixels.js";
 import { cropped, resampled } from "../../src/image/resample.js";
 import { RawTensors } from "../support/raw-tensors.js";
@@ -21,6 +21,11 @@ describe("transforms of data sets, to the bit of the reference", () => {
       expect(transformed(picture(`${name}.in`), transform ?? undefined, size)).toEqual(picture(`${name}.out`));
     });
   }
+
+  it("have the reference's names", () => {
+    const recorded = Object.values(cases).flatMap(({ transform }) => transform ?? []);
+    expect([...TRANSFORMS]).toEqual(expect.arrayContaining(recorded));
+  });
 
   it("center-crop-wide: a band on a black square, and nothing of a picture that is too small", () => {
     const wide: RawImage = { width: 40, height: 30, channels: 3, data: new Uint8Array(40 * 30 * 3).fill(200) };

@@ -25,7 +25,7 @@ describe("Adam against six recorded updates of the reference", () => {
         w: padded(file.f32("adam.p0")),
         m: new Float32Array(elements),
         v: new Float32Array(elements),
-        zeroed: new Uint32Array(1),
+        zeroed: new Uint32Array(2),
       };
       for (const [k, rate] of lr.entries()) {
         const settings = adamSettings({ lr: rate, step: k + 1 });

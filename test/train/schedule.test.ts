@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { emaDecay, emaExponent, emaStd, learningRate, MAX_STD } from "../../src/train/schedule.js";
+import { emaExponent, emaRest, emaStd, learningRate, MAX_STD } from "../../src/train/schedule.js";
 import { fixturePath } from "../support/fixtures.js";
 
 /** Tables that the reference's code printed, in double precision. */
@@ -32,9 +32,11 @@ describe("power-function averages", () => {
 
   it("decays of updates; the first forgets the start", () => {
     for (const { std, t_next, t_delta, beta } of recorded.beta) {
-      expect(Math.abs(emaDecay(std, t_next, t_delta) - beta), `${std} at ${t_next}`).toBeLessThanOrEqual(1e-12);
+      expect(Math.abs(1 - emaRest(std, t_next, t_delta) - beta), `${std} at ${t_next}`).toBeLessThanOrEqual(1e-12);
     }
-    expect(emaDecay(0.05, 64, 64)).toBe(0);
+    expect(emaRest(0.05, 64, 64)).toBe(1);
+    // (a + 1) B / t to first order, where beta in f32 would be 1.
+    expect(emaRest(0.1, 2 ** 40, 1) / ((emaExponent(0.1) + 1) * 2 ** -40)).toBeCloseTo(1, 10);
   });
 
   it("refuses deviations that no profile has", () => {

@@ -19,13 +19,13 @@ export const adam: Kernel<AdamParams> = {
       { name: "w", access: "update", type: "f32", length: elements },
       { name: "m", access: "update", type: "f32", length: elements },
       { name: "v", access: "update", type: "f32", length: elements },
-      { name: "zeroed", access: "update", type: "u32", length: 1 },
+      { name: "zeroed", access: "update", type: "u32", length: 2 },
     ];
   },
   variant: () => ({ key: "", prelude: "" }),
   uniforms: ({ elements }) => ({ quads: elements / 4 }),
   grid: ({ elements }, _variant, caps) => grid1d(elements / 4, 64, caps),
-  cost: ({ elements }) => ({ flops: 14 * elements, bytes: 28 * elements + 32 }),
+  cost: ({ elements }) => ({ flops: 14 * elements, bytes: 28 * elements + 44 }),
   reference,
   cases: [
     update("one quad, first update", 4, { lr: 0.01, step: 1 }),
@@ -39,6 +39,7 @@ export const adam: Kernel<AdamParams> = {
     ),
     update("tiny gradients", 64, { lr: 0.01, step: 2 }, () => 1e-9),
     update("zero history stays", 64, { lr: 0.01, step: 2 }, () => 0, true),
+    update("a small network", 2 ** 18, { lr: 0.01, step: 20 }),
   ],
   tolerance: { f32: 3e-7, f16: 3e-7 },
 };
@@ -56,7 +57,8 @@ function update(
     params: { elements },
     inputs: (buffer, length, random) => {
       if (buffer === "settings") return Float32Array.from(adamSettings(settings));
-      if (buffer === "zeroed") return Uint32Array.of(5);
+      // The count of the fourth case carries.
+      if (buffer === "zeroed") return Uint32Array.of(0xffffffff - 60, 5);
       if (buffer === "g") return Float32Array.from({ length }, (_, i) => special(i) ?? random());
       if (buffer === "m" && fresh) return new Float32Array(length);
       // Second moments are squares.

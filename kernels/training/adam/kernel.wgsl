@@ -3,7 +3,8 @@
 //   m <- beta1 m + (1 - beta1) g,   v <- beta2 v + (1 - beta2) g^2
 //   w <- w - rate m / (sqrt(v) root + eps),   rate = lr / (1 - beta1^k),   root = 1 / sqrt(1 - beta2^k)
 // w, m, v, g: f32 [elements], four at a time; settings: f32 [7] = rate, root, beta1, 1 - beta1, beta2, 1 - beta2, eps, which
-// the host computes in double precision. The test of g looks at the exponent bits; comparisons with NaN may be optimised away.
+// the host computes in double precision; zeroed: u32 [2], low word first, added to. The test of g looks at the exponent
+// bits: comparisons with NaN may be optimised away.
 
 struct Params {
   quads: u32,
@@ -32,7 +33,11 @@ fn main(
   let grad = select(raw, vec4f(0.0), broken);
   if (any(broken)) {
     let ones = select(vec4u(0u), vec4u(1u), broken);
-    atomicAdd(&zeroed[0], ones.x + ones.y + ones.z + ones.w);
+    let count = ones.x + ones.y + ones.z + ones.w;
+    // Whole numbers: the sum, and whether it carries, is the same in any order.
+    if (atomicAdd(&zeroed[0], count) > 0xffffffffu - count) {
+      atomicAdd(&zeroed[1], 1u);
+    }
   }
   let first = settings[2] * m[i] + settings[3] * grad;
   let second = settings[4] * v[i] + settings[5] * grad * grad;

@@ -1,0 +1,8 @@
+export interface AddParams {
+  /** Values of the bank, a multiple of 4. */
+  readonly elements: number;
+}
+
+export function reference({ elements }: AddParams, { b, a }: Readonly<Record<string, ArrayLike<number>>>) {
+  return { a: Float64Array.from({ length: elements }, (_, i) => a![i]! + b![i]!) };
+}

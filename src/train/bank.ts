@@ -1,0 +1,131 @@
+import { bad } from "../errors.js";
+import type { Gpu } from "../gpu/device.js";
+
+/**
+ * What an entry is to training: weights are normalised row by row, mixing weights are clipped to [0, 1], gains are neither;
+ * buffers have no gradient.
+ */
+export type ParameterKind = "weight" | "gain" | "mix" | "buffer";
+
+export interface Entry {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly kind: ParameterKind;
+  /** First value in the bank, and how many. */
+  readonly offset: number;
+  readonly length: number;
+  /** One row per output channel. */
+  readonly rows: number;
+  readonly rowLength: number;
+}
+
+/** Entries begin at multiples of this many values: 256 bytes, so that each can be bound by itself on any adapter. */
+const ALIGNMENT = 64;
+
+/** Kinds by the reference's state-dict names. */
+const KINDS: readonly (readonly [RegExp, ParameterKind])[] = [
+  [/(^|\.)additional_(x|skips)_weight$/, "mix"],
+  [/(^|[._])gain$/, "gain"],
+  [/(^|\.)(freqs|phases|resample_filter)$/, "buffer"],
+  [/(^|\.)weight$/, "weight"],
+];
+
+/** Where every tensor of a network lies in a bank, in the order given. Padding between entries is 0. */
+export class BankLayout {
+  readonly entries: readonly Entry[];
+  /** Values of a bank, padding included: a multiple of 64. */
+  readonly elements: number;
+  readonly #byName: ReadonlyMap<string, Entry>;
+
+  /** @param shapes extents by state-dict name */
+  constructor(shapes: Iterable<readonly [name: string, shape: readonly number[]]>) {
+    let offset = 0;
+    this.entries = Array.from(shapes, ([name, shape]) => {
+      const kind = KINDS.find(([pattern]) => pattern.test(name))?.[1];
+      if (!kind) throw bad(`${name} is no parameter's name that training knows.`);
+      const length = shape.reduce((a, b) => a * b, 1);
+      if (!(Number.isSafeInteger(length) && length > 0)) throw bad(`${name} has the extents [${shape}]: it is empty.`);
+      const rows = kind === "weight" ? shape[0]! : 1;
+      const entry = { name, shape, kind, offset, length, rows, rowLength: length / rows };
+      offset += Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+      return entry;
+    });
+    this.elements = offset;
+    this.#byName = new Map(this.entries.map((entry) => [entry.name, entry]));
+    if (this.#byName.size === 0) throw bad("There is no parameter to train.");
+    if (this.#byName.size < this.entries.length) throw bad("A parameter's name stands twice.");
+  }
+
+  /** @throws BAD_ARGUMENT naming what is missing */
+  entry(name: string): Entry {
+    const entry = this.#byName.get(name);
+    if (!entry) throw bad(`There is no parameter ${name}.`);
+    return entry;
+  }
+
+  /** [rows][2]: first value and length of every row of every weight, as `normalize-rows` reads it. */
+  rowTable(): Uint32Array {
+    const rows = this.entries.flatMap(({ kind, offset, rows, rowLength }) =>
+      kind === "weight" ? Array.from({ length: rows }, (_, row) => [offset + row * rowLength, rowLength]) : [],
+    );
+    return Uint32Array.from(rows.flat());
+  }
+
+  /** Every mixing weight's place, as `clip-entries` reads it. */
+  mixIndices(): Uint32Array {
+    const places = this.entries.flatMap(({ kind, offset, length }) =>
+      kind === "mix" ? Array.from({ length }, (_, i) => offset + i) : [],
+    );
+    return Uint32Array.from(places);
+  }
+}
+
+/** One value for every value of a layout, in one buffer on the GPU: parameters, gradients, moments, averages. All 0 at first. */
+export class Bank {
+  readonly gpu: Gpu;
+  readonly layout: BankLayout;
+  readonly buffer: GPUBuffer;
+
+  constructor(gpu: Gpu, label: string, layout: BankLayout) {
+    this.gpu = gpu;
+    this.layout = layout;
+    this.buffer = gpu.storage(label, 4 * layout.elements);
+    this.clear();
+  }
+
+  /** Sets everything to 0. */
+  clear(): void {
+    this.#submit((encoder) => encoder.clearBuffer(this.buffer));
+  }
+
+  copyFrom(other: Bank): void {
+    this.#submit((encoder) => encoder.copyBufferToBuffer(other.buffer, 0, this.buffer, 0, 4 * this.layout.elements));
+  }
+
+  /** Writes the tensors given; the others keep their values. */
+  upload(tensors: ReadonlyMap<string, Float32Array>): void {
+    for (const [name, values] of tensors) {
+      const { offset, length, shape } = this.layout.entry(name);
+      if (values.length !== length)
+        throw bad(`The parameter ${name} [${shape}] has ${length} values, got ${values.length}.`);
+      this.gpu.write(this.buffer, values, 4 * offset);
+    }
+  }
+
+  /** All tensors as they stand now, by name. */
+  async download(): Promise<Map<string, Float32Array>> {
+    const all = await this.gpu.readF32(this.buffer, this.layout.elements);
+    return new Map(this.layout.entries.map(({ name, offset, length }) => [name, all.slice(offset, offset + length)]));
+  }
+
+  destroy(): void {
+    this.gpu.destroyBuffer(this.buffer);
+  }
+
+  #submit(record: (encoder: GPUCommandEncoder) => void): void {
+    this.gpu.check();
+    const encoder = this.gpu.device.createCommandEncoder();
+    record(encoder);
+    this.gpu.device.queue.submit([encoder.finish()]);
+  }
+}

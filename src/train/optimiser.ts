@@ -1,0 +1,176 @@
+import { adam } from "../../kernels/training/adam/kernel.js";
+import { adamSettings } from "../../kernels/training/adam/reference.js";
+import { add } from "../../kernels/training/add/kernel.js";
+import { clipEntries } from "../../kernels/training/clip-entries/kernel.js";
+import { normalizeRows } from "../../kernels/training/normalize-rows/kernel.js";
+import { powerEma } from "../../kernels/training/power-ema/kernel.js";
+import { bad } from "../errors.js";
+import type { Kernel } from "../gpu/contract.js";
+import type { Gpu } from "../gpu/device.js";
+import type { Program } from "../graph/program.js";
+import { stage } from "../graph/stage.js";
+import { Bank, type BankLayout } from "./bank.js";
+import { emaRest } from "./schedule.js";
+
+export interface OptimiserOptions {
+  /** What it trains, for messages. */
+  readonly label: string;
+  /** Relative standard deviations of the power-function averages to keep; none by default. */
+  readonly stds?: readonly number[];
+}
+
+export interface UpdateOptions {
+  readonly lr: number;
+  /** Images seen before this update, and in it. */
+  readonly images: number;
+  readonly batch: number;
+}
+
+/**
+ * The parameters of one network with all that changes them: forced normalisation, gradients summed over the rounds of an
+ * update, Adam, power-function averages. Everything lies in banks of one layout, and every step of it is one dispatch over all
+ * parameters (an average: one each).
+ *
+ * A round: normalise(), the backward pass into a bank of its own, addGradients(bank). After the last round update().
+ */
+export class Optimiser {
+  readonly layout: BankLayout;
+  readonly parameters: Bank;
+  /** Those of the last update, or so far of the next, as the rounds gave them: NaN and infinities included. */
+  readonly gradients: Bank;
+  /** First and second moments. */
+  readonly m: Bank;
+  readonly v: Bank;
+  readonly averages: readonly { readonly std: number; readonly bank: Bank }[];
+  /** Updates so far: Adam's k. Set it when moments are loaded. */
+  updates = 0;
+  readonly #gpu: Gpu;
+  readonly #settings: GPUBuffer;
+  readonly #rests: GPUBuffer;
+  readonly #zeroed: GPUBuffer;
+  readonly #owned: { destroy(): void }[] = [];
+  readonly #adders = new Map<Bank, Program>();
+  /** What normalise() and update() run, in order. */
+  #projections: readonly Program[] = [];
+  #steps: readonly Program[] = [];
+  /** The rounds of an update have begun. */
+  #summing = false;
+
+  private constructor(gpu: Gpu, layout: BankLayout, { label, stds = [] }: OptimiserOptions) {
+    const bank = (what: string) => {
+      const made = new Bank(gpu, `${label} ${what}`, layout);
+      this.#owned.push(made);
+      return made;
+    };
+    this.#gpu = gpu;
+    this.layout = layout;
+    this.parameters = bank("parameters");
+    this.gradients = bank("gradients");
+    this.m = bank("first moments");
+    this.v = bank("second moments");
+    this.averages = stds.map((std) => ({ std, bank: bank(`average ${std}`) }));
+    this.#settings = this.#buffer("settings", new Float32Array(7));
+    this.#rests = this.#buffer("rests", new Float32Array(Math.max(1, stds.length)));
+    this.#zeroed = this.#buffer("zeroed gradients", new Uint32Array(2));
+  }
+
+  /** All 0 at first: upload the parameters, and after a resume the moments and averages. */
+  static async create(gpu: Gpu, layout: BankLayout, options: OptimiserOptions): Promise<Optimiser> {
+    const made = await gpu.scoped(options.label, () => new Optimiser(gpu, layout, options));
+    try {
+      await made.#prepare();
+      return made;
+    } catch (error) {
+      made.destroy();
+      throw error;
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    const { elements } = this.layout;
+    const w = this.parameters.buffer;
+    const table = this.layout.rowTable();
+    const indices = this.layout.mixIndices();
+    const projections: Program[] = [];
+    if (table.length > 0) {
+      const buffers = { w, table: this.#buffer("rows", table) };
+      projections.push(await this.#stage(normalizeRows, { elements, rows: table.length / 2 }, buffers));
+    }
+    if (indices.length > 0) {
+      const buffers = { w, indices: this.#buffer("mixing weights", indices) };
+      projections.push(await this.#stage(clipEntries, { elements, count: indices.length }, buffers));
+    }
+    this.#projections = projections;
+    const state = { g: this.gradients.buffer, m: this.m.buffer, v: this.v.buffer };
+    const steps = [
+      await this.#stage(adam, { elements }, { w, ...state, settings: this.#settings, zeroed: this.#zeroed }),
+    ];
+    const profiles = this.averages.length;
+    for (const [profile, { bank }] of this.averages.entries()) {
+      const buffers = { w, rests: this.#rests, average: bank.buffer };
+      steps.push(await this.#stage(powerEma, { elements, profiles, profile }, buffers));
+    }
+    this.#steps = steps;
+  }
+
+  /**
+   * What a call in training mode does to the stored values first: W <- W / (eps + RMS) for every row, mixing weights clipped to
+   * [0, 1]. Once for every round; never for a discriminator.
+   */
+  async normalise(): Promise<void> {
+    for (const program of this.#projections) await program.run();
+  }
+
+  /** Adds the gradients of a round, in the order of the calls; the first after an update replaces what is there. */
+  async addGradients(round: Bank): Promise<void> {
+    if (round.layout !== this.layout) throw bad("The gradients are of another layout than the parameters.");
+    if (!this.#summing) {
+      this.gradients.copyFrom(round);
+      this.#summing = true;
+      return;
+    }
+    let program = this.#adders.get(round);
+    if (!program) {
+      const buffers = { a: this.gradients.buffer, b: round.buffer };
+      program = await this.#stage(add, { elements: this.layout.elements }, buffers);
+      this.#adders.set(round, program);
+    }
+    await program.run();
+  }
+
+  /** Adam with what `gradients` holds, entries that are not finite counting as 0; then the averages of the raw result. */
+  async update({ lr, images, batch }: UpdateOptions): Promise<void> {
+    if (!(Number.isFinite(lr) && lr >= 0)) throw bad(`lr must be a number of at least 0, got ${lr}.`);
+    if (!(images >= 0 && batch > 0)) throw bad(`${batch} images after ${images} are no update.`);
+    this.updates += 1;
+    this.#summing = false;
+    const rests = this.averages.map(({ std }) => emaRest(std, images + batch, batch));
+    this.#gpu.write(this.#settings, Float32Array.from(adamSettings({ lr, step: this.updates })));
+    this.#gpu.write(this.#rests, Float32Array.from(rests));
+    for (const program of this.#steps) await program.run();
+  }
+
+  /** Gradient entries that were not finite, in all updates so far. */
+  async zeroedGradients(): Promise<number> {
+    const [low, high] = new Uint32Array(await this.#gpu.read(this.#zeroed, 8));
+    return low! + 2 ** 32 * high!;
+  }
+
+  destroy(): void {
+    for (const item of this.#owned.splice(0)) item.destroy();
+    this.#gpu.flushDestroyed();
+  }
+
+  #buffer(label: string, data: Float32Array | Uint32Array): GPUBuffer {
+    const buffer = this.#gpu.storage(label, data.byteLength);
+    this.#owned.push({ destroy: () => this.#gpu.destroyBuffer(buffer) });
+    this.#gpu.write(buffer, data);
+    return buffer;
+  }
+
+  async #stage<P extends object>(kernel: Kernel<P>, params: P, buffers: Record<string, GPUBuffer>): Promise<Program> {
+    const program = await stage(this.#gpu, kernel.name, kernel, params, buffers);
+    this.#owned.push(program);
+    return program;
+  }
+}
