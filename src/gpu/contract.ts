@@ -61,6 +61,9 @@ export interface Cost {
   readonly bytes: number;
 }
 
+/** Values of the buffers that a reference reads, by name. */
+export type Inputs = Readonly<Record<string, ArrayLike<number>>>;
+
 export interface Case<P> {
   readonly name: string;
   readonly params: P;
@@ -86,7 +89,7 @@ export interface Kernel<P = never> {
   grid(params: P, variant: Variant, caps: Caps): readonly [number, number, number];
   cost(params: P, bytesPerAct: 2 | 4, bytesPerWeight: 2 | 4): Cost;
   /** Plain loops in float64, from the same inputs; returns every written buffer. */
-  reference(params: P, inputs: Readonly<Record<string, ArrayLike<number>>>): Record<string, Float64Array>;
+  reference(params: P, inputs: Inputs): Record<string, Float64Array>;
   readonly cases: readonly Case<P>[];
   /** Largest allowed ||out - ref|| / ||ref|| of any written buffer, by the type of activations. u32 buffers must be equal. */
   readonly tolerance: { readonly f32: number; readonly f16: number };

@@ -1,3 +1,4 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
 import { packedIndex } from "../../lib/packed-weight.js";
 import { outputSize } from "../../lib/window.js";
 
@@ -20,7 +21,7 @@ export interface Conv2dParams {
 }
 
 /** Float64 convolution, bias and activation by plain loops; `w` in the kernel's packed layout. */
-export function reference(p: Conv2dParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
+export function reference(p: Conv2dParams, inputs: Inputs) {
   const { x, w, b } = inputs as Record<"x" | "w" | "b", ArrayLike<number>>;
   const { batch, inChannels, outChannels, height, width, kernelHeight, kernelWidth, stride, padHeight, padWidth } = p;
   const { outHeight, outWidth } = outputSize(p);

@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 /** Layer normalisation; f32 whatever the precision of the plan. */
 export interface LayerNormParams {
   readonly images: number;
@@ -8,10 +10,7 @@ export interface LayerNormParams {
   readonly eps: number;
 }
 
-export function reference(
-  { images, channels, tokens, eps }: LayerNormParams,
-  { x, gamma, beta }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ images, channels, tokens, eps }: LayerNormParams, { x, gamma, beta }: Inputs) {
   const y = new Float64Array(images * channels * tokens);
   for (let n = 0; n < images; n++) {
     for (let t = 0; t < tokens; t++) {

@@ -1,3 +1,4 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
 import { outputSize } from "../../lib/window.js";
 
 /** Pooling over windows; f32 whatever the precision of the plan. */
@@ -17,7 +18,7 @@ export interface Pool2dParams {
   readonly padWidth: number;
 }
 
-export function reference(p: Pool2dParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
+export function reference(p: Pool2dParams, inputs: Inputs) {
   const x = inputs.x!;
   const { outHeight, outWidth } = outputSize(p);
   const y = new Float64Array(p.planes * outHeight * outWidth);

@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 /** Attention of transformers (EDM2's own is the kernel `attention`); f32 whatever the precision of the plan. */
 export interface TokenAttentionParams {
   readonly images: number;
@@ -7,10 +9,7 @@ export interface TokenAttentionParams {
   readonly tokens: number;
 }
 
-export function reference(
-  { images, heads, headDim, tokens }: TokenAttentionParams,
-  { qkv }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ images, heads, headDim, tokens }: TokenAttentionParams, { qkv }: Inputs) {
   const y = new Float64Array(images * heads * headDim * tokens);
   for (let n = 0; n < images; n++) {
     for (let h = 0; h < heads; h++) {

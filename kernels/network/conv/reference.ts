@@ -1,3 +1,4 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
 import type { ChannelRange } from "../../lib/channel-range.js";
 import type { ConvEpilogue } from "../../lib/conv-epilogue.js";
 import { epilogueReference } from "../../lib/conv-epilogue.js";
@@ -15,7 +16,7 @@ export interface ConvParams {
 }
 
 /** Float64 convolution and epilogue by plain loops; `w` in the kernel's packed layout. */
-export function reference(p: ConvParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
+export function reference(p: ConvParams, inputs: Inputs) {
   const { x, w, c, r } = inputs as Record<"x" | "w" | "c" | "r", ArrayLike<number>>;
   const { batch, inChannels, outChannels, height, width, kernel } = p;
   const { first, of } = p.into ?? { first: 0, of: outChannels };

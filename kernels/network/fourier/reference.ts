@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface FourierParams {
   /** Noise levels. */
   readonly batch: number;
@@ -5,10 +7,7 @@ export interface FourierParams {
   readonly channels: number;
 }
 
-export function reference(
-  { batch, channels }: FourierParams,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, channels }: FourierParams, inputs: Inputs) {
   const y = new Float64Array(batch * channels);
   for (let n = 0; n < batch; n++) {
     const v = Math.log(inputs.sigma![n]!) / 4;

@@ -1,3 +1,4 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
 import type { ConvEpilogue } from "../../lib/conv-epilogue.js";
 import { epilogueReference } from "../../lib/conv-epilogue.js";
 import { packedIndex, packedLength } from "../../lib/packed-weight.js";
@@ -31,7 +32,7 @@ export function packedDepth(depth: number): number {
 }
 
 /** Float64 products by plain loops; `w` in the packed layout. */
-export function reference(p: GemmParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
+export function reference(p: GemmParams, inputs: Inputs) {
   const { x, w, c, r } = inputs as Record<"x" | "w" | "c" | "r", ArrayLike<number>>;
   const { groups, images, rows, depth, columns } = p;
   const deep = packedDepth(depth);

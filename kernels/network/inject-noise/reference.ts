@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface InjectNoiseParams {
   readonly batch: number;
   /** Values per image. */
@@ -6,10 +8,7 @@ export interface InjectNoiseParams {
   readonly gamma: number;
 }
 
-export function reference(
-  { batch, elements, gamma }: InjectNoiseParams,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, elements, gamma }: InjectNoiseParams, inputs: Inputs) {
   const { y, sigma, z } = inputs;
   const yHat = new Float64Array(batch * elements);
   const sigmaHat = new Float64Array(batch);

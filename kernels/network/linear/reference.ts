@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface LinearParams {
   readonly batch: number;
   readonly inFeatures: number;
@@ -6,10 +8,7 @@ export interface LinearParams {
   readonly addOne: boolean;
 }
 
-export function reference(
-  { batch, inFeatures, outFeatures, addOne }: LinearParams,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, inFeatures, outFeatures, addOne }: LinearParams, inputs: Inputs) {
   const { x, w } = inputs;
   const stride = Math.ceil(inFeatures / 4) * 4;
   const y = new Float64Array(batch * outFeatures);

@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface MpCatParams {
   /** Images. */
   readonly batch: number;
@@ -15,10 +17,7 @@ export interface MpCatParams {
   readonly silu: boolean;
 }
 
-export function reference(
-  { batch, channelsA, channelsB, pixels, t, raw, silu }: MpCatParams,
-  { a, b }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, channelsA, channelsB, pixels, t, raw, silu }: MpCatParams, { a, b }: Inputs) {
   const channels = channelsA + channelsB;
   const scale = Math.sqrt(channels / ((1 - t) ** 2 + t ** 2));
   const y = new Float64Array(raw ? batch * channels * pixels : 0);

@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface MpSiluParams {
   /** Length of x and y. */
   readonly elements: number;
@@ -7,10 +9,7 @@ export interface MpSiluParams {
   readonly type: "f32" | "act";
 }
 
-export function reference(
-  { elements }: MpSiluParams,
-  { x }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ elements }: MpSiluParams, { x }: Inputs) {
   const y = new Float64Array(elements);
   for (let i = 0; i < elements; i++) y[i] = x![i]! / (1 + Math.exp(-x![i]!)) / 0.596;
   return { y };

@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface MpSumParams {
   /** Length of a, b and out. */
   readonly elements: number;
@@ -15,10 +17,7 @@ export interface MpSumParams {
   readonly clip: number | null;
 }
 
-export function reference(
-  { elements, t: constant, weightIndex, clip }: MpSumParams,
-  { a, b, w }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ elements, t: constant, weightIndex, clip }: MpSumParams, { a, b, w }: Inputs) {
   const t = constant ?? Math.min(Math.max(w![weightIndex]!, 0), 1);
   const norm = Math.sqrt((1 - t) ** 2 + t ** 2);
   const out = new Float64Array(elements);

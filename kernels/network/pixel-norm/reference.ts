@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface PixelNormParams {
   /** Images. */
   readonly batch: number;
@@ -9,10 +11,7 @@ export interface PixelNormParams {
   readonly silu: boolean;
 }
 
-export function reference(
-  { batch, channels, pixels, silu }: PixelNormParams,
-  { x }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, channels, pixels, silu }: PixelNormParams, { x }: Inputs) {
   const y = new Float64Array(batch * channels * pixels);
   const s = new Float64Array(silu ? y.length : 0);
   for (let n = 0; n < batch; n++) {

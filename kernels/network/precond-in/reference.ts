@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface PrecondInParams {
   /** Images. */
   readonly batch: number;
@@ -9,10 +11,7 @@ export interface PrecondInParams {
   readonly sigmaData: number;
 }
 
-export function reference(
-  { batch, channels, pixels, sigmaData }: PrecondInParams,
-  { x, sigma }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, channels, pixels, sigmaData }: PrecondInParams, { x, sigma }: Inputs) {
   const y = new Float64Array(batch * (channels + 1) * pixels).fill(1);
   for (let n = 0; n < batch; n++) {
     const cIn = 1 / Math.sqrt(sigma![n]! ** 2 + sigmaData ** 2);

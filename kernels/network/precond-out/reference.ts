@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface PrecondOutParams {
   /** Images. */
   readonly batch: number;
@@ -8,10 +10,7 @@ export interface PrecondOutParams {
   readonly sigmaData: number;
 }
 
-export function reference(
-  { batch, channels, pixels, sigmaData }: PrecondOutParams,
-  { x, f, sigma }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, channels, pixels, sigmaData }: PrecondOutParams, { x, f, sigma }: Inputs) {
   const size = channels * pixels;
   const d = new Float64Array(batch * size);
   for (let n = 0; n < batch; n++) {

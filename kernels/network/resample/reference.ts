@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface ResampleParams {
   /** Images. */
   readonly batch: number;
@@ -12,10 +14,7 @@ export interface ResampleParams {
   readonly mode: "up" | "down";
 }
 
-export function reference(
-  { batch, channels, height, width, filter, mode }: ResampleParams,
-  { x }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, channels, height, width, filter, mode }: ResampleParams, { x }: Inputs) {
   const sum = filter.reduce((a, b) => a + b, 0);
   const f = filter.map((value) => value / sum);
   const pad = f.length / 2 - 1;

@@ -1,3 +1,4 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
 import type { BlockRange, WinogradTile } from "../../lib/winograd.js";
 import { blockOf, operandIndex, operandLength, partOf, tiling, winograd } from "../../lib/winograd.js";
 
@@ -15,7 +16,7 @@ export interface WinogradInputParams {
 }
 
 /** Float64 B^T d B of every patch by plain loops. */
-export function reference(p: WinogradInputParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
+export function reference(p: WinogradInputParams, inputs: Inputs) {
   const x = inputs.x!;
   const { batch, channels, height, width } = p;
   const tiles = tiling(batch, height, width, p.panel, p.tile);

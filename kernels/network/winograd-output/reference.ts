@@ -1,3 +1,4 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
 import type { ChannelRange } from "../../lib/channel-range.js";
 import type { ConvEpilogue } from "../../lib/conv-epilogue.js";
 import { epilogueReference } from "../../lib/conv-epilogue.js";
@@ -21,7 +22,7 @@ export interface WinogradOutputParams {
 }
 
 /** Float64 A^T m A and the epilogue by plain loops. */
-export function reference(p: WinogradOutputParams, inputs: Readonly<Record<string, ArrayLike<number>>>) {
+export function reference(p: WinogradOutputParams, inputs: Inputs) {
   const { m, c, r } = inputs as Record<"m" | "c" | "r", ArrayLike<number>>;
   const { batch, channels, height, width } = p;
   const tiles = tiling(batch, height, width, p.panel, p.tile);

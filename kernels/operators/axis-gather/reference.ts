@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface AxisGatherParams {
   /** Groups of lines along the axis. */
   readonly outer: number;
@@ -16,8 +18,8 @@ export interface AxisGatherParams {
 
 export function reference(
   { outer, from, to, inner, taps, factor, residual }: AxisGatherParams,
-  { x, weights, positions, measured }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+  { x, weights, positions, measured }: Inputs,
+) {
   const y = new Float64Array(outer * to * inner);
   for (let b = 0; b < outer; b++) {
     for (let o = 0; o < to; o++) {

@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface FftJoinParams {
   readonly planes: number;
   /** Rows of the image. */
@@ -10,10 +12,7 @@ export interface FftJoinParams {
   readonly top: number;
 }
 
-export function reference(
-  { planes, height, columns, rows, top }: FftJoinParams,
-  { x }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ planes, height, columns, rows, top }: FftJoinParams, { x }: Inputs) {
   const half = Math.floor(columns / 2) + 1;
   const lines = Math.ceil(height / 2);
   const y = new Float64Array(2 * planes * lines * columns);

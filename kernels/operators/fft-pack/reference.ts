@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface FftPackParams {
   readonly planes: number;
   readonly height: number;
@@ -11,10 +13,7 @@ export interface FftPackParams {
   readonly offset: number;
 }
 
-export function reference(
-  { planes, height, width, columns, left, factor, offset }: FftPackParams,
-  { x }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ planes, height, width, columns, left, factor, offset }: FftPackParams, { x }: Inputs) {
   const lines = Math.ceil(height / 2);
   const y = new Float64Array(2 * planes * lines * columns);
   for (let plane = 0; plane < planes; plane++) {

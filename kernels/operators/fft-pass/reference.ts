@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface FftPassParams {
   /** Independent groups of lines. */
   readonly outer: number;
@@ -13,10 +15,7 @@ export interface FftPassParams {
   readonly inverse: boolean;
 }
 
-export function reference(
-  { outer, length, inner, radix, done, inverse }: FftPassParams,
-  { x }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ outer, length, inner, radix, done, inverse }: FftPassParams, { x }: Inputs) {
   const y = new Float64Array(2 * outer * length * inner);
   const sign = inverse ? 1 : -1;
   const butterflies = length / radix;

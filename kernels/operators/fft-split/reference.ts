@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface FftSplitParams {
   readonly planes: number;
   /** Rows of the image. */
@@ -10,10 +12,7 @@ export interface FftSplitParams {
   readonly top: number;
 }
 
-export function reference(
-  { planes, height, columns, rows, top }: FftSplitParams,
-  { x }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ planes, height, columns, rows, top }: FftSplitParams, { x }: Inputs) {
   const half = Math.floor(columns / 2) + 1;
   const y = new Float64Array(2 * planes * rows * half);
   for (let plane = 0; plane < planes; plane++) {

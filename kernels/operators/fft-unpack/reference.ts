@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface FftUnpackParams {
   readonly planes: number;
   readonly height: number;
@@ -13,8 +15,8 @@ export interface FftUnpackParams {
 
 export function reference(
   { planes, height, width, columns, left, factor, base: hasBase }: FftUnpackParams,
-  { x, base }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+  { x, base }: Inputs,
+) {
   const y = new Float64Array(planes * height * width);
   for (let plane = 0; plane < planes; plane++) {
     for (let row = 0; row < height; row++) {

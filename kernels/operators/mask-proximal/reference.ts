@@ -1,13 +1,12 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface MaskProximalParams {
   readonly batch: number;
   /** Values of one image, and of the mask. */
   readonly elements: number;
 }
 
-export function reference(
-  { batch, elements }: MaskProximalParams,
-  { x, measured, z, mask, level }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, elements }: MaskProximalParams, { x, measured, z, mask, level }: Inputs) {
   const [s, rho] = [level![0]!, level![1]!];
   const y = Float64Array.from({ length: batch * elements }, (_, i) => {
     if (mask![i % elements] === 0) return x![i]! + rho * z![i]!;

@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface PhaseResidualParams {
   readonly planes: number;
   readonly rows: number;
@@ -6,10 +8,7 @@ export interface PhaseResidualParams {
   readonly factor: number;
 }
 
-export function reference(
-  { planes, rows, columns, factor }: PhaseResidualParams,
-  { x, measured }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ planes, rows, columns, factor }: PhaseResidualParams, { x, measured }: Inputs) {
   const half = Math.floor(columns / 2) + 1;
   const y = new Float64Array(2 * planes * rows * half);
   for (let plane = 0; plane < planes; plane++) {

@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface SpectralFilterParams {
   readonly planes: number;
   /** Complex values of one half spectrum. */
@@ -6,10 +8,7 @@ export interface SpectralFilterParams {
   readonly residual: boolean;
 }
 
-export function reference(
-  { planes, frequencies, residual }: SpectralFilterParams,
-  { x, transfer, measured }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ planes, frequencies, residual }: SpectralFilterParams, { x, transfer, measured }: Inputs) {
   const y = new Float64Array(2 * planes * frequencies);
   for (let i = 0; i < planes * frequencies; i++) {
     const f = i % frequencies;

@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface SpectralProximalParams {
   readonly planes: number;
   /** Complex values of one half spectrum. */
@@ -6,8 +8,8 @@ export interface SpectralProximalParams {
 
 export function reference(
   { planes, frequencies }: SpectralProximalParams,
-  { x, measured, z, transfer, level }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+  { x, measured, z, transfer, level }: Inputs,
+) {
   const y = new Float64Array(2 * planes * frequencies);
   const [s, rho] = [level![0]!, level![1]!];
   for (let i = 0; i < planes * frequencies; i++) {

@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface EulerStepParams {
   readonly batch: number;
   /** Values per image. */
@@ -6,10 +8,7 @@ export interface EulerStepParams {
   readonly guided: boolean;
 }
 
-export function reference(
-  { batch, elements, guided }: EulerStepParams,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, elements, guided }: EulerStepParams, inputs: Inputs) {
   const { xHat, dMain, dRef } = inputs;
   const [t, next, guidance] = Array.from(inputs.level!) as [number, number, number];
   const x = new Float64Array(batch * elements);

@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface FiniteParams {
   /** Images. */
   readonly batch: number;
@@ -5,10 +7,7 @@ export interface FiniteParams {
   readonly elements: number;
 }
 
-export function reference(
-  { batch, elements }: FiniteParams,
-  { x, step, first }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, elements }: FiniteParams, { x, step, first }: Inputs) {
   const result = Float64Array.from(first!);
   for (let n = 0; n < batch; n++) {
     for (let i = n * elements; i < (n + 1) * elements; i++) {

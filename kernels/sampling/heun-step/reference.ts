@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface HeunStepParams {
   readonly batch: number;
   /** Values per image. */
@@ -6,10 +8,7 @@ export interface HeunStepParams {
   readonly guided: boolean;
 }
 
-export function reference(
-  { batch, elements, guided }: HeunStepParams,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, elements, guided }: HeunStepParams, inputs: Inputs) {
   const { xHat, x, d, dMain, dRef } = inputs;
   const [t, next, guidance] = Array.from(inputs.level!) as [number, number, number];
   const out = new Float64Array(batch * elements);

@@ -1,3 +1,4 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
 import { normals } from "../../lib/philox.js";
 
 export interface NormalParams {
@@ -7,10 +8,7 @@ export interface NormalParams {
   readonly elements: number;
 }
 
-export function reference(
-  { batch, elements }: NormalParams,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, elements }: NormalParams, inputs: Inputs) {
   const z = new Float64Array(batch * elements);
   for (let n = 0; n < batch; n++) z.set(normals(inputs.seeds![n]!, inputs.draw![0]!, elements), n * elements);
   return { z };

@@ -1,13 +1,12 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface RenoiseParams {
   readonly batch: number;
   /** Values per image. */
   readonly elements: number;
 }
 
-export function reference(
-  { batch, elements }: RenoiseParams,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, elements }: RenoiseParams, inputs: Inputs) {
   const { x0, xi, eps } = inputs;
   const [level, next, zeta] = Array.from(inputs.level!) as [number, number, number];
   const xNext = new Float64Array(batch * elements);

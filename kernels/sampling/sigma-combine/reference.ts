@@ -1,13 +1,12 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface SigmaCombineParams {
   readonly batch: number;
   /** Values per image. */
   readonly elements: number;
 }
 
-export function reference(
-  { batch, elements }: SigmaCombineParams,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, elements }: SigmaCombineParams, inputs: Inputs) {
   const { y, sigma, x, level } = inputs;
   const yEff = new Float64Array(batch * elements);
   const sigmaEff = new Float64Array(batch);

@@ -1,3 +1,4 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
 import { normals } from "../../lib/philox.js";
 
 export interface UlaStepParams {
@@ -11,8 +12,8 @@ export interface UlaStepParams {
 
 export function reference(
   { batch, elements, recorded }: UlaStepParams,
-  { x, origin, gradient, level, z, seeds, draw }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+  { x, origin, gradient, level, z, seeds, draw }: Inputs,
+) {
   const [eta, beta, variance, deviation] = [level![0]!, level![1]!, level![2]!, level![3]!];
   const result = new Float64Array(batch * elements);
   for (let n = 0; n < batch; n++) {

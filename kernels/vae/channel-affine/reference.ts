@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface ChannelAffineParams {
   readonly batch: number;
   readonly channels: number;
@@ -9,10 +11,7 @@ export interface ChannelAffineParams {
   readonly silu: boolean;
 }
 
-export function reference(
-  { batch, channels, pixels, perImage, silu }: ChannelAffineParams,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ batch, channels, pixels, perImage, silu }: ChannelAffineParams, inputs: Inputs) {
   const y = new Float64Array(batch * channels * pixels);
   for (let i = 0; i < y.length; i++) {
     const row = Math.floor(i / pixels) % (perImage ? batch * channels : channels);

@@ -1,3 +1,4 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
 import { GROUP_PIECE, groupPieces } from "../../lib/group-pieces.js";
 
 export interface GroupFoldParams {
@@ -13,10 +14,7 @@ export interface GroupFoldParams {
   readonly eps: number;
 }
 
-export function reference(
-  params: GroupFoldParams,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference(params: GroupFoldParams, inputs: Inputs) {
   const { batch, channels, pixels, groups, bias, eps } = params;
   const pieces = groupPieces(params);
   const length = (channels / groups) * pixels;

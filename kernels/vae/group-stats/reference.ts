@@ -1,3 +1,4 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
 import { GROUP_PIECE, groupPieces } from "../../lib/group-pieces.js";
 
 export interface GroupStatsParams {
@@ -11,10 +12,7 @@ export interface GroupStatsParams {
   readonly bias: boolean;
 }
 
-export function reference(
-  params: GroupStatsParams,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference(params: GroupStatsParams, inputs: Inputs) {
   const { batch, channels, pixels, groups, bias } = params;
   const pieces = groupPieces(params);
   const length = (channels / groups) * pixels;

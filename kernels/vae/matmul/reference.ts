@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface MatmulParams {
   /** Products, each of matrices of its own. */
   readonly images: number;
@@ -12,10 +14,7 @@ export interface MatmulParams {
   readonly scale: number;
 }
 
-export function reference(
-  { images, m, k, n, transposed, scale }: MatmulParams,
-  { a, b }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ images, m, k, n, transposed, scale }: MatmulParams, { a, b }: Inputs) {
   const y = new Float64Array(images * m * n);
   for (let image = 0; image < images; image++) {
     for (let row = 0; row < m; row++) {

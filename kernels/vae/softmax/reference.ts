@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface SoftmaxParams {
   readonly images: number;
   /** What is normalised. */
@@ -5,10 +7,7 @@ export interface SoftmaxParams {
   readonly columns: number;
 }
 
-export function reference(
-  { images, rows, columns }: SoftmaxParams,
-  { x }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ images, rows, columns }: SoftmaxParams, { x }: Inputs) {
   const y = new Float64Array(images * rows * columns);
   for (let image = 0; image < images; image++) {
     for (let c = 0; c < columns; c++) {

@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface SubsampleParams {
   /** Images times channels. */
   readonly planes: number;
@@ -6,10 +8,7 @@ export interface SubsampleParams {
   readonly width: number;
 }
 
-export function reference(
-  { planes, height, width }: SubsampleParams,
-  { x }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ planes, height, width }: SubsampleParams, { x }: Inputs) {
   const values: number[] = [];
   for (let plane = 0; plane < planes; plane++) {
     for (let row = 1; row < height; row += 2) {
