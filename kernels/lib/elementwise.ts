@@ -22,10 +22,10 @@ export interface Elementwise<P extends object> {
   counts(params: P): Readonly<Record<string, number>>;
   /** What else must hold. */
   check?(params: P): void;
-  /** Invocations. */
-  threads(params: P): number;
+  /** Invocations; absent: the product of `counts`. */
+  threads?(params: P): number;
   buffers(params: P): readonly BufferUse[];
-  /** Further members of `struct Params`; absent: `counts`. Members that the WGSL lacks are left out. */
+  /** Further members of `struct Params` that are no parameters of the same name. Members that the WGSL lacks are left out. */
   uniforms?(params: P): Readonly<Record<string, number>>;
   /** Constants of the WGSL that tell variants apart, in upper case. */
   flags?(params: P): Readonly<Record<string, boolean>>;
@@ -38,6 +38,7 @@ export interface Elementwise<P extends object> {
 /** The contract of a kernel with one invocation per output (or few outputs), and no memory shared among them. */
 export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
   const { name, source, parts = [], reference, cases, tolerance } = spec;
+  const threadsOf = spec.threads ?? ((params: P) => Object.values(spec.counts(params)).reduce((a, b) => a * b, 1));
   const members = new Set(
     [.../struct Params \{([^}]*)\}/.exec(source)![1]!.matchAll(/^\s*(\w+):/gm)].map((m) => m[1]!),
   );
@@ -62,10 +63,10 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
       };
     },
     uniforms(params) {
-      const values = { ...(spec.uniforms ?? spec.counts)(params), threads: spec.threads(params) };
-      return Object.fromEntries(Object.entries(values).filter(([key]) => members.has(key)));
+      const values = { ...params, ...spec.uniforms?.(params), threads: threadsOf(params) };
+      return Object.fromEntries(Object.entries<number>(values).filter(([key]) => members.has(key)));
     },
-    grid: (params, _variant, caps) => grid1d(spec.threads(params), 64, caps),
+    grid: (params, _variant, caps) => grid1d(threadsOf(params), 64, caps),
     cost(params, bytesPerAct, bytesPerWeight) {
       const precision = bytesPerAct === 2 ? "f16" : bytesPerWeight === 2 ? "f16-weights" : "f32";
       const bytes = spec

@@ -1,4 +1,5 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, fail, nonNegativeInteger, oneOf, positiveInteger } from "../../lib/check.js";
 import { packedLength } from "../../lib/packed-weight.js";
 import { outputSize } from "../../lib/window.js";
@@ -27,10 +28,10 @@ export const conv2d: Kernel<Conv2dParams> = {
     const { outHeight, outWidth } = outputSize(p);
     const depth = p.inChannels * p.kernelHeight * p.kernelWidth;
     return [
-      { name: "x", access: "read", type: "f32", length: p.batch * p.inChannels * p.height * p.width },
-      { name: "w", access: "read", type: "f32", length: packedLength(p.outChannels, depth) },
-      { name: "b", access: "read", type: "f32", length: p.outChannels },
-      { name: "y", access: "write", type: "f32", length: p.batch * p.outChannels * outHeight * outWidth },
+      read("x", p.batch * p.inChannels * p.height * p.width),
+      read("w", packedLength(p.outChannels, depth)),
+      read("b", p.outChannels),
+      write("y", p.batch * p.outChannels * outHeight * outWidth),
     ];
   },
   variant: ({ activation }) => ({ key: activation, prelude: `const RELU: bool = ${activation === "relu"};` }),

@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { finiteNumber } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
@@ -15,18 +16,9 @@ export const layerNorm = elementwise<LayerNormParams>({
   threads: ({ images, tokens }) => images * tokens,
   buffers({ images, channels, tokens }) {
     const length = images * channels * tokens;
-    return [
-      { name: "x", access: "read", type: "f32", length },
-      { name: "gamma", access: "read", type: "f32", length: channels },
-      { name: "beta", access: "read", type: "f32", length: channels },
-      { name: "y", access: "write", type: "f32", length },
-    ];
+    return [read("x", length), read("gamma", channels), read("beta", channels), write("y", length)];
   },
-  uniforms: ({ images, channels, tokens, eps }) => ({ images, channels, tokens, eps }),
-  flops({ images, channels, tokens }) {
-    const elements = images * channels * tokens;
-    return 8 * elements;
-  },
+  flops: ({ images, channels, tokens }) => 8 * images * channels * tokens,
   reference,
   cases: [
     { name: "one value", params: { images: 1, channels: 1, tokens: 1, eps: 1e-6 } },

@@ -1,4 +1,5 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, fail, inRange, oneOf, positiveInteger } from "../../lib/check.js";
 import { outputSize } from "../../lib/window.js";
 import source from "./kernel.wgsl.js";
@@ -25,10 +26,7 @@ export const pool2d: Kernel<Pool2dParams> = {
   },
   buffers(p) {
     const { outHeight, outWidth } = outputSize(p);
-    return [
-      { name: "x", access: "read", type: "f32", length: p.planes * p.height * p.width },
-      { name: "y", access: "write", type: "f32", length: p.planes * outHeight * outWidth },
-    ];
+    return [read("x", p.planes * p.height * p.width), write("y", p.planes * outHeight * outWidth)];
   },
   variant: ({ mode }) => ({ key: mode, prelude: `const MEAN: bool = ${mode === "mean"};` }),
   uniforms(p) {

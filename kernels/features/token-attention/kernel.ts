@@ -1,4 +1,5 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, inRange, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
 import { reference, type TokenAttentionParams } from "./reference.js";
@@ -16,10 +17,7 @@ export const tokenAttention: Kernel<TokenAttentionParams> = {
   },
   buffers({ images, heads, headDim, tokens }) {
     const length = images * heads * headDim * tokens;
-    return [
-      { name: "qkv", access: "read", type: "f32", length: 3 * length },
-      { name: "y", access: "write", type: "f32", length },
-    ];
+    return [read("qkv", 3 * length), write("y", length)];
   },
   variant: ({ headDim }) => ({ key: `d${headDim}`, prelude: `const HEAD: u32 = ${headDim}u;\n` }),
   uniforms: ({ images, heads, headDim, tokens }) => ({ images, heads, tokens, scale: 1 / Math.sqrt(headDim) }),

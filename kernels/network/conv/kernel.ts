@@ -1,5 +1,6 @@
 import type { Case, Kernel } from "../../../src/gpu/contract.js";
 import { grid1d } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { checkChannels } from "../../lib/channel-range.js";
 import { addressable, oneOf, positiveInteger } from "../../lib/check.js";
 import clip from "../../lib/clip.wgsl.js";
@@ -43,16 +44,11 @@ export const conv: Kernel<ConvParams> = {
     const pixels = p.batch * p.height * p.width;
     const length = pixels * (p.into?.of ?? p.outChannels);
     return [
-      { name: "x", access: "read", type: "act", length: pixels * p.inChannels },
-      { name: "w", access: "read", type: "weight", length: packedWeightLength(p.outChannels, p.inChannels, p.kernel) },
-      {
-        name: "c",
-        access: "read",
-        type: "f32",
-        length: p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0,
-      },
-      { name: "r", access: "read", type: "act", length: p.epilogue.kind === "sum_clip" ? length : 0 },
-      { name: "y", access: "write", type: "act", length },
+      read("x", pixels * p.inChannels, "act"),
+      read("w", packedWeightLength(p.outChannels, p.inChannels, p.kernel), "weight"),
+      read("c", p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0),
+      read("r", p.epilogue.kind === "sum_clip" ? length : 0, "act"),
+      write("y", length, "act"),
     ];
   },
   variant(p) {

@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import math from "../../lib/math.wgsl.js";
 import source from "./kernel.wgsl.js";
@@ -10,14 +11,8 @@ export const fourier = elementwise<FourierParams>({
   source,
   parts: [{ file: "kernels/lib/math.wgsl", text: math }],
   counts: ({ batch, channels }) => ({ batch, channels }),
-  threads: ({ batch, channels }) => batch * channels,
   buffers({ batch, channels }) {
-    return [
-      { name: "sigma", access: "read", type: "f32", length: batch },
-      { name: "freqs", access: "read", type: "f32", length: channels },
-      { name: "phases", access: "read", type: "f32", length: channels },
-      { name: "y", access: "write", type: "f32", length: batch * channels },
-    ];
+    return [read("sigma", batch), read("freqs", channels), read("phases", channels), write("y", batch * channels)];
   },
   flops: ({ batch, channels }) => 60 * batch * channels,
   reference,

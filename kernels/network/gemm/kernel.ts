@@ -1,4 +1,5 @@
 import { type Caps, grid1d, type Kernel, type Variant } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, inRange, multipleOf, oneOf, positiveInteger } from "../../lib/check.js";
 import clip from "../../lib/clip.wgsl.js";
 import { checkEpilogue, epiloguePrelude, epilogueUniforms } from "../../lib/conv-epilogue.js";
@@ -61,16 +62,11 @@ export const gemm: Kernel<GemmParams> = {
     const products = p.groups * p.images * p.columns;
     const { epilogue } = p;
     return [
-      { name: "x", access: "read", type: p.type, length: products * p.depth },
-      { name: "w", access: "read", type: "weight", length: gemmWeightLength(p.groups, p.rows, p.depth) },
-      {
-        name: "c",
-        access: "read",
-        type: "f32",
-        length: epilogue.kind === "scale_silu" ? p.images * epilogue.stride : 0,
-      },
-      { name: "r", access: "read", type: p.type, length: epilogue.kind === "sum_clip" ? products * p.rows : 0 },
-      { name: "y", access: "write", type: p.type, length: products * p.rows },
+      read("x", products * p.depth, p.type),
+      read("w", gemmWeightLength(p.groups, p.rows, p.depth), "weight"),
+      read("c", epilogue.kind === "scale_silu" ? p.images * epilogue.stride : 0),
+      read("r", epilogue.kind === "sum_clip" ? products * p.rows : 0, p.type),
+      write("y", products * p.rows, p.type),
     ];
   },
   variant(p, caps): Variant {

@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { finiteNumber, inRange } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
@@ -13,22 +14,16 @@ export const injectNoise = elementwise<InjectNoiseParams>({
     finiteNumber("inject-noise", "gamma", gamma);
     inRange("inject-noise", "gamma", gamma, 0, 1e6);
   },
-  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements }) {
     return [
-      { name: "y", access: "read", type: "f32", length: batch * elements },
-      { name: "sigma", access: "read", type: "f32", length: batch },
-      { name: "z", access: "read", type: "f32", length: batch * elements },
-      { name: "yHat", access: "write", type: "f32", length: batch * elements },
-      { name: "sigmaHat", access: "write", type: "f32", length: batch },
+      read("y", batch * elements),
+      read("sigma", batch),
+      read("z", batch * elements),
+      write("yHat", batch * elements),
+      write("sigmaHat", batch),
     ];
   },
-  uniforms: ({ batch, elements, gamma }) => ({
-    batch,
-    elements,
-    growth: 1 + gamma,
-    spread: Math.sqrt(gamma * (2 + gamma)),
-  }),
+  uniforms: ({ gamma }) => ({ growth: 1 + gamma, spread: Math.sqrt(gamma * (2 + gamma)) }),
   flops: ({ batch, elements }) => 2 * batch * elements,
   reference,
   cases: [

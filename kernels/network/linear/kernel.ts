@@ -1,4 +1,5 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
 import { type LinearParams, reference } from "./reference.js";
@@ -39,9 +40,9 @@ export const linear: Kernel<LinearParams> = {
   },
   buffers({ batch, inFeatures, outFeatures }) {
     return [
-      { name: "x", access: "read", type: "f32", length: batch * inFeatures },
-      { name: "w", access: "read", type: "weight", length: linearWeightLength(outFeatures, inFeatures) },
-      { name: "y", access: "write", type: "f32", length: batch * outFeatures },
+      read("x", batch * inFeatures),
+      read("w", linearWeightLength(outFeatures, inFeatures), "weight"),
+      write("y", batch * outFeatures),
     ];
   },
   variant: () => ({ key: "", prelude: "" }),

@@ -1,4 +1,5 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, fail, inRange, positiveInteger } from "../../lib/check.js";
 import { turns } from "../../lib/chunk.js";
 import chunk from "../../lib/chunk.wgsl.js";
@@ -28,10 +29,10 @@ export const mpCat: Kernel<MpCatParams> = {
   buffers({ batch, channelsA, channelsB, pixels, raw, silu }) {
     const length = batch * (channelsA + channelsB) * pixels;
     return [
-      { name: "a", access: "read", type: "act", length: batch * channelsA * pixels },
-      { name: "b", access: "read", type: "act", length: batch * channelsB * pixels },
-      { name: "y", access: "write", type: "act", length: raw ? length : 0 },
-      { name: "s", access: "write", type: "act", length: silu ? length : 0 },
+      read("a", batch * channelsA * pixels, "act"),
+      read("b", batch * channelsB * pixels, "act"),
+      write("y", raw ? length : 0, "act"),
+      write("s", silu ? length : 0, "act"),
     ];
   },
   variant(params, caps) {

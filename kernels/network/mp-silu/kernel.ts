@@ -1,4 +1,5 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, multipleOf, oneOf, positiveInteger } from "../../lib/check.js";
 import { turns } from "../../lib/chunk.js";
 import chunk from "../../lib/chunk.wgsl.js";
@@ -25,10 +26,7 @@ export const mpSilu: Kernel<MpSiluParams> = {
     oneOf("mp-silu", "type", type, ["f32", "act"]);
   },
   buffers({ elements, type }) {
-    return [
-      { name: "x", access: "read", type, length: elements },
-      { name: "y", access: "write", type, length: elements },
-    ];
+    return [read("x", elements, type), write("y", elements, type)];
   },
   variant({ elements, perImage, type }, caps) {
     const lanes = storedLanes(lanesOf(perImage ?? elements), type === "act" ? "S" : "f32", caps);

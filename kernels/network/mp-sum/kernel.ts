@@ -1,4 +1,5 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import {
   addressable,
   fail,
@@ -44,10 +45,10 @@ export const mpSum: Kernel<MpSumParams> = {
   },
   buffers({ elements, type, t, weights }) {
     return [
-      { name: "a", access: "read", type, length: elements },
-      { name: "b", access: "read", type, length: elements },
-      { name: "w", access: "read", type: "f32", length: t === null ? weights : 0 },
-      { name: "out", access: "write", type, length: elements },
+      read("a", elements, type),
+      read("b", elements, type),
+      read("w", t === null ? weights : 0),
+      write("out", elements, type),
     ];
   },
   variant({ elements, perImage, type, t, clip }) {

@@ -1,4 +1,5 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import { lanesOf, storedLanes } from "../../lib/lanes.js";
 import silu from "../../lib/mp-silu.wgsl.js";
@@ -20,11 +21,7 @@ export const pixelNorm: Kernel<PixelNormParams> = {
   },
   buffers({ batch, channels, pixels, silu }) {
     const length = batch * channels * pixels;
-    return [
-      { name: "x", access: "read", type: "act", length },
-      { name: "y", access: "write", type: "act", length },
-      { name: "s", access: "write", type: "act", length: silu ? length : 0 },
-    ];
+    return [read("x", length, "act"), write("y", length, "act"), write("s", silu ? length : 0, "act")];
   },
   variant({ pixels, silu }, caps) {
     const lanes = storedLanes(lanesOf(pixels), "S", caps);

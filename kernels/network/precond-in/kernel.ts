@@ -1,4 +1,5 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, positiveInteger, positiveNumber } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
 import { type PrecondInParams, reference } from "./reference.js";
@@ -16,9 +17,9 @@ export const precondIn: Kernel<PrecondInParams> = {
   },
   buffers({ batch, channels, pixels }) {
     return [
-      { name: "x", access: "read", type: "f32", length: batch * channels * pixels },
-      { name: "sigma", access: "read", type: "f32", length: batch },
-      { name: "y", access: "write", type: "act", length: batch * (channels + 1) * pixels },
+      read("x", batch * channels * pixels),
+      read("sigma", batch),
+      write("y", batch * (channels + 1) * pixels, "act"),
     ];
   },
   variant() {

@@ -1,4 +1,5 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, positiveInteger, positiveNumber } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
 import { type PrecondOutParams, reference } from "./reference.js";
@@ -16,12 +17,7 @@ export const precondOut: Kernel<PrecondOutParams> = {
   },
   buffers({ batch, channels, pixels }) {
     const length = batch * channels * pixels;
-    return [
-      { name: "x", access: "read", type: "f32", length },
-      { name: "f", access: "read", type: "act", length },
-      { name: "sigma", access: "read", type: "f32", length: batch },
-      { name: "d", access: "write", type: "f32", length },
-    ];
+    return [read("x", length), read("f", length, "act"), read("sigma", batch), write("d", length)];
   },
   variant() {
     return { key: "", prelude: "" };

@@ -1,4 +1,5 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, fail, finiteNumber, inRange, oneOf, positiveInteger } from "../../lib/check.js";
 import { turns } from "../../lib/chunk.js";
 import { storedLanes } from "../../lib/lanes.js";
@@ -35,8 +36,8 @@ export const resample: Kernel<ResampleParams> = {
     const { batch, channels, height, width } = params;
     const out = outputSize(params);
     return [
-      { name: "x", access: "read", type: "act", length: batch * channels * height * width },
-      { name: "y", access: "write", type: "act", length: batch * channels * out.height * out.width },
+      read("x", batch * channels * height * width, "act"),
+      write("y", batch * channels * out.height * out.width, "act"),
     ];
   },
   variant(params, caps) {

@@ -1,4 +1,5 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, inRange, nonNegativeInteger, oneOf, positiveInteger } from "../../lib/check.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
 import { operandLength, partOf, type Tiling, tiling, winograd } from "../../lib/winograd.js";
@@ -38,8 +39,8 @@ export const winogradInput: Kernel<WinogradInputParams> = {
   },
   buffers(p) {
     return [
-      { name: "x", access: "read", type: "act", length: p.batch * p.channels * p.height * p.width },
-      { name: "v", access: "write", type: "f32", length: operandLength(p.channels, tilesOf(p)) },
+      read("x", p.batch * p.channels * p.height * p.width, "act"),
+      write("v", operandLength(p.channels, tilesOf(p))),
     ];
   },
   variant(p) {

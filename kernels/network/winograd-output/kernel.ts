@@ -1,4 +1,5 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { checkChannels } from "../../lib/channel-range.js";
 import { addressable, inRange, nonNegativeInteger, oneOf, positiveInteger } from "../../lib/check.js";
 import clip from "../../lib/clip.wgsl.js";
@@ -49,15 +50,10 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
   buffers(p) {
     const length = p.batch * (p.into?.of ?? p.channels) * p.height * p.width;
     return [
-      { name: "m", access: "read", type: "f32", length: operandLength(p.channels, tilesOf(p)) },
-      {
-        name: "c",
-        access: "read",
-        type: "f32",
-        length: p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0,
-      },
-      { name: "r", access: "read", type: "act", length: p.epilogue.kind === "sum_clip" ? length : 0 },
-      { name: "y", access: "write", type: "act", length },
+      read("m", operandLength(p.channels, tilesOf(p))),
+      read("c", p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0),
+      read("r", p.epilogue.kind === "sum_clip" ? length : 0, "act"),
+      write("y", length, "act"),
     ];
   },
   variant(p) {

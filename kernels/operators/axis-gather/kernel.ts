@@ -1,4 +1,5 @@
 import type { Case } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { finiteNumber } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
@@ -16,14 +17,14 @@ export const axisGather = elementwise<AxisGatherParams>({
   threads: ({ outer, to, inner }) => outer * to * inner,
   buffers({ outer, from, to, inner, taps, residual }) {
     return [
-      { name: "x", access: "read", type: "f32", length: outer * from * inner },
-      { name: "weights", access: "read", type: "f32", length: taps * to },
-      { name: "positions", access: "read", type: "u32", length: taps * to },
-      { name: "measured", access: "read", type: "f32", length: residual ? outer * to * inner : 0 },
-      { name: "y", access: "write", type: "f32", length: outer * to * inner },
+      read("x", outer * from * inner),
+      read("weights", taps * to),
+      read("positions", taps * to, "u32"),
+      read("measured", residual ? outer * to * inner : 0),
+      write("y", outer * to * inner),
     ];
   },
-  uniforms: ({ outer, from, to, inner, taps, factor }) => ({ outer, extent: from, to, inner, taps, factor }),
+  uniforms: ({ from }) => ({ extent: from }),
   flags: ({ residual }) => ({ RESIDUAL: residual }),
   flops({ outer, to, inner, taps, residual }) {
     const outputs = outer * to * inner;

@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { fail, finiteNumber, nonNegativeInteger } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
@@ -17,20 +18,8 @@ export const fftPack = elementwise<FftPackParams>({
   },
   threads: ({ planes, height, columns }) => planes * Math.ceil(height / 2) * columns,
   buffers({ planes, height, width, columns }) {
-    return [
-      { name: "x", access: "read", type: "f32", length: planes * height * width },
-      { name: "y", access: "write", type: "f32", length: 2 * planes * Math.ceil(height / 2) * columns },
-    ];
+    return [read("x", planes * height * width), write("y", 2 * planes * Math.ceil(height / 2) * columns)];
   },
-  uniforms: ({ planes, height, width, columns, left, factor, offset }) => ({
-    planes,
-    height,
-    width,
-    columns,
-    left,
-    factor,
-    offset,
-  }),
   flops: ({ planes, height, width }) => 2 * planes * height * width,
   reference,
   cases: [

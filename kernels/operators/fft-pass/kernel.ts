@@ -1,4 +1,5 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, fail, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
 import { type FftPassParams, reference } from "./reference.js";
@@ -17,9 +18,9 @@ export const fftPass: Kernel<FftPassParams> = {
   },
   buffers({ outer, length, inner }) {
     return [
-      { name: "x", access: "read", type: "f32", length: 2 * outer * length * inner },
-      { name: "twiddles", access: "read", type: "f32", length: 2 * length },
-      { name: "y", access: "write", type: "f32", length: 2 * outer * length * inner },
+      read("x", 2 * outer * length * inner),
+      read("twiddles", 2 * length),
+      write("y", 2 * outer * length * inner),
     ];
   },
   variant({ radix, inverse }) {

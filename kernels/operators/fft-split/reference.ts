@@ -1,18 +1,7 @@
 import type { Inputs } from "../../../src/gpu/contract.js";
+import type { HalfSpectrumParams } from "../../lib/half-spectrum.js";
 
-export interface FftSplitParams {
-  readonly planes: number;
-  /** Rows of the image. */
-  readonly height: number;
-  /** Length of the row transforms. */
-  readonly columns: number;
-  /** Rows of the spectrum, padding included. */
-  readonly rows: number;
-  /** Rows of padding above the image. */
-  readonly top: number;
-}
-
-export function reference({ planes, height, columns, rows, top }: FftSplitParams, { x }: Inputs) {
+export function reference({ planes, height, columns, rows, top }: HalfSpectrumParams, { x }: Inputs) {
   const half = Math.floor(columns / 2) + 1;
   const y = new Float64Array(2 * planes * rows * half);
   for (let plane = 0; plane < planes; plane++) {

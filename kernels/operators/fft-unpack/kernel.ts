@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { fail, finiteNumber, nonNegativeInteger } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
@@ -17,12 +18,11 @@ export const fftUnpack = elementwise<FftUnpackParams>({
   threads: ({ planes, height, width }) => planes * height * width,
   buffers({ planes, height, width, columns, base }) {
     return [
-      { name: "x", access: "read", type: "f32", length: 2 * planes * Math.ceil(height / 2) * columns },
-      { name: "base", access: "read", type: "f32", length: base ? planes * height * width : 0 },
-      { name: "y", access: "write", type: "f32", length: planes * height * width },
+      read("x", 2 * planes * Math.ceil(height / 2) * columns),
+      read("base", base ? planes * height * width : 0),
+      write("y", planes * height * width),
     ];
   },
-  uniforms: ({ planes, height, width, columns, left, factor }) => ({ planes, height, width, columns, left, factor }),
   flags: ({ base }) => ({ BASE: base }),
   flops: ({ planes, height, width, base }) => (base ? 2 : 1) * planes * height * width,
   reference,

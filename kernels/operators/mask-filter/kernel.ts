@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type MaskFilterParams, reference } from "./reference.js";
@@ -8,15 +9,9 @@ export const maskFilter = elementwise<MaskFilterParams>({
   group: "operators",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements, residual }) {
     const length = batch * elements;
-    return [
-      { name: "x", access: "read", type: "f32", length },
-      { name: "mask", access: "read", type: "f32", length: elements },
-      { name: "measured", access: "read", type: "f32", length: residual ? length : 0 },
-      { name: "y", access: "write", type: "f32", length },
-    ];
+    return [read("x", length), read("mask", elements), read("measured", residual ? length : 0), write("y", length)];
   },
   flags: ({ residual }) => ({ RESIDUAL: residual }),
   flops: ({ batch, elements, residual }) => (residual ? 2 : 1) * batch * elements,

@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type MaskProximalParams, reference } from "./reference.js";
@@ -8,16 +9,15 @@ export const maskProximal = elementwise<MaskProximalParams>({
   group: "operators",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements }) {
     const length = batch * elements;
     return [
-      { name: "x", access: "read", type: "f32", length },
-      { name: "measured", access: "read", type: "f32", length },
-      { name: "z", access: "read", type: "f32", length },
-      { name: "mask", access: "read", type: "f32", length: elements },
-      { name: "level", access: "read", type: "f32", length: 2 },
-      { name: "y", access: "write", type: "f32", length },
+      read("x", length),
+      read("measured", length),
+      read("z", length),
+      read("mask", elements),
+      read("level", 2),
+      write("y", length),
     ];
   },
   flops: ({ batch, elements }) => 10 * batch * elements,

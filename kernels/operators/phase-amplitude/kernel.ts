@@ -1,5 +1,7 @@
+import { read, write } from "../../lib/buffers.js";
 import { finiteNumber } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
+import { halfOf } from "../../lib/half-spectrum.js";
 import source from "./kernel.wgsl.js";
 import { type PhaseAmplitudeParams, reference } from "./reference.js";
 
@@ -12,20 +14,10 @@ export const phaseAmplitude = elementwise<PhaseAmplitudeParams>({
   check({ factor }) {
     finiteNumber("phase-amplitude", "factor", factor);
   },
-  threads: ({ planes, rows, columns }) => planes * rows * columns,
   buffers({ planes, rows, columns }) {
-    return [
-      { name: "x", access: "read", type: "f32", length: 2 * planes * rows * (Math.floor(columns / 2) + 1) },
-      { name: "y", access: "write", type: "f32", length: planes * rows * columns },
-    ];
+    return [read("x", 2 * planes * rows * halfOf(columns)), write("y", planes * rows * columns)];
   },
-  uniforms: ({ planes, rows, columns, factor }) => ({
-    planes,
-    rows,
-    columns,
-    half: Math.floor(columns / 2) + 1,
-    factor,
-  }),
+  uniforms: ({ columns }) => ({ half: halfOf(columns) }),
   flops: ({ planes, rows, columns }) => 5 * planes * rows * columns,
   reference,
   cases: [

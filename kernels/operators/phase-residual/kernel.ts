@@ -1,5 +1,7 @@
+import { read, write } from "../../lib/buffers.js";
 import { finiteNumber } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
+import { halfOf } from "../../lib/half-spectrum.js";
 import source from "./kernel.wgsl.js";
 import { type PhaseResidualParams, reference } from "./reference.js";
 
@@ -12,22 +14,12 @@ export const phaseResidual = elementwise<PhaseResidualParams>({
   check({ factor }) {
     finiteNumber("phase-residual", "factor", factor);
   },
-  threads: ({ planes, rows, columns }) => planes * rows * (Math.floor(columns / 2) + 1),
+  threads: ({ planes, rows, columns }) => planes * rows * halfOf(columns),
   buffers({ planes, rows, columns }) {
-    const length = 2 * planes * rows * (Math.floor(columns / 2) + 1);
-    return [
-      { name: "x", access: "read", type: "f32", length },
-      { name: "measured", access: "read", type: "f32", length: planes * rows * columns },
-      { name: "y", access: "write", type: "f32", length },
-    ];
+    const length = 2 * planes * rows * halfOf(columns);
+    return [read("x", length), read("measured", planes * rows * columns), write("y", length)];
   },
-  uniforms: ({ planes, rows, columns, factor }) => ({
-    planes,
-    rows,
-    columns,
-    half: Math.floor(columns / 2) + 1,
-    factor,
-  }),
+  uniforms: ({ columns }) => ({ half: halfOf(columns) }),
   flops: ({ planes, rows, columns }) => 7 * planes * rows * columns,
   reference,
   cases: [

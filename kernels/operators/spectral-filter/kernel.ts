@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { reference, type SpectralFilterParams } from "./reference.js";
@@ -8,14 +9,13 @@ export const spectralFilter = elementwise<SpectralFilterParams>({
   group: "operators",
   source,
   counts: ({ planes, frequencies }) => ({ planes, frequencies }),
-  threads: ({ planes, frequencies }) => planes * frequencies,
   buffers({ planes, frequencies, residual }) {
     const length = 2 * planes * frequencies;
     return [
-      { name: "x", access: "read", type: "f32", length },
-      { name: "transfer", access: "read", type: "f32", length: 2 * frequencies },
-      { name: "measured", access: "read", type: "f32", length: residual ? length : 0 },
-      { name: "y", access: "write", type: "f32", length },
+      read("x", length),
+      read("transfer", 2 * frequencies),
+      read("measured", residual ? length : 0),
+      write("y", length),
     ];
   },
   flags: ({ residual }) => ({ RESIDUAL: residual }),

@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { reference, type SpectralProximalParams } from "./reference.js";
@@ -8,16 +9,15 @@ export const spectralProximal = elementwise<SpectralProximalParams>({
   group: "operators",
   source,
   counts: ({ planes, frequencies }) => ({ planes, frequencies }),
-  threads: ({ planes, frequencies }) => planes * frequencies,
   buffers({ planes, frequencies }) {
     const length = 2 * planes * frequencies;
     return [
-      { name: "x", access: "read", type: "f32", length },
-      { name: "measured", access: "read", type: "f32", length },
-      { name: "z", access: "read", type: "f32", length },
-      { name: "transfer", access: "read", type: "f32", length: 2 * frequencies },
-      { name: "level", access: "read", type: "f32", length: 2 },
-      { name: "y", access: "write", type: "f32", length },
+      read("x", length),
+      read("measured", length),
+      read("z", length),
+      read("transfer", 2 * frequencies),
+      read("level", 2),
+      write("y", length),
     ];
   },
   flops: ({ planes, frequencies }) => 26 * planes * frequencies,

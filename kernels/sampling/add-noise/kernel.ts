@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type AddNoiseParams, reference } from "./reference.js";
@@ -8,14 +9,8 @@ export const addNoise = elementwise<AddNoiseParams>({
   group: "sampling",
   source,
   counts: ({ elements }) => ({ elements }),
-  threads: ({ elements }) => elements,
   buffers({ elements }) {
-    return [
-      { name: "x", access: "read", type: "f32", length: elements },
-      { name: "z", access: "read", type: "f32", length: elements },
-      { name: "level", access: "read", type: "f32", length: 4 },
-      { name: "y", access: "write", type: "f32", length: elements },
-    ];
+    return [read("x", elements), read("z", elements), read("level", 4), write("y", elements)];
   },
   flops: ({ elements }) => 2 * elements,
   reference,

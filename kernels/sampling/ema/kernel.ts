@@ -1,3 +1,4 @@
+import { read, update } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type EmaParams, reference } from "./reference.js";
@@ -8,13 +9,8 @@ export const ema = elementwise<EmaParams>({
   group: "sampling",
   source,
   counts: ({ elements }) => ({ elements }),
-  threads: ({ elements }) => elements,
   buffers({ elements }) {
-    return [
-      { name: "x", access: "read", type: "f32", length: elements },
-      { name: "decay", access: "read", type: "f32", length: 1 },
-      { name: "average", access: "update", type: "f32", length: elements },
-    ];
+    return [read("x", elements), read("decay", 1), update("average", elements)];
   },
   flops: ({ elements }) => 4 * elements,
   reference,

@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type EulerStepParams, reference } from "./reference.js";
@@ -11,16 +12,15 @@ export const eulerStep = elementwise<EulerStepParams>({
   group: "sampling",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements, guided }) {
     const length = batch * elements;
     return [
-      { name: "xHat", access: "read", type: "f32", length },
-      { name: "dMain", access: "read", type: "f32", length },
-      { name: "dRef", access: "read", type: "f32", length: guided ? length : 0 },
-      { name: "level", access: "read", type: "f32", length: 4 },
-      { name: "x", access: "write", type: "f32", length },
-      { name: "d", access: "write", type: "f32", length },
+      read("xHat", length),
+      read("dMain", length),
+      read("dRef", guided ? length : 0),
+      read("level", 4),
+      write("x", length),
+      write("d", length),
     ];
   },
   flags: ({ guided }) => ({ GUIDED: guided }),

@@ -1,4 +1,5 @@
 import type { Case } from "../../../src/gpu/contract.js";
+import { read, update } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type FiniteParams, reference } from "./reference.js";
@@ -12,13 +13,8 @@ export const finite = elementwise<FiniteParams>({
   group: "sampling",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements }) {
-    return [
-      { name: "x", access: "read", type: "f32", length: batch * elements },
-      { name: "step", access: "read", type: "u32", length: 1 },
-      { name: "first", access: "update", type: "u32", length: batch },
-    ];
+    return [read("x", batch * elements), read("step", 1, "u32"), update("first", batch, "u32")];
   },
   uniforms: ({ elements }) => ({ size: elements }),
   flops: () => 0,

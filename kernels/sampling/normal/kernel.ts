@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import math from "../../lib/math.wgsl.js";
 import philox from "../../lib/philox.wgsl.js";
@@ -16,11 +17,7 @@ export const normal = elementwise<NormalParams>({
   counts: ({ batch, elements }) => ({ batch, elements }),
   threads: ({ batch, elements }) => batch * Math.ceil(elements / 4),
   buffers({ batch, elements }) {
-    return [
-      { name: "seeds", access: "read", type: "u32", length: batch },
-      { name: "draw", access: "read", type: "u32", length: 1 },
-      { name: "z", access: "write", type: "f32", length: batch * elements },
-    ];
+    return [read("seeds", batch, "u32"), read("draw", 1, "u32"), write("z", batch * elements)];
   },
   // About 110 integer operations for the ten rounds and 40 for the values, per four elements.
   flops: ({ batch, elements }) => 40 * batch * elements,

@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type RenoiseParams, reference } from "./reference.js";
@@ -8,16 +9,9 @@ export const renoise = elementwise<RenoiseParams>({
   group: "sampling",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements }) {
     const length = batch * elements;
-    return [
-      { name: "x0", access: "read", type: "f32", length },
-      { name: "xi", access: "read", type: "f32", length },
-      { name: "eps", access: "read", type: "f32", length },
-      { name: "level", access: "read", type: "f32", length: 3 },
-      { name: "xNext", access: "write", type: "f32", length },
-    ];
+    return [read("x0", length), read("xi", length), read("eps", length), read("level", 3), write("xNext", length)];
   },
   flops: ({ batch, elements }) => 7 * batch * elements,
   reference,

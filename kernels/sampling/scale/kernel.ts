@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { reference, type ScaleParams } from "./reference.js";
@@ -8,13 +9,8 @@ export const scale = elementwise<ScaleParams>({
   group: "sampling",
   source,
   counts: ({ elements }) => ({ elements }),
-  threads: ({ elements }) => elements,
   buffers({ elements }) {
-    return [
-      { name: "x", access: "read", type: "f32", length: elements },
-      { name: "factor", access: "read", type: "f32", length: 1 },
-      { name: "y", access: "write", type: "f32", length: elements },
-    ];
+    return [read("x", elements), read("factor", 1), write("y", elements)];
   },
   flops: ({ elements }) => elements,
   reference,

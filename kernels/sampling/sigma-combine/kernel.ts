@@ -1,3 +1,4 @@
+import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { reference, type SigmaCombineParams } from "./reference.js";
@@ -8,15 +9,14 @@ export const sigmaCombine = elementwise<SigmaCombineParams>({
   group: "sampling",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  threads: ({ batch, elements }) => batch * elements,
   buffers({ batch, elements }) {
     return [
-      { name: "y", access: "read", type: "f32", length: batch * elements },
-      { name: "sigma", access: "read", type: "f32", length: batch },
-      { name: "x", access: "read", type: "f32", length: batch * elements },
-      { name: "level", access: "read", type: "f32", length: 3 },
-      { name: "yEff", access: "write", type: "f32", length: batch * elements },
-      { name: "sigmaEff", access: "write", type: "f32", length: batch },
+      read("y", batch * elements),
+      read("sigma", batch),
+      read("x", batch * elements),
+      read("level", 3),
+      write("yEff", batch * elements),
+      write("sigmaEff", batch),
     ];
   },
   flops: ({ batch, elements }) => 7 * batch * elements,

@@ -1,4 +1,5 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, update, write } from "../../lib/buffers.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import math from "../../lib/math.wgsl.js";
 import philox from "../../lib/philox.wgsl.js";
@@ -21,14 +22,14 @@ export const ulaStep: Kernel<UlaStepParams> = {
   buffers({ batch, elements, recorded }) {
     const length = batch * elements;
     return [
-      { name: "x", access: "update", type: "f32", length },
-      { name: "origin", access: "read", type: "f32", length },
-      { name: "gradient", access: "read", type: "f32", length },
-      { name: "level", access: "read", type: "f32", length: 4 },
-      { name: "z", access: "read", type: "f32", length: recorded ? length : 0 },
-      { name: "seeds", access: "read", type: "u32", length: recorded ? 0 : batch },
-      { name: "draw", access: "read", type: "u32", length: recorded ? 0 : 1 },
-      { name: "nextDraw", access: "write", type: "u32", length: recorded ? 0 : 1 },
+      update("x", length),
+      read("origin", length),
+      read("gradient", length),
+      read("level", 4),
+      read("z", recorded ? length : 0),
+      read("seeds", recorded ? 0 : batch, "u32"),
+      read("draw", recorded ? 0 : 1, "u32"),
+      write("nextDraw", recorded ? 0 : 1, "u32"),
     ];
   },
   variant: ({ recorded }) => ({ key: recorded ? "recorded" : "", prelude: `const RECORDED: bool = ${recorded};` }),

@@ -1,4 +1,5 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
 import source from "./kernel.wgsl.js";
@@ -17,11 +18,7 @@ export const channelAffine: Kernel<ChannelAffineParams> = {
   },
   buffers(params) {
     const length = params.batch * params.channels * params.pixels;
-    return [
-      { name: "x", access: "read", type: "act", length },
-      { name: "affine", access: "read", type: "f32", length: 2 * rows(params) },
-      { name: "y", access: "write", type: "act", length },
-    ];
+    return [read("x", length, "act"), read("affine", 2 * rows(params)), write("y", length, "act")];
   },
   variant({ pixels, silu }) {
     const lanes = lanesOf(pixels);

@@ -1,4 +1,5 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, multipleOf, positiveInteger, positiveNumber } from "../../lib/check.js";
 import { GROUP_PIECE, groupPieces } from "../../lib/group-pieces.js";
 import source from "./kernel.wgsl.js";
@@ -19,11 +20,11 @@ export const groupFold: Kernel<GroupFoldParams> = {
   buffers(params) {
     const { batch, channels, groups, bias } = params;
     return [
-      { name: "partials", access: "read", type: "f32", length: 2 * batch * groups * groupPieces(params) },
-      { name: "bias", access: "read", type: "f32", length: bias ? channels : 0 },
-      { name: "gamma", access: "read", type: "f32", length: channels },
-      { name: "beta", access: "read", type: "f32", length: channels },
-      { name: "affine", access: "write", type: "f32", length: 2 * batch * channels },
+      read("partials", 2 * batch * groups * groupPieces(params)),
+      read("bias", bias ? channels : 0),
+      read("gamma", channels),
+      read("beta", channels),
+      write("affine", 2 * batch * channels),
     ];
   },
   variant: ({ bias }) => ({

@@ -1,4 +1,5 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, multipleOf, positiveInteger } from "../../lib/check.js";
 import { GROUP_PIECE, groupPieces } from "../../lib/group-pieces.js";
 import source from "./kernel.wgsl.js";
@@ -18,9 +19,9 @@ export const groupStats: Kernel<GroupStatsParams> = {
   buffers(params) {
     const { batch, channels, pixels, groups, bias } = params;
     return [
-      { name: "x", access: "read", type: "act", length: batch * channels * pixels },
-      { name: "bias", access: "read", type: "f32", length: bias ? channels : 0 },
-      { name: "partials", access: "write", type: "f32", length: 2 * batch * groups * groupPieces(params) },
+      read("x", batch * channels * pixels, "act"),
+      read("bias", bias ? channels : 0),
+      write("partials", 2 * batch * groups * groupPieces(params)),
     ];
   },
   variant: ({ bias }) => ({

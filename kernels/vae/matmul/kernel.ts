@@ -1,4 +1,5 @@
 import { type Caps, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, finiteNumber, multipleOf, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
 import plain from "./plain.wgsl.js";
@@ -29,9 +30,9 @@ export const matmul: Kernel<MatmulParams> = {
     addressable("matmul", "y", p.images, p.m, p.n);
   },
   buffers: ({ images, m, k, n }) => [
-    { name: "a", access: "read", type: "act", length: images * m * k },
-    { name: "b", access: "read", type: "act", length: images * k * n },
-    { name: "y", access: "write", type: "act", length: images * m * n },
+    read("a", images * m * k, "act"),
+    read("b", images * k * n, "act"),
+    write("y", images * m * n, "act"),
   ],
   variant({ transposed }, caps) {
     const kind = family(caps);

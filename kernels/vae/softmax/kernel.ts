@@ -1,4 +1,5 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import { lanesOf, storedLanes } from "../../lib/lanes.js";
 import source from "./kernel.wgsl.js";
@@ -14,10 +15,7 @@ export const softmax: Kernel<SoftmaxParams> = {
   },
   buffers({ images, rows, columns }) {
     const length = images * rows * columns;
-    return [
-      { name: "x", access: "read", type: "act", length },
-      { name: "y", access: "write", type: "act", length },
-    ];
+    return [read("x", length, "act"), write("y", length, "act")];
   },
   variant({ columns }, caps) {
     return storedLanes(lanesOf(columns), "S", caps);

@@ -1,4 +1,5 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
 import { addressable, inRange, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
 import { reference, type SubsampleParams } from "./reference.js";
@@ -15,10 +16,7 @@ export const subsample: Kernel<SubsampleParams> = {
     inRange("subsample", "width", p.width, 2, 65536);
     addressable("subsample", "x", p.planes, p.height, p.width);
   },
-  buffers: (p) => [
-    { name: "x", access: "read", type: "act", length: p.planes * p.height * p.width },
-    { name: "y", access: "write", type: "act", length: outputs(p) },
-  ],
+  buffers: (p) => [read("x", p.planes * p.height * p.width, "act"), write("y", outputs(p), "act")],
   variant: () => ({ key: "", prelude: "" }),
   uniforms: (p) => ({
     elements: outputs(p),
