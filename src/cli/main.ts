@@ -10,6 +10,7 @@ import { registerDoctor } from "./doctor.js";
 import { registerEvaluate } from "./evaluate/evaluate.js";
 import { registerInspect } from "./inspect.js";
 import { guardPaths } from "./parts/paths.js";
+import { registerPhema } from "./phema.js";
 import { registerRestore } from "./restore/restore.js";
 import { registerSample } from "./sample.js";
 
@@ -36,6 +37,7 @@ function createProgram(): Command {
     registerEvaluate,
     registerDemo,
     registerConvert,
+    registerPhema,
     registerInspect,
     registerDoctor,
     registerBench,

@@ -30,6 +30,9 @@ const KINDS: readonly (readonly [RegExp, ParameterKind])[] = [
   [/(^|\.)weight$/, "weight"],
 ];
 
+/** By the tensor's name; undefined for one that networks of the reference do not have. */
+export const kindOf = (name: string): ParameterKind | undefined => KINDS.find(([pattern]) => pattern.test(name))?.[1];
+
 /** Where every tensor of a network lies in a bank, in the order given. Padding between entries is 0. */
 export class BankLayout {
   readonly entries: readonly Entry[];
@@ -41,7 +44,7 @@ export class BankLayout {
   constructor(shapes: Iterable<readonly [name: string, shape: readonly number[]]>) {
     let offset = 0;
     this.entries = Array.from(shapes, ([name, shape]) => {
-      const kind = KINDS.find(([pattern]) => pattern.test(name))?.[1];
+      const kind = kindOf(name);
       if (!kind) throw bad(`${name} is no parameter's name that training knows.`);
       const length = shape.reduce((a, b) => a * b, 1);
       if (!(Number.isSafeInteger(length) && length > 0)) throw bad(`${name} has the extents [${shape}]: it is empty.`);

@@ -20,6 +20,7 @@ import { registerDoctor } from "../../src/cli/doctor.js";
 import { registerEvaluate } from "../../src/cli/evaluate/evaluate.js";
 import { registerInspect } from "../../src/cli/inspect.js";
 import { guardPaths, PATHS } from "../../src/cli/parts/paths.js";
+import { registerPhema } from "../../src/cli/phema.js";
 import { registerRestore } from "../../src/cli/restore/restore.js";
 import { registerSample } from "../../src/cli/sample.js";
 import { foldedName, nameProblem } from "../../src/data/names.js";
@@ -40,6 +41,7 @@ function program(): Command {
     registerEvaluate,
     registerDemo,
     registerConvert,
+    registerPhema,
     registerInspect,
     registerDoctor,
     registerBench,

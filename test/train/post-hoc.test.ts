@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { narrowF16, widenF16 } from "../../src/checkpoint/half.js";
 import { relativeError } from "../../src/graph/run-kernel.js";
 import { postHocCoefficients, profileProduct, reconstructPostHocEma } from "../../src/train/post-hoc.js";
+import { parseSnapshotName, snapshotName } from "../../src/train/snapshot-name.js";
 import { fixturePath } from "../support/fixtures.js";
 import { RawTensors } from "../support/raw-tensors.js";
 
@@ -31,6 +33,11 @@ describe("post-hoc EMA against recordings", () => {
         for (const name of ["w0", "w1"]) {
           const sum = file.values(`${which}.result-${std.toFixed(3)}.${name}.f64`);
           expect(relativeError(tensors.get(name)!, sum), name).toBeLessThan(1e-6);
+          // What the tool writes, but for roundings that its sums in f32 decide otherwise.
+          const written = file.values(`${which}.result-${std.toFixed(3)}.${name}.f16`);
+          const ours = widenF16(narrowF16(tensors.get(name)!));
+          expect(ours.filter((x, i) => x !== written[i]).length).toBeLessThanOrEqual(1);
+          expect(relativeError(ours, written)).toBeLessThan(1e-3);
         }
       }
     });
@@ -51,6 +58,23 @@ describe("post-hoc EMA against recordings", () => {
   });
 });
 
+describe("names of snapshots", () => {
+  it("are the reference's, and tell the time", () => {
+    expect(snapshotName("network-snapshot", 2 ** 24, 0.1)).toBe("network-snapshot-0016777-0.100");
+    for (let k = 0; k < 3000; k += 7) {
+      const name = { kind: "snapshot", time: 1024 * k, std: 0.05 };
+      expect(parseSnapshotName(snapshotName(name.kind, name.time, name.std))).toEqual(name);
+    }
+    for (const other of [
+      "phema-0000016-0.100",
+      "snapshot-16-0.1",
+      "snapshot-0000016-0.100 (1)",
+      "a snapshot-0000016-0.100",
+    ])
+      expect(parseSnapshotName(other)).toBeUndefined();
+  });
+});
+
 describe("post-hoc EMA", () => {
   const at = (time: number, std: number, value = 1, name = "w") => ({
     time,
@@ -63,6 +87,12 @@ describe("post-hoc EMA", () => {
     const { coefficients, tensors } = reconstructPostHocEma(list, { std: 0.1, time: 2048 });
     expect([...coefficients].map((c) => Math.round(c * 1e9) / 1e9 + 0)).toEqual([0, 0, 0, 1, 0]);
     expect(tensors.get("w")![1]).toBeCloseTo(4, 5);
+  });
+
+  it("copies buffers from the latest snapshot", () => {
+    const list = [at(1024, 0.1, 1, "emb_fourier.freqs"), at(2048, 0.1, 1 / 3, "emb_fourier.freqs")];
+    const { tensors } = reconstructPostHocEma(list, { std: 0.05 });
+    expect(tensors.get("emb_fourier.freqs")).toEqual(list[1]!.tensors.get("emb_fourier.freqs"));
   });
 
   it("refuses what cannot be summed", () => {

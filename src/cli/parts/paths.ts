@@ -15,7 +15,10 @@ import { checkWritable, isFolder } from "../../runs/whole-file.js";
  * a fault that a test finds.
  */
 export const PATHS = {
-  inputs: "net gnet vae data ref features operator measurement mask kernel lpips file shards results in.pkl".split(" "),
+  inputs:
+    "net gnet vae data ref features operator measurement mask kernel lpips file shards results in.pkl snapshots".split(
+      " ",
+    ),
   files: "grid save-raw out trace out.safetensors".split(" "),
   folders: ["outdir"],
 } as const;
