@@ -1,51 +1,49 @@
-import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, multipleOf, positiveInteger } from "../../lib/check.js";
+import type { Case } from "../../../src/gpu/contract.js";
+import { read, update } from "../../lib/buffers.js";
+import { multipleOf } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type AdamParams, type AdamSettings, adamSettings, reference } from "./reference.js";
 
 /** Adam over a flat bank of parameters, in place; EDM2's rule for gradients that are not finite. */
-export const adam: Kernel<AdamParams> = {
+export const adam = elementwise<AdamParams>({
   name: "adam",
-  source: [{ file: "kernels/training/adam/kernel.wgsl", text: source }],
-  check({ elements }) {
-    positiveInteger("adam", "elements", elements);
-    multipleOf("adam", "elements", elements, 4);
-    addressable("adam", "w", elements);
-  },
+  group: "training",
+  source,
+  counts: ({ elements }) => ({ elements }),
+  check: ({ elements }) => multipleOf("adam", "elements", elements, 4),
+  threads: ({ elements }) => elements / 4,
   buffers({ elements }) {
     return [
-      { name: "g", access: "read", type: "f32", length: elements },
-      { name: "settings", access: "read", type: "f32", length: 7 },
-      { name: "w", access: "update", type: "f32", length: elements },
-      { name: "m", access: "update", type: "f32", length: elements },
-      { name: "v", access: "update", type: "f32", length: elements },
-      { name: "zeroed", access: "update", type: "u32", length: 2 },
+      read("g", elements),
+      read("settings", 7),
+      update("w", elements),
+      update("m", elements),
+      update("v", elements),
+      update("zeroed", 2, "u32"),
     ];
   },
-  variant: () => ({ key: "", prelude: "" }),
-  uniforms: ({ elements }) => ({ quads: elements / 4 }),
-  grid: ({ elements }, _variant, caps) => grid1d(elements / 4, 64, caps),
-  cost: ({ elements }) => ({ flops: 14 * elements, bytes: 28 * elements + 44 }),
+  flops: ({ elements }) => 14 * elements,
   reference,
   cases: [
-    update("one quad, first update", 4, { lr: 0.01, step: 1 }),
-    update("a rate of 0 moves the moments alone", 132, { lr: 0, step: 1 }),
-    update("a later update", 4 * 389, { lr: 0.003, step: 1000 }),
-    update(
+    updateCase("one quad, first update", 4, { lr: 0.01, step: 1 }),
+    updateCase("a rate of 0 moves the moments alone", 132, { lr: 0, step: 1 }),
+    updateCase("a later update", 4 * 389, { lr: 0.003, step: 1000 }),
+    updateCase(
       "gradients that are not finite",
       260,
       { lr: 0.02, step: 3 },
       (i) => [Number.NaN, Infinity, -Infinity][i % 7],
     ),
-    update("tiny gradients", 64, { lr: 0.01, step: 2 }, () => 1e-9),
-    update("zero history stays", 64, { lr: 0.01, step: 2 }, () => 0, true),
-    update("a small network", 2 ** 18, { lr: 0.01, step: 20 }),
+    updateCase("tiny gradients", 64, { lr: 0.01, step: 2 }, () => 1e-9),
+    updateCase("zero history stays", 64, { lr: 0.01, step: 2 }, () => 0, true),
+    updateCase("a small network", 2 ** 18, { lr: 0.01, step: 20 }),
   ],
   tolerance: { f32: 3e-7, f16: 3e-7 },
-};
+});
 
 /** `special` gives some gradients; `fresh`: moments of 0. */
-function update(
+function updateCase(
   name: string,
   elements: number,
   settings: AdamSettings,

@@ -7,7 +7,7 @@
 // bits: comparisons with NaN may be optimised away.
 
 struct Params {
-  quads: u32,
+  threads: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -18,16 +18,7 @@ struct Params {
 @group(0) @binding(5) var<storage, read_write> v: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> zeroed: array<atomic<u32>>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.quads) {
-    return;
-  }
+fn each(i: u32) {
   let raw = g[i];
   let broken = (bitcast<vec4u>(raw) & vec4u(0x7f800000u)) == vec4u(0x7f800000u);
   let grad = select(raw, vec4f(0.0), broken);

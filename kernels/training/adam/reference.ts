@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface AdamParams {
   /** Values of the bank, a multiple of 4. */
   readonly elements: number;
@@ -19,10 +21,7 @@ export function adamSettings({ lr, step, beta1 = 0.9, beta2 = 0.99, eps = 1e-8 }
 }
 
 /** One update; gradients that are not finite count as 0. */
-export function reference(
-  { elements }: AdamParams,
-  inputs: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ elements }: AdamParams, inputs: Inputs) {
   const [rate, root, beta1, rest1, beta2, rest2, eps] = Array.from(inputs.settings!) as [number, ...number[]];
   const [w, m, v] = [inputs.w!, inputs.m!, inputs.v!].map((values) => Float64Array.from(values));
   let broken = inputs.zeroed![0]! + 2 ** 32 * inputs.zeroed![1]!;

@@ -1,3 +1,4 @@
+import { read, update } from "../../lib/buffers.js";
 import { multipleOf } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
@@ -12,10 +13,7 @@ export const add = elementwise<AddParams>({
   check: ({ elements }) => multipleOf("add", "elements", elements, 4),
   threads: ({ elements }) => elements / 4,
   buffers({ elements }) {
-    return [
-      { name: "b", access: "read", type: "f32", length: elements },
-      { name: "a", access: "update", type: "f32", length: elements },
-    ];
+    return [read("b", elements), update("a", elements)];
   },
   flops: ({ elements }) => elements,
   reference,

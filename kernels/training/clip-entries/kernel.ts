@@ -1,3 +1,4 @@
+import { read, update } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type ClipEntriesParams, reference } from "./reference.js";
@@ -10,10 +11,7 @@ export const clipEntries = elementwise<ClipEntriesParams>({
   counts: ({ elements, count }) => ({ elements, count }),
   threads: ({ count }) => count,
   buffers({ elements, count }) {
-    return [
-      { name: "indices", access: "read", type: "u32", length: count },
-      { name: "w", access: "update", type: "f32", length: elements },
-    ];
+    return [read("indices", count, "u32"), update("w", elements)];
   },
   flops: ({ count }) => 2 * count,
   reference,

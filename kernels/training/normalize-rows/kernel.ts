@@ -1,4 +1,5 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { read, update } from "../../lib/buffers.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
 import { NORMALIZE_EPS, type NormalizeRowsParams, reference } from "./reference.js";
@@ -14,10 +15,7 @@ export const normalizeRows: Kernel<NormalizeRowsParams> = {
     addressable("normalize-rows", "table", rows, 2);
   },
   buffers({ elements, rows }) {
-    return [
-      { name: "table", access: "read", type: "u32", length: 2 * rows },
-      { name: "w", access: "update", type: "f32", length: elements },
-    ];
+    return [read("table", 2 * rows, "u32"), update("w", elements)];
   },
   variant: () => ({ key: "", prelude: `const EPS: f32 = ${NORMALIZE_EPS};\n` }),
   uniforms: ({ rows }) => ({ rows }),

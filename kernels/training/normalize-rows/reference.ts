@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 /** Keeps rows of small values from being blown up. */
 export const NORMALIZE_EPS = 1e-4;
 
@@ -8,7 +10,7 @@ export interface NormalizeRowsParams {
   readonly rows: number;
 }
 
-export function reference({ rows }: NormalizeRowsParams, { table, w }: Readonly<Record<string, ArrayLike<number>>>) {
+export function reference({ rows }: NormalizeRowsParams, { table, w }: Inputs) {
   const values = Float64Array.from(w!);
   for (let row = 0; row < rows; row++) {
     const part = values.subarray(table![2 * row]!, table![2 * row]! + table![2 * row + 1]!);

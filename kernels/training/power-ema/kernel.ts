@@ -1,3 +1,4 @@
+import { read, update } from "../../lib/buffers.js";
 import { fail, multipleOf, nonNegativeInteger } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
@@ -15,13 +16,8 @@ export const powerEma = elementwise<PowerEmaParams>({
     if (profile >= profiles) fail("power-ema", `profile must be below profiles (${profiles})`, profile);
   },
   threads: ({ elements }) => elements / 4,
-  uniforms: ({ profile }) => ({ profile }),
   buffers({ elements, profiles }) {
-    return [
-      { name: "w", access: "read", type: "f32", length: elements },
-      { name: "rests", access: "read", type: "f32", length: profiles },
-      { name: "average", access: "update", type: "f32", length: elements },
-    ];
+    return [read("w", elements), read("rests", profiles), update("average", elements)];
   },
   flops: ({ elements }) => 3 * elements,
   reference,

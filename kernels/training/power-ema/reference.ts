@@ -1,3 +1,5 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+
 export interface PowerEmaParams {
   /** Values of the bank, a multiple of 4. */
   readonly elements: number;
@@ -6,10 +8,7 @@ export interface PowerEmaParams {
   readonly profile: number;
 }
 
-export function reference(
-  { elements, profile }: PowerEmaParams,
-  { w, rests, average }: Readonly<Record<string, ArrayLike<number>>>,
-): Record<string, Float64Array> {
+export function reference({ elements, profile }: PowerEmaParams, { w, rests, average }: Inputs) {
   const rest = rests![profile]!;
   const values = Float64Array.from({ length: elements }, (_, i) =>
     rest === 1 ? w![i]! : average![i]! + rest * (w![i]! - average![i]!),
