@@ -4,6 +4,9 @@ import { layerNorm } from "./features/layer-norm/kernel.js";
 import { pool2d } from "./features/pool2d/kernel.js";
 import { tokenAttention } from "./features/token-attention/kernel.js";
 import { attention } from "./network/attention/kernel.js";
+import { attentionBackwardKeys } from "./network/attention-backward-keys/kernel.js";
+import { attentionBackwardNorms } from "./network/attention-backward-norms/kernel.js";
+import { attentionBackwardQueries } from "./network/attention-backward-queries/kernel.js";
 import { conv } from "./network/conv/kernel.js";
 import { fourier } from "./network/fourier/kernel.js";
 import { gemm } from "./network/gemm/kernel.js";
@@ -58,6 +61,9 @@ export const kernels: readonly AnyKernel[] = [
   add,
   addNoise,
   attention,
+  attentionBackwardKeys,
+  attentionBackwardNorms,
+  attentionBackwardQueries,
   axisGather,
   channelAffine,
   clipEntries,
