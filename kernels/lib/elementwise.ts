@@ -22,6 +22,8 @@ export interface Elementwise<P extends object> {
   counts(params: P): Readonly<Record<string, number>>;
   /** What else must hold. */
   check?(params: P): void;
+  /** Invocations of a workgroup; absent: 64. */
+  readonly workgroup?: number;
   /** Invocations; absent: the product of `counts`. */
   threads?(params: P): number;
   buffers(params: P): readonly BufferUse[];
@@ -29,6 +31,8 @@ export interface Elementwise<P extends object> {
   uniforms?(params: P): Readonly<Record<string, number>>;
   /** Constants of the WGSL that tell variants apart, in upper case. */
   flags?(params: P): Readonly<Record<string, boolean>>;
+  /** In place of flags, where they do not say all. */
+  variant?: Kernel<P>["variant"];
   readonly flops: (params: P) => number;
   readonly reference: Kernel<P>["reference"];
   readonly cases: readonly Case<P>[];
@@ -37,7 +41,7 @@ export interface Elementwise<P extends object> {
 
 /** The contract of a kernel with one invocation per output (or few outputs), and no memory shared among them. */
 export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
-  const { name, source, parts = [], reference, cases, tolerance } = spec;
+  const { name, source, parts = [], workgroup = 64, reference, cases, tolerance } = spec;
   const threadsOf = spec.threads ?? ((params: P) => Object.values(spec.counts(params)).reduce((a, b) => a * b, 1));
   const members = new Set(
     [.../struct Params \{([^}]*)\}/.exec(source)![1]!.matchAll(/^\s*(\w+):/gm)].map((m) => m[1]!),
@@ -46,7 +50,7 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
     name,
     source: [
       ...parts,
-      { file: "kernels/lib/threads.wgsl", text: threads },
+      { file: "kernels/lib/threads.wgsl", text: `const WORKGROUP: u32 = ${workgroup}u;\n${threads}` },
       { file: `kernels/${spec.group}/${name}/kernel.wgsl`, text: source },
     ],
     check(params) {
@@ -55,7 +59,8 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
       for (const buffer of spec.buffers(params)) addressable(name, buffer.name, buffer.length);
     },
     buffers: (params) => spec.buffers(params),
-    variant(params) {
+    variant(params, caps) {
+      if (spec.variant) return spec.variant(params, caps);
       const flags = Object.entries(spec.flags?.(params) ?? {});
       return {
         key: flags.flatMap(([flag, on]) => (on ? flag.toLowerCase() : [])).join("-"),
@@ -66,7 +71,7 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
       const values = { ...params, ...spec.uniforms?.(params), threads: threadsOf(params) };
       return Object.fromEntries(Object.entries<number>(values).filter(([key]) => members.has(key)));
     },
-    grid: (params, _variant, caps) => grid1d(threadsOf(params), 64, caps),
+    grid: (params, _variant, caps) => grid1d(threadsOf(params), workgroup, caps),
     cost(params, bytesPerAct, bytesPerWeight) {
       const precision = bytesPerAct === 2 ? "f16" : bytesPerWeight === 2 ? "f16-weights" : "f32";
       const bytes = spec

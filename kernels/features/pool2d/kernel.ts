@@ -1,19 +1,31 @@
-import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import type { Case } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
-import { addressable, fail, inRange, oneOf, positiveInteger } from "../../lib/check.js";
+import { fail, inRange, oneOf } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import { outputSize } from "../../lib/window.js";
 import source from "./kernel.wgsl.js";
 import { type Pool2dParams, reference } from "./reference.js";
 
+function outputs(p: Pool2dParams): number {
+  const { outHeight, outWidth } = outputSize(p);
+  return p.planes * outHeight * outWidth;
+}
+
 /** x [planes, H, W] to y [planes, Ho, Wo]. */
-export const pool2d: Kernel<Pool2dParams> = {
+export const pool2d = elementwise<Pool2dParams>({
   name: "pool2d",
-  source: [{ file: "kernels/features/pool2d/kernel.wgsl", text: source }],
+  group: "features",
+  source,
+  counts: ({ planes, height, width, kernelHeight, kernelWidth, stride }) => ({
+    planes,
+    height,
+    width,
+    kernelHeight,
+    kernelWidth,
+    stride,
+  }),
   check(p) {
     oneOf("pool2d", "mode", p.mode, ["max", "mean"]);
-    for (const name of ["planes", "height", "width", "kernelHeight", "kernelWidth", "stride"] as const) {
-      positiveInteger("pool2d", name, p[name]);
-    }
     inRange("pool2d", "padHeight", p.padHeight, 0, Math.floor(p.kernelHeight / 2));
     inRange("pool2d", "padWidth", p.padWidth, 0, Math.floor(p.kernelWidth / 2));
     const { outHeight, outWidth } = outputSize(p);
@@ -21,31 +33,16 @@ export const pool2d: Kernel<Pool2dParams> = {
       const window = `${p.kernelHeight}x${p.kernelWidth}`;
       fail("pool2d", "the window must fit into the padded image", `${window} on ${p.height}x${p.width}`);
     }
-    addressable("pool2d", "x", p.planes, p.height, p.width);
-    addressable("pool2d", "y", p.planes, outHeight, outWidth);
   },
-  buffers(p) {
-    const { outHeight, outWidth } = outputSize(p);
-    return [read("x", p.planes * p.height * p.width), write("y", p.planes * outHeight * outWidth)];
-  },
+  threads: outputs,
+  buffers: (p) => [read("x", p.planes * p.height * p.width), write("y", outputs(p))],
   variant: ({ mode }) => ({ key: mode, prelude: `const MEAN: bool = ${mode === "mean"};` }),
-  uniforms(p) {
-    const { mode: _, ...numbers } = p;
-    return { ...numbers, ...outputSize(p) };
-  },
-  grid(p, _variant, caps) {
-    const { outHeight, outWidth } = outputSize(p);
-    return grid1d(p.planes * outHeight * outWidth, 64, caps);
-  },
-  cost(p) {
-    const { outHeight, outWidth } = outputSize(p);
-    const outputs = p.planes * outHeight * outWidth;
-    return { flops: outputs * p.kernelHeight * p.kernelWidth, bytes: 4 * (outputs + p.planes * p.height * p.width) };
-  },
+  uniforms: outputSize,
+  flops: (p) => outputs(p) * p.kernelHeight * p.kernelWidth,
   reference,
   cases: (["max", "mean"] as const).flatMap((mode) => cases(mode)),
   tolerance: { f32: 1e-6, f16: 1e-6 },
-};
+});
 
 function cases(mode: Pool2dParams["mode"]): Case<Pool2dParams>[] {
   const window = { kernelHeight: 2, kernelWidth: 2, stride: 2, padHeight: 0, padWidth: 0 };

@@ -6,7 +6,7 @@
 // A value that is not finite makes the result not finite: max() alone could drop a NaN.
 // Prelude: MEAN.
 struct Params {
-  planes: u32,
+  threads: u32,
   height: u32,
   width: u32,
   outHeight: u32,
@@ -22,17 +22,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
+fn each(i: u32) {
   let outPixels = p.outHeight * p.outWidth;
-  if (i >= p.planes * outPixels) {
-    return;
-  }
   let plane = i / outPixels;
   let pixel = i % outPixels;
   let top = i32((pixel / p.outWidth) * p.stride) - i32(p.padHeight);

@@ -1,31 +1,26 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
-import { addressable, inRange, positiveInteger } from "../../lib/check.js";
+import { inRange } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { reference, type TokenAttentionParams } from "./reference.js";
 
 /** qkv [N, 3 heads headDim, P] (all q, all k, all v) to y [N, heads headDim, P]. */
-export const tokenAttention: Kernel<TokenAttentionParams> = {
+export const tokenAttention = elementwise<TokenAttentionParams>({
   name: "token-attention",
-  source: [{ file: "kernels/features/token-attention/kernel.wgsl", text: source }],
-  check(params) {
-    const { images, heads, headDim, tokens } = params;
-    for (const name of ["images", "heads", "headDim", "tokens"] as const)
-      positiveInteger("token-attention", name, params[name]);
+  group: "features",
+  source,
+  counts: ({ images, heads, headDim, tokens }) => ({ images, heads, headDim, tokens }),
+  check({ headDim }) {
     inRange("token-attention", "headDim", headDim, 1, 128);
-    addressable("token-attention", "qkv", images, 3, heads, headDim, tokens);
   },
+  threads: ({ images, heads, tokens }) => images * heads * tokens,
   buffers({ images, heads, headDim, tokens }) {
     const length = images * heads * headDim * tokens;
     return [read("qkv", 3 * length), write("y", length)];
   },
   variant: ({ headDim }) => ({ key: `d${headDim}`, prelude: `const HEAD: u32 = ${headDim}u;\n` }),
-  uniforms: ({ images, heads, headDim, tokens }) => ({ images, heads, tokens, scale: 1 / Math.sqrt(headDim) }),
-  grid: ({ images, heads, tokens }, _variant, caps) => grid1d(images * heads * tokens, 64, caps),
-  cost({ images, heads, headDim, tokens }) {
-    const length = images * heads * headDim * tokens;
-    return { flops: 4 * length * tokens, bytes: 16 * length };
-  },
+  uniforms: ({ headDim }) => ({ scale: 1 / Math.sqrt(headDim) }),
+  flops: ({ images, heads, headDim, tokens }) => 4 * images * heads * headDim * tokens * tokens,
   reference,
   cases: [
     { name: "one token", params: { images: 1, heads: 1, headDim: 1, tokens: 1 } },
@@ -38,4 +33,4 @@ export const tokenAttention: Kernel<TokenAttentionParams> = {
     },
   ],
   tolerance: { f32: 4e-6, f16: 4e-6 },
-};
+});

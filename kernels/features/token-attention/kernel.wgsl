@@ -5,7 +5,7 @@
 // One invocation a query of a head. The sums run along with the largest logit so far and are scaled when it rises, so that
 // the logits are kept nowhere. Prelude: HEAD (d).
 struct Params {
-  images: u32,
+  threads: u32,
   heads: u32,
   tokens: u32,
   scale: f32,
@@ -15,16 +15,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> qkv: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.images * p.heads * p.tokens) {
-    return;
-  }
+fn each(i: u32) {
   let query = i % p.tokens;
   let head = (i / p.tokens) % p.heads;
   let image = i / (p.tokens * p.heads);

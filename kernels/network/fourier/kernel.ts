@@ -1,4 +1,5 @@
 import { read, write } from "../../lib/buffers.js";
+import { levels } from "../../lib/cases.js";
 import { elementwise } from "../../lib/elementwise.js";
 import math from "../../lib/math.wgsl.js";
 import source from "./kernel.wgsl.js";
@@ -29,9 +30,10 @@ export const fourier = elementwise<FourierParams>({
 /** Levels spaced evenly on a logarithmic scale, frequencies up to +-`top`, phases of a turn. */
 function spectrum(low: number, high: number, top: number) {
   return (name: string, length: number): Float32Array =>
-    Float32Array.from({ length }, (_, i) => {
-      if (name === "sigma") return low * (high / low) ** (i / Math.max(1, length - 1));
-      const scattered = (i * 0.6180339887498949 + 0.137) % 1;
-      return name === "freqs" ? top * (2 * scattered - 1) : 2 * Math.PI * ((scattered * 7.31) % 1);
-    });
+    name === "sigma"
+      ? levels(low, high, length)
+      : Float32Array.from({ length }, (_, i) => {
+          const scattered = (i * 0.6180339887498949 + 0.137) % 1;
+          return name === "freqs" ? top * (2 * scattered - 1) : 2 * Math.PI * ((scattered * 7.31) % 1);
+        });
 }

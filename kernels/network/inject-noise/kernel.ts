@@ -1,4 +1,5 @@
 import { read, write } from "../../lib/buffers.js";
+import { levels } from "../../lib/cases.js";
 import { finiteNumber, inRange } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
@@ -27,23 +28,21 @@ export const injectNoise = elementwise<InjectNoiseParams>({
   flops: ({ batch, elements }) => 2 * batch * elements,
   reference,
   cases: [
-    { name: "one value", params: { batch: 1, elements: 1, gamma: 0.414 }, inputs: levels(80, 80) },
+    { name: "one value", params: { batch: 1, elements: 1, gamma: 0.414 }, inputs: from(80, 80) },
     {
       name: "odd length, one level an image",
       params: { batch: 3, elements: 131, gamma: 0.414 },
-      inputs: levels(2e-3, 80),
+      inputs: from(2e-3, 80),
     },
-    { name: "gamma 0", params: { batch: 2, elements: 65, gamma: 0 }, inputs: levels(0.1, 10) },
-    { name: "tiny gamma", params: { batch: 2, elements: 65, gamma: 1e-9 }, inputs: levels(1e3, 1e6) },
-    { name: "an image", params: { batch: 1, elements: 3 * 32 * 32, gamma: 0.414 }, inputs: levels(5, 5) },
+    { name: "gamma 0", params: { batch: 2, elements: 65, gamma: 0 }, inputs: from(0.1, 10) },
+    { name: "tiny gamma", params: { batch: 2, elements: 65, gamma: 1e-9 }, inputs: from(1e3, 1e6) },
+    { name: "an image", params: { batch: 1, elements: 3 * 32 * 32, gamma: 0.414 }, inputs: from(5, 5) },
   ],
   tolerance: { f32: 3e-7, f16: 3e-7 },
 });
 
-/** Levels from `low` to `high`, spaced evenly on a logarithmic scale. */
-function levels(low: number, high: number) {
+/** Levels from `low` to `high`. */
+function from(low: number, high: number) {
   return (name: string, length: number): Float32Array | undefined =>
-    name === "sigma"
-      ? Float32Array.from({ length }, (_, i) => low * (high / low) ** (i / Math.max(1, length - 1)))
-      : undefined;
+    name === "sigma" ? levels(low, high, length) : undefined;
 }

@@ -1,7 +1,6 @@
-import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import type { Case } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import {
-  addressable,
   fail,
   inRange,
   multipleOf,
@@ -11,26 +10,23 @@ import {
   positiveNumber,
 } from "../../lib/check.js";
 import clipSource from "../../lib/clip.wgsl.js";
+import { elementwise } from "../../lib/elementwise.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
 import source from "./kernel.wgsl.js";
 import { type MpSumParams, reference } from "./reference.js";
 
-const WORKGROUP = 64;
-
 /** out = ((1-t) a + t b) / sqrt((1-t)^2 + t^2), clipped to [-clip, clip]; NaN and infinities are kept. */
-export const mpSum: Kernel<MpSumParams> = {
+export const mpSum = elementwise<MpSumParams>({
   name: "mp-sum",
-  source: [
-    { file: "kernels/lib/clip.wgsl", text: clipSource },
-    { file: "kernels/network/mp-sum/kernel.wgsl", text: source },
-  ],
+  group: "network",
+  source,
+  parts: [{ file: "kernels/lib/clip.wgsl", text: clipSource }],
+  counts: ({ elements }) => ({ elements }),
   check({ elements, perImage, type, t, weightIndex, weights, clip }) {
-    positiveInteger("mp-sum", "elements", elements);
     if (perImage !== undefined) {
       positiveInteger("mp-sum", "perImage", perImage);
       multipleOf("mp-sum", "elements", elements, perImage);
     }
-    addressable("mp-sum", "out", elements);
     oneOf("mp-sum", "type", type, ["f32", "act"]);
     if (t === null) {
       positiveInteger("mp-sum", "weights", weights);
@@ -43,6 +39,7 @@ export const mpSum: Kernel<MpSumParams> = {
     }
     if (clip !== null) positiveNumber("mp-sum", "clip", clip);
   },
+  threads: ({ elements, perImage }) => elements / lanesOf(perImage ?? elements),
   buffers({ elements, type, t, weights }) {
     return [
       read("a", elements, type),
@@ -60,22 +57,16 @@ export const mpSum: Kernel<MpSumParams> = {
       prelude: lanesPrelude(lanes, type === "act" ? "S" : "f32") + flags,
     };
   },
-  uniforms({ elements, perImage, t, weightIndex, clip }) {
+  uniforms({ t, weightIndex, clip }) {
     const norm = t === null ? 1 : Math.sqrt((1 - t) ** 2 + t ** 2);
     return {
-      count: elements / lanesOf(perImage ?? elements),
       weight_index: t === null ? weightIndex : 0,
       weight_a: t === null ? 0 : (1 - t) / norm,
       weight_b: t === null ? 0 : t / norm,
       clip: clip ?? 0,
     };
   },
-  grid({ elements, perImage }, _variant, caps) {
-    return grid1d(elements / lanesOf(perImage ?? elements), WORKGROUP, caps);
-  },
-  cost({ elements, type }, bytesPerAct) {
-    return { flops: 3 * elements, bytes: 3 * elements * (type === "act" ? bytesPerAct : 4) };
-  },
+  flops: ({ elements }) => 3 * elements,
   reference,
   cases: [
     constantT("one element", 1, "f32", 0.5, null),
@@ -110,7 +101,7 @@ export const mpSum: Kernel<MpSumParams> = {
     },
   ],
   tolerance: { f32: 1e-6, f16: 1e-3 },
-};
+});
 
 function constantT(name: string, elements: number, type: "f32" | "act", t: number, clip: number | null) {
   return { name, params: { elements, type, t, weightIndex: 0, weights: 0, clip } };

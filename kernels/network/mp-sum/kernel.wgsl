@@ -1,11 +1,11 @@
 // Magnitude-preserving sum, elementwise (EDM2, eq. 88), with an optional clip:
 //   out = ((1 - t) a + t b) / sqrt((1 - t)^2 + t^2), then clipped to [-clip, clip]; NaN and infinities pass the clip.
 // t is a constant (folded into weight_a, weight_b by the host), or, with LEARNED, w[weight_index] clipped to [0, 1]
-// (NCVSD, eq. 32). One thread computes 1 or 4 neighbouring elements (an F); `count` counts in units of F.
+// (NCVSD, eq. 32). One thread computes 1 or 4 neighbouring elements (an F).
 // Prelude: V, F, U (kernels/lib/lanes.ts), LEARNED, CLIP.
 
 struct Params {
-  count: u32,
+  threads: u32,
   weight_index: u32,
   weight_a: f32,
   weight_b: f32,
@@ -18,16 +18,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> w: array<f32>;
 @group(0) @binding(4) var<storage, read_write> out: array<V>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.count) {
-    return;
-  }
+fn each(i: u32) {
   var weight_a = p.weight_a;
   var weight_b = p.weight_b;
   if (LEARNED) {

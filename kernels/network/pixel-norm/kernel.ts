@@ -1,24 +1,20 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import { lanesOf, storedLanes } from "../../lib/lanes.js";
 import silu from "../../lib/mp-silu.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { type PixelNormParams, reference } from "./reference.js";
 
-const WORKGROUP = 32;
-
 /** Pixel norm: x [N, C, P] to y of root mean square 1 over the channels of each pixel; s = mp_silu(y). All act. */
-export const pixelNorm: Kernel<PixelNormParams> = {
+export const pixelNorm = elementwise<PixelNormParams>({
   name: "pixel-norm",
-  source: [
-    { file: "kernels/lib/mp-silu.wgsl", text: silu },
-    { file: "kernels/network/pixel-norm/kernel.wgsl", text: source },
-  ],
-  check(params) {
-    for (const name of ["batch", "channels", "pixels"] as const) positiveInteger("pixel-norm", name, params[name]);
-    addressable("pixel-norm", "x", params.batch, params.channels, params.pixels);
-  },
+  group: "network",
+  source,
+  parts: [{ file: "kernels/lib/mp-silu.wgsl", text: silu }],
+  counts: ({ batch, channels, pixels }) => ({ batch, channels, pixels }),
+  // Rather than 64: at the lowest resolutions there are few pixels to spread over the workgroups.
+  workgroup: 32,
+  threads: ({ batch, pixels }) => (batch * pixels) / lanesOf(pixels),
   buffers({ batch, channels, pixels, silu }) {
     const length = batch * channels * pixels;
     return [read("x", length, "act"), write("y", length, "act"), write("s", silu ? length : 0, "act")];
@@ -30,16 +26,8 @@ export const pixelNorm: Kernel<PixelNormParams> = {
       prelude: `${lanes.prelude}const SILU: bool = ${silu};\n`,
     };
   },
-  uniforms({ batch, channels, pixels }) {
-    return { batch, channels, pixels: pixels / lanesOf(pixels) };
-  },
-  grid({ batch, pixels }, _variant, caps) {
-    return grid1d((batch * pixels) / lanesOf(pixels), WORKGROUP, caps);
-  },
-  cost({ batch, channels, pixels, silu }, bytesPerAct) {
-    const elements = batch * channels * pixels;
-    return { flops: elements * (silu ? 8 : 3), bytes: elements * (silu ? 3 : 2) * bytesPerAct };
-  },
+  uniforms: ({ pixels }) => ({ pixels: pixels / lanesOf(pixels) }),
+  flops: ({ batch, channels, pixels, silu }) => batch * channels * pixels * (silu ? 8 : 3),
   reference,
   cases: [
     { name: "one element", params: { batch: 1, channels: 1, pixels: 1, silu: true } },
@@ -64,4 +52,4 @@ export const pixelNorm: Kernel<PixelNormParams> = {
     },
   ],
   tolerance: { f32: 1e-6, f16: 2e-3 },
-};
+});

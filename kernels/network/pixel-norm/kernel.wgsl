@@ -5,7 +5,7 @@
 // twice; `pixels` counts in units of F. Prelude: V, F, load, store (kernels/lib/lanes.ts), SILU.
 
 struct Params {
-  batch: u32,
+  threads: u32,
   channels: u32,
   pixels: u32,
 }
@@ -15,17 +15,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read_write> y: array<V>;
 @group(0) @binding(3) var<storage, read_write> s: array<V>;
 
-// 32 rather than 64 threads: at the lowest resolutions there are few pixels to spread over the workgroups.
-@compute @workgroup_size(32)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 32u + lid;
-  if (i >= p.batch * p.pixels) {
-    return;
-  }
+fn each(i: u32) {
   let n = i / p.pixels;
   let first = n * p.channels * p.pixels + (i - n * p.pixels);
 

@@ -1,20 +1,20 @@
-import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
-import { addressable, positiveInteger, positiveNumber } from "../../lib/check.js";
+import { noisyCase as at } from "../../lib/cases.js";
+import { positiveNumber } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type PrecondInParams, reference } from "./reference.js";
 
-const WORKGROUP = 64;
-
 /** x (f32 [N, C, P]) and sigma (f32 [N]) to y (act [N, C+1, P]): c_in x, and a last channel of exactly 1. */
-export const precondIn: Kernel<PrecondInParams> = {
+export const precondIn = elementwise<PrecondInParams>({
   name: "precond-in",
-  source: [{ file: "kernels/network/precond-in/kernel.wgsl", text: source }],
-  check(params) {
-    for (const name of ["batch", "channels", "pixels"] as const) positiveInteger("precond-in", name, params[name]);
-    positiveNumber("precond-in", "sigmaData", params.sigmaData);
-    addressable("precond-in", "y", params.batch, params.channels + 1, params.pixels);
+  group: "network",
+  source,
+  counts: ({ batch, channels, pixels }) => ({ batch, channels, pixels }),
+  check({ sigmaData }) {
+    positiveNumber("precond-in", "sigmaData", sigmaData);
   },
+  threads: ({ batch, channels, pixels }) => batch * (channels + 1) * pixels,
   buffers({ batch, channels, pixels }) {
     return [
       read("x", batch * channels * pixels),
@@ -22,19 +22,7 @@ export const precondIn: Kernel<PrecondInParams> = {
       write("y", batch * (channels + 1) * pixels, "act"),
     ];
   },
-  variant() {
-    return { key: "", prelude: "" };
-  },
-  uniforms({ batch, channels, pixels, sigmaData }) {
-    return { batch, channels, pixels, sigma_data: sigmaData };
-  },
-  grid({ batch, channels, pixels }, _variant, caps) {
-    return grid1d(batch * (channels + 1) * pixels, WORKGROUP, caps);
-  },
-  cost({ batch, channels, pixels }, bytesPerAct) {
-    const elements = batch * channels * pixels;
-    return { flops: elements, bytes: 4 * (elements + batch) + bytesPerAct * (elements + batch * pixels) };
-  },
+  flops: ({ batch, channels, pixels }) => batch * channels * pixels,
   reference,
   cases: [
     at("one element", { batch: 1, channels: 1, pixels: 1, sigmaData: 0.5 }, [2]),
@@ -45,21 +33,4 @@ export const precondIn: Kernel<PrecondInParams> = {
     at("64x64", { batch: 2, channels: 3, pixels: 4096, sigmaData: 0.5 }, [14.6, 0.1]),
   ],
   tolerance: { f32: 1e-6, f16: 1e-3 },
-};
-
-/** x as the sampler has it: data of deviation sigma_data plus noise of deviation sigma. */
-function at(name: string, params: PrecondInParams, sigmas: readonly number[]): Case<PrecondInParams> {
-  const perImage = params.channels * params.pixels;
-  return {
-    name,
-    params,
-    inputs: (buffer, length, random) => {
-      if (buffer === "sigma") return Float32Array.from(sigmas);
-      if (buffer !== "x") return undefined;
-      return Float32Array.from(
-        { length },
-        (_, i) => (params.sigmaData + sigmas[Math.floor(i / perImage)]!) * 2 * (2 * random() - 1),
-      );
-    },
-  };
-}
+});

@@ -3,10 +3,10 @@
 // x: f32 [batch, channels, pixels], sigma: f32 [batch], y: [batch, channels + 1, pixels]. One thread, one element of y.
 
 struct Params {
-  batch: u32,
+  threads: u32,
   channels: u32,
   pixels: u32,
-  sigma_data: f32,
+  sigmaData: f32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -14,23 +14,14 @@ struct Params {
 @group(0) @binding(2) var<storage, read> sigma: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<S>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
+fn each(i: u32) {
   let size_in = p.channels * p.pixels;
   let size_out = size_in + p.pixels;
-  if (i >= p.batch * size_out) {
-    return;
-  }
   let n = i / size_out;
   let k = i - n * size_out;
   if (k < size_in) {
     let s = sigma[n];
-    y[i] = S(x[n * size_in + k] / sqrt(s * s + p.sigma_data * p.sigma_data));
+    y[i] = S(x[n * size_in + k] / sqrt(s * s + p.sigmaData * p.sigmaData));
   } else {
     y[i] = S(1.0);
   }

@@ -5,9 +5,9 @@
 // q is a sum of squares and both factors are quotients: nothing cancels, for sigma from 1e-4 to 1e3 and far beyond.
 
 struct Params {
-  batch: u32,
+  threads: u32,
   size: u32,
-  sigma_data: f32,
+  sigmaData: f32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -16,19 +16,10 @@ struct Params {
 @group(0) @binding(3) var<storage, read> sigma: array<f32>;
 @group(0) @binding(4) var<storage, read_write> d: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.batch * p.size) {
-    return;
-  }
+fn each(i: u32) {
   let s = sigma[i / p.size];
-  let q = s * s + p.sigma_data * p.sigma_data;
-  let c_skip = p.sigma_data * p.sigma_data / q;
-  let c_out = s * p.sigma_data / sqrt(q);
+  let q = s * s + p.sigmaData * p.sigmaData;
+  let c_skip = p.sigmaData * p.sigmaData / q;
+  let c_out = s * p.sigmaData / sqrt(q);
   d[i] = c_skip * x[i] + c_out * f32(f[i]);
 }

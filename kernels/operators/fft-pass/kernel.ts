@@ -1,21 +1,22 @@
-import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import type { Case } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
-import { addressable, fail, positiveInteger } from "../../lib/check.js";
+import { fail } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type FftPassParams, reference } from "./reference.js";
 
 const FAST = [2, 3, 4, 5, 8];
 
 /** One Stockham pass of an FFT along one axis of complex data [outer, length, inner], from x to y. */
-export const fftPass: Kernel<FftPassParams> = {
+export const fftPass = elementwise<FftPassParams>({
   name: "fft-pass",
-  source: [{ file: "kernels/operators/fft-pass/kernel.wgsl", text: source }],
-  check({ outer, length, inner, radix, done }) {
-    for (const [name, value] of Object.entries({ outer, length, inner, radix, done }))
-      positiveInteger("fft-pass", name, value);
+  group: "operators",
+  source,
+  counts: ({ outer, length, inner, radix, done }) => ({ outer, length, inner, radix, done }),
+  check({ length, radix, done }) {
     if (length % (radix * done) !== 0) fail("fft-pass", `radix * done must divide the length ${length}`, radix * done);
-    addressable("fft-pass", "x", outer, length, inner, 2);
   },
+  threads: ({ outer, length, inner, radix }) => (outer * length * inner) / (FAST.includes(radix) ? radix : 1),
   buffers({ outer, length, inner }) {
     return [
       read("x", 2 * outer * length * inner),
@@ -30,13 +31,9 @@ export const fftPass: Kernel<FftPassParams> = {
       prelude: `const RADIX = ${fast}u;\nconst INVERSE: bool = ${inverse};`,
     };
   },
-  uniforms: ({ outer, length, inner, radix, done }) => ({ outer, length, inner, radix, done }),
-  grid({ outer, length, inner, radix }, _variant, caps) {
-    return grid1d((outer * length * inner) / (FAST.includes(radix) ? radix : 1), 64, caps);
-  },
-  cost({ outer, length, inner, radix }) {
+  flops({ outer, length, inner, radix }) {
     const perValue = FAST.includes(radix) ? 5 * Math.log2(radix) : 8 * radix;
-    return { flops: perValue * outer * length * inner, bytes: 16 * outer * length * inner + 8 * length };
+    return perValue * outer * length * inner;
   },
   reference,
   cases: [
@@ -51,7 +48,7 @@ export const fftPass: Kernel<FftPassParams> = {
     at("radix 1 copies", { outer: 2, length: 1, inner: 3, radix: 1, done: 1, inverse: false }),
   ],
   tolerance: { f32: 5e-7, f16: 5e-7 },
-};
+});
 
 function at(name: string, params: FftPassParams): Case<FftPassParams> {
   const inputs = (buffer: string): Float32Array | undefined =>

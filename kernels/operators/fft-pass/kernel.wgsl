@@ -8,7 +8,7 @@
 // conjugates the exponents. `twiddles` holds exp(-2 pi i t / length), made in float64. The prelude says RADIX (2, 3, 4, 5
 // or 8: one invocation makes R outputs) or 0: any radix p.radix, one invocation an output, a sum of p.radix terms.
 struct Params {
-  outer: u32,
+  threads: u32,
   length: u32,
   inner: u32,
   radix: u32,
@@ -138,18 +138,9 @@ fn passAny(at: Where, q: u32) {
   output(at, q, sum);
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
+fn each(i: u32) {
   let butterflies = p.length / p.radix;
   let perLine = select(butterflies, p.length, RADIX == 0u);
-  if (i >= p.outer * perLine * p.inner) {
-    return;
-  }
   let column = i % p.inner;
   let rest = i / p.inner;
   let item = rest % perLine;

@@ -1,4 +1,5 @@
 import { read, write } from "../../lib/buffers.js";
+import { solverCase, solverCases } from "../../lib/cases.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type HeunStepParams, reference } from "./reference.js";
@@ -27,22 +28,6 @@ export const heunStep = elementwise<HeunStepParams>({
   flags: ({ guided }) => ({ GUIDED: guided }),
   flops: ({ batch, elements, guided }) => (guided ? 9 : 6) * batch * elements,
   reference,
-  cases: [
-    { name: "one value", params: { batch: 1, elements: 1, guided: false }, inputs: step(80, 57.6, 1) },
-    { name: "odd length", params: { batch: 3, elements: 131, guided: false }, inputs: step(3, 1.9, 1) },
-    { name: "odd length, guided", params: { batch: 3, elements: 131, guided: true }, inputs: step(3, 1.9, 2.1) },
-    { name: "low noise, guided", params: { batch: 1, elements: 257, guided: true }, inputs: step(0.003, 0.002, 1.4) },
-    { name: "an image", params: { batch: 1, elements: 3 * 32 * 32, guided: false }, inputs: step(0.5, 0.3, 1) },
-  ],
+  cases: [...solverCases, solverCase("an image", [1, 3 * 32 * 32, false], [0.5, 0.3, 1])],
   tolerance: { f32: 1e-6, f16: 1e-6 },
 });
-
-/** The scalars of a step; the images are a common one and differences of the size of t, as in a sampler. */
-function step(t: number, next: number, guidance: number) {
-  return (name: string, length: number): Float32Array | undefined => {
-    if (name === "level") return Float32Array.of(t, next, guidance, 0);
-    if (name === "d") return undefined;
-    const salt = name.charCodeAt(name.length - 1);
-    return Float32Array.from({ length }, (_, i) => Math.sin(i) + t * Math.sin((i + 1) * (3 + name.length) + salt));
-  };
-}

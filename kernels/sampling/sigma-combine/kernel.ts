@@ -1,4 +1,5 @@
 import { read, write } from "../../lib/buffers.js";
+import { levels } from "../../lib/cases.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { reference, type SigmaCombineParams } from "./reference.js";
@@ -22,20 +23,19 @@ export const sigmaCombine = elementwise<SigmaCombineParams>({
   flops: ({ batch, elements }) => 7 * batch * elements,
   reference,
   cases: [
-    { name: "one value", params: { batch: 1, elements: 1 }, inputs: levels(80, 80, 80) },
-    { name: "odd length, levels on both sides", params: { batch: 5, elements: 131 }, inputs: levels(1e-3, 1e3, 0.7) },
-    { name: "y far cleaner", params: { batch: 2, elements: 65 }, inputs: levels(1e-3, 2e-3, 1e3) },
-    { name: "x far cleaner", params: { batch: 2, elements: 65 }, inputs: levels(900, 1000, 1e-3) },
-    { name: "an image", params: { batch: 1, elements: 3 * 32 * 32 }, inputs: levels(80, 80, 12) },
+    { name: "one value", params: { batch: 1, elements: 1 }, inputs: views(80, 80, 80) },
+    { name: "odd length, levels on both sides", params: { batch: 5, elements: 131 }, inputs: views(1e-3, 1e3, 0.7) },
+    { name: "y far cleaner", params: { batch: 2, elements: 65 }, inputs: views(1e-3, 2e-3, 1e3) },
+    { name: "x far cleaner", params: { batch: 2, elements: 65 }, inputs: views(900, 1000, 1e-3) },
+    { name: "an image", params: { batch: 1, elements: 3 * 32 * 32 }, inputs: views(80, 80, 12) },
   ],
   tolerance: { f32: 5e-7, f16: 5e-7 },
 });
 
-/** Levels of y from `low` to `high`, spaced evenly on a logarithmic scale, and that of x. */
-function levels(low: number, high: number, ofX: number) {
+/** Levels of y from `low` to `high`, and that of x. */
+function views(low: number, high: number, ofX: number) {
   return (name: string, length: number): Float32Array | undefined => {
     if (name === "level") return Float32Array.of(ofX, 0, 1);
-    if (name !== "sigma") return undefined;
-    return Float32Array.from({ length }, (_, i) => low * (high / low) ** (i / Math.max(1, length - 1)));
+    return name === "sigma" ? levels(low, high, length) : undefined;
   };
 }

@@ -1,24 +1,22 @@
-import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import type { Case } from "../../../src/gpu/contract.js";
 import { read, update, write } from "../../lib/buffers.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import math from "../../lib/math.wgsl.js";
 import philox from "../../lib/philox.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { reference, type UlaStepParams } from "./reference.js";
 
 /** One Langevin step in place, with its noise; level = [eta, beta, sigma^2, sqrt(2 eta)]. */
-export const ulaStep: Kernel<UlaStepParams> = {
+export const ulaStep = elementwise<UlaStepParams>({
   name: "ula-step",
-  source: [
+  group: "sampling",
+  source,
+  parts: [
     { file: "kernels/lib/math.wgsl", text: math },
     { file: "kernels/lib/philox.wgsl", text: philox },
-    { file: "kernels/sampling/ula-step/kernel.wgsl", text: source },
   ],
-  check({ batch, elements }) {
-    positiveInteger("ula-step", "batch", batch);
-    positiveInteger("ula-step", "elements", elements);
-    addressable("ula-step", "x", batch, elements);
-  },
+  counts: ({ batch, elements }) => ({ batch, elements }),
+  threads: ({ batch, elements }) => batch * Math.ceil(elements / 4),
   buffers({ batch, elements, recorded }) {
     const length = batch * elements;
     return [
@@ -32,12 +30,8 @@ export const ulaStep: Kernel<UlaStepParams> = {
       write("nextDraw", recorded ? 0 : 1, "u32"),
     ];
   },
-  variant: ({ recorded }) => ({ key: recorded ? "recorded" : "", prelude: `const RECORDED: bool = ${recorded};` }),
-  uniforms: ({ batch, elements }) => ({ batch, elements }),
-  grid: ({ batch, elements }, _variant, caps) => grid1d(batch * Math.ceil(elements / 4), 64, caps),
-  cost({ batch, elements, recorded }) {
-    return { flops: (recorded ? 8 : 48) * batch * elements, bytes: (recorded ? 20 : 16) * batch * elements };
-  },
+  flags: ({ recorded }) => ({ RECORDED: recorded }),
+  flops: ({ batch, elements, recorded }) => (recorded ? 8 : 48) * batch * elements,
   reference,
   cases: [
     at("one value, recorded", { batch: 1, elements: 1, recorded: true }),
@@ -46,7 +40,7 @@ export const ulaStep: Kernel<UlaStepParams> = {
     at("an image", { batch: 2, elements: 3 * 32 * 32, recorded: false }),
   ],
   tolerance: { f32: 5e-7, f16: 5e-7 },
-};
+});
 
 function at(name: string, params: UlaStepParams): Case<UlaStepParams> {
   const inputs = (buffer: string, length: number): Float32Array | Uint32Array | undefined => {

@@ -7,7 +7,7 @@
 // seed, and nextDraw[0] = draw[0] + 1: two of these steps, with the two buffers exchanged, run for ever without the
 // host. One invocation: four elements. Needs kernels/lib/math.wgsl and kernels/lib/philox.wgsl.
 struct Params {
-  batch: u32,
+  threads: u32,
   elements: u32,
 }
 
@@ -21,19 +21,10 @@ struct Params {
 @group(0) @binding(7) var<storage, read> draw: array<u32>;
 @group(0) @binding(8) var<storage, read_write> nextDraw: array<u32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
+fn each(i: u32) {
   let quads = (p.elements + 3u) / 4u;
   if (!RECORDED && i == 0u) {
     nextDraw[0] = draw[0] + 1u;
-  }
-  if (i >= p.batch * quads) {
-    return;
   }
   let n = i / quads;
   let quad = i % quads;

@@ -1,21 +1,18 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
 import source from "./kernel.wgsl.js";
 import { type ChannelAffineParams, reference } from "./reference.js";
 
-const elements = (p: ChannelAffineParams) => (p.batch * p.channels * p.pixels) / lanesOf(p.pixels);
 const rows = (p: ChannelAffineParams) => p.channels * (p.perImage ? p.batch : 1);
 
 /** y = f(x * scale + shift) with affine [N or 1, C, 2] of (scale, shift); x, y [N, C, P]. */
-export const channelAffine: Kernel<ChannelAffineParams> = {
+export const channelAffine = elementwise<ChannelAffineParams>({
   name: "channel-affine",
-  source: [{ file: "kernels/vae/channel-affine/kernel.wgsl", text: source }],
-  check(params) {
-    for (const name of ["batch", "channels", "pixels"] as const) positiveInteger("channel-affine", name, params[name]);
-    addressable("channel-affine", "x", params.batch, params.channels, params.pixels);
-  },
+  group: "vae",
+  source,
+  counts: ({ batch, channels, pixels }) => ({ batch, channels, pixels }),
+  threads: (p) => (p.batch * p.channels * p.pixels) / lanesOf(p.pixels),
   buffers(params) {
     const length = params.batch * params.channels * params.pixels;
     return [read("x", length, "act"), read("affine", 2 * rows(params)), write("y", length, "act")];
@@ -27,16 +24,8 @@ export const channelAffine: Kernel<ChannelAffineParams> = {
       prelude: `${lanesPrelude(lanes)}const SILU: bool = ${silu};\n`,
     };
   },
-  uniforms: (params) => ({
-    elements: elements(params),
-    pixels: params.pixels / lanesOf(params.pixels),
-    rows: rows(params),
-  }),
-  grid: (params, _variant, caps) => grid1d(elements(params), 64, caps),
-  cost(params, bytesPerAct) {
-    const length = params.batch * params.channels * params.pixels;
-    return { flops: (params.silu ? 7 : 2) * length, bytes: 2 * bytesPerAct * length + 8 * rows(params) };
-  },
+  uniforms: (params) => ({ pixels: params.pixels / lanesOf(params.pixels), rows: rows(params) }),
+  flops: ({ batch, channels, pixels, silu }) => (silu ? 7 : 2) * batch * channels * pixels,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, channels: 1, pixels: 1, perImage: false, silu: false } },
@@ -52,4 +41,4 @@ export const channelAffine: Kernel<ChannelAffineParams> = {
     },
   ],
   tolerance: { f32: 2e-6, f16: 1e-3 },
-};
+});

@@ -5,7 +5,7 @@
 //
 // Lane-generic (kernels/lib/lanes.ts): `pixels` counts in units of F. Prelude: SILU.
 struct Params {
-  elements: u32,
+  threads: u32,
   pixels: u32,
   // Channels of all rows of `affine`: of one image, or of the batch.
   rows: u32,
@@ -16,16 +16,7 @@ struct Params {
 @group(0) @binding(2) var<storage, read> affine: array<vec2f>;
 @group(0) @binding(3) var<storage, read_write> y: array<V>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.elements) {
-    return;
-  }
+fn each(i: u32) {
   let a = affine[(i / p.pixels) % p.rows];
   var v = F(x[i]) * a.x + F(a.y);
   if (SILU) {

@@ -1,22 +1,21 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
-import { addressable, multipleOf, positiveInteger, positiveNumber } from "../../lib/check.js";
+import { multipleOf, positiveNumber } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import { GROUP_PIECE, groupPieces } from "../../lib/group-pieces.js";
 import source from "./kernel.wgsl.js";
 import { type GroupFoldParams, reference } from "./reference.js";
 
 /** Statistics of `group-stats` to affine [N, C, 2]: scale and shift of every channel for `channel-affine`. */
-export const groupFold: Kernel<GroupFoldParams> = {
+export const groupFold = elementwise<GroupFoldParams>({
   name: "group-fold",
-  source: [{ file: "kernels/vae/group-fold/kernel.wgsl", text: source }],
-  check(params) {
-    for (const name of ["batch", "channels", "pixels", "groups"] as const) {
-      positiveInteger("group-fold", name, params[name]);
-    }
-    multipleOf("group-fold", "channels", params.channels, params.groups);
-    positiveNumber("group-fold", "eps", params.eps);
-    addressable("group-fold", "affine", params.batch, params.channels, 2);
+  group: "vae",
+  source,
+  counts: ({ batch, channels, pixels, groups }) => ({ batch, channels, pixels, groups }),
+  check({ channels, groups, eps }) {
+    multipleOf("group-fold", "channels", channels, groups);
+    positiveNumber("group-fold", "eps", eps);
   },
+  threads: ({ batch, channels }) => batch * channels,
   buffers(params) {
     const { batch, channels, groups, bias } = params;
     return [
@@ -31,19 +30,8 @@ export const groupFold: Kernel<GroupFoldParams> = {
     key: bias ? "bias" : "",
     prelude: `const BIAS: bool = ${bias};\nconst PIECE: u32 = ${GROUP_PIECE}u;\n`,
   }),
-  uniforms(params) {
-    const { batch, channels, pixels, groups, eps } = params;
-    return { batch, channels, groups, length: (channels / groups) * pixels, pieces: groupPieces(params), eps };
-  },
-  grid: ({ batch, channels }, _variant, caps) => grid1d(batch * channels, 64, caps),
-  cost(params) {
-    const { batch, channels, groups } = params;
-    const pieces = groupPieces(params);
-    return {
-      flops: batch * channels * (9 * pieces + 6),
-      bytes: 4 * (2 * batch * groups * pieces + 3 * channels + 2 * batch * channels),
-    };
-  },
+  uniforms: (p) => ({ length: (p.channels / p.groups) * p.pixels, pieces: groupPieces(p) }),
+  flops: (p) => p.batch * p.channels * (9 * groupPieces(p) + 6),
   reference,
   cases: [
     { name: "one channel", params: { batch: 1, channels: 1, pixels: 3, groups: 1, bias: false, eps: 1e-6 } },
@@ -60,7 +48,7 @@ export const groupFold: Kernel<GroupFoldParams> = {
     { name: "128 channels", params: { batch: 1, channels: 128, pixels: 4096, groups: 32, bias: true, eps: 1e-6 } },
   ].map((test) => ({ inputs: statistics, ...test })),
   tolerance: { f32: 2e-6, f16: 2e-6 },
-};
+});
 
 /** Sums of squares are not negative, and as large as the piece. */
 function statistics(name: string, length: number, random: () => number): Float32Array | undefined {

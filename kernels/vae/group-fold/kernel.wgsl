@@ -6,7 +6,7 @@
 //
 // One invocation per channel; pieces are joined in order by the pairwise formula of Chan et al. 1979.
 struct Params {
-  batch: u32,
+  threads: u32,
   channels: u32,
   groups: u32,
   // Elements of a group, and its pieces.
@@ -22,16 +22,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> beta: array<f32>;
 @group(0) @binding(5) var<storage, read_write> affine: array<f32>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.batch * p.channels) {
-    return;
-  }
+fn each(i: u32) {
   let c = i % p.channels;
   let g = (i / p.channels) * p.groups + c / (p.channels / p.groups);
   var count = 0.0;

@@ -4,7 +4,7 @@
 //
 // One invocation: one column, or four of them (kernels/lib/lanes.ts; `columns` counts in units of F). Three passes.
 struct Params {
-  images: u32,
+  threads: u32,
   rows: u32,
   columns: u32,
 }
@@ -13,16 +13,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<V>;
 @group(0) @binding(2) var<storage, read_write> y: array<V>;
 
-@compute @workgroup_size(32)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 32u + lid;
-  if (i >= p.images * p.columns) {
-    return;
-  }
+fn each(i: u32) {
   let first = (i / p.columns) * p.rows * p.columns + i % p.columns;
   var top = load(x[first]);
   for (var r = 1u; r < p.rows; r++) {

@@ -3,7 +3,7 @@
 //
 //   x [planes, H, W];   y [planes, H / 2, W / 2]
 struct Params {
-  elements: u32,
+  threads: u32,
   outHeight: u32,
   outWidth: u32,
   height: u32,
@@ -14,16 +14,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<S>;
 @group(0) @binding(2) var<storage, read_write> y: array<S>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (i >= p.elements) {
-    return;
-  }
+fn each(i: u32) {
   let column = i % p.outWidth;
   let row = (i / p.outWidth) % p.outHeight;
   let plane = i / (p.outWidth * p.outHeight);
