@@ -7,20 +7,37 @@ import { attention } from "./network/attention/kernel.js";
 import { attentionBackwardKeys } from "./network/attention-backward-keys/kernel.js";
 import { attentionBackwardNorms } from "./network/attention-backward-norms/kernel.js";
 import { attentionBackwardQueries } from "./network/attention-backward-queries/kernel.js";
+import { axpby } from "./network/axpby/kernel.js";
 import { conv } from "./network/conv/kernel.js";
+import { convWeightBackward } from "./network/conv-weight-backward/kernel.js";
 import { fourier } from "./network/fourier/kernel.js";
 import { gemm } from "./network/gemm/kernel.js";
 import { injectNoise } from "./network/inject-noise/kernel.js";
 import { linear } from "./network/linear/kernel.js";
+import { linearWeightBackward } from "./network/linear-weight-backward/kernel.js";
 import { mpCat } from "./network/mp-cat/kernel.js";
+import { mpCatBackward } from "./network/mp-cat-backward/kernel.js";
 import { mpSilu } from "./network/mp-silu/kernel.js";
+import { mpSiluBackward } from "./network/mp-silu-backward/kernel.js";
 import { mpSum } from "./network/mp-sum/kernel.js";
+import { mpSumBackward } from "./network/mp-sum-backward/kernel.js";
+import { mpSumWeightBackward } from "./network/mp-sum-weight-backward/kernel.js";
+import { normalizeWeight } from "./network/normalize-weight/kernel.js";
+import { normalizeWeightBackward } from "./network/normalize-weight-backward/kernel.js";
+import { packWeight } from "./network/pack-weight/kernel.js";
 import { pixelNorm } from "./network/pixel-norm/kernel.js";
+import { pixelNormBackward } from "./network/pixel-norm-backward/kernel.js";
 import { precondIn } from "./network/precond-in/kernel.js";
+import { precondInBackward } from "./network/precond-in-backward/kernel.js";
 import { precondOut } from "./network/precond-out/kernel.js";
+import { precondOutBackward } from "./network/precond-out-backward/kernel.js";
 import { resample } from "./network/resample/kernel.js";
+import { scaleSilu } from "./network/scale-silu/kernel.js";
+import { scaleSiluBackward } from "./network/scale-silu-backward/kernel.js";
+import { total } from "./network/total/kernel.js";
 import { winogradInput } from "./network/winograd-input/kernel.js";
 import { winogradOutput } from "./network/winograd-output/kernel.js";
+import { winogradWeight } from "./network/winograd-weight/kernel.js";
 import { axisGather } from "./operators/axis-gather/kernel.js";
 import { fftJoin } from "./operators/fft-join/kernel.js";
 import { fftPack } from "./operators/fft-pack/kernel.js";
@@ -60,6 +77,23 @@ export const kernels: readonly AnyKernel[] = [
   adam,
   add,
   addNoise,
+  axpby,
+  convWeightBackward,
+  linearWeightBackward,
+  mpCatBackward,
+  mpSiluBackward,
+  mpSumBackward,
+  mpSumWeightBackward,
+  normalizeWeight,
+  normalizeWeightBackward,
+  packWeight,
+  pixelNormBackward,
+  precondInBackward,
+  precondOutBackward,
+  scaleSilu,
+  scaleSiluBackward,
+  total,
+  winogradWeight,
   attention,
   attentionBackwardKeys,
   attentionBackwardNorms,

@@ -107,6 +107,9 @@ export function circles(house) {
   return found;
 }
 
+/** A kernel's derivative: the one file of its folder that names other kernels. */
+const isVjp = (path) => /^kernels\/[^/]+\/[^/]+\/vjp\.ts$/.test(path);
+
 /** Rule 3: a kernel has its group, its three files, one line in kernels/index.ts, and somebody who uses it; it imports no other. */
 export function kernelFaults(house) {
   const faults = [];
@@ -118,20 +121,21 @@ export function kernelFaults(house) {
     folders.add(`kernels/${group}/${name}`);
   }
   const list = importsOf("kernels/index.ts", house.get("kernels/index.ts") ?? "").own;
-  const users = [...house].filter(([path]) => path.startsWith("src/"));
+  const users = [...house].filter(([path]) => path.startsWith("src/") || isVjp(path));
   for (const folder of folders) {
     for (const file of ["kernel.ts", "reference.ts"]) {
       if (!house.has(`${folder}/${file}`)) faults.push(`${folder} has no ${file}`);
     }
     const lines = list.filter((target) => target === `${folder}/kernel.ts`).length;
     if (lines !== 1) faults.push(`${folder} stands ${lines} times in kernels/index.ts`);
-    if (!users.some(([path, text]) => importsOf(path, text).own.includes(`${folder}/kernel.ts`)))
-      faults.push(`${folder} is used by nothing in src`);
+    const others = users.filter(([path]) => !inside(path, folder));
+    if (!others.some(([path, text]) => importsOf(path, text).own.includes(`${folder}/kernel.ts`)))
+      faults.push(`${folder} is used by nothing in src, and by no derivative`);
   }
   for (const [path, text] of house) {
     const folder = [...folders].find((own) => inside(path, own));
     for (const target of folder ? importsOf(path, text).own : []) {
-      if (inside(target, "kernels") && !inside(target, folder) && !inside(target, "kernels/lib"))
+      if (inside(target, "kernels") && !inside(target, folder) && !inside(target, "kernels/lib") && !isVjp(path))
         faults.push(`${path} imports ${target} of another kernel`);
     }
   }

@@ -1,5 +1,6 @@
 import {
   type BufferUse,
+  type Caps,
   type Case,
   elementBytes,
   grid1d,
@@ -7,6 +8,10 @@ import {
   type SourcePart,
 } from "../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "./check.js";
+import { turns } from "./chunk.js";
+import chunk from "./chunk.wgsl.js";
+import { lanesOf, storedLanes } from "./lanes.js";
+import spans from "./spans.wgsl.js";
 import threads from "./threads.wgsl.js";
 
 /** What a kernel says that computes its outputs one by one; the rest of its contract follows. */
@@ -24,8 +29,15 @@ export interface Elementwise<P extends object> {
   check?(params: P): void;
   /** Invocations of a workgroup; absent: 64. */
   readonly workgroup?: number;
-  /** Invocations; absent: the product of `counts`. */
+  /** Values to compute, one for each `each(i)`, with `lanes` in fours where that fits; absent: the product of `counts`. */
   threads?(params: P): number;
+  /**
+   * The rows that a vector may not straddle (their lengths), and what buffers hold. With it the WGSL sees the prelude of
+   * kernels/lib/lanes.ts, and an invocation takes several `i` on a software adapter.
+   */
+  lanes?(params: P): { readonly rows: readonly number[]; readonly storage: "S" | "f32" };
+  /** Further lines of the prelude. */
+  prelude?(params: P, caps: Caps): string;
   buffers(params: P): readonly BufferUse[];
   /** Further members of `struct Params` that are no parameters of the same name. Members that the WGSL lacks are left out. */
   uniforms?(params: P): Readonly<Record<string, number>>;
@@ -42,17 +54,23 @@ export interface Elementwise<P extends object> {
 /** The contract of a kernel with one invocation per output (or few outputs), and no memory shared among them. */
 export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
   const { name, source, parts = [], workgroup = 64, reference, cases, tolerance } = spec;
-  const threadsOf = spec.threads ?? ((params: P) => Object.values(spec.counts(params)).reduce((a, b) => a * b, 1));
   const members = new Set(
     [.../struct Params \{([^}]*)\}/.exec(source)![1]!.matchAll(/^\s*(\w+):/gm)].map((m) => m[1]!),
   );
+  const calls = (params: P) => {
+    const lanes = spec.lanes?.(params);
+    const values = spec.threads?.(params) ?? Object.values(spec.counts(params)).reduce((a, b) => a * b, 1);
+    return values / (lanes ? lanesOf(...lanes.rows) : 1);
+  };
+  const shell = spec.lanes
+    ? [
+        { file: "kernels/lib/chunk.wgsl", text: chunk },
+        { file: "kernels/lib/spans.wgsl", text: `const WORKGROUP: u32 = ${workgroup}u;\n${spans}` },
+      ]
+    : [{ file: "kernels/lib/threads.wgsl", text: `const WORKGROUP: u32 = ${workgroup}u;\n${threads}` }];
   return {
     name,
-    source: [
-      ...parts,
-      { file: "kernels/lib/threads.wgsl", text: `const WORKGROUP: u32 = ${workgroup}u;\n${threads}` },
-      { file: `kernels/${spec.group}/${name}/kernel.wgsl`, text: source },
-    ],
+    source: [...parts, ...shell, { file: `kernels/${spec.group}/${name}/kernel.wgsl`, text: source }],
     check(params) {
       for (const [key, value] of Object.entries(spec.counts(params))) positiveInteger(name, key, value);
       spec.check?.(params);
@@ -62,16 +80,22 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
     variant(params, caps) {
       if (spec.variant) return spec.variant(params, caps);
       const flags = Object.entries(spec.flags?.(params) ?? {});
+      const on = flags.flatMap(([flag, set]) => (set ? flag.toLowerCase() : []));
+      const constants = flags.map(([flag, set]) => `const ${flag}: bool = ${set};`);
+      const own = spec.prelude?.(params, caps) ?? "";
+      const rows = spec.lanes?.(params);
+      if (!rows) return { key: on.join("-"), prelude: [...constants, own].filter(Boolean).join("\n") };
+      const lanes = storedLanes(lanesOf(...rows.rows), rows.storage, caps);
       return {
-        key: flags.flatMap(([flag, on]) => (on ? flag.toLowerCase() : [])).join("-"),
-        prelude: flags.map(([flag, on]) => `const ${flag}: bool = ${on};`).join("\n"),
+        key: [rows.storage === "S" ? "act" : "f32", lanes.key, ...on].join("-"),
+        prelude: [lanes.prelude, ...constants, own].filter(Boolean).join("\n"),
       };
     },
     uniforms(params) {
-      const values = { ...params, ...spec.uniforms?.(params), threads: threadsOf(params) };
+      const values = { ...params, ...spec.uniforms?.(params), threads: calls(params) };
       return Object.fromEntries(Object.entries<number>(values).filter(([key]) => members.has(key)));
     },
-    grid: (params, _variant, caps) => grid1d(threadsOf(params), workgroup, caps),
+    grid: (params, _variant, caps) => grid1d(calls(params) / (spec.lanes ? turns(caps) : 1), workgroup, caps),
     cost(params, bytesPerAct, bytesPerWeight) {
       const precision = bytesPerAct === 2 ? "f16" : bytesPerWeight === 2 ? "f16-weights" : "f32";
       const bytes = spec

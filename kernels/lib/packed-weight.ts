@@ -1,3 +1,5 @@
+import type { Caps } from "../../src/gpu/contract.js";
+
 /**
  * Weights of the matrix kernels: groups of eight rows, all of a group's values for one k beside each other, so that two
  * vec4 loads give one k of eight rows: [ceil(rows / 8)][depth][8], zero padded.
@@ -25,4 +27,10 @@ export function packRows(
 /** Index of (row, k) in the packed array. */
 export function packedIndex(row: number, k: number, packedDepth: number): number {
   return ((row >> 3) * packedDepth + k) * 8 + (row & 7);
+}
+
+/** `fn pack4(v: vec4f) -> W4`, for kernels that write packed weights: the opposite of `weight4`. */
+export function pack4({ precision }: Pick<Caps, "precision">): string {
+  const packed = precision === "f32" ? "v" : "vec2u(pack2x16float(v.xy), pack2x16float(v.zw))";
+  return `fn pack4(v: vec4f) -> W4 {\n  return ${packed};\n}\n`;
 }

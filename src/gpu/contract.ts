@@ -109,6 +109,13 @@ export function actType(precision: Precision): "f32" | "f16" {
   return precision === "f16" ? "f16" : "f32";
 }
 
+/** The largest error allowed for a written buffer: that of f16 where activations, or it itself, are stored as halves. */
+export function toleranceOf<P>(kernel: Kernel<P>, params: P, buffer: string, precision: Precision): number {
+  const type = kernel.buffers(params).find(({ name }) => name === buffer)?.type ?? "f32";
+  const halves = precision === "f16" || elementBytes(type, precision) === 2;
+  return type === "u32" ? 0 : kernel.tolerance[halves ? "f16" : "f32"];
+}
+
 /** A kernel's cost at a precision. */
 export function costOf<P>(kernel: Kernel<P>, params: P, precision: Precision): Cost {
   return kernel.cost(params, elementBytes("act", precision), elementBytes("weight", precision));

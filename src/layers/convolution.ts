@@ -7,6 +7,7 @@ import {
   partOf,
   tiling,
   winograd as transforms,
+  type WinogradTile,
   winogradTile,
 } from "../../kernels/lib/winograd.js";
 import { conv, packConvWeight, packedWeightLength } from "../../kernels/network/conv/kernel.js";
@@ -15,7 +16,7 @@ import { gemmWeightLength, packGemmWeight } from "../../kernels/network/gemm/wei
 import { winogradInput } from "../../kernels/network/winograd-input/kernel.js";
 import { winogradOutput } from "../../kernels/network/winograd-output/kernel.js";
 import type { Graph, Tensor } from "../graph/graph.js";
-import { type ConvShape, convAlgorithm } from "./conv-algorithm.js";
+import { type ConvAlgorithm, type ConvShape, convAlgorithm } from "./conv-algorithm.js";
 import { packWinogradWeight, winogradWeightPieces } from "./winograd-weight.js";
 
 /**
@@ -36,7 +37,20 @@ export interface ConvContext {
   readonly bindingBytes?: number | undefined;
 }
 
-/** A layer's weight before it is packed. */
+/** What a layer's algorithm wants of its weight: `count` output channels from `first` on, packed to `length` values. */
+export interface Packing extends Part {
+  readonly algorithm: ConvAlgorithm;
+  /** Of Winograd's algorithm. */
+  readonly tile?: WinogradTile;
+  readonly length: number;
+}
+
+/** A weight that nodes pack whenever the graph runs. */
+export interface NodeWeight {
+  packed(packing: Packing): Tensor;
+}
+
+/** A layer's weight before it is packed, once, at load. */
 export interface LayerWeight {
   /** Of the constant: all that its values depend on, but not the packing. */
   readonly name: string;
@@ -47,7 +61,7 @@ export interface LayerWeight {
 }
 
 export interface Convolution extends ConvShape {
-  readonly weight: LayerWeight;
+  readonly weight: LayerWeight | NodeWeight;
   readonly epilogue: ConvEpilogue;
   /** Operands of the epilogue. */
   readonly c?: Tensor | undefined;
@@ -65,14 +79,8 @@ export function convolve(context: ConvContext, name: string, layer: Convolution,
     return direct(context, name, layer, x);
   }
   const pack = (rows: Float32Array) => packGemmWeight(rows, 1, outChannels, inChannels);
-  const w = constant(
-    graph,
-    layer,
-    "gemm",
-    { first: 0, count: outChannels },
-    gemmWeightLength(1, outChannels, inChannels),
-    pack,
-  );
+  const length = gemmWeightLength(1, outChannels, inChannels);
+  const w = packedWeight(graph, layer, { algorithm: "gemm", first: 0, count: outChannels, length }, pack);
   const product = { groups: 1, images: batch, rows: outChannels, depth: inChannels, columns: height * width };
   const params = { ...product, type: "act" as const, epilogue };
   return graph.run(name, gemm, params, { x, w, c, r }, { y: [batch, outChannels, height, width] }).y;
@@ -115,7 +123,8 @@ function winograd(context: ConvContext, name: string, layer: Convolution, x: Ten
       const ofChannels = `${ofBlocks}${ordinal(j, channelParts)}`;
       const pack = (rows: Float32Array) => packWinogradWeight(rows, count, inChannels, tile);
       const pieces = (rows: Float32Array) => winogradWeightPieces(rows, count, inChannels, tile);
-      const w = constant(graph, layer, `winograd F${tile}`, channels, weightLength(count), pack, pieces);
+      const packing = { algorithm: "winograd" as const, tile, ...channels, length: weightLength(count) };
+      const w = packedWeight(graph, layer, packing, pack, pieces);
       const perImage = 4 * tiles.blocksX * tiles.blocksY;
       const product = {
         groups: points,
@@ -144,7 +153,7 @@ function direct(context: ConvContext, name: string, layer: Convolution, x: Tenso
   for (const [j, channels] of channelParts.entries()) {
     const { first, count } = channels;
     const pack = (rows: Float32Array) => packConvWeight(rows, count, inChannels * kernel * kernel);
-    const w = constant(graph, layer, "direct", channels, weightLength(count), pack);
+    const w = packedWeight(graph, layer, { algorithm: "direct", ...channels, length: weightLength(count) }, pack);
     const into = channelParts.length > 1 ? { into: { first, of: outChannels } } : {};
     const params = { batch, inChannels, outChannels: count, height, width, kernel, epilogue, ...into };
     y = graph.run(`${name}${ordinal(j, channelParts)}`, conv, params, { x, w, c, r }, { y }).y;
@@ -170,16 +179,17 @@ export function parts(total: number, unit: number, limit: number, bytes: (count:
 /** ` 2/3` in a node's name, where there is more than one. */
 const ordinal = (index: number, of: readonly unknown[]) => (of.length > 1 ? ` ${index + 1}/${of.length}` : "");
 
-/** The packed weight of some output channels. */
-function constant(
+/** The packed weight of some output channels: nodes' result, or a constant. */
+function packedWeight(
   graph: Graph,
   { weight, outChannels }: Convolution,
-  algorithm: string,
-  { first, count }: Part,
-  length: number,
+  packing: Packing,
   pack: (rows: Float32Array) => Float32Array,
   pieces?: (rows: Float32Array) => Iterable<Float32Array>,
 ): Tensor {
+  if ("packed" in weight) return weight.packed(packing);
+  const { first, count, length, tile } = packing;
+  const algorithm = tile ? `${packing.algorithm} F${tile}` : packing.algorithm;
   const rows = count === outChannels ? "" : `, rows ${first} to ${first + count - 1}`;
   return graph.constant(`${weight.name} (${algorithm}${rows})`, [length], "weight", {
     sources: weight.sources,

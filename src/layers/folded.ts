@@ -1,26 +1,11 @@
 import type { ConvEpilogue } from "../../kernels/lib/conv-epilogue.js";
-import { linear, linearWeightLength, packLinearWeight } from "../../kernels/network/linear/kernel.js";
+import { linear as linearKernel, linearWeightLength, packLinearWeight } from "../../kernels/network/linear/kernel.js";
 import type { Tensor } from "../graph/graph.js";
-import { type ConvContext, convolve } from "./convolution.js";
-import { foldRecipe, foldWeight } from "./weights.js";
+import { BINDING_BYTES, type ConvContext, convolve } from "./convolution.js";
+import type { Build, ConvLayer, Layers, LinearLayer, ScaleLayer, Scales } from "./layers.js";
+import { foldRecipe, foldWeight, plainRecipe } from "./weights.js";
 
-/** A graph under construction for one batch size. */
-export interface Build extends ConvContext {
-  /** Whether an intermediate of this name is to be kept; may cost extra nodes where a fusion hides it. */
-  wants(name: string): boolean;
-  /** Reports an intermediate by its name; kept when wanted. */
-  tap(name: string, tensor: Tensor): void;
-}
-
-export interface MpConvSpec {
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly kernel: 1 | 3;
-  /** Checkpoint names of the weight and of its gain, if it has one. */
-  readonly weight: string;
-  readonly gain?: string;
+export interface MpConvSpec extends ConvLayer {
   /** Folded into the weight, for instance the factor of mp_sum. */
   readonly factor?: number;
   readonly epilogue: ConvEpilogue;
@@ -29,7 +14,7 @@ export interface MpConvSpec {
 }
 
 /** MPConv as one or more nodes: its weight is folded and packed at load (EDM2, eq. 66), for the layer's algorithm. */
-export function mpConv(build: Build, name: string, spec: MpConvSpec, x: Tensor): Tensor {
+export function mpConv(build: ConvContext, name: string, spec: MpConvSpec, x: Tensor): Tensor {
   const { weight, gain, factor = 1, ...layer } = spec;
   const fanIn = spec.inChannels * spec.kernel ** 2;
   const folded = {
@@ -42,19 +27,73 @@ export function mpConv(build: Build, name: string, spec: MpConvSpec, x: Tensor):
   return convolve(build, name, { ...layer, weight: folded }, x);
 }
 
-/** A linear MPConv on embeddings: activations are f32 throughout. */
-export function mpLinear(
-  build: Build,
-  name: string,
-  spec: { inFeatures: number; outFeatures: number; weight: string; factor?: number },
-  x: Tensor,
-): Tensor {
-  const { inFeatures, outFeatures, weight, factor = 1 } = spec;
-  const pack = (folded: Float32Array) => packLinearWeight(folded, outFeatures, inFeatures);
+/** Weights as constants, made once at load; what follows a convolution is its epilogue. */
+export const folded: Layers = {
+  conv: (build, name, layer, x) => mpConv(build, name, { ...layer, epilogue: { kind: "none" } }, x),
+  convScaled(build, name, layer, { c, stride, offset }, x) {
+    return mpConv(build, name, { ...layer, epilogue: { kind: "scale_silu", offset, stride }, c }, x);
+  },
+  convSummed(build, name, layer, { r, t, clip }, x) {
+    const { first, second } = mpSumFactors(t);
+    const epilogue = { kind: "sum_clip" as const, residual: first, clip };
+    return mpConv(build, name, { ...layer, factor: second, epilogue, r }, x);
+  },
+  linear,
+  scales,
+  stored: ({ graph }, name, length) => graph.constant(name, [length], "f32", plainRecipe(name)),
+};
+
+function linear(build: Build, name: string, layer: LinearLayer, x: Tensor): Tensor {
+  const { inFeatures, outFeatures, weight, factor = 1 } = layer;
+  const pack = (rows: Float32Array) => packLinearWeight(rows, outFeatures, inFeatures);
   const shape = [linearWeightLength(outFeatures, inFeatures)];
   const w = build.graph.constant(weight, shape, "weight", foldRecipe(weight, outFeatures, { factor, pack }));
   const params = { batch: build.batch, inFeatures, outFeatures, addOne: false };
-  return build.graph.run(name, linear, params, { x, w }, { y: [build.batch, outFeatures] }).y;
+  return build.graph.run(name, linearKernel, params, { x, w }, { y: [build.batch, outFeatures] }).y;
+}
+
+/** As few products as possible, of half a binding each so that loading needs no large tensor. */
+function scales(build: Build, name: string, blocks: readonly ScaleLayer[], emb: Tensor): Scales[] {
+  const inFeatures = emb.length / build.batch;
+  const { bindingBytes = BINDING_BYTES } = build;
+  const runs: ScaleLayer[][] = [];
+  let bytes = 0;
+  for (const block of blocks) {
+    const own = 4 * linearWeightLength(block.outFeatures, inFeatures);
+    if (runs.length === 0 || bytes + own > bindingBytes / 2) {
+      runs.push([]);
+      bytes = 0;
+    }
+    runs.at(-1)!.push(block);
+    bytes += own;
+  }
+  const part = (i: number) => (runs.length > 1 ? `${name} ${i + 1}/${runs.length}` : name);
+  return runs.flatMap((run, i) => merged(build, part(i), run, emb));
+}
+
+/** One product for all of these blocks. */
+function merged(build: Build, name: string, blocks: readonly ScaleLayer[], emb: Tensor): Scales[] {
+  const inFeatures = emb.length / build.batch;
+  const offsets: number[] = [];
+  let stride = 0;
+  for (const block of blocks) {
+    offsets.push(stride);
+    stride += block.outFeatures;
+  }
+  const w = build.graph.constant(name, [linearWeightLength(stride, inFeatures)], "weight", {
+    sources: blocks.flatMap(({ key }) => [`${key}.emb_linear.weight`, `${key}.emb_gain`]),
+    make(sources) {
+      const all = new Float32Array(linearWeightLength(stride, inFeatures));
+      blocks.forEach(({ outFeatures }, i) => {
+        const rows = foldWeight(sources[2 * i]!, outFeatures, sources[2 * i + 1]![0]!);
+        packLinearWeight(rows, outFeatures, inFeatures, all, offsets[i]!);
+      });
+      return all;
+    },
+  });
+  const params = { batch: build.batch, inFeatures, outFeatures: stride, addOne: true };
+  const c = build.graph.run(name, linearKernel, params, { x: emb, w }, { y: [build.batch, stride] }).y;
+  return offsets.map((offset) => ({ c, stride, offset }));
 }
 
 /** Factors of mp_sum(a, b, t) = a * first + b * second. */

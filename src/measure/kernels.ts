@@ -1,5 +1,5 @@
 import { kernels } from "../../kernels/index.js";
-import { type AnyKernel, actType, costOf } from "../gpu/contract.js";
+import { type AnyKernel, costOf, toleranceOf } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
 import { prepareKernel, relativeError } from "../graph/run-kernel.js";
 import { median } from "./network.js";
@@ -63,7 +63,7 @@ export async function checkKernel(gpu: Gpu, kernel: AnyKernel): Promise<CheckedK
     for (const [name, out] of Object.entries(await outputs())) {
       const found = relativeError(out, reference[name]!);
       error = Math.max(error, found);
-      if (found > (out instanceof Uint32Array ? 0 : kernel.tolerance[actType(gpu.precision)])) ok = false;
+      if (found > toleranceOf(kernel, test.params as never, name, gpu.precision)) ok = false;
     }
     return {
       kernel: kernel.name,

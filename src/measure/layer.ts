@@ -6,7 +6,8 @@ import { Graph, type Node, type Tensor, tensorBytes } from "../graph/graph.js";
 import { Program } from "../graph/program.js";
 import { normalSource } from "../graph/run-kernel.js";
 import { type ConvShape, convKey } from "../layers/conv-algorithm.js";
-import { type Build, mpConv } from "../layers/folded.js";
+import type { ConvContext } from "../layers/convolution.js";
+import { mpConv } from "../layers/folded.js";
 import { foldWeight, WeightStore } from "../layers/weights.js";
 
 /** Convolutions of one shape and one epilogue in a network. */
@@ -71,7 +72,7 @@ export function tuneGraph(graph: Graph, tuning: ReadonlyMap<string, string>): vo
 export function layerGraph({ shape, epilogue: kind }: Layer, batch: number, tuning: ReadonlyMap<string, string>) {
   const { inChannels, outChannels, height, width } = shape;
   const graph = new Graph();
-  const build: Build = { graph, batch, tuning, wants: () => false, tap() {} };
+  const build: ConvContext = { graph, batch, tuning };
   const x = graph.external("x", [batch, inChannels, height, width], "act");
   const c = kind === "scale_silu" ? graph.external("c", [batch, outChannels]) : undefined;
   const r = kind === "sum_clip" ? graph.external("r", [batch, outChannels, height, width], "act") : undefined;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { kernels } from "../../kernels/index.js";
-import { actType, type Caps, type Precision } from "../../src/gpu/contract.js";
+import { type Caps, type Precision, toleranceOf } from "../../src/gpu/contract.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { composeSource, packUniforms, reflectSource } from "../../src/gpu/reflect.js";
 import { prepareKernel, relativeError } from "../../src/graph/run-kernel.js";
@@ -74,7 +74,10 @@ for (const precision of ["f32", "f16", "f16-weights"] as const satisfies readonl
             const ref = reference[name];
             expect(ref, `the reference gives no ${name}`).toBeDefined();
             if (out instanceof Uint32Array) expect([...out]).toEqual([...ref!]);
-            else expect(relativeError(out, ref!), name).toBeLessThanOrEqual(kernel.tolerance[actType(gpu.precision)]);
+            else
+              expect(relativeError(out, ref!), name).toBeLessThanOrEqual(
+                toleranceOf(kernel, test.params, name, gpu.precision),
+              );
           }
           run.poison();
           await run.program.run();

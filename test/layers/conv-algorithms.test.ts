@@ -8,7 +8,8 @@ import { Graph, type Tensor } from "../../src/graph/graph.js";
 import { Program } from "../../src/graph/program.js";
 import { normalSource, prepareKernel, relativeError } from "../../src/graph/run-kernel.js";
 import { convAlgorithm } from "../../src/layers/conv-algorithm.js";
-import { type Build, type MpConvSpec, mpConv } from "../../src/layers/folded.js";
+import type { ConvContext } from "../../src/layers/convolution.js";
+import { type MpConvSpec, mpConv } from "../../src/layers/folded.js";
 import { foldWeight, WeightStore } from "../../src/layers/weights.js";
 import { openTestGpu } from "../support/gpu.js";
 
@@ -46,7 +47,7 @@ async function run(layer: Layer, batch: number, epilogue: ConvEpilogue = { kind:
   const tensors: Record<string, Tensor> = { x: graph.external("x", [x.length], "act") };
   if (epilogue.kind === "sum_clip") tensors.r = graph.external("r", [r.length], "act");
   if (epilogue.kind === "scale_silu") tensors.c = graph.external("c", [c.length]);
-  const build: Build = { graph, batch, wants: () => false, tap() {} };
+  const build: ConvContext = { graph, batch };
   const spec: MpConvSpec = {
     ...layer,
     weight: "w",

@@ -5,7 +5,8 @@ import { resample } from "../../kernels/network/resample/kernel.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { Graph, type Tensor } from "../../src/graph/graph.js";
 import { Program } from "../../src/graph/program.js";
-import { type Build, mpConv } from "../../src/layers/folded.js";
+import { folded, mpConv } from "../../src/layers/folded.js";
+import type { Build } from "../../src/layers/layers.js";
 import { foldRecipe, WeightStore } from "../../src/layers/weights.js";
 import { addBlock, type BlockSpec } from "../../src/networks/edm2/block.js";
 import { Recording, relativeError } from "../support/fixtures.js";
@@ -31,6 +32,7 @@ async function evaluate(
   const build: Build = {
     graph,
     batch,
+    layers: folded,
     wants: () => true,
     tap(name, tensor) {
       taps.set(name, tensor);
@@ -98,8 +100,6 @@ for (const file of ["block", "attention"]) {
           resBalance: option("res_balance", 0.3),
           attnBalance: option("attn_balance", 0.3),
           clipAct: option<number | null>("clip_act", 256),
-          scaleOffset: 0,
-          scaleStride: outChannels,
         };
         const taps = await evaluate(source, { x, emb }, batch, (build, t) => {
           const recipe = hasEmb
@@ -113,7 +113,7 @@ for (const file of ["block", "attention"]) {
           const params = { batch, inFeatures: embLength, outFeatures: outChannels, addOne: true };
           const c = build.graph.run("emb_linear", linear, params, { x: t.emb, w }, { y: [batch, outChannels] }).y;
           build.tap("b.emb_linear", c);
-          addBlock(build, "b", spec, { tensor: t.x!, channels, height, width }, c);
+          addBlock(build, "b", spec, { tensor: t.x!, channels, height, width }, { c, stride: outChannels, offset: 0 });
         });
         const errors: Record<string, number> = { out: relativeError(taps.get("b")!, await r.truth(`${name}.out`)) };
         for (const act of r.names.filter((n) => n.startsWith(`${name}.act.`) && !n.endsWith(".f64"))) {

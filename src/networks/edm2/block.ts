@@ -4,7 +4,7 @@ import { mpSilu } from "../../../kernels/network/mp-silu/kernel.js";
 import { pixelNorm } from "../../../kernels/network/pixel-norm/kernel.js";
 import { resample } from "../../../kernels/network/resample/kernel.js";
 import type { Tensor } from "../../graph/graph.js";
-import { type Build, mpConv, mpSumFactors } from "../../layers/folded.js";
+import type { Build, Scales } from "../../layers/layers.js";
 
 export interface BlockSpec {
   readonly flavour: "enc" | "dec";
@@ -20,9 +20,6 @@ export interface BlockSpec {
   readonly attnBalance: number;
   /** null: not clipped. */
   readonly clipAct: number | null;
-  /** Where this block's channels begin in the scales `c`, and the length of one image's row of scales. */
-  readonly scaleOffset: number;
-  readonly scaleStride: number;
 }
 
 /** An image tensor and its size. */
@@ -34,8 +31,8 @@ export interface Feature {
 }
 
 /**
- * One block of the EDM2 U-Net (Karras et al. 2024, figure 21; config G), without the linear layer of the embedding: `c`
- * holds emb_linear(emb) * emb_gain + 1 of all blocks, computed at once.
+ * One block of the EDM2 U-Net (Karras et al. 2024, figure 21; config G), without the linear layer of the embedding: `scales`
+ * hold emb_linear(emb) * emb_gain + 1.
  * `skip` is concatenated to the input by mp_cat with weight `concatBalance` (decoder).
  */
 export function addBlock(
@@ -43,10 +40,10 @@ export function addBlock(
   name: string,
   spec: BlockSpec,
   input: Feature,
-  c: Tensor,
+  scales: Scales,
   skip?: { feature: Feature; concatBalance: number; tapName: string },
 ): Feature {
-  const { graph, batch } = build;
+  const { graph, batch, layers } = build;
   const { outChannels, key } = spec;
   let { tensor, channels, height, width } = input;
 
@@ -59,20 +56,10 @@ export function addBlock(
   const pixels = height * width;
   const size = { height, width };
   const out = [batch, outChannels, height, width];
-  const convSkip = (x: Tensor) =>
-    mpConv(
-      build,
-      `${name}.conv_skip`,
-      {
-        ...size,
-        inChannels: channels,
-        outChannels,
-        kernel: 1,
-        weight: `${key}.conv_skip.weight`,
-        epilogue: { kind: "none" },
-      },
-      x,
-    );
+  const convSkip = (x: Tensor) => {
+    const layer = { ...size, inChannels: channels, outChannels, kernel: 1 as const, weight: `${key}.conv_skip.weight` };
+    return layers.conv(build, `${name}.conv_skip`, layer, x);
+  };
 
   // The residual trunk x and s = mp_silu(x), the input of the first convolution.
   let x: Tensor;
@@ -101,30 +88,24 @@ export function addBlock(
   }
 
   const res0 = { ...size, inChannels: inner, outChannels, kernel: 3 as const, weight: `${key}.conv_res0.weight` };
-  const scaled = { kind: "scale_silu" as const, offset: spec.scaleOffset, stride: spec.scaleStride };
-  let y = mpConv(build, `${name}.conv_res0`, { ...res0, epilogue: scaled, c }, s);
+  let y = layers.convScaled(build, `${name}.conv_res0`, res0, scales, s);
   if (build.wants(`${name}.conv_res0`)) {
-    build.tap(`${name}.conv_res0`, mpConv(build, `${name}.conv_res0.raw`, { ...res0, epilogue: { kind: "none" } }, s));
+    build.tap(`${name}.conv_res0`, layers.conv(build, `${name}.conv_res0.raw`, res0, s));
   }
   if (spec.flavour === "dec" && channels !== outChannels) x = convSkip(x);
   if (channels !== outChannels) build.tap(`${name}.conv_skip`, spec.flavour === "dec" ? x : tensor);
 
   const sumWith = (layer: string, kernel: 1 | 3, t: number, clip: number | null, trunk: Tensor, branch: Tensor) => {
-    const { first, second } = mpSumFactors(t);
     const base = { ...size, inChannels: outChannels, outChannels, kernel, weight: `${key}.${layer}.weight` };
-    if (build.wants(`${name}.${layer}`)) {
-      const raw = mpConv(build, `${name}.${layer}.raw`, { ...base, epilogue: { kind: "none" } }, branch);
-      build.tap(`${name}.${layer}`, raw);
-    }
-    const epilogue = { kind: "sum_clip" as const, residual: first, clip };
-    return mpConv(build, `${name}.${layer}`, { ...base, factor: second, epilogue, r: trunk }, branch);
+    if (build.wants(`${name}.${layer}`))
+      build.tap(`${name}.${layer}`, layers.conv(build, `${name}.${layer}.raw`, base, branch));
+    return layers.convSummed(build, `${name}.${layer}`, base, { r: trunk, t, clip }, branch);
   };
   x = sumWith("conv_res1", 3, spec.resBalance, spec.heads > 0 ? null : spec.clipAct, x, y);
 
   if (spec.heads > 0) {
-    const qkvSpec = { ...size, inChannels: outChannels, outChannels: 3 * outChannels, kernel: 1 as const };
-    const weight = `${key}.attn_qkv.weight`;
-    const qkv = mpConv(build, `${name}.attn_qkv`, { ...qkvSpec, weight, epilogue: { kind: "none" } }, x);
+    const layer = { ...size, inChannels: outChannels, outChannels: 3 * outChannels, kernel: 1 as const };
+    const qkv = layers.conv(build, `${name}.attn_qkv`, { ...layer, weight: `${key}.attn_qkv.weight` }, x);
     build.tap(`${name}.attn_qkv`, qkv);
     const params = { batch, heads: spec.heads, headDim: outChannels / spec.heads, pixels };
     y = graph.run(`${name}.attention`, attention, params, { qkv }, { y: out }).y;

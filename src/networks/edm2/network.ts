@@ -1,8 +1,8 @@
 import { mpSum } from "../../../kernels/network/mp-sum/kernel.js";
 import { precondOut } from "../../../kernels/network/precond-out/kernel.js";
 import { Graph, type Tensor } from "../../graph/graph.js";
-import { type Build, mpLinear } from "../../layers/folded.js";
-import { plainRecipe } from "../../layers/weights.js";
+import { folded } from "../../layers/folded.js";
+import type { Build, Layers } from "../../layers/layers.js";
 import type { Architecture, NetworkConfig } from "./arguments.js";
 import type { Feature } from "./block.js";
 import { blockPlan } from "./names.js";
@@ -34,6 +34,8 @@ export interface BuildOptions {
   readonly tuning?: ReadonlyMap<string, string> | undefined;
   /** The most bytes in f32 of one buffer where a layer can be cut into parts; default: what every WebGPU adapter binds. */
   readonly bindingBytes?: number;
+  /** How weights come into the graph; default: folded and packed once at load, for inference. */
+  readonly layers?: Layers;
 }
 
 /** Builds D(x; sigma) of EDM2 (`Precond`) or D(x; sigma, {x', sigma'}) of NCVSD (`PrecondCondition`). */
@@ -41,7 +43,7 @@ export function buildNetwork(
   architecture: Architecture,
   config: NetworkConfig,
   batch: number,
-  { capture = new Set(), tuning, bindingBytes }: BuildOptions = {},
+  { capture = new Set(), tuning, bindingBytes, layers = folded }: BuildOptions = {},
 ): NetworkGraph {
   const graph = new Graph();
   const taps = new Map<string, Tensor>();
@@ -50,6 +52,7 @@ export function buildNetwork(
     batch,
     tuning,
     bindingBytes,
+    layers,
     wants: (name) => capture.has(name),
     tap(name, tensor) {
       if (!capture.has(name)) return;
@@ -81,7 +84,7 @@ export function buildNetwork(
   if (build.wants("logvar")) {
     const features = addFourier(build, "logvar_fourier", config.logvar_channels, sigma);
     const spec = { inFeatures: config.logvar_channels, outFeatures: 1, weight: "logvar_linear.weight" };
-    build.tap("logvar", mpLinear(build, "logvar_linear", spec, features));
+    build.tap("logvar", layers.linear(build, "logvar_linear", spec, features));
   }
   return { graph, batch, x, sigma, labels, condX, condSigma, denoised, taps };
 }
@@ -110,7 +113,7 @@ function addConditional(
   const { x, sigma, labels, condX, condSigma } = inputs;
   const plan = blockPlan(config);
   const part = (prefix: string): Part => ({ config, plan, prefix, embTap: prefix });
-  const weight = (name: string, length: number) => graph.constant(name, [length], "f32", plainRecipe(name));
+  const weight = (name: string, length: number) => build.layers.stored(build, name, length);
   const mix = (name: string, a: Feature, b: Feature, w: Tensor, weightIndex: number): Feature => {
     const { length } = a.tensor;
     const params = {

@@ -1,12 +1,9 @@
 import { fourier } from "../../../kernels/network/fourier/kernel.js";
-import { linear, linearWeightLength, packLinearWeight } from "../../../kernels/network/linear/kernel.js";
 import { mpSilu } from "../../../kernels/network/mp-silu/kernel.js";
 import { mpSum } from "../../../kernels/network/mp-sum/kernel.js";
 import { precondIn } from "../../../kernels/network/precond-in/kernel.js";
 import type { Tensor } from "../../graph/graph.js";
-import { BINDING_BYTES } from "../../layers/convolution.js";
-import { type Build, mpConv, mpLinear } from "../../layers/folded.js";
-import { foldWeight, plainRecipe } from "../../layers/weights.js";
+import type { Build, Scales } from "../../layers/layers.js";
 import type { NetworkConfig } from "./arguments.js";
 import { addBlock, type Feature } from "./block.js";
 import type { BlockPlan, DecoderBlock, EncoderBlock } from "./names.js";
@@ -21,19 +18,12 @@ export interface Part {
   readonly embTap: string;
 }
 
-/** Where the scales of one block are: in `c` [N, stride], from `offset` on. */
-export interface Scales {
-  readonly c: Tensor;
-  readonly stride: number;
-  readonly offset: number;
-}
-
 /**
  * The embedding vector of a part: mp_silu(mp_sum(emb_noise(MPFourier(ln(sigma)/4)), emb_label(labels sqrt(label_dim)), label_balance)).
  * @param sigma [N] f32  @param labels [N, label_dim] f32, absent where label_dim is 0
  */
 export function addEmbedding(build: Build, part: Part, sigma: Tensor, labels: Tensor | undefined): Tensor {
-  const { graph, batch } = build;
+  const { graph, batch, layers } = build;
   const { config, plan, prefix, embTap } = part;
   const name = (layer: string) => `${prefix}${layer}`;
   const features = addFourier(build, name("emb_fourier"), plan.noiseChannels, sigma);
@@ -41,11 +31,11 @@ export function addEmbedding(build: Build, part: Part, sigma: Tensor, labels: Te
   const embShape = [batch, plan.embChannels];
   const elements = batch * plan.embChannels;
   const noise = { inFeatures: plan.noiseChannels, outFeatures: plan.embChannels, weight: name("emb_noise.weight") };
-  let emb = mpLinear(build, name("emb_noise"), noise, features);
+  let emb = layers.linear(build, name("emb_noise"), noise, features);
   build.tap(`${embTap}emb_noise`, emb);
   if (labels) {
     const spec = { inFeatures: config.label_dim, outFeatures: plan.embChannels, weight: name("emb_label.weight") };
-    const label = mpLinear(build, name("emb_label"), { ...spec, factor: Math.sqrt(config.label_dim) }, labels);
+    const label = layers.linear(build, name("emb_label"), { ...spec, factor: Math.sqrt(config.label_dim) }, labels);
     build.tap(`${embTap}emb_label`, label);
     const params = {
       elements,
@@ -71,76 +61,23 @@ export function addEmbedding(build: Build, part: Part, sigma: Tensor, labels: Te
 
 /** MPFourier of ln(sigma)/4, [N, channels]. */
 export function addFourier(build: Build, name: string, channels: number, sigma: Tensor): Tensor {
-  const freqs = build.graph.constant(`${name}.freqs`, [channels], "f32", plainRecipe(`${name}.freqs`));
-  const phases = build.graph.constant(`${name}.phases`, [channels], "f32", plainRecipe(`${name}.phases`));
+  const freqs = build.layers.stored(build, `${name}.freqs`, channels);
+  const phases = build.layers.stored(build, `${name}.phases`, channels);
   const params = { batch: build.batch, channels };
   return build.graph.run(name, fourier, params, { sigma, freqs, phases }, { y: [build.batch, channels] }).y;
 }
 
-/**
- * The emb_linear layers of a part as few products, of half a binding each so that loading needs no large tensor:
- * c = emb_linear(emb) * emb_gain + 1, per image and block channel.
- */
+/** The scales of a part's blocks, by block: c = emb_linear(emb) * emb_gain + 1, per image and channel. */
 function addScales(
   build: Build,
   key: string,
   blocks: readonly (EncoderBlock | DecoderBlock)[],
   emb: Tensor,
 ): ReadonlyMap<string, Scales> {
-  const inFeatures = emb.length / build.batch;
-  const { bindingBytes = BINDING_BYTES } = build;
-  const runs: (EncoderBlock | DecoderBlock)[][] = [];
-  let bytes = 0;
-  for (const block of blocks) {
-    if (block.kind === "conv") continue;
-    const own = 4 * linearWeightLength(block.outChannels, inFeatures);
-    if (runs.length === 0 || bytes + own > bindingBytes / 2) {
-      runs.push([]);
-      bytes = 0;
-    }
-    runs.at(-1)!.push(block);
-    bytes += own;
-  }
-  const scales = new Map<string, Scales>();
-  runs.forEach((run, i) => {
-    const name = runs.length > 1 ? `${key}emb_linear ${i + 1}/${runs.length}` : `${key}emb_linear`;
-    const { c, stride, offsets } = addMerged(build, name, key, run, emb);
-    run.forEach((block, j) => {
-      scales.set(block.name, { c, stride, offset: offsets[j]! });
-    });
-  });
-  return scales;
-}
-
-/** One product for all of these blocks. */
-function addMerged(
-  build: Build,
-  name: string,
-  key: string,
-  blocks: readonly (EncoderBlock | DecoderBlock)[],
-  emb: Tensor,
-): { c: Tensor; stride: number; offsets: number[] } {
-  const inFeatures = emb.length / build.batch;
-  const offsets: number[] = [];
-  let stride = 0;
-  for (const block of blocks) {
-    offsets.push(stride);
-    stride += block.outChannels;
-  }
-  const w = build.graph.constant(name, [linearWeightLength(stride, inFeatures)], "weight", {
-    sources: blocks.flatMap((b) => [`${key}${b.name}.emb_linear.weight`, `${key}${b.name}.emb_gain`]),
-    make(sources) {
-      const all = new Float32Array(linearWeightLength(stride, inFeatures));
-      blocks.forEach(({ outChannels }, i) => {
-        const folded = foldWeight(sources[2 * i]!, outChannels, sources[2 * i + 1]![0]!);
-        packLinearWeight(folded, outChannels, inFeatures, all, offsets[i]!);
-      });
-      return all;
-    },
-  });
-  const params = { batch: build.batch, inFeatures, outFeatures: stride, addOne: true };
-  const c = build.graph.run(name, linear, params, { x: emb, w }, { y: [build.batch, stride] }).y;
-  return { c, stride, offsets };
+  const scaled = blocks.flatMap((block) => (block.kind === "conv" ? [] : [block]));
+  const layers = scaled.map(({ name, outChannels }) => ({ key: `${key}${name}`, outFeatures: outChannels }));
+  const scales = build.layers.scales(build, `${key}emb_linear`, layers, emb);
+  return new Map(scaled.map(({ name }, i) => [name, scales[i]!]));
 }
 
 function addPlannedBlock(
@@ -149,7 +86,7 @@ function addPlannedBlock(
   block: EncoderBlock | DecoderBlock,
   tap: string,
   input: Feature,
-  { c, stride, offset }: Scales,
+  scales: Scales,
   skip?: Feature,
 ): Feature {
   const { config, prefix } = part;
@@ -165,12 +102,10 @@ function addPlannedBlock(
     resBalance: config.res_balance,
     attnBalance: config.attn_balance,
     clipAct: config.clip_act,
-    scaleOffset: offset,
-    scaleStride: stride,
   };
   if (flavour === "dec" && !skip) build.tap(`dec_in.${block.name}`, input.tensor);
   const withSkip = skip && { feature: skip, concatBalance: config.concat_balance, tapName: `dec_in.${block.name}` };
-  return addBlock(build, `${tap}.${block.name}`, spec, input, c, withSkip);
+  return addBlock(build, `${tap}.${block.name}`, spec, input, scales, withSkip);
 }
 
 /**
@@ -210,9 +145,8 @@ export function addEncoder(
         outChannels,
         kernel: 3 as const,
         weight,
-        epilogue: { kind: "none" as const },
       };
-      const tensor = mpConv(build, `${tap}.${block.name}`, spec, feature.tensor);
+      const tensor = build.layers.conv(build, `${tap}.${block.name}`, spec, feature.tensor);
       build.tap(`${tap}.${block.name}`, tensor);
       feature = { tensor, channels: outChannels, ...size };
     } else {
@@ -245,7 +179,7 @@ export function addDecoder(
       block.takesSkip ? skips[block.skipIndex] : undefined,
     );
   }
-  return mpConv(
+  return build.layers.conv(
     build,
     "out_conv",
     {
@@ -256,7 +190,6 @@ export function addDecoder(
       kernel: 3,
       weight: `${prefix}out_conv.weight`,
       gain: `${prefix}out_gain`,
-      epilogue: { kind: "none" },
     },
     feature.tensor,
   );

@@ -1,0 +1,66 @@
+import { fail, multipleOf, oneOf } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
+import { pack4 } from "../../lib/packed-weight.js";
+import source from "./kernel.wgsl.js";
+import { type PackWeightParams, packedSize, reference } from "./reference.js";
+
+const name = "pack-weight";
+
+/** w [outChannels, inChannels, taps] f32 to the packed weight of `conv`, `gemm` or `linear`, transposed or not. */
+export const packWeight = elementwise<PackWeightParams>({
+  name,
+  group: "network",
+  source,
+  counts: ({ outChannels, inChannels, taps, depth }) => ({ outChannels, inChannels, taps, depth }),
+  check({ outChannels, inChannels, taps, transposed, layout, depth }) {
+    oneOf(name, "layout", layout, ["groups", "rows"]);
+    const entries = (transposed ? outChannels : inChannels) * taps;
+    if (depth < entries) fail(name, `depth must be at least the entries of a row, ${entries}`, depth);
+    if (layout === "rows") multipleOf(name, "depth", depth, 4);
+  },
+  threads: (params) => packedSize(params) / 4,
+  buffers: (params) => [
+    { name: "w", access: "read", type: "f32", length: params.outChannels * params.inChannels * params.taps },
+    { name: "y", access: "write", type: "weight", length: packedSize(params) },
+  ],
+  prelude: (_params, caps) => pack4(caps),
+  uniforms: ({ outChannels, inChannels, taps, depth }) => ({
+    out_channels: outChannels,
+    in_channels: inChannels,
+    taps,
+    depth,
+  }),
+  flags: ({ transposed, layout }) => ({ TRANSPOSED: transposed, GROUPS: layout === "groups" }),
+  flops: () => 0,
+  reference,
+  cases: [false, true].flatMap((transposed) => [
+    {
+      name: `one by one${transposed ? ", transposed" : ""}`,
+      params: { outChannels: 1, inChannels: 1, taps: 1, transposed, layout: "rows" as const, depth: 4 },
+    },
+    {
+      name: `3x3, odd${transposed ? ", transposed" : ""}`,
+      params: {
+        outChannels: 11,
+        inChannels: 5,
+        taps: 9,
+        transposed,
+        layout: "groups" as const,
+        depth: transposed ? 99 : 45,
+      },
+    },
+    {
+      name: `1x1, padded depth${transposed ? ", transposed" : ""}`,
+      params: { outChannels: 13, inChannels: 7, taps: 1, transposed, layout: "groups" as const, depth: 14 },
+    },
+    {
+      name: `linear, padded rows${transposed ? ", transposed" : ""}`,
+      params: { outChannels: 9, inChannels: 37, taps: 1, transposed, layout: "rows" as const, depth: 40 },
+    },
+    {
+      name: `a layer${transposed ? ", transposed" : ""}`,
+      params: { outChannels: 128, inChannels: 128, taps: 9, transposed, layout: "groups" as const, depth: 1152 },
+    },
+  ]),
+  tolerance: { f32: 0, f16: 1e-3 },
+});

@@ -1,0 +1,156 @@
+import { linear as linearKernel, linearWeightLength } from "../../kernels/network/linear/kernel.js";
+import { linearWeightBackward } from "../../kernels/network/linear-weight-backward/kernel.js";
+import { mpSum } from "../../kernels/network/mp-sum/kernel.js";
+import { normalizeWeight } from "../../kernels/network/normalize-weight/kernel.js";
+import { packWeight } from "../../kernels/network/pack-weight/kernel.js";
+import { scaleSilu } from "../../kernels/network/scale-silu/kernel.js";
+import { winogradWeight } from "../../kernels/network/winograd-weight/kernel.js";
+import { bad } from "../errors.js";
+import type { Rule } from "../graph/gradient.js";
+import type { Graph, Tensor } from "../graph/graph.js";
+import { type Convolution, convolve, type NodeWeight, type Packing } from "./convolution.js";
+import type { Build, ConvLayer, Layers, LinearLayer } from "./layers.js";
+import { convWeightGradient } from "./weight-gradient.js";
+
+/** What one graph of a network with changing weights is made with. */
+export interface Trained {
+  readonly layers: Layers;
+  /** Stored tensors of the checkpoint that the graph reads, by name: externals of that name. */
+  readonly stored: ReadonlyMap<string, Tensor>;
+  /** Derivatives of the layers, for `gradient`. */
+  readonly rules: ReadonlyMap<Tensor, Rule>;
+}
+
+/**
+ * Layers whose weights change: stored f32 tensors, from which nodes make effective weights (EDM2, eq. 66) and pack them for
+ * the layers' algorithms in every run. What follows a convolution is a node of its own, since its derivative needs what the
+ * convolution gives.
+ * Forced normalisation is not among the nodes: it changes the stored tensors before the run and is not differentiated.
+ */
+export function trained(): Trained {
+  const stored = new Map<string, Tensor>();
+  const rules = new Map<Tensor, Rule>();
+  const tensor = (graph: Graph, name: string, shape: readonly number[]) => {
+    const known = stored.get(name) ?? graph.external(name, shape);
+    stored.set(name, known);
+    return known;
+  };
+  const effective = (build: Build, layer: ConvLayer | LinearLayer, rows: number, entries: readonly number[]) => {
+    const { graph } = build;
+    const { weight } = layer;
+    const gain = "gain" in layer && layer.gain !== undefined ? tensor(graph, layer.gain, []) : undefined;
+    const factor = "factor" in layer && layer.factor !== undefined ? layer.factor : 1;
+    const fanIn = entries.reduce((a, b) => a * b, 1);
+    const shape = [rows, ...entries];
+    const params = { rows, fanIn, gained: gain !== undefined, factor };
+    return graph.run(weight, normalizeWeight, params, { w: tensor(graph, weight, shape), gain }, { y: shape }).y;
+  };
+
+  const conv = (build: Build, name: string, layer: ConvLayer, x: Tensor): Tensor => {
+    const { inChannels, outChannels, height, width, kernel } = layer;
+    const shape = { inChannels, outChannels, height, width, kernel };
+    const entries = kernel === 1 ? [inChannels, 1, 1] : [inChannels, 3, 3];
+    const w = effective(build, layer, outChannels, entries);
+    const none = { kind: "none" as const };
+    const y = convolve(
+      build,
+      name,
+      { ...shape, weight: packedByNodes(build.graph, w, shape, false), epilogue: none },
+      x,
+    );
+    rules.set(y, {
+      *pull(g, wanted) {
+        if (wanted(w)) yield [w, convWeightGradient(build, `d ${name} (weight)`, shape, x, g)];
+        if (!wanted(x)) return;
+        const back = { ...shape, inChannels: outChannels, outChannels: inChannels };
+        const weight = packedByNodes(build.graph, w, shape, true);
+        yield [x, convolve(build, `d ${name}`, { ...back, weight, epilogue: none }, g)];
+      },
+    });
+    return y;
+  };
+
+  const linear = (build: Build, name: string, layer: LinearLayer & { gain?: string; addOne?: boolean }, x: Tensor) => {
+    const { graph, batch } = build;
+    const { inFeatures, outFeatures, addOne = false } = layer;
+    const w = effective(build, layer, outFeatures, [inFeatures]);
+    const pack = (transposed: boolean) => {
+      const [rows, entries] = transposed ? [inFeatures, outFeatures] : [outFeatures, inFeatures];
+      const length = linearWeightLength(rows, entries);
+      const size = { outChannels: outFeatures, inChannels: inFeatures, taps: 1, transposed, depth: length / rows };
+      const named = `${name} (packed${transposed ? ", transposed" : ""})`;
+      return graph.run(named, packWeight, { ...size, layout: "rows" as const }, { w }, { y: [length] }).y;
+    };
+    const params = { batch, inFeatures, outFeatures, addOne };
+    const y = graph.run(name, linearKernel, params, { x, w: pack(false) }, { y: [batch, outFeatures] }).y;
+    rules.set(y, {
+      *pull(g, wanted) {
+        const sides = { batch, inFeatures, outFeatures };
+        const named = `d ${name} (weight)`;
+        if (wanted(w)) yield [w, graph.run(named, linearWeightBackward, sides, { x, g }, { dw: w.shape }).dw];
+        if (!wanted(x)) return;
+        const back = { batch, inFeatures: outFeatures, outFeatures: inFeatures, addOne: false };
+        yield [x, graph.run(`d ${name}`, linearKernel, back, { x: g, w: pack(true) }, { y: x.shape }).y];
+      },
+    });
+    return y;
+  };
+
+  const layers: Layers = {
+    conv,
+    convScaled(build, name, layer, { c }, x) {
+      const { outChannels: channels, height, width } = layer;
+      const raw = conv(build, `${name}.raw`, layer, x);
+      build.tap(`${name}.raw`, raw);
+      const params = { batch: build.batch, channels, pixels: height * width };
+      return build.graph.run(name, scaleSilu, params, { x: raw, c }, { y: raw.shape }).y;
+    },
+    convSummed(build, name, layer, { r, t, clip }, x) {
+      const raw = conv(build, `${name}.raw`, layer, x);
+      build.tap(`${name}.raw`, raw);
+      const sizes = { elements: raw.length, perImage: raw.length / build.batch, type: "act" as const };
+      const params = { ...sizes, t, weightIndex: 0, weights: 0, clip };
+      return build.graph.run(name, mpSum, params, { a: r, b: raw }, { out: raw.shape }).out;
+    },
+    linear,
+    scales(build, _name, blocks, emb) {
+      const inFeatures = emb.length / build.batch;
+      return blocks.map(({ key, outFeatures }) => {
+        const layer = { inFeatures, outFeatures, weight: `${key}.emb_linear.weight`, gain: `${key}.emb_gain` };
+        const c = linear(build, `${key}.emb_linear`, { ...layer, addOne: true }, emb);
+        return { c, stride: outFeatures, offset: 0 };
+      });
+    },
+    stored: ({ graph }, name, length) => tensor(graph, name, [length]),
+  };
+  return { layers, stored, rules };
+}
+
+/** An effective weight as the layers' algorithms want it; transposed, the convolution with it is the adjoint. */
+function packedByNodes(
+  graph: Graph,
+  w: Tensor,
+  shape: Omit<Convolution, "weight" | "epilogue">,
+  transposed: boolean,
+): NodeWeight {
+  const { inChannels, outChannels, kernel } = shape;
+  const rows = transposed ? inChannels : outChannels;
+  const named = `${w.name} (packed${transposed ? ", transposed" : ""})`;
+  return {
+    packed({ algorithm, tile, first, count, length }: Packing) {
+      if (first !== 0 || count !== rows)
+        throw bad(
+          `The layer ${w.name} [${w.shape}] is too large to be trained: its packed weight exceeds what one binding holds.`,
+        );
+      if (tile) {
+        const params = { outChannels, inChannels, transposed, tile };
+        return graph.run(named, winogradWeight, params, { w }, { y: [length] }).y;
+      }
+      const taps = kernel * kernel;
+      const entries = (transposed ? outChannels : inChannels) * taps;
+      const depth = algorithm === "gemm" ? entries + (entries % 2) : entries;
+      const params = { outChannels, inChannels, taps, transposed, layout: "groups" as const, depth };
+      return graph.run(named, packWeight, params, { w }, { y: [length] }).y;
+    },
+  };
+}
