@@ -3,6 +3,8 @@
  */
 import type { AnyKernel } from "../src/gpu/contract.js";
 import type { Vjp } from "./lib/vjp.js";
+import { attention } from "./network/attention/kernel.js";
+import { attentionVjp } from "./network/attention/vjp.js";
 import { mpCat } from "./network/mp-cat/kernel.js";
 import { mpCatVjp } from "./network/mp-cat/vjp.js";
 import { mpSilu } from "./network/mp-silu/kernel.js";
@@ -24,6 +26,7 @@ import { scaleSiluVjp } from "./network/scale-silu/vjp.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: derivatives of kernels with different parameters
 export const vjps: ReadonlyMap<AnyKernel, Vjp<any>> = new Map<AnyKernel, Vjp<any>>([
+  [attention, attentionVjp],
   [mpCat, mpCatVjp],
   [mpSilu, mpSiluVjp],
   [mpSum, mpSumVjp],
@@ -44,7 +47,6 @@ export const NOT_DIFFERENTIABLE: Readonly<Record<string, string>> = {
   "kernels/sampling/": "steps of samplers, and what a network is given",
   "kernels/training/": "what comes after the gradients",
   "kernels/vae/": "the autoencoder is not trained",
-  "kernels/network/attention/": "its backward kernels are on their way",
   "kernels/network/conv/": LAYER,
   "kernels/network/fourier/": "no gradient reaches a noise level",
   "kernels/network/gemm/": LAYER,

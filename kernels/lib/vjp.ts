@@ -14,7 +14,7 @@ export interface Tape {
     kernel: Kernel<P>,
     params: P,
     inputs: Readonly<Record<string, Value | undefined>>,
-    outputs: Readonly<Record<W, readonly number[]>>,
+    outputs: Readonly<Record<W, readonly number[] | Value>>,
   ): Record<W, Value>;
 }
 

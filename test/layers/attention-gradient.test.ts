@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { attention } from "../../kernels/network/attention/kernel.js";
 import { attentionBackwardKeys } from "../../kernels/network/attention-backward-keys/kernel.js";
 import { attentionBackwardQueries } from "../../kernels/network/attention-backward-queries/kernel.js";
+import { vjps } from "../../kernels/vjps.js";
 import type { Gpu } from "../../src/gpu/device.js";
+import { gradient } from "../../src/graph/gradient.js";
 import { Graph } from "../../src/graph/graph.js";
 import { interpret } from "../../src/graph/interpret.js";
 import { Program } from "../../src/graph/program.js";
 import { prepareKernel } from "../../src/graph/run-kernel.js";
-import { attentionGradient } from "../../src/layers/attention-gradient.js";
 import { Recording, relativeError } from "../support/fixtures.js";
 import { openTestGpu } from "../support/gpu.js";
 
@@ -29,25 +31,26 @@ describe("recorded gradients of attention", async () => {
       ];
       const params = { batch, heads: channels / headDim, headDim, pixels: height * width };
       const graph = new Graph();
-      const given = {
-        qkv: graph.external("qkv", [batch, 3 * channels, height, width], "act"),
-        y: graph.external("y", [batch, channels, height, width], "act"),
-        g: graph.external("g", [batch, channels, height, width], "act"),
-      };
-      const gradient = attentionGradient(graph, "attention", params, given);
-      graph.kept.add(gradient);
-      const values = new Map([
+      const qkv = graph.external("qkv", [batch, 3 * channels, height, width], "act");
+      const g = graph.external("g", [batch, channels, height, width], "act");
+      const { y } = graph.run("attention", attention, params, { qkv }, { y: g.shape });
+      const dqkv = gradient(graph, new Map([[y, g]]), [qkv], { vjps }).get(qkv)!;
+      for (const tensor of [y, dqkv]) graph.kept.add(tensor);
+      const given = new Map([
         ["qkv", await r.truth(`${name}.act.attn_qkv`)],
-        ["y", await r.truth(`${name}.act.attn_values`)],
         ["g", await r.truth(`${name}.act_grad.attn_values`)],
       ]);
-      const recorded = await r.truth(`${name}.act_grad.attn_qkv`);
-      expect(relativeError(interpret(graph, values).get(gradient)!, recorded)).toBeLessThan(5e-7);
-
+      const exact = interpret(graph, given);
       const program = await Program.create(gpu, { label: name, graph });
-      for (const tensor of Object.values(given)) gpu.write(program.buffer(tensor), values.get(tensor.name)!);
+      for (const tensor of [qkv, g]) gpu.write(program.buffer(tensor), given.get(tensor.name)!);
       await program.run();
-      expect(relativeError(await program.readTensor(gradient), recorded)).toBeLessThan(1e-6);
+      for (const [tensor, recorded] of [
+        [y, await r.truth(`${name}.act.attn_values`)],
+        [dqkv, await r.truth(`${name}.act_grad.attn_qkv`)],
+      ] as const) {
+        expect(relativeError(exact.get(tensor)!, recorded)).toBeLessThan(5e-7);
+        expect(relativeError(await program.readTensor(tensor), recorded)).toBeLessThan(1e-6);
+      }
       program.destroy();
     });
   }
