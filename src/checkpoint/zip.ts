@@ -22,6 +22,16 @@ const CENTRAL = 0x02014b50;
 const LOCAL = 0x04034b50;
 const IN_ZIP64 = 0xffffffff;
 
+/** What an archive may be; by default what a checkpoint needs. */
+export interface ZipLimits {
+  readonly entries: number;
+  readonly directoryBytes: number;
+  /** A deflated member that is unpacked again does not count again: for those who read members over and over. */
+  readonly again?: boolean;
+}
+
+const CHECKPOINT_LIMITS: ZipLimits = { entries: LIMITS.zipEntries, directoryBytes: LIMITS.zipDirectoryBytes };
+
 /**
  * An open zip archive. Members are stored or deflated; their checksums are compared before the first byte is given out. Of
  * deflated members one at a time is held in memory, and what they unpack to is bounded by the size of the file.
@@ -31,22 +41,29 @@ export class ZipArchive {
   readonly #entries: ReadonlyMap<string, Entry>;
   readonly #starts = new Map<Entry, Promise<number>>();
   #unpacked: { entry: Entry; bytes: Uint8Array } | undefined;
-  /** Bytes that may still be unpacked; a member that is unpacked again counts again. */
+  /** Bytes that may still be unpacked. */
   #budget: number;
+  readonly #counted: Set<Entry> | undefined;
 
-  private constructor(source: ByteSource, entries: ReadonlyMap<string, Entry>) {
+  private constructor(source: ByteSource, entries: ReadonlyMap<string, Entry>, limits: ZipLimits) {
     this.#source = source;
     this.#entries = entries;
+    if (limits.again) this.#counted = new Set();
     this.#budget = LIMITS.unpackedBase + LIMITS.expansion * source.size;
   }
 
   /** @throws PickleError if the directory is damaged or beyond the limits */
-  static async open(source: ByteSource): Promise<ZipArchive> {
-    return new ZipArchive(source, await readDirectory(source));
+  static async open(source: ByteSource, limits: ZipLimits = CHECKPOINT_LIMITS): Promise<ZipArchive> {
+    return new ZipArchive(source, await readDirectory(source, limits), limits);
   }
 
   get names(): Iterable<string> {
     return this.#entries.keys();
+  }
+
+  /** The CRC-32 that the directory gives for a member's content; 0 where the writer left it out. */
+  checksum(name: string): number {
+    return this.#entries.get(name)?.crc ?? 0;
   }
 
   /** The content of a member, or undefined if there is none of this name. Nothing of it is read yet. */
@@ -96,7 +113,8 @@ export class ZipArchive {
   async #inflated(entry: Entry, at: number): Promise<Uint8Array> {
     if (this.#unpacked?.entry === entry) return this.#unpacked.bytes;
     this.#unpacked = undefined;
-    this.#budget -= entry.size;
+    if (!this.#counted?.has(entry)) this.#budget -= entry.size;
+    this.#counted?.add(entry);
     if (this.#budget < 0) {
       throw new PickleError(
         `its compressed members unpack to more than ${LIMITS.expansion} times the bytes of the file: save it again without compression`,
@@ -167,10 +185,10 @@ async function crc32(bytes: Uint8Array, crc: number): Promise<number> {
 }
 
 /** The members of the archive, from its central directory. */
-async function readDirectory(source: ByteSource): Promise<Map<string, Entry>> {
+async function readDirectory(source: ByteSource, limits: ZipLimits): Promise<Map<string, Entry>> {
   const { count, size, offset } = await findDirectory(source);
-  if (count > LIMITS.zipEntries || size > LIMITS.zipDirectoryBytes) {
-    throw new PickleError(`its archive has ${count} members; ${LIMITS.zipEntries} is the limit`);
+  if (count > limits.entries || size > limits.directoryBytes) {
+    throw new PickleError(`its archive has ${count} members; ${limits.entries} is the limit`);
   }
   const bytes = await readExactly(source, offset, size);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -14,15 +14,19 @@ export interface DecodedPng extends RawImage {
  * A picture as a PNG file of 8 bits a channel.
  * @param text keyword (1 to 79 ASCII characters) to text of any characters; written before the pixels, so that even a
  *   cut-off file still says where it came from.
+ * @param level of compression, 0 (none) to 9
  * @throws NcvsdError BAD_ARGUMENT when the data do not fill the size or a keyword is not allowed.
  */
-export function encodePng(image: RawImage, text: Record<string, string> = {}): Uint8Array {
+export function encodePng(image: RawImage, text: Record<string, string> = {}, level = 6): Uint8Array {
   const { width, height, channels, data } = image;
   const whole = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;
   if (!whole || ![1, 3, 4].includes(channels) || data.length !== width * height * channels) {
     throw bad(`a picture of ${width}x${height} with ${channels} channels cannot be made of ${data.length} bytes`);
   }
-  const plain = readChunks(encode({ width, height, channels, data, depth: 8 }, { zlib: { level: 6 } }), "the picture");
+  const plain = readChunks(
+    encode({ width, height, channels, data, depth: 8 }, { zlib: { level: level as 6 } }),
+    "the picture",
+  );
   const texts = Object.entries(text).map(([keyword, value]) => textChunk(keyword, value));
   return writeChunks([...plain.slice(0, 1), ...texts, ...plain.slice(1)]);
 }
