@@ -63,8 +63,11 @@ import { ulaStep } from "./sampling/ula-step/kernel.js";
 import { adam } from "./training/adam/kernel.js";
 import { add } from "./training/add/kernel.js";
 import { clipEntries } from "./training/clip-entries/kernel.js";
+import { denoisingLoss } from "./training/denoising-loss/kernel.js";
+import { logisticLoss } from "./training/logistic-loss/kernel.js";
 import { normalizeRows } from "./training/normalize-rows/kernel.js";
 import { powerEma } from "./training/power-ema/kernel.js";
+import { sumRows } from "./training/sum-rows/kernel.js";
 import { channelAffine } from "./vae/channel-affine/kernel.js";
 import { groupFold } from "./vae/group-fold/kernel.js";
 import { groupStats } from "./vae/group-stats/kernel.js";
@@ -103,6 +106,7 @@ export const kernels: readonly AnyKernel[] = [
   clipEntries,
   conv,
   conv2d,
+  denoisingLoss,
   ema,
   eulerStep,
   fftJoin,
@@ -119,6 +123,7 @@ export const kernels: readonly AnyKernel[] = [
   injectNoise,
   layerNorm,
   linear,
+  logisticLoss,
   maskFilter,
   maskProximal,
   matmul,
@@ -142,6 +147,7 @@ export const kernels: readonly AnyKernel[] = [
   spectralFilter,
   spectralProximal,
   subsample,
+  sumRows,
   winogradInput,
   winogradOutput,
   tokenAttention,
