@@ -64,6 +64,7 @@ import { adam } from "./training/adam/kernel.js";
 import { add } from "./training/add/kernel.js";
 import { clipEntries } from "./training/clip-entries/kernel.js";
 import { denoisingLoss } from "./training/denoising-loss/kernel.js";
+import { diffuse } from "./training/diffuse/kernel.js";
 import { logisticLoss } from "./training/logistic-loss/kernel.js";
 import { normalizeRows } from "./training/normalize-rows/kernel.js";
 import { powerEma } from "./training/power-ema/kernel.js";
@@ -107,6 +108,7 @@ export const kernels: readonly AnyKernel[] = [
   conv,
   conv2d,
   denoisingLoss,
+  diffuse,
   ema,
   eulerStep,
   fftJoin,

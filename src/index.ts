@@ -50,3 +50,13 @@ export {
 } from "./sample/pnp-gd.js";
 export { multiStepLevel, noiseLevels, type ScheduleOptions } from "./sample/schedule.js";
 export { type EmaSnapshot, reconstructPostHocEma } from "./train/post-hoc.js";
+export type { ConfigInput, NetworkInput } from "./train/source.js";
+export {
+  openTraining,
+  type StepInput,
+  type StepResult,
+  type Training,
+  type TrainingData,
+  type TrainingOptions,
+  type TrainingRound,
+} from "./train/training.js";

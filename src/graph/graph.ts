@@ -99,6 +99,13 @@ export class Graph {
     return writes as Record<W, Tensor>;
   }
 
+  /** Makes an activation an external tensor of this name: its node writes into a buffer that outlives the run. */
+  publish(tensor: Tensor, name: string): Tensor {
+    if (tensor.kind !== "activation") throw new Error(`${tensor.name} is no activation`);
+    // The nodes hold the tensor itself.
+    return Object.assign(tensor as { kind: TensorKind; name: string }, { kind: "external", name }) as Tensor;
+  }
+
   #tensor(name: string, kind: TensorKind, shape: readonly number[], type: ElementType): Tensor {
     const length = shape.reduce((a, b) => a * b, 1);
     const tensor: Tensor = { id: this.tensors.length, name, kind, shape, length, type };

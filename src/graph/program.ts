@@ -14,8 +14,8 @@ interface Dispatch {
   readonly grid: readonly [number, number, number];
 }
 
-/** A part of a buffer, as it is bound. */
-interface Region {
+/** A part of a buffer, as it is bound: `offset` is a multiple of 256. */
+export interface Region {
   readonly buffer: GPUBuffer;
   readonly offset: number;
   readonly size: number;
@@ -41,8 +41,8 @@ export interface ProgramOptions {
   readonly graph: Graph;
   /** Buffers of the constant tensors, by name. */
   readonly constants?: ReadonlyMap<string, GPUBuffer>;
-  /** Buffers of external tensors that someone else owns, by name; the others are allocated here. */
-  readonly externals?: ReadonlyMap<string, GPUBuffer>;
+  /** Buffers, or parts of them, of external tensors that someone else owns, by name; the others are allocated here. */
+  readonly externals?: ReadonlyMap<string, GPUBuffer | Region>;
   readonly plan?: MemoryPlan;
 }
 
@@ -283,7 +283,8 @@ function regionOf(
     if (!buffer) throw new Error(`${options.label}: no buffer for the weight ${tensor.name}`);
     return { buffer, offset: 0, size };
   }
-  return { buffer: options.externals?.get(tensor.name) ?? own(tensor.name, size), offset: 0, size };
+  const external = options.externals?.get(tensor.name) ?? own(tensor.name, size);
+  return "offset" in external ? external : { buffer: external, offset: 0, size };
 }
 
 /** Names the tensor that exceeds what one binding can hold, before anything is allocated. */

@@ -1,0 +1,322 @@
+import { bad, checkKeys } from "../errors.js";
+import type { Gpu } from "../gpu/device.js";
+import type { NetworkConfig } from "../networks/edm2/arguments.js";
+import type { Labels } from "../networks/session.js";
+import { seedRow } from "../random/seeds.js";
+import { BankLayout } from "./bank.js";
+import { imageKey } from "./draws.js";
+import { freshTensors } from "./initial.js";
+import { Optimiser } from "./optimiser.js";
+import { type LearningRate, learningRate } from "./schedule.js";
+import { type ConfigInput, type NetworkInput, networkTensors } from "./source.js";
+import { shares, WorkerSum } from "./sums.js";
+import { TeacherRound, type TeacherSettings } from "./teacher-round.js";
+
+/** Images to train on, when a round brings none. */
+export interface TrainingData {
+  /** Images [N, C, H, W] and labels of positions of the endless, shuffled sequence. */
+  batch(positions: readonly number[]): Promise<{ images: Float32Array; labels?: Labels | undefined }>;
+}
+
+export interface TrainingOptions {
+  /** Initial tensors; absent: a new network of `config` from `seed`. */
+  readonly network?: NetworkInput;
+  /** Constructor arguments by the reference's names, `dropout` among them. */
+  readonly config?: ConfigInput;
+  /** Images of an update, and of a round: `batch` is a multiple of `batchGpu`, by default one round. */
+  readonly batch: number;
+  readonly batchGpu?: number;
+  /** Multiplies the loss (1). */
+  readonly lossScaling?: number;
+  /** Mean and standard deviation of ln(sigma): -0.4 and 1. */
+  readonly pMean?: number;
+  readonly pStd?: number;
+  readonly lr: LearningRate;
+  /** Relative standard deviations of the averages to keep (0.05 and 0.1). */
+  readonly emaStds?: readonly number[];
+  readonly seed?: number;
+  /** Virtual workers of an update: 8, or the number of rounds if there are fewer. Part of the bits. */
+  readonly workers?: number;
+  readonly data?: TrainingData;
+}
+
+/** Images and draws of one round; what is absent is taken from the data or drawn. */
+export interface TrainingRound {
+  /** [N, C, H, W], in the network's value range. */
+  readonly images?: Float32Array;
+  readonly labels?: Labels;
+  /** Standard normal, one per image: sigma = exp(pMean + pStd rndNormal). */
+  readonly rndNormal?: ArrayLike<number>;
+  /** Standard normal, [N, C, H, W]. */
+  readonly noise?: Float32Array;
+}
+
+export interface StepInput {
+  /** One entry per round; absent: all is drawn. */
+  readonly rounds?: readonly TrainingRound[];
+  /** Also give the first round's `sigma`, `D`, `logvar` and `loss`. */
+  readonly record?: boolean;
+}
+
+export interface StepResult {
+  /** Mean loss of each round, over images and entries. */
+  readonly losses: number[];
+  /** The learning rate of this update. */
+  readonly lr: number;
+  /** Images seen, those of this update included. */
+  readonly images: number;
+  readonly recorded?: Map<string, Float32Array>;
+}
+
+const OPTIONS = {
+  network: true,
+  config: true,
+  batch: true,
+  batchGpu: true,
+  lossScaling: true,
+  pMean: true,
+  pStd: true,
+  lr: true,
+  emaStds: true,
+  seed: true,
+  workers: true,
+  data: true,
+} as const;
+
+/**
+ * Opens the training of an EDM2 teacher (Karras et al. 2024; the reference's training loop).
+ * @throws NcvsdError BAD_ARGUMENT, BAD_CHECKPOINT, or OUT_OF_MEMORY
+ */
+export async function openTraining(gpu: Gpu, options: TrainingOptions): Promise<Training> {
+  checkKeys("openTraining", options, OPTIONS);
+  if (gpu.precision !== "f32")
+    throw bad(`openTraining: the device must be opened with precision f32, got ${gpu.precision}.`);
+  const { seed = 0, emaStds = [0.05, 0.1] } = options;
+  seedRow([seed]);
+  const source = await networkTensors("openTraining: network", options.network, options.config);
+  if (source.architecture !== "edm2")
+    throw bad("openTraining: a teacher is trained; the networks of NCVSD are distilled from one by openDistillation.");
+  const settings = settingsOf(options);
+  const layout = new BankLayout(source.shapes);
+  const optimiser = await Optimiser.create(gpu, layout, { label: "teacher", stds: emaStds });
+  const held: { destroy(): void }[] = [optimiser];
+  try {
+    const sums = await WorkerSum.create(gpu, "teacher", layout);
+    held.push(sums);
+    optimiser.parameters.upload(source.tensors ?? freshTensors(source.shapes, seed));
+    const round = await TeacherRound.create(gpu, source.config, settings, optimiser, sums);
+    held.push(round);
+    return new Training({ gpu, config: source.config, settings, seed, data: options.data, optimiser, sums, round });
+  } catch (error) {
+    for (const item of held.reverse()) item.destroy();
+    throw error;
+  }
+}
+
+/** Numbers of a run, checked. */
+interface Settings extends TeacherSettings {
+  readonly workers: number;
+  readonly lr: LearningRate;
+}
+
+function settingsOf(options: TrainingOptions): Settings {
+  const { batch, batchGpu = batch, lossScaling = 1, pMean = -0.4, pStd = 1, lr } = options;
+  for (const [name, value] of Object.entries({ batch, batchGpu }))
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw bad(`openTraining: ${name} must be a positive integer, got ${value}.`);
+  if (batch % batchGpu !== 0)
+    throw bad(`openTraining: batch ${batch} must be a multiple of batchGpu, got ${batchGpu}.`);
+  for (const [name, value] of Object.entries({ lossScaling, pStd }))
+    if (!(value > 0 && Number.isFinite(value)))
+      throw bad(`openTraining: ${name} must be a positive number, got ${value}.`);
+  if (!Number.isFinite(pMean)) throw bad(`openTraining: pMean must be a number, got ${pMean}.`);
+  if (!(lr && lr.refLr >= 0 && Number.isFinite(lr.refLr)))
+    throw bad(`openTraining: lr.refLr must be a number of at least 0, got ${lr?.refLr}.`);
+  const rounds = batch / batchGpu;
+  const { workers = Math.min(8, rounds) } = options;
+  if (!Number.isSafeInteger(workers) || workers < 1 || workers > rounds)
+    throw bad(`openTraining: workers must be an integer from 1 to ${rounds}, the rounds of an update, got ${workers}.`);
+  return { batch, batchGpu, rounds, workers, lossScaling, pMean, pStd, lr };
+}
+
+interface Parts {
+  readonly gpu: Gpu;
+  readonly config: NetworkConfig;
+  readonly settings: Settings;
+  readonly seed: number;
+  readonly data: TrainingData | undefined;
+  readonly optimiser: Optimiser;
+  readonly sums: WorkerSum;
+  readonly round: TeacherRound;
+}
+
+/** The training of one network, open on a device. Its updates run one at a time. */
+export class Training {
+  /** The network's arguments, defaults filled in. */
+  readonly config: NetworkConfig;
+  readonly settings: Settings;
+  readonly #parts: Parts;
+  #images = 0;
+  /** Forced normalisations since the last update. */
+  #normalised = 0;
+  #lossCount = 0;
+  #closed = false;
+
+  constructor(parts: Parts) {
+    this.config = parts.config;
+    this.settings = parts.settings;
+    this.#parts = parts;
+  }
+
+  /** Images seen. */
+  get images(): number {
+    return this.#images;
+  }
+
+  /** One update: `accumulate` for every virtual worker, then `update`. */
+  async step({ rounds = [], record = false }: StepInput = {}): Promise<StepResult> {
+    const { settings, optimiser, sums } = this.#open();
+    if (rounds.length !== 0 && rounds.length !== settings.rounds)
+      throw bad(
+        `step: ${rounds.length} rounds were given; an update of ${settings.batch} images has ${settings.rounds} of ${settings.batchGpu}.`,
+      );
+    let recorded: Map<string, Float32Array> | undefined;
+    for (const { first, count } of shares(settings.rounds, settings.workers)) {
+      sums.begin();
+      for (let r = first; r < first + count; r++) {
+        await this.#round(r, rounds[r] ?? {});
+        if (record && r === 0) recorded = await this.#parts.round.recorded();
+      }
+      await optimiser.addGradients(sums.sum);
+    }
+    return { ...(await this.#finish()), ...(recorded && { recorded }) };
+  }
+
+  /**
+   * The first half of an update, one virtual worker's: the gradients of some of its rounds, added in order.
+   * @param firstRound number of the first of them in the whole update; workers of one process come in this order
+   */
+  async accumulate(input: {
+    readonly rounds?: readonly TrainingRound[];
+    readonly worker: number;
+    readonly firstRound?: number;
+  }): Promise<Map<string, Float32Array>> {
+    checkKeys("accumulate", input, { rounds: true, worker: true, firstRound: true });
+    const { settings, sums } = this.#open();
+    const { rounds, worker } = input;
+    if (!Number.isSafeInteger(worker) || worker < 0 || worker >= settings.workers)
+      throw bad(`accumulate: worker must be an integer from 0 to ${settings.workers - 1}, got ${worker}.`);
+    const share = shares(settings.rounds, settings.workers)[worker]!;
+    const { firstRound = share.first } = input;
+    const count = rounds?.length ?? share.count;
+    if (firstRound !== share.first || count !== share.count)
+      throw bad(
+        `accumulate: worker ${worker} of ${settings.workers} has ${share.count} rounds from ${share.first} on, got ${count} from ${firstRound} on.`,
+      );
+    if (this.#normalised > firstRound)
+      throw bad(
+        `accumulate: round ${firstRound} comes after round ${this.#normalised - 1} of the same update: take the workers in order.`,
+      );
+    sums.begin();
+    for (let r = 0; r < count; r++) await this.#round(firstRound + r, rounds?.[r] ?? {});
+    return sums.sum.download();
+  }
+
+  /** The second half of an update: adds the sums of all virtual workers, in their order, and changes the parameters. */
+  async update(sums: readonly ReadonlyMap<string, Float32Array>[]): Promise<StepResult> {
+    const { settings, optimiser, sums: own } = this.#open();
+    if (sums.length !== settings.workers)
+      throw bad(`update: the sums of ${settings.workers} workers are needed, got ${sums.length}.`);
+    for (const sum of sums) {
+      own.sum.upload(sum);
+      await optimiser.addGradients(own.sum);
+    }
+    return this.#finish();
+  }
+
+  async #round(r: number, given: TrainingRound): Promise<void> {
+    const { settings, optimiser, sums, round, data, seed } = this.#parts;
+    const { batchGpu } = settings;
+    const positions = Array.from({ length: batchGpu }, (_, i) => this.#images + r * batchGpu + i);
+    let { images, labels } = given;
+    if (images === undefined) {
+      if (!data) throw bad("step: a round has no images, and the training was opened without data.");
+      ({ images, labels } = await data.batch(positions));
+    }
+    const keys = positions.map((position) => imageKey(seed, position));
+    for (; this.#normalised <= r; this.#normalised++) await optimiser.normalise();
+    await round.run({ ...given, images, labels }, keys, this.#lossCount++);
+    await sums.add();
+  }
+
+  async #finish(): Promise<StepResult> {
+    const { settings, optimiser, round } = this.#parts;
+    for (; this.#normalised < settings.rounds; this.#normalised++) await optimiser.normalise();
+    const { batch } = settings;
+    const lr = learningRate(settings.lr, this.#images, batch);
+    await optimiser.update({ lr, images: this.#images, batch });
+    this.#images += batch;
+    this.#normalised = 0;
+    const losses = await round.losses(this.#lossCount);
+    this.#lossCount = 0;
+    return { losses, lr, images: this.#images };
+  }
+
+  /** Parameters and buffers as they are stored now. */
+  async parameters(): Promise<Map<string, Float32Array>> {
+    return this.#open().optimiser.parameters.download();
+  }
+
+  /** Of the last update, summed over its rounds, NaN and infinities included. */
+  async gradients(): Promise<Map<string, Float32Array>> {
+    const { optimiser } = this.#open();
+    return withoutBuffers(optimiser.layout, await optimiser.gradients.download());
+  }
+
+  /** An average, with the network's buffers. @param std one of `emaStds` */
+  async ema(std: number): Promise<Map<string, Float32Array>> {
+    const { optimiser } = this.#open();
+    const found = optimiser.averages.find((average) => average.std === std);
+    if (!found)
+      throw bad(
+        `ema: there is no average of std ${std}: there are ${optimiser.averages.map((a) => a.std).join(", ") || "none"}.`,
+      );
+    const average = await found.bank.download();
+    const parameters = await optimiser.parameters.download();
+    for (const { name, kind } of optimiser.layout.entries)
+      if (kind === "buffer") average.set(name, parameters.get(name)!);
+    return average;
+  }
+
+  /** Overwrites the stored values of these tensors. */
+  async setParameters(tensors: ReadonlyMap<string, Float32Array>): Promise<void> {
+    this.#open().optimiser.parameters.upload(tensors);
+  }
+
+  /** Gradient entries that were not finite, in all updates so far: the optimiser took them for 0. */
+  async zeroedGradients(): Promise<number> {
+    return this.#open().optimiser.zeroedGradients();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { optimiser, sums, round } = this.#parts;
+    for (const item of [round, sums, optimiser]) item.destroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #open(): Parts {
+    if (this.#closed) throw bad("the training is closed.");
+    this.#parts.gpu.check();
+    return this.#parts;
+  }
+}
+
+function withoutBuffers(layout: BankLayout, tensors: Map<string, Float32Array>): Map<string, Float32Array> {
+  for (const { name, kind } of layout.entries) if (kind === "buffer") tensors.delete(name);
+  return tensors;
+}
