@@ -18,7 +18,10 @@ export interface HeunOptions extends SampleOptions {
   readonly rho?: number;
   /** D = D_gnet + guidance (D - D_gnet); 1: no guidance. */
   readonly guidance?: number;
-  /** The reference network of guidance; evaluated without labels. */
+  /**
+   * The reference network of guidance, given the same labels: an unconditional one has none and ignores them (classifier-free
+   * guidance), a conditional one is a lesser version of the network (autoguidance).
+   */
   readonly gnet?: Denoiser;
   /** Total amount of churn, default 0: deterministic. */
   readonly S_churn?: number;
@@ -57,7 +60,8 @@ export async function sampleHeun(model: Denoiser, options: HeunOptions = {}): Pr
   return Run.during(model, { ...options, what: "Heun sampling", batch }, async (run) => {
     const { gpu, elements, total } = run;
     const net = run.hold(await model.openDenoiser(batch, labels));
-    const guide = guidance !== 1 && gnet ? run.hold(await gnet.openDenoiser(batch, undefined)) : undefined;
+    const guide =
+      guidance !== 1 && gnet ? run.hold(await gnet.openDenoiser(batch, gnet.labelDim ? labels : undefined)) : undefined;
     const nets = guide ? [net, guide] : [net];
     const [x, xHat, next, d, z] = ["x", "x_hat", "x_next", "d", "noise"].map((name) => run.buffer(name)) as Five;
     const level = run.buffer("level", 4);
@@ -143,6 +147,12 @@ function checkOptions(model: Denoiser, options: HeunOptions): void {
     throw new NcvsdError(
       "BAD_ARGUMENT",
       `gnet makes images ${gnet.shape.join("x")}, the network ${model.shape.join("x")}: they must agree.`,
+    );
+  }
+  if (gnet?.labelDim && gnet.labelDim !== (model.labelDim ?? 0)) {
+    throw new NcvsdError(
+      "BAD_ARGUMENT",
+      `gnet has ${gnet.labelDim} classes, the network ${model.labelDim ?? 0}: it gets the same labels, so they must agree, or gnet have none.`,
     );
   }
 }

@@ -106,6 +106,26 @@ describe("Heun sampling", () => {
   }
 });
 
+describe("guidance", () => {
+  it("gives the second network the same labels: with the network itself it changes nothing", async () => {
+    const row = new Float32Array(20);
+    row[3] = 1;
+    row[17] = 0.5;
+    for (const labels of [[1, 7], [4, -1], row] as const) {
+      const options = { steps: 3, seeds: [1, 2], labels: labels as number[] | Float32Array };
+      const plain = await sampleHeun(teacher, options);
+      const guided = await sampleHeun(teacher, { ...options, guidance: 2, gnet: teacher });
+      expect(relativeError(guided.images, plain.images)).toBeLessThan(1e-5);
+    }
+  });
+  it("refuses a second network with other classes", async () => {
+    const other = Object.create(teacher, { labelDim: { value: 4 } });
+    await expect(sampleHeun(teacher, { steps: 2, guidance: 2, gnet: other })).rejects.toThrow(
+      "gnet has 4 classes, the network 10: it gets the same labels",
+    );
+  });
+});
+
 describe("seeds", () => {
   it("give the same bits whatever the batch, the other seeds and their order", async () => {
     const options = { ts: [10, 22], zeta: 0.5 };

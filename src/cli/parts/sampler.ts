@@ -81,4 +81,7 @@ function checkGuide(gnet: Model, model: Model): void {
   if (gnet.architecture !== "edm2") throw fail("is an NCVSD network: guidance needs another EDM2 teacher");
   if (gnet.shape.join() !== model.shape.join())
     throw fail(`makes images ${gnet.shape.join("x")}, but --net ${model.shape.join("x")}: they must agree`);
+  const [theirs, own] = [gnet.config.label_dim, model.config.label_dim];
+  if (theirs !== 0 && theirs !== own)
+    throw fail(`has ${theirs} classes, but --net ${own}: it gets the same labels, so they must agree, or it has none`);
 }
