@@ -1,4 +1,9 @@
+import type { BufferUse, ElementType, SourcePart } from "../../src/gpu/contract.js";
+import { read } from "./buffers.js";
 import { finiteNumber, nonNegativeInteger } from "./check.js";
+import clip from "./clip.wgsl.js";
+import text from "./conv-epilogue.wgsl.js";
+import silu from "./mp-silu.wgsl.js";
 
 /** What happens to the accumulated value of a convolution before it is stored. */
 export type ConvEpilogue =
@@ -9,6 +14,24 @@ export type ConvEpilogue =
   | { readonly kind: "sum_clip"; readonly residual: number; readonly clip: number | null };
 
 const NUMBERS = { none: 0, scale_silu: 1, sum_clip: 2 } as const;
+
+/** What a kernel with an epilogue has in front of its own text. */
+export const epilogueParts: readonly SourcePart[] = [
+  { file: "kernels/lib/clip.wgsl", text: clip },
+  { file: "kernels/lib/mp-silu.wgsl", text: silu },
+  { file: "kernels/lib/conv-epilogue.wgsl", text },
+];
+
+/** Buffers c and r of an epilogue on y of `length` elements of `images` images. */
+export function epilogueBuffers(
+  epilogue: ConvEpilogue,
+  images: number,
+  length: number,
+  type: ElementType = "act",
+): BufferUse[] {
+  const scales = epilogue.kind === "scale_silu" ? images * epilogue.stride : 0;
+  return [read("c", scales), read("r", epilogue.kind === "sum_clip" ? length : 0, type)];
+}
 
 /** The constant that kernels/lib/conv-epilogue.wgsl switches on. */
 export function epiloguePrelude(epilogue: ConvEpilogue): string {

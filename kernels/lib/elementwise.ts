@@ -45,7 +45,9 @@ export interface Elementwise<P extends object> {
   flags?(params: P): Readonly<Record<string, boolean>>;
   /** In place of flags, where they do not say all. */
   variant?: Kernel<P>["variant"];
-  readonly flops: (params: P) => number;
+  flops?(params: P): number;
+  /** In place of flops, where buffers are not read or written whole, once. */
+  cost?: Kernel<P>["cost"];
   readonly reference: Kernel<P>["reference"];
   readonly cases: readonly Case<P>[];
   readonly tolerance: Kernel<P>["tolerance"];
@@ -97,11 +99,12 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
     },
     grid: (params, _variant, caps) => grid1d(calls(params) / (spec.lanes ? turns(caps) : 1), workgroup, caps),
     cost(params, bytesPerAct, bytesPerWeight) {
+      if (spec.cost) return spec.cost(params, bytesPerAct, bytesPerWeight);
       const precision = bytesPerAct === 2 ? "f16" : bytesPerWeight === 2 ? "f16-weights" : "f32";
       const bytes = spec
         .buffers(params)
         .reduce((sum, b) => sum + b.length * elementBytes(b.type, precision) * (b.access === "update" ? 2 : 1), 0);
-      return { flops: spec.flops(params), bytes };
+      return { flops: spec.flops?.(params) ?? 0, bytes };
     },
     reference,
     cases,

@@ -128,6 +128,30 @@ export function partOf(tiles: Tiling, range: BlockRange | undefined): Tiling {
   return range ? { ...tiles, blocks: range.count, panels: Math.ceil(range.count / tiles.panel) } : tiles;
 }
 
+/** What the transforms' parameters have in common. */
+export interface WinogradParams {
+  readonly batch: number;
+  readonly channels: number;
+  readonly height: number;
+  readonly width: number;
+  /** Blocks of a panel: 1, 2, 4 or 8, the default. */
+  readonly panel?: number;
+  /** Outputs along one side of a tile: 2 or 4, the default. */
+  readonly tile?: WinogradTile;
+  /** The operand holds only these blocks, all images' counted together. Default: all. */
+  readonly part?: BlockRange;
+}
+
+/** The tiles of all images. */
+export function wholeOf({ batch, height, width, panel, tile }: WinogradParams): Tiling {
+  return tiling(batch, height, width, panel, tile);
+}
+
+/** The tiles of the part that is asked for. */
+export function tilesOf(p: WinogradParams): Tiling {
+  return partOf(wholeOf(p), p.part);
+}
+
 /** The panel size that leaves least of a panel empty. Only the operands' layout depends on it, no bit of the result. */
 export function panelFor(batch: number, height: number, width: number, tile: WinogradTile = 4): number {
   const { blocks } = tiling(batch, height, width, LARGEST_PANEL, tile);

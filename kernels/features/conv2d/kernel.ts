@@ -1,18 +1,30 @@
-import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import type { Case } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
-import { addressable, fail, nonNegativeInteger, oneOf, positiveInteger } from "../../lib/check.js";
+import { fail, nonNegativeInteger, oneOf } from "../../lib/check.js";
+import eightRows from "../../lib/eight-rows.wgsl.js";
+import { elementwise } from "../../lib/elementwise.js";
 import { packedLength } from "../../lib/packed-weight.js";
 import { outputSize } from "../../lib/window.js";
 import source from "./kernel.wgsl.js";
 import { type Conv2dParams, reference } from "./reference.js";
 
 /** x [N, Cin, H, W], w packed by `packRows`, b [Cout] to y [N, Cout, Ho, Wo]. */
-export const conv2d: Kernel<Conv2dParams> = {
+export const conv2d = elementwise<Conv2dParams>({
   name: "conv2d",
-  source: [{ file: "kernels/features/conv2d/kernel.wgsl", text: source }],
+  group: "features",
+  source,
+  parts: [{ file: "kernels/lib/eight-rows.wgsl", text: eightRows }],
+  counts: ({ batch, inChannels, outChannels, height, width, kernelHeight, kernelWidth, stride }) => ({
+    batch,
+    inChannels,
+    outChannels,
+    height,
+    width,
+    kernelHeight,
+    kernelWidth,
+    stride,
+  }),
   check(p) {
-    const positive = ["batch", "inChannels", "outChannels", "height", "width", "kernelHeight", "kernelWidth", "stride"];
-    for (const name of positive as (keyof Conv2dParams)[]) positiveInteger("conv2d", name, p[name] as number);
     nonNegativeInteger("conv2d", "padHeight", p.padHeight);
     nonNegativeInteger("conv2d", "padWidth", p.padWidth);
     oneOf("conv2d", "activation", p.activation, ["none", "relu"]);
@@ -21,8 +33,10 @@ export const conv2d: Kernel<Conv2dParams> = {
       const kernel = `${p.kernelHeight}x${p.kernelWidth}`;
       fail("conv2d", "the kernel must fit into the padded image", `${kernel} on ${p.height}x${p.width}`);
     }
-    addressable("conv2d", "x", p.batch, p.inChannels, p.height, p.width);
-    addressable("conv2d", "y", p.batch, p.outChannels, outHeight, outWidth);
+  },
+  threads(p) {
+    const { outHeight, outWidth } = outputSize(p);
+    return Math.ceil(outWidth / 4) * outHeight * Math.ceil(p.outChannels / 8) * p.batch;
   },
   buffers(p) {
     const { outHeight, outWidth } = outputSize(p);
@@ -35,14 +49,7 @@ export const conv2d: Kernel<Conv2dParams> = {
     ];
   },
   variant: ({ activation }) => ({ key: activation, prelude: `const RELU: bool = ${activation === "relu"};` }),
-  uniforms(p) {
-    const { activation: _, ...numbers } = p;
-    return { ...numbers, ...outputSize(p) };
-  },
-  grid(p, _variant, caps) {
-    const { outHeight, outWidth } = outputSize(p);
-    return grid1d(Math.ceil(outWidth / 4) * outHeight * Math.ceil(p.outChannels / 8) * p.batch, 64, caps);
-  },
+  uniforms: outputSize,
   cost(p) {
     const { outHeight, outWidth } = outputSize(p);
     const outputs = p.batch * p.outChannels * outHeight * outWidth;
@@ -53,7 +60,7 @@ export const conv2d: Kernel<Conv2dParams> = {
   reference,
   cases: cases(),
   tolerance: { f32: 2e-6, f16: 2e-6 },
-};
+});
 
 function cases(): Case<Conv2dParams>[] {
   const base: Conv2dParams = {

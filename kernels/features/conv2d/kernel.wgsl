@@ -6,7 +6,7 @@
 // One invocation: 8 output channels of 4 neighbours in a row. No workgroup memory, no barriers.
 // Prelude: RELU.
 struct Params {
-  batch: u32,
+  threads: u32,
   inChannels: u32,
   outChannels: u32,
   height: u32,
@@ -38,19 +38,10 @@ fn activate(v: f32) -> f32 {
   return select(max(v, 0.0), v, kept);
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
+fn each(t: u32) {
   let quads = (p.outWidth + 3u) / 4u;
   let tiles = quads * p.outHeight;
   let groups = (p.outChannels + 7u) / 8u;
-  let t = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (t >= tiles * groups * p.batch) {
-    return;
-  }
   let tile = t % tiles;
   let group = (t / tiles) % groups;
   let n = t / (tiles * groups);
@@ -74,17 +65,8 @@ fn main(
       for (var kx = 0u; kx < p.kernelWidth; kx++) {
         let ix = left + i32(kx);
         let v = vec4f(at(base, ix), at(base, ix + s), at(base, ix + 2 * s), at(base, ix + 3 * s));
-        let w0 = w[wi];
-        let w1 = w[wi + 1u];
+        add_rows(&acc, w[wi], w[wi + 1u], v);
         wi += 2u;
-        acc[0] += w0.x * v;
-        acc[1] += w0.y * v;
-        acc[2] += w0.z * v;
-        acc[3] += w0.w * v;
-        acc[4] += w1.x * v;
-        acc[5] += w1.y * v;
-        acc[6] += w1.z * v;
-        acc[7] += w1.w * v;
       }
     }
   }

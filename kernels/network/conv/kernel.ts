@@ -1,13 +1,17 @@
-import type { Case, Kernel } from "../../../src/gpu/contract.js";
-import { grid1d } from "../../../src/gpu/contract.js";
+import type { Case } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { checkChannels } from "../../lib/channel-range.js";
-import { addressable, oneOf, positiveInteger } from "../../lib/check.js";
-import clip from "../../lib/clip.wgsl.js";
-import { checkEpilogue, epiloguePrelude, epilogueUniforms } from "../../lib/conv-epilogue.js";
-import epilogue from "../../lib/conv-epilogue.wgsl.js";
+import { oneOf } from "../../lib/check.js";
+import {
+  checkEpilogue,
+  epilogueBuffers,
+  epilogueParts,
+  epiloguePrelude,
+  epilogueUniforms,
+} from "../../lib/conv-epilogue.js";
+import eightRows from "../../lib/eight-rows.wgsl.js";
+import { elementwise } from "../../lib/elementwise.js";
 import { lanesPrelude } from "../../lib/lanes.js";
-import silu from "../../lib/mp-silu.wgsl.js";
 import { packedLength, packRows } from "../../lib/packed-weight.js";
 import source from "./kernel.wgsl.js";
 import { type ConvParams, reference } from "./reference.js";
@@ -22,23 +26,20 @@ export function packConvWeight(w: ArrayLike<number>, outChannels: number, fanIn:
   return packRows(w, outChannels, fanIn);
 }
 
-export const conv: Kernel<ConvParams> = {
+export const conv = elementwise<ConvParams>({
   name: "conv",
-  source: [
-    { file: "kernels/lib/clip.wgsl", text: clip },
-    { file: "kernels/lib/mp-silu.wgsl", text: silu },
-    { file: "kernels/lib/conv-epilogue.wgsl", text: epilogue },
-    { file: "kernels/network/conv/kernel.wgsl", text: source },
-  ],
+  group: "network",
+  source,
+  parts: [...epilogueParts, { file: "kernels/lib/eight-rows.wgsl", text: eightRows }],
+  counts: ({ batch, inChannels, outChannels, height, width }) => ({ batch, inChannels, outChannels, height, width }),
   check(p) {
-    for (const name of ["batch", "inChannels", "outChannels", "height", "width"] as const) {
-      positiveInteger("conv", name, p[name]);
-    }
     oneOf("conv", "kernel", p.kernel, [1, 3]);
     checkEpilogue("conv", p.epilogue);
-    addressable("conv", "x", p.batch, p.inChannels, p.height, p.width);
     checkChannels("conv", p.outChannels, p.into);
-    addressable("conv", "y", p.batch, p.into?.of ?? p.outChannels, p.height, p.width);
+  },
+  threads(p) {
+    const [height, width] = p.kernel === 1 ? [1, p.height * p.width] : [p.height, p.width];
+    return Math.ceil(width / 4) * height * Math.ceil(p.outChannels / 8) * p.batch;
   },
   buffers(p) {
     const pixels = p.batch * p.height * p.width;
@@ -46,8 +47,7 @@ export const conv: Kernel<ConvParams> = {
     return [
       read("x", pixels * p.inChannels, "act"),
       read("w", packedWeightLength(p.outChannels, p.inChannels, p.kernel), "weight"),
-      read("c", p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0),
-      read("r", p.epilogue.kind === "sum_clip" ? length : 0, "act"),
+      ...epilogueBuffers(p.epilogue, p.batch, length),
       write("y", length, "act"),
     ];
   },
@@ -61,19 +61,12 @@ export const conv: Kernel<ConvParams> = {
     // A 1x1 convolution sees the image as one row, so that every quad is full.
     const flat = p.kernel === 1;
     return {
-      batch: p.batch,
-      inChannels: p.inChannels,
-      outChannels: p.outChannels,
       firstChannel: p.into?.first ?? 0,
       ofChannels: p.into?.of ?? p.outChannels,
       height: flat ? 1 : p.height,
       width: flat ? p.height * p.width : p.width,
       ...epilogueUniforms(p.epilogue),
     };
-  },
-  grid(p, _variant, caps) {
-    const [height, width] = p.kernel === 1 ? [1, p.height * p.width] : [p.height, p.width];
-    return grid1d(Math.ceil(width / 4) * height * Math.ceil(p.outChannels / 8) * p.batch, 64, caps);
   },
   cost(p, bytesPerAct, bytesPerWeight) {
     const pixels = p.batch * p.height * p.width;
@@ -87,7 +80,7 @@ export const conv: Kernel<ConvParams> = {
   reference,
   cases: cases(),
   tolerance: { f32: 5e-6, f16: 3e-3 },
-};
+});
 
 function cases(): Case<ConvParams>[] {
   const none = { kind: "none" } as const;

@@ -7,7 +7,7 @@
 // attn_proj (the mp_sum factor of acc is folded into w).
 // One invocation: 8 output channels of 4 neighbours in a row. No workgroup memory, no barriers.
 struct Params {
-  batch: u32,
+  threads: u32,
   inChannels: u32,
   // Of w; of c, r and y they are those from firstChannel on, of ofChannels.
   outChannels: u32,
@@ -35,19 +35,10 @@ fn at(base: u32, row: i32, col: i32) -> f32 {
   return select(0.0, f32(x[index]), inside);
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
+fn each(t: u32) {
   let quads = (p.width + 3u) / 4u;
   let tiles = quads * p.height;
   let groups = (p.outChannels + 7u) / 8u;
-  let t = (wid.y * nwg.x + wid.x) * 64u + lid;
-  if (t >= tiles * groups * p.batch) {
-    return;
-  }
   let tile = t % tiles;
   let group = (t / tiles) % groups;
   let n = t / (tiles * groups);
@@ -63,33 +54,15 @@ fn main(
       let r0 = row + i32(ky) - i32(KERNEL / 2u);
       if (KERNEL == 1u) {
         let v = vec4f(at(base, r0, col), at(base, r0, col + 1), at(base, r0, col + 2), at(base, r0, col + 3));
-        let w0 = weight4(w[wi]);
-        let w1 = weight4(w[wi + 1u]);
+        add_rows(&acc, weight4(w[wi]), weight4(w[wi + 1u]), v);
         wi += 2u;
-        acc[0] += w0.x * v;
-        acc[1] += w0.y * v;
-        acc[2] += w0.z * v;
-        acc[3] += w0.w * v;
-        acc[4] += w1.x * v;
-        acc[5] += w1.y * v;
-        acc[6] += w1.z * v;
-        acc[7] += w1.w * v;
       } else {
         let a = vec4f(at(base, r0, col - 1), at(base, r0, col), at(base, r0, col + 1), at(base, r0, col + 2));
         let b = vec2f(at(base, r0, col + 3), at(base, r0, col + 4));
         for (var kx = 0u; kx < 3u; kx++) {
           let v = select(select(vec4f(a.zw, b.xy), vec4f(a.yzw, b.x), kx == 1u), a, kx == 0u);
-          let w0 = weight4(w[wi]);
-          let w1 = weight4(w[wi + 1u]);
+          add_rows(&acc, weight4(w[wi]), weight4(w[wi + 1u]), v);
           wi += 2u;
-          acc[0] += w0.x * v;
-          acc[1] += w0.y * v;
-          acc[2] += w0.z * v;
-          acc[3] += w0.w * v;
-          acc[4] += w1.x * v;
-          acc[5] += w1.y * v;
-          acc[6] += w1.z * v;
-          acc[7] += w1.w * v;
         }
       }
     }

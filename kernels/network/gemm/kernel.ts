@@ -1,11 +1,15 @@
 import { type Caps, grid1d, type Kernel, type Variant } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { addressable, inRange, multipleOf, oneOf, positiveInteger } from "../../lib/check.js";
-import clip from "../../lib/clip.wgsl.js";
-import { checkEpilogue, epiloguePrelude, epilogueUniforms } from "../../lib/conv-epilogue.js";
-import epilogue from "../../lib/conv-epilogue.wgsl.js";
+import {
+  checkEpilogue,
+  epilogueBuffers,
+  epilogueParts,
+  epiloguePrelude,
+  epilogueUniforms,
+} from "../../lib/conv-epilogue.js";
+import eightRows from "../../lib/eight-rows.wgsl.js";
 import { lanesPrelude } from "../../lib/lanes.js";
-import silu from "../../lib/mp-silu.wgsl.js";
 import { cases } from "./cases.js";
 import source from "./kernel.wgsl.js";
 import { type Loop, loopChoices, loopOf } from "./loops.js";
@@ -39,9 +43,8 @@ const HALVES =
 export const gemm: Kernel<GemmParams> = {
   name: "gemm",
   source: [
-    { file: "kernels/lib/clip.wgsl", text: clip },
-    { file: "kernels/lib/mp-silu.wgsl", text: silu },
-    { file: "kernels/lib/conv-epilogue.wgsl", text: epilogue },
+    ...epilogueParts,
+    { file: "kernels/lib/eight-rows.wgsl", text: eightRows },
     { file: "kernels/network/gemm/kernel.wgsl", text: source },
   ],
   check(p) {
@@ -60,12 +63,10 @@ export const gemm: Kernel<GemmParams> = {
   },
   buffers(p) {
     const products = p.groups * p.images * p.columns;
-    const { epilogue } = p;
     return [
       read("x", products * p.depth, p.type),
       read("w", gemmWeightLength(p.groups, p.rows, p.depth), "weight"),
-      read("c", epilogue.kind === "scale_silu" ? p.images * epilogue.stride : 0),
-      read("r", epilogue.kind === "sum_clip" ? products * p.rows : 0, p.type),
+      ...epilogueBuffers(p.epilogue, p.images, products * p.rows, p.type),
       write("y", products * p.rows, p.type),
     ];
   },

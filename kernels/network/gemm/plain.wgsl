@@ -31,24 +31,10 @@ fn main(
     let v = quad(x[xi]);
     let a = weight4(w[wi]);
     let b = weight4(w[wi + 1u]);
-    acc[0] += a.x * v;
-    acc[1] += a.y * v;
-    acc[2] += a.z * v;
-    acc[3] += a.w * v;
-    acc[4] += b.x * v;
-    acc[5] += b.y * v;
-    acc[6] += b.z * v;
-    acc[7] += b.w * v;
+    add_rows(&acc, a, b, v);
     if (WIDE == 2u) {
       let u = quad(x[yi]);
-      more[0] += a.x * u;
-      more[1] += a.y * u;
-      more[2] += a.z * u;
-      more[3] += a.w * u;
-      more[4] += b.x * u;
-      more[5] += b.y * u;
-      more[6] += b.z * u;
-      more[7] += b.w * u;
+      add_rows(&more, a, b, u);
       yi += step;
     }
     xi += step;

@@ -1,8 +1,8 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
-import { addressable, inRange, nonNegativeInteger, oneOf, positiveInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
-import { operandLength, partOf, type Tiling, tiling, winograd } from "../../lib/winograd.js";
+import { operandLength, tilesOf, wholeOf, winograd } from "../../lib/winograd.js";
+import { winogradTransform } from "../../lib/winograd-transform.js";
 import source from "./kernel.wgsl.js";
 import quads from "./load-quads.wgsl.js";
 import scalars from "./load-scalars.wgsl.js";
@@ -12,31 +12,12 @@ import { reference, type WinogradInputParams } from "./reference.js";
 import tile2 from "./tile2.wgsl.js";
 import tile4 from "./tile4.wgsl.js";
 
-/** The tiles of all images, and of the part that is asked for. */
-function wholeOf({ batch, height, width, panel, tile }: WinogradInputParams): Tiling {
-  return tiling(batch, height, width, panel, tile);
-}
-
-const tilesOf = (p: WinogradInputParams) => partOf(wholeOf(p), p.part);
+const transform = winogradTransform("winograd-input");
 
 /** x [N, C, H, W] to v [panels][C][points][panel columns] f32, the operand of the matrix products of F(m x m, 3x3). */
-export const winogradInput: Kernel<WinogradInputParams> = {
-  name: "winograd-input",
-  source: [{ file: "kernels/network/winograd-input/kernel.wgsl", text: source }],
-  check(p) {
-    for (const name of ["batch", "channels", "height", "width"] as const)
-      positiveInteger("winograd-input", name, p[name]);
-    oneOf("winograd-input", "panel", p.panel ?? 8, [1, 2, 4, 8]);
-    oneOf("winograd-input", "tile", p.tile ?? 4, [2, 4]);
-    if (p.part) {
-      const { blocks } = wholeOf(p);
-      nonNegativeInteger("winograd-input", "part.first", p.part.first);
-      positiveInteger("winograd-input", "part.count", p.part.count);
-      inRange("winograd-input", "part.first + part.count", p.part.first + p.part.count, 1, blocks);
-    }
-    addressable("winograd-input", "x", p.batch, p.channels, p.height, p.width);
-    addressable("winograd-input", "v", operandLength(p.channels, tilesOf(p)));
-  },
+export const winogradInput = elementwise<WinogradInputParams>({
+  ...transform,
+  source,
   buffers(p) {
     return [
       read("x", p.batch * p.channels * p.height * p.width, "act"),
@@ -49,17 +30,6 @@ export const winogradInput: Kernel<WinogradInputParams> = {
     const load4 = quad ? quads : pixelScalars + scalars;
     const text = p.tile === 2 ? (quad ? pixelQuads : pixelScalars) + tile2 : load4 + tile4;
     return { key: `f${p.tile ?? 4} lanes${lanes}`, prelude: lanesPrelude(lanes) + text };
-  },
-  uniforms(p) {
-    const { channels, height, width } = p;
-    const { tile, blocksX, blocksY, blocks, panel } = tilesOf(p);
-    const { input: lines } = winograd(tile);
-    const image = { channels, height, width, blocksX, blocksY };
-    return { ...image, firstBlock: p.part?.first ?? 0, blocks, panelShift: Math.log2(panel), lines };
-  },
-  grid(p, _variant, caps) {
-    const { panel, panels } = tilesOf(p);
-    return grid1d(p.channels * panels * panel, 64, caps);
   },
   cost(p, bytesPerAct) {
     const { tile, points, input } = winograd(p.tile);
@@ -92,4 +62,4 @@ export const winogradInput: Kernel<WinogradInputParams> = {
     },
   ],
   tolerance: { f32: 1e-6, f16: 1e-6 },
-};
+});

@@ -7,6 +7,7 @@
 // 2m qy + 2m and as many columns, zero outside the image. The rest is in tile2.wgsl and tile4.wgsl, one of them in front of
 // this text. No workgroup memory, no barriers.
 struct Params {
+  threads: u32,
   channels: u32,
   height: u32,
   width: u32,
@@ -25,30 +26,10 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<V>;
 @group(0) @binding(2) var<storage, read_write> v: array<vec4f>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let t = (wid.y * nwg.x + wid.x) * 64u + lid;
-  let step = 1u << p.panelShift;
-  let lane = t & (step - 1u);
-  let channel = (t >> p.panelShift) % p.channels;
-  let panel = (t >> p.panelShift) / p.channels;
-  let place = (panel << p.panelShift) + lane;
+fn each(t: u32) {
+  let b = blockOf(t);
   // Blocks past the last fill their panel with zeros.
-  if ((panel << p.panelShift) >= p.blocks) {
-    return;
-  }
-  let which = p.firstBlock + place;
-  let blockRow = which / p.blocksX;
-  let n = blockRow / p.blocksY;
-  let qy = blockRow % p.blocksY;
-  let qx = which % p.blocksX;
-  let row = i32(qy * 2u * TILE) - 1;
-  let col = qx * 2u * TILE;
-  let real = place < p.blocks;
-  let image = (select(0u, n, real) * p.channels + channel) * p.height;
-  transform(image, row, col, real, (panel * p.channels + channel) * (TILE + 2u) * (TILE + 2u) * step + lane, step);
+  let real = b.place < p.blocks;
+  let image = (select(0u, b.image, real) * p.channels + b.channel) * p.height;
+  transform(image, i32(b.row) - 1, b.col, real, b.first, b.step);
 }

@@ -1,19 +1,8 @@
 import type { Inputs } from "../../../src/gpu/contract.js";
-import type { BlockRange, WinogradTile } from "../../lib/winograd.js";
+import type { WinogradParams } from "../../lib/winograd.js";
 import { blockOf, operandIndex, operandLength, partOf, tiling, winograd } from "../../lib/winograd.js";
 
-export interface WinogradInputParams {
-  readonly batch: number;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  /** Blocks of a panel (kernels/lib/winograd.ts): 1, 2, 4 or 8, the default. */
-  readonly panel?: number;
-  /** Outputs along one side of a tile: 2 or 4, the default. */
-  readonly tile?: WinogradTile;
-  /** Only these blocks, all images' counted together. Default: all. */
-  readonly part?: BlockRange;
-}
+export type WinogradInputParams = WinogradParams;
 
 /** Float64 B^T d B of every patch by plain loops. */
 export function reference(p: WinogradInputParams, inputs: Inputs) {

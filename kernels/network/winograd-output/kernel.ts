@@ -1,13 +1,16 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { checkChannels } from "../../lib/channel-range.js";
-import { addressable, inRange, nonNegativeInteger, oneOf, positiveInteger } from "../../lib/check.js";
-import clip from "../../lib/clip.wgsl.js";
-import { checkEpilogue, epiloguePrelude, epilogueUniforms } from "../../lib/conv-epilogue.js";
-import epilogue from "../../lib/conv-epilogue.wgsl.js";
+import {
+  checkEpilogue,
+  epilogueBuffers,
+  epilogueParts,
+  epiloguePrelude,
+  epilogueUniforms,
+} from "../../lib/conv-epilogue.js";
+import { elementwise } from "../../lib/elementwise.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
-import silu from "../../lib/mp-silu.wgsl.js";
-import { operandLength, partOf, type Tiling, tiling, winograd } from "../../lib/winograd.js";
+import { operandLength, tilesOf, wholeOf, winograd } from "../../lib/winograd.js";
+import { winogradTransform } from "../../lib/winograd-transform.js";
 import source from "./kernel.wgsl.js";
 import quads from "./put-quads.wgsl.js";
 import scalars from "./put-scalars.wgsl.js";
@@ -15,44 +18,23 @@ import { reference, type WinogradOutputParams } from "./reference.js";
 import tile2 from "./tile2.wgsl.js";
 import tile4 from "./tile4.wgsl.js";
 
-/** The tiles of all images, and of the part that is asked for. */
-function wholeOf({ batch, height, width, panel, tile }: WinogradOutputParams): Tiling {
-  return tiling(batch, height, width, panel, tile);
-}
-
-const tilesOf = (p: WinogradOutputParams) => partOf(wholeOf(p), p.part);
+const transform = winogradTransform("winograd-output");
 
 /** m [panels][C][points][panel columns] f32, the matrix products of F(m x m, 3x3), to y [N, C, H, W] with the epilogue applied. */
-export const winogradOutput: Kernel<WinogradOutputParams> = {
-  name: "winograd-output",
-  source: [
-    { file: "kernels/lib/clip.wgsl", text: clip },
-    { file: "kernels/lib/mp-silu.wgsl", text: silu },
-    { file: "kernels/lib/conv-epilogue.wgsl", text: epilogue },
-    { file: "kernels/network/winograd-output/kernel.wgsl", text: source },
-  ],
+export const winogradOutput = elementwise<WinogradOutputParams>({
+  ...transform,
+  source,
+  parts: [...epilogueParts, ...transform.parts],
   check(p) {
-    for (const name of ["batch", "channels", "height", "width"] as const)
-      positiveInteger("winograd-output", name, p[name]);
-    oneOf("winograd-output", "panel", p.panel ?? 8, [1, 2, 4, 8]);
-    oneOf("winograd-output", "tile", p.tile ?? 4, [2, 4]);
+    transform.check(p);
     checkEpilogue("winograd-output", p.epilogue);
-    if (p.part) {
-      const { blocks } = wholeOf(p);
-      nonNegativeInteger("winograd-output", "part.first", p.part.first);
-      positiveInteger("winograd-output", "part.count", p.part.count);
-      inRange("winograd-output", "part.first + part.count", p.part.first + p.part.count, 1, blocks);
-    }
     checkChannels("winograd-output", p.channels, p.into);
-    addressable("winograd-output", "m", operandLength(p.channels, tilesOf(p)));
-    addressable("winograd-output", "y", p.batch, p.into?.of ?? p.channels, p.height, p.width);
   },
   buffers(p) {
     const length = p.batch * (p.into?.of ?? p.channels) * p.height * p.width;
     return [
       read("m", operandLength(p.channels, tilesOf(p))),
-      read("c", p.epilogue.kind === "scale_silu" ? p.batch * p.epilogue.stride : 0),
-      read("r", p.epilogue.kind === "sum_clip" ? length : 0, "act"),
+      ...epilogueBuffers(p.epilogue, p.batch, length),
       write("y", length, "act"),
     ];
   },
@@ -64,28 +46,12 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
       prelude: `${lanesPrelude(lanes)}${epiloguePrelude(p.epilogue)}\n${put}${p.tile === 2 ? tile2 : tile4}`,
     };
   },
-  uniforms(p) {
-    const { channels, height, width, epilogue } = p;
-    const { tile, blocksX, blocksY, blocks, panel } = tilesOf(p);
-    return {
-      channels,
-      firstChannel: p.into?.first ?? 0,
-      ofChannels: p.into?.of ?? channels,
-      height,
-      width,
-      blocksX,
-      blocksY,
-      firstBlock: p.part?.first ?? 0,
-      blocks,
-      panelShift: Math.log2(panel),
-      lines: winograd(tile).input,
-      ...epilogueUniforms(epilogue),
-    };
-  },
-  grid(p, _variant, caps) {
-    const { panel, panels } = tilesOf(p);
-    return grid1d(p.channels * panels * panel, 64, caps);
-  },
+  uniforms: (p) => ({
+    ...transform.uniforms(p),
+    firstChannel: p.into?.first ?? 0,
+    ofChannels: p.into?.of ?? p.channels,
+    ...epilogueUniforms(p.epilogue),
+  }),
   cost(p, bytesPerAct) {
     const { tile, points } = winograd(p.tile);
     const elements = operandLength(p.channels, tilesOf(p));
@@ -146,4 +112,4 @@ export const winogradOutput: Kernel<WinogradOutputParams> = {
     ];
   })(),
   tolerance: { f32: 2e-6, f16: 1e-3 },
-};
+});

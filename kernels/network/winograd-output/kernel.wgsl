@@ -6,6 +6,7 @@
 // One invocation: the 2t x 2t outputs of one block and channel; its four tiles are the components of a vec4. The rest is
 // in tile2.wgsl and tile4.wgsl, one of them in front of this text. No workgroup memory, no barriers.
 struct Params {
+  threads: u32,
   // Of m; of c, r and y they are those from firstChannel on, of ofChannels.
   channels: u32,
   firstChannel: u32,
@@ -33,32 +34,15 @@ struct Params {
 @group(0) @binding(3) var<storage, read> r: array<V>;
 @group(0) @binding(4) var<storage, read_write> y: array<V>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let t = (wid.y * nwg.x + wid.x) * 64u + lid;
-  let step = 1u << p.panelShift;
-  let lane = t & (step - 1u);
-  let channel = (t >> p.panelShift) % p.channels;
-  let panel = (t >> p.panelShift) / p.channels;
-  let place = (panel << p.panelShift) + lane;
-  if (place >= p.blocks) {
+fn each(t: u32) {
+  let b = blockOf(t);
+  if (b.place >= p.blocks) {
     return;
   }
-  let which = p.firstBlock + place;
-  let blockRow = which / p.blocksX;
-  let n = blockRow / p.blocksY;
-  let qy = blockRow % p.blocksY;
-  let qx = which % p.blocksX;
-  let row = qy * 2u * TILE;
-  let col = qx * 2u * TILE;
   var factor = 0.0;
   if (EPILOGUE == 1u) {
-    factor = c[n * p.scaleStride + p.scaleOffset + p.firstChannel + channel];
+    factor = c[b.image * p.scaleStride + p.scaleOffset + p.firstChannel + b.channel];
   }
-  let image = (n * p.ofChannels + p.firstChannel + channel) * p.height;
-  transform((panel * p.channels + channel) * (TILE + 2u) * (TILE + 2u) * step + lane, step, image, row, col, factor);
+  let image = (b.image * p.ofChannels + p.firstChannel + b.channel) * p.height;
+  transform(b.first, b.step, image, b.row, b.col, factor);
 }

@@ -2,21 +2,11 @@ import type { Inputs } from "../../../src/gpu/contract.js";
 import type { ChannelRange } from "../../lib/channel-range.js";
 import type { ConvEpilogue } from "../../lib/conv-epilogue.js";
 import { epilogueReference } from "../../lib/conv-epilogue.js";
-import type { BlockRange, WinogradTile } from "../../lib/winograd.js";
+import type { WinogradParams } from "../../lib/winograd.js";
 import { blockOf, operandIndex, tiling, winograd } from "../../lib/winograd.js";
 
-export interface WinogradOutputParams {
-  readonly batch: number;
-  readonly channels: number;
-  readonly height: number;
-  readonly width: number;
-  /** Blocks of a panel (kernels/lib/winograd.ts): 1, 2, 4 or 8, the default. */
-  readonly panel?: number;
-  /** Outputs along one side of a tile: 2 or 4, the default. */
-  readonly tile?: WinogradTile;
+export interface WinogradOutputParams extends WinogradParams {
   readonly epilogue: ConvEpilogue;
-  /** m holds only these blocks, all images' counted together; the rest of y is left as it is. Default: all. */
-  readonly part?: BlockRange;
   /** m's channels are some of y's (and of c's and r's); the rest of y is left as it is. Default: all. */
   readonly into?: ChannelRange;
 }

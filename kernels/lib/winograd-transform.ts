@@ -1,0 +1,30 @@
+import { inRange, nonNegativeInteger, oneOf, positiveInteger } from "./check.js";
+import { tilesOf, type WinogradParams, wholeOf, winograd } from "./winograd.js";
+import block from "./winograd-block.wgsl.js";
+
+/** What the contracts of both transforms, one invocation a block and channel, have in common. */
+export function winogradTransform(name: string) {
+  return {
+    name,
+    group: "network",
+    parts: [{ file: "kernels/lib/winograd-block.wgsl", text: block }],
+    counts: ({ batch, channels, height, width }: WinogradParams) => ({ batch, channels, height, width }),
+    check(p: WinogradParams) {
+      oneOf(name, "panel", p.panel ?? 8, [1, 2, 4, 8]);
+      oneOf(name, "tile", p.tile ?? 4, [2, 4]);
+      if (!p.part) return;
+      nonNegativeInteger(name, "part.first", p.part.first);
+      positiveInteger(name, "part.count", p.part.count);
+      inRange(name, "part.first + part.count", p.part.first + p.part.count, 1, wholeOf(p).blocks);
+    },
+    threads(p: WinogradParams) {
+      const { panel, panels } = tilesOf(p);
+      return p.channels * panels * panel;
+    },
+    uniforms(p: WinogradParams) {
+      const { tile, blocksX, blocksY, blocks, panel } = tilesOf(p);
+      const lines = winograd(tile).input;
+      return { blocksX, blocksY, firstBlock: p.part?.first ?? 0, blocks, panelShift: Math.log2(panel), lines };
+    },
+  };
+}
