@@ -10,6 +10,10 @@ import { attentionBackwardQueries } from "./network/attention-backward-queries/k
 import { axpby } from "./network/axpby/kernel.js";
 import { conv } from "./network/conv/kernel.js";
 import { convWeightBackward } from "./network/conv-weight-backward/kernel.js";
+import { convWeightBackwardCombine } from "./network/conv-weight-backward-combine/kernel.js";
+import { convWeightBackwardPixels } from "./network/conv-weight-backward-pixels/kernel.js";
+import { convWeightBackwardProducts } from "./network/conv-weight-backward-products/kernel.js";
+import { convWeightBackwardTiles } from "./network/conv-weight-backward-tiles/kernel.js";
 import { fourier } from "./network/fourier/kernel.js";
 import { gemm } from "./network/gemm/kernel.js";
 import { injectNoise } from "./network/inject-noise/kernel.js";
@@ -150,6 +154,10 @@ export const kernels: readonly AnyKernel[] = [
   spectralProximal,
   subsample,
   sumRows,
+  convWeightBackwardPixels,
+  convWeightBackwardTiles,
+  convWeightBackwardCombine,
+  convWeightBackwardProducts,
   winogradInput,
   winogradOutput,
   tokenAttention,

@@ -177,7 +177,7 @@ export function parts(total: number, unit: number, limit: number, bytes: (count:
 }
 
 /** ` 2/3` in a node's name, where there is more than one. */
-const ordinal = (index: number, of: readonly unknown[]) => (of.length > 1 ? ` ${index + 1}/${of.length}` : "");
+export const ordinal = (index: number, of: readonly unknown[]) => (of.length > 1 ? ` ${index + 1}/${of.length}` : "");
 
 /** The packed weight of some output channels: nodes' result, or a constant. */
 function packedWeight(

@@ -1,0 +1,80 @@
+import { channelOperandLength, octets, PANEL, panels } from "../../kernels/lib/channel-operand.js";
+import { type WinogradTile, winograd } from "../../kernels/lib/winograd.js";
+import type { ConvShape } from "./conv-algorithm.js";
+
+/**
+ * - 4, 2: Winograd's F(4x4, 3x3) and F(2x2, 3x3), transposed: products at 36 or 16 points, summed over tiles.
+ * - `taps`: products at the taps of the window, nine or one, summed over pixels: the direct sum.
+ * - `plain`: the direct sum as a loop per entry, one node instead of four: for layers so small that nodes are what they cost.
+ */
+export type GradientAlgorithm = WinogradTile | "taps" | "plain";
+
+/** The algorithms that can do this layer. */
+export function gradientChoices({ kernel }: Pick<ConvShape, "kernel">): readonly GradientAlgorithm[] {
+  return kernel === 3 ? [4, 2, "taps", "plain"] : ["taps", "plain"];
+}
+
+type ByProducts = Exclude<GradientAlgorithm, "plain">;
+
+export const pointsOf = ({ kernel }: Pick<ConvShape, "kernel">, algorithm: ByProducts) =>
+  algorithm === "taps" ? kernel * kernel : winograd(algorithm).points;
+
+/** What the sums run over: tiles or pixels of all images. */
+export function placesOf({ height, width }: ConvShape, batch: number, algorithm: ByProducts): number {
+  const side = algorithm === "taps" ? 1 : algorithm;
+  return batch * Math.ceil(height / side) * Math.ceil(width / side);
+}
+
+/** Panels that are summed up in one go, at most: 512 places, so that float32 loses no more than it does in the transforms. */
+const LARGEST_PIECE = 32;
+
+/** Bytes of an operand of one piece, at most: parts of a layer are whole pieces. */
+const PIECE_BYTES = 2 ** 26;
+
+/** Panels of a piece where more pieces would cost more than they bring. */
+const SMALLEST_PIECE = 4;
+
+/** Tiles of 64 x 64 channels that a GPU should have at least, all points and pieces counted. */
+const TASKS = 96;
+
+/** Panels of a piece: by the layer and the batch. Layers of few channels are cut into more pieces, to be summed side by side. */
+export function pieceOf(shape: ConvShape, batch: number, algorithm: ByProducts): number {
+  const { inChannels, outChannels } = shape;
+  const tasks = pointsOf(shape, algorithm) * Math.ceil(inChannels / 64) * Math.ceil(outChannels / 64);
+  const all = panels(placesOf(shape, batch, algorithm));
+  const piece = Math.ceil(all / Math.ceil(TASKS / tasks));
+  const panelBytes = 4 * channelOperandLength(Math.max(inChannels, outChannels), PANEL, pointsOf(shape, algorithm));
+  const largest = Math.min(LARGEST_PIECE, Math.max(1, Math.floor(PIECE_BYTES / panelBytes)));
+  return Math.min(largest, Math.max(SMALLEST_PIECE, piece));
+}
+
+/** Nanoseconds on two cores of a software adapter (bench/NOTES.md). */
+const NS = {
+  /** A multiply-add of the products, and of the loop per entry. */
+  product: 0.04,
+  plain: 1,
+  /** An element packed, and one of u made and read. */
+  packed: 1,
+  summed: 1.5,
+  node: 20_000,
+};
+
+/** What an algorithm takes, by its multiply-adds and what it moves. */
+function cost(shape: ConvShape, batch: number, algorithm: GradientAlgorithm): number {
+  const { inChannels, outChannels, height, width, kernel } = shape;
+  if (algorithm === "plain")
+    return NS.node + NS.plain * batch * height * width * inChannels * outChannels * kernel ** 2;
+  const points = pointsOf(shape, algorithm);
+  const all = panels(placesOf(shape, batch, algorithm));
+  const weights = points * octets(inChannels) * octets(outChannels) * 64;
+  const gradient = algorithm === "taps" ? 1 : points;
+  const packed = all * PANEL * (inChannels * (kernel === 3 ? points : 1) + outChannels * gradient);
+  const pieces = Math.ceil(all / pieceOf(shape, batch, algorithm));
+  return 4 * NS.node + NS.product * all * PANEL * weights + NS.packed * packed + NS.summed * pieces * weights;
+}
+
+/** The cheapest algorithm of a layer. */
+export function gradientAlgorithm(shape: ConvShape, batch: number): GradientAlgorithm {
+  const costs = gradientChoices(shape).map((algorithm) => ({ algorithm, cost: cost(shape, batch, algorithm) }));
+  return costs.reduce((a, b) => (b.cost < a.cost ? b : a)).algorithm;
+}
