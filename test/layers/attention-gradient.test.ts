@@ -8,7 +8,7 @@ import { gradient } from "../../src/graph/gradient.js";
 import { Graph } from "../../src/graph/graph.js";
 import { interpret } from "../../src/graph/interpret.js";
 import { Program } from "../../src/graph/program.js";
-import { prepareKernel } from "../../src/graph/run-kernel.js";
+import { normalSource, prepareKernel } from "../../src/graph/run-kernel.js";
 import { Recording, relativeError } from "../support/fixtures.js";
 import { openTestGpu } from "../support/gpu.js";
 
@@ -54,6 +54,54 @@ describe("recorded gradients of attention", async () => {
       program.destroy();
     });
   }
+});
+
+describe("three images, several tiles", () => {
+  const [heads, headDim, pixels] = [2, 33, 71];
+  const channels = heads * headDim;
+  const random = normalSource(7);
+  const qkv = Float32Array.from({ length: 9 * channels * pixels }, random);
+  const g = Float32Array.from({ length: 3 * channels * pixels }, random);
+  /** The gradient for some of the images, on the GPU and in float64. */
+  async function evaluate(first: number, batch: number) {
+    const graph = new Graph();
+    const x = graph.external("qkv", [batch, 3 * channels, pixels], "act");
+    const seed = graph.external("g", [batch, channels, pixels], "act");
+    const { y } = graph.run("attention", attention, { batch, heads, headDim, pixels }, { qkv: x }, { y: seed.shape });
+    const dx = gradient(graph, new Map([[y, seed]]), [x], { vjps }).get(x)!;
+    graph.kept.add(dx);
+    const part = (values: Float32Array) => {
+      const image = values.length / 3;
+      return values.subarray(first * image, (first + batch) * image);
+    };
+    const program = await Program.create(gpu, { label: "images", graph });
+    gpu.write(program.buffer(x), part(qkv));
+    gpu.write(program.buffer(seed), part(g));
+    await program.run();
+    const found = await program.readTensor(dx);
+    program.destroy();
+    const given = new Map([
+      ["qkv", part(qkv)],
+      ["g", part(g)],
+    ]);
+    return { found, exact: interpret(graph, given).get(dx)! };
+  }
+
+  it("gradients of q, of k and of v, each by itself", async () => {
+    const { found, exact } = await evaluate(0, 3);
+    for (const row of [0, 1, 2]) {
+      const rows = (values: ArrayLike<number>) =>
+        Float64Array.from(values).filter((_, i) => Math.floor(i / pixels) % 3 === row);
+      expect(relativeError(rows(found), rows(exact))).toBeLessThan(1e-6);
+    }
+  });
+  it("the same bits whatever the batch", async () => {
+    const together = (await evaluate(0, 3)).found;
+    const alone = (await evaluate(1, 1)).found;
+    const bytes = (values: Float32Array) => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+    const image = together.length / 3;
+    expect(bytes(alone).equals(bytes(together.subarray(image, 2 * image)))).toBe(true);
+  });
 });
 
 describe("the form for adapters that are no software", () => {
