@@ -17,12 +17,9 @@ import { denoisingLoss } from "./losses.js";
 import type { Optimiser } from "./optimiser.js";
 import { parameterGradients, roundProgram, storedRegions } from "./round.js";
 import type { WorkerSum } from "./sums.js";
+import type { UpdateSizes } from "./updates.js";
 
-export interface TeacherSettings {
-  /** Images of an update, and of a round. */
-  readonly batch: number;
-  readonly batchGpu: number;
-  readonly rounds: number;
+export interface TeacherSettings extends UpdateSizes {
   readonly lossScaling: number;
   readonly pMean: number;
   readonly pStd: number;

@@ -9,8 +9,9 @@ import { freshTensors } from "./initial.js";
 import { Optimiser } from "./optimiser.js";
 import { type LearningRate, learningRate } from "./schedule.js";
 import { type ConfigInput, type NetworkInput, networkTensors } from "./source.js";
-import { shares, WorkerSum } from "./sums.js";
+import { WorkerSum } from "./sums.js";
 import { TeacherRound, type TeacherSettings } from "./teacher-round.js";
+import { averageOf, Updates, updateSizes, type WorkerPart, withoutBuffers } from "./updates.js";
 
 /** Images to train on, when a round brings none. */
 export interface TrainingData {
@@ -91,22 +92,22 @@ export async function openTraining(gpu: Gpu, options: TrainingOptions): Promise<
   checkKeys("openTraining", options, OPTIONS);
   if (gpu.precision !== "f32")
     throw bad(`openTraining: the device must be opened with precision f32, got ${gpu.precision}.`);
-  const { seed = 0, emaStds = [0.05, 0.1] } = options;
+  const { seed = 0, emaStds = [0.05, 0.1], data } = options;
   seedRow([seed]);
   const source = await networkTensors("openTraining: network", options.network, options.config);
   if (source.architecture !== "edm2")
     throw bad("openTraining: a teacher is trained; the networks of NCVSD are distilled from one by openDistillation.");
   const settings = settingsOf(options);
   const layout = new BankLayout(source.shapes);
-  const optimiser = await Optimiser.create(gpu, layout, { label: "teacher", stds: emaStds });
-  const held: { destroy(): void }[] = [optimiser];
+  const held: { destroy(): void }[] = [];
   try {
+    const optimiser = await Optimiser.create(gpu, layout, { label: "teacher", stds: emaStds });
+    held.push(optimiser);
     const sums = await WorkerSum.create(gpu, "teacher", layout);
     held.push(sums);
     optimiser.parameters.upload(source.tensors ?? freshTensors(source.shapes, seed));
     const round = await TeacherRound.create(gpu, source.config, settings, optimiser, sums);
-    held.push(round);
-    return new Training({ gpu, config: source.config, settings, seed, data: options.data, optimiser, sums, round });
+    return new Training({ gpu, config: source.config, settings, seed, data, optimiser, sums, round });
   } catch (error) {
     for (const item of held.reverse()) item.destroy();
     throw error;
@@ -115,28 +116,19 @@ export async function openTraining(gpu: Gpu, options: TrainingOptions): Promise<
 
 /** Numbers of a run, checked. */
 interface Settings extends TeacherSettings {
-  readonly workers: number;
   readonly lr: LearningRate;
 }
 
 function settingsOf(options: TrainingOptions): Settings {
-  const { batch, batchGpu = batch, lossScaling = 1, pMean = -0.4, pStd = 1, lr } = options;
-  for (const [name, value] of Object.entries({ batch, batchGpu }))
-    if (!Number.isSafeInteger(value) || value < 1)
-      throw bad(`openTraining: ${name} must be a positive integer, got ${value}.`);
-  if (batch % batchGpu !== 0)
-    throw bad(`openTraining: batch ${batch} must be a multiple of batchGpu, got ${batchGpu}.`);
+  const { lossScaling = 1, pMean = -0.4, pStd = 1, lr } = options;
+  const sizes = updateSizes("openTraining", options);
   for (const [name, value] of Object.entries({ lossScaling, pStd }))
     if (!(value > 0 && Number.isFinite(value)))
       throw bad(`openTraining: ${name} must be a positive number, got ${value}.`);
   if (!Number.isFinite(pMean)) throw bad(`openTraining: pMean must be a number, got ${pMean}.`);
   if (!(lr && lr.refLr >= 0 && Number.isFinite(lr.refLr)))
     throw bad(`openTraining: lr.refLr must be a number of at least 0, got ${lr?.refLr}.`);
-  const rounds = batch / batchGpu;
-  const { workers = Math.min(8, rounds) } = options;
-  if (!Number.isSafeInteger(workers) || workers < 1 || workers > rounds)
-    throw bad(`openTraining: workers must be an integer from 1 to ${rounds}, the rounds of an update, got ${workers}.`);
-  return { batch, batchGpu, rounds, workers, lossScaling, pMean, pStd, lr };
+  return { ...sizes, lossScaling, pMean, pStd, lr };
 }
 
 interface Parts {
@@ -156,16 +148,20 @@ export class Training {
   readonly config: NetworkConfig;
   readonly settings: Settings;
   readonly #parts: Parts;
+  readonly #updates: Updates<TrainingRound>;
   #images = 0;
-  /** Forced normalisations since the last update. */
-  #normalised = 0;
-  #lossCount = 0;
+  /** Rounds since the last update: each has left its loss. */
+  #rounds = 0;
   #closed = false;
+  /** Asks round 0 of an update for what it computed. */
+  #record: ((recorded: Map<string, Float32Array>) => void) | undefined;
 
   constructor(parts: Parts) {
     this.config = parts.config;
     this.settings = parts.settings;
     this.#parts = parts;
+    const run = (round: TrainingRound, r: number) => this.#round(round, r);
+    this.#updates = new Updates(parts.optimiser, parts.sums, parts.settings, run);
   }
 
   /** Images seen. */
@@ -174,68 +170,41 @@ export class Training {
   }
 
   /** One update: `accumulate` for every virtual worker, then `update`. */
-  async step({ rounds = [], record = false }: StepInput = {}): Promise<StepResult> {
-    const { settings, optimiser, sums } = this.#open();
-    if (rounds.length !== 0 && rounds.length !== settings.rounds)
-      throw bad(
-        `step: ${rounds.length} rounds were given; an update of ${settings.batch} images has ${settings.rounds} of ${settings.batchGpu}.`,
-      );
+  async step(input: StepInput = {}): Promise<StepResult> {
+    checkKeys("step", input, { rounds: true, record: true });
+    this.#open();
     let recorded: Map<string, Float32Array> | undefined;
-    for (const { first, count } of shares(settings.rounds, settings.workers)) {
-      sums.begin();
-      for (let r = first; r < first + count; r++) {
-        await this.#round(r, rounds[r] ?? {});
-        if (record && r === 0) recorded = await this.#parts.round.recorded();
-      }
-      await optimiser.addGradients(sums.sum);
+    if (input.record)
+      this.#record = (found) => {
+        recorded = found;
+      };
+    try {
+      await this.#updates.gather(input.rounds ?? []);
+    } finally {
+      this.#record = undefined;
     }
     return { ...(await this.#finish()), ...(recorded && { recorded }) };
   }
 
   /**
    * The first half of an update, one virtual worker's: the gradients of some of its rounds, added in order.
-   * @param firstRound number of the first of them in the whole update; workers of one process come in this order
+   * @param part `firstRound`: number of the first of them in the whole update; workers of one process come in this order
    */
-  async accumulate(input: {
-    readonly rounds?: readonly TrainingRound[];
-    readonly worker: number;
-    readonly firstRound?: number;
-  }): Promise<Map<string, Float32Array>> {
-    checkKeys("accumulate", input, { rounds: true, worker: true, firstRound: true });
-    const { settings, sums } = this.#open();
-    const { rounds, worker } = input;
-    if (!Number.isSafeInteger(worker) || worker < 0 || worker >= settings.workers)
-      throw bad(`accumulate: worker must be an integer from 0 to ${settings.workers - 1}, got ${worker}.`);
-    const share = shares(settings.rounds, settings.workers)[worker]!;
-    const { firstRound = share.first } = input;
-    const count = rounds?.length ?? share.count;
-    if (firstRound !== share.first || count !== share.count)
-      throw bad(
-        `accumulate: worker ${worker} of ${settings.workers} has ${share.count} rounds from ${share.first} on, got ${count} from ${firstRound} on.`,
-      );
-    if (this.#normalised > firstRound)
-      throw bad(
-        `accumulate: round ${firstRound} comes after round ${this.#normalised - 1} of the same update: take the workers in order.`,
-      );
-    sums.begin();
-    for (let r = 0; r < count; r++) await this.#round(firstRound + r, rounds?.[r] ?? {});
-    return sums.sum.download();
+  async accumulate(part: WorkerPart<TrainingRound>): Promise<Map<string, Float32Array>> {
+    checkKeys("accumulate", part, { rounds: true, worker: true, firstRound: true });
+    this.#open();
+    return this.#updates.accumulate(part);
   }
 
   /** The second half of an update: adds the sums of all virtual workers, in their order, and changes the parameters. */
   async update(sums: readonly ReadonlyMap<string, Float32Array>[]): Promise<StepResult> {
-    const { settings, optimiser, sums: own } = this.#open();
-    if (sums.length !== settings.workers)
-      throw bad(`update: the sums of ${settings.workers} workers are needed, got ${sums.length}.`);
-    for (const sum of sums) {
-      own.sum.upload(sum);
-      await optimiser.addGradients(own.sum);
-    }
+    this.#open();
+    await this.#updates.collect(sums);
     return this.#finish();
   }
 
-  async #round(r: number, given: TrainingRound): Promise<void> {
-    const { settings, optimiser, sums, round, data, seed } = this.#parts;
+  async #round(given: TrainingRound, r: number): Promise<void> {
+    const { settings, round, data, seed } = this.#parts;
     const { batchGpu } = settings;
     const positions = Array.from({ length: batchGpu }, (_, i) => this.#images + r * batchGpu + i);
     let { images, labels } = given;
@@ -244,21 +213,17 @@ export class Training {
       ({ images, labels } = await data.batch(positions));
     }
     const keys = positions.map((position) => imageKey(seed, position));
-    for (; this.#normalised <= r; this.#normalised++) await optimiser.normalise();
-    await round.run({ ...given, images, labels }, keys, this.#lossCount++);
-    await sums.add();
+    await round.run({ ...given, images, labels }, keys, this.#rounds++);
+    if (r === 0) this.#record?.(await round.recorded());
   }
 
   async #finish(): Promise<StepResult> {
-    const { settings, optimiser, round } = this.#parts;
-    for (; this.#normalised < settings.rounds; this.#normalised++) await optimiser.normalise();
-    const { batch } = settings;
-    const lr = learningRate(settings.lr, this.#images, batch);
-    await optimiser.update({ lr, images: this.#images, batch });
-    this.#images += batch;
-    this.#normalised = 0;
-    const losses = await round.losses(this.#lossCount);
-    this.#lossCount = 0;
+    const { settings, round } = this.#parts;
+    const lr = learningRate(settings.lr, this.#images, settings.batch);
+    await this.#updates.apply(lr, this.#images);
+    this.#images += settings.batch;
+    const losses = await round.losses(this.#rounds);
+    this.#rounds = 0;
     return { losses, lr, images: this.#images };
   }
 
@@ -270,22 +235,12 @@ export class Training {
   /** Of the last update, summed over its rounds, NaN and infinities included. */
   async gradients(): Promise<Map<string, Float32Array>> {
     const { optimiser } = this.#open();
-    return withoutBuffers(optimiser.layout, await optimiser.gradients.download());
+    return withoutBuffers(optimiser, await optimiser.gradients.download());
   }
 
   /** An average, with the network's buffers. @param std one of `emaStds` */
   async ema(std: number): Promise<Map<string, Float32Array>> {
-    const { optimiser } = this.#open();
-    const found = optimiser.averages.find((average) => average.std === std);
-    if (!found)
-      throw bad(
-        `ema: there is no average of std ${std}: there are ${optimiser.averages.map((a) => a.std).join(", ") || "none"}.`,
-      );
-    const average = await found.bank.download();
-    const parameters = await optimiser.parameters.download();
-    for (const { name, kind } of optimiser.layout.entries)
-      if (kind === "buffer") average.set(name, parameters.get(name)!);
-    return average;
+    return averageOf(this.#open().optimiser, std);
   }
 
   /** Overwrites the stored values of these tensors. */
@@ -301,8 +256,8 @@ export class Training {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const { optimiser, sums, round } = this.#parts;
-    for (const item of [round, sums, optimiser]) item.destroy();
+    this.#parts.round.destroy();
+    this.#updates.destroy();
   }
 
   [Symbol.dispose](): void {
@@ -314,9 +269,4 @@ export class Training {
     this.#parts.gpu.check();
     return this.#parts;
   }
-}
-
-function withoutBuffers(layout: BankLayout, tensors: Map<string, Float32Array>): Map<string, Float32Array> {
-  for (const { name, kind } of layout.entries) if (kind === "buffer") tensors.delete(name);
-  return tensors;
 }
