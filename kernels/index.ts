@@ -14,6 +14,8 @@ import { convWeightBackwardCombine } from "./network/conv-weight-backward-combin
 import { convWeightBackwardPixels } from "./network/conv-weight-backward-pixels/kernel.js";
 import { convWeightBackwardProducts } from "./network/conv-weight-backward-products/kernel.js";
 import { convWeightBackwardTiles } from "./network/conv-weight-backward-tiles/kernel.js";
+import { discPool } from "./network/disc-pool/kernel.js";
+import { discPoolBackward } from "./network/disc-pool-backward/kernel.js";
 import { fourier } from "./network/fourier/kernel.js";
 import { gemm } from "./network/gemm/kernel.js";
 import { injectNoise } from "./network/inject-noise/kernel.js";
@@ -113,6 +115,8 @@ export const kernels: readonly AnyKernel[] = [
   conv2d,
   denoisingLoss,
   diffuse,
+  discPool,
+  discPoolBackward,
   ema,
   eulerStep,
   fftJoin,

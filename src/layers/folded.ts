@@ -2,7 +2,15 @@ import type { ConvEpilogue } from "../../kernels/lib/conv-epilogue.js";
 import { linear as linearKernel, linearWeightLength, packLinearWeight } from "../../kernels/network/linear/kernel.js";
 import type { Tensor } from "../graph/graph.js";
 import { BINDING_BYTES, type ConvContext, convolve } from "./convolution.js";
-import type { Build, ConvLayer, Layers, LinearLayer, ScaleLayer, Scales } from "./layers.js";
+import {
+  type Build,
+  type ConvLayer,
+  type Layers,
+  type LinearLayer,
+  mpSumFactors,
+  type ScaleLayer,
+  type Scales,
+} from "./layers.js";
 import { foldRecipe, foldWeight, plainRecipe } from "./weights.js";
 
 export interface MpConvSpec extends ConvLayer {
@@ -94,10 +102,4 @@ function merged(build: Build, name: string, blocks: readonly ScaleLayer[], emb: 
   const params = { batch: build.batch, inFeatures, outFeatures: stride, addOne: true };
   const c = build.graph.run(name, linearKernel, params, { x: emb, w }, { y: [build.batch, stride] }).y;
   return offsets.map((offset) => ({ c, stride, offset }));
-}
-
-/** Factors of mp_sum(a, b, t) = a * first + b * second. */
-export function mpSumFactors(t: number): { first: number; second: number } {
-  const norm = Math.hypot(1 - t, t);
-  return { first: (1 - t) / norm, second: t / norm };
 }

@@ -72,3 +72,9 @@ export interface Layers {
   /** A tensor of the checkpoint as it is stored, f32: mixing weights, Fourier features. */
   stored(build: Build, name: string, length: number): Tensor;
 }
+
+/** Factors of mp_sum(a, b, t) = a * first + b * second. */
+export function mpSumFactors(t: number): { first: number; second: number } {
+  const norm = Math.hypot(1 - t, t);
+  return { first: (1 - t) / norm, second: t / norm };
+}

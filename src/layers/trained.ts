@@ -9,16 +9,23 @@ import { bad } from "../errors.js";
 import type { Rule } from "../graph/gradient.js";
 import type { Graph, Tensor } from "../graph/graph.js";
 import { type Convolution, convolve, type NodeWeight, type Packing } from "./convolution.js";
-import type { Build, ConvLayer, Layers, LinearLayer } from "./layers.js";
+import { type Build, type ConvLayer, type Layers, type LinearLayer, mpSumFactors } from "./layers.js";
 import { convWeightGradient } from "./weight-gradient.js";
 
 /** What one graph of a network with changing weights is made with. */
 export interface Trained {
   readonly layers: Layers;
-  /** Stored tensors of the checkpoint that the graph reads, by name: externals of that name. */
+  /** Stored tensors of the checkpoint that the graph reads, by name: externals of that name behind the scope. */
   readonly stored: ReadonlyMap<string, Tensor>;
   /** Derivatives of the layers, for `gradient`. */
   readonly rules: ReadonlyMap<Tensor, Rule>;
+}
+
+export interface TrainedOptions {
+  /** In front of the externals' names, where a graph holds several networks. */
+  readonly scope?: string;
+  /** False: the network is only evaluated, and what follows a convolution is its epilogue, as at inference. */
+  readonly backward?: boolean;
 }
 
 /**
@@ -27,11 +34,11 @@ export interface Trained {
  * convolution gives.
  * Forced normalisation is not among the nodes: it changes the stored tensors before the run and is not differentiated.
  */
-export function trained(): Trained {
+export function trained({ scope = "", backward = true }: TrainedOptions = {}): Trained {
   const stored = new Map<string, Tensor>();
   const rules = new Map<Tensor, Rule>();
   const tensor = (graph: Graph, name: string, shape: readonly number[]) => {
-    const known = stored.get(name) ?? graph.external(name, shape);
+    const known = stored.get(name) ?? graph.external(`${scope}${name}`, shape);
     stored.set(name, known);
     return known;
   };
@@ -46,12 +53,18 @@ export function trained(): Trained {
     return graph.run(weight, normalizeWeight, params, { w: tensor(graph, weight, shape), gain }, { y: shape }).y;
   };
 
-  const conv = (build: Build, name: string, layer: ConvLayer, x: Tensor): Tensor => {
+  /** Effective weight, shape and operands of a convolution. */
+  const weighed = (build: Build, layer: ConvLayer, factor = 1) => {
     const { inChannels, outChannels, height, width, kernel } = layer;
     const shape = { inChannels, outChannels, height, width, kernel };
     const entries = kernel === 1 ? [inChannels, 1, 1] : [inChannels, 3, 3];
-    const w = effective(build, layer, outChannels, entries);
-    const none = { kind: "none" as const };
+    return { shape, w: effective(build, { ...layer, factor }, outChannels, entries) };
+  };
+  const none = { kind: "none" as const };
+
+  const conv = (build: Build, name: string, layer: ConvLayer, x: Tensor): Tensor => {
+    const { shape, w } = weighed(build, layer);
+    const { inChannels, outChannels } = layer;
     const y = convolve(
       build,
       name,
@@ -98,7 +111,12 @@ export function trained(): Trained {
 
   const layers: Layers = {
     conv,
-    convScaled(build, name, layer, { c }, x) {
+    convScaled(build, name, layer, { c, stride, offset }, x) {
+      if (!backward) {
+        const { shape, w } = weighed(build, layer);
+        const epilogue = { kind: "scale_silu" as const, offset, stride };
+        return convolve(build, name, { ...shape, weight: packedByNodes(build.graph, w, shape, false), epilogue, c }, x);
+      }
       const { outChannels: channels, height, width } = layer;
       const raw = conv(build, `${name}.raw`, layer, x);
       build.tap(`${name}.raw`, raw);
@@ -106,6 +124,12 @@ export function trained(): Trained {
       return build.graph.run(name, scaleSilu, params, { x: raw, c }, { y: raw.shape }).y;
     },
     convSummed(build, name, layer, { r, t, clip }, x) {
+      if (!backward) {
+        const { first, second } = mpSumFactors(t);
+        const { shape, w } = weighed(build, layer, second);
+        const epilogue = { kind: "sum_clip" as const, residual: first, clip };
+        return convolve(build, name, { ...shape, weight: packedByNodes(build.graph, w, shape, false), epilogue, r }, x);
+      }
       const raw = conv(build, `${name}.raw`, layer, x);
       build.tap(`${name}.raw`, raw);
       const sizes = { elements: raw.length, perImage: raw.length / build.batch, type: "act" as const };

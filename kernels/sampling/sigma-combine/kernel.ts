@@ -4,22 +4,23 @@ import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { reference, type SigmaCombineParams } from "./reference.js";
 
-/** Two independent noisy views of one image as one (NCVSD, Proposition 2): y at sigma[n] and x at level[0]. */
+/** Two independent noisy views of one image as one (NCVSD, Proposition 2): y at sigma[n] and x at level[0], or level[n]. */
 export const sigmaCombine = elementwise<SigmaCombineParams>({
   name: "sigma-combine",
   group: "sampling",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  buffers({ batch, elements }) {
+  buffers({ batch, elements, each }) {
     return [
       read("y", batch * elements),
       read("sigma", batch),
       read("x", batch * elements),
-      read("level", 3),
+      read("level", each ? batch : 3),
       write("yEff", batch * elements),
       write("sigmaEff", batch),
     ];
   },
+  flags: ({ each = false }) => ({ EACH: each }),
   flops: ({ batch, elements }) => 7 * batch * elements,
   reference,
   cases: [
@@ -27,6 +28,12 @@ export const sigmaCombine = elementwise<SigmaCombineParams>({
     { name: "odd length, levels on both sides", params: { batch: 5, elements: 131 }, inputs: views(1e-3, 1e3, 0.7) },
     { name: "y far cleaner", params: { batch: 2, elements: 65 }, inputs: views(1e-3, 2e-3, 1e3) },
     { name: "x far cleaner", params: { batch: 2, elements: 65 }, inputs: views(900, 1000, 1e-3) },
+    {
+      name: "a level for each image",
+      params: { batch: 5, elements: 131, each: true },
+      inputs: (name, length) =>
+        name === "x" || name === "y" ? undefined : levels(name === "sigma" ? 80 : 1e-3, 1, length),
+    },
     { name: "an image", params: { batch: 1, elements: 3 * 32 * 32 }, inputs: views(80, 80, 12) },
   ],
   tolerance: { f32: 5e-7, f16: 5e-7 },

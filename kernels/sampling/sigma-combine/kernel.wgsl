@@ -1,10 +1,11 @@
-// Two independent noisy views of one image as one (NCVSD, Proposition 2): y at level sigma[n], x at level[0],
+// Two independent noisy views of one image as one (NCVSD, Proposition 2): y at level sigma[n], x at level[0] or level[n],
 //
 //   sigmaEff = (sigma^-2 + level^-2)^(-1/2),  yEff = sigmaEff^2 (sigma^-2 y + level^-2 x)
 //
 // written with r = smaller / larger level: no square of a level, and every factor accurate to its own last bits.
 //
-//   y, x, yEff [N, E]   sigma, sigmaEff [N]   level [3], shared by the batch
+//   y, x, yEff [N, E]   sigma, sigmaEff [N]   level [3], of which the first is shared by the batch, or with
+//   EACH [N]
 struct Params {
   threads: u32,
   elements: u32,
@@ -21,7 +22,7 @@ struct Params {
 fn each(i: u32) {
   let n = i / p.elements;
   let a = sigma[n];
-  let b = level[0];
+  let b = level[select(0u, n, EACH)];
   let yIsCleaner = a <= b;
   let smaller = select(b, a, yIsCleaner);
   let ratio = smaller / select(a, b, yIsCleaner);

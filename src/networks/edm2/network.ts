@@ -60,7 +60,7 @@ export function buildNetwork(
       if (tensor.kind === "activation") graph.kept.add(tensor);
     },
   };
-  const { img_channels: channels, img_resolution: side, sigma_data: sigmaData } = config;
+  const { img_channels: channels, img_resolution: side } = config;
   const shape = [batch, channels, side, side];
   const x = graph.external("x", shape);
   const sigma = graph.external("sigma", [batch]);
@@ -69,33 +69,41 @@ export function buildNetwork(
   const condX = conditional ? graph.external("cond_x", shape) : undefined;
   const condSigma = conditional ? graph.external("cond_sigma", [batch]) : undefined;
   const denoised = graph.external("denoised", shape);
-
-  const f = conditional
-    ? addConditional(build, config, { x, sigma, labels, condX: condX!, condSigma: condSigma! })
-    : addTeacher(build, config, { x, sigma, labels });
-  build.tap("F_x", f);
-  graph.run(
-    "precond_out",
-    precondOut,
-    { batch, channels, pixels: side * side, sigmaData },
-    { x, f, sigma },
-    { d: denoised },
-  );
-  if (build.wants("logvar")) {
-    const features = addFourier(build, "logvar_fourier", config.logvar_channels, sigma);
-    const spec = { inFeatures: config.logvar_channels, outFeatures: 1, weight: "logvar_linear.weight" };
-    build.tap("logvar", layers.linear(build, "logvar_linear", spec, features));
-  }
+  addDenoiser(build, config, { x, sigma, labels, condX, condSigma }, denoised);
+  if (build.wants("logvar")) build.tap("logvar", addUncertainty(build, config, sigma));
   return { graph, batch, x, sigma, labels, condX, condSigma, denoised, taps };
 }
 
-interface Inputs {
+/** What a network is evaluated at: images and one level each, classes, and of NCVSD the condition and its levels. */
+export interface NetworkInputs {
   readonly x: Tensor;
   readonly sigma: Tensor;
   readonly labels: Tensor | undefined;
+  readonly condX?: Tensor | undefined;
+  readonly condSigma?: Tensor | undefined;
 }
 
-function addTeacher(build: Build, config: NetworkConfig, { x, sigma, labels }: Inputs): Tensor {
+/** D(x; sigma), or with a condition D(x; sigma, {x', sigma'}), as nodes of a graph. @returns [N, C, H, W] f32 */
+export function addDenoiser(build: Build, config: NetworkConfig, inputs: NetworkInputs, into?: Tensor): Tensor {
+  const { x, sigma, condX, condSigma } = inputs;
+  const { img_channels: channels, img_resolution: side, sigma_data: sigmaData } = config;
+  const f =
+    condX && condSigma
+      ? addConditional(build, config, { ...inputs, condX, condSigma })
+      : addTeacher(build, config, inputs);
+  build.tap("F_x", f);
+  const params = { batch: build.batch, channels, pixels: side * side, sigmaData };
+  return build.graph.run("precond_out", precondOut, params, { x, f, sigma }, { d: into ?? x.shape }).d;
+}
+
+/** The uncertainty head: log variances at these levels, [N, 1] f32. */
+export function addUncertainty(build: Build, config: NetworkConfig, sigma: Tensor): Tensor {
+  const features = addFourier(build, "logvar_fourier", config.logvar_channels, sigma);
+  const layer = { inFeatures: config.logvar_channels, outFeatures: 1, weight: "logvar_linear.weight" };
+  return build.layers.linear(build, "logvar_linear", layer, features);
+}
+
+function addTeacher(build: Build, config: NetworkConfig, { x, sigma, labels }: NetworkInputs): Tensor {
   const part: Part = { config, plan: blockPlan(config), prefix: "unet.", embTap: "" };
   const skips: Feature[] = [];
   const emb = addEmbedding(build, part, sigma, labels);
@@ -107,7 +115,7 @@ function addTeacher(build: Build, config: NetworkConfig, { x, sigma, labels }: I
 function addConditional(
   build: Build,
   config: NetworkConfig,
-  inputs: Inputs & { readonly condX: Tensor; readonly condSigma: Tensor },
+  inputs: NetworkInputs & { readonly condX: Tensor; readonly condSigma: Tensor },
 ): Tensor {
   const { graph } = build;
   const { x, sigma, labels, condX, condSigma } = inputs;
