@@ -5,6 +5,7 @@ import { version } from "../runs/package.js";
 import { guardStreams } from "../runs/terminal.js";
 import { registerBench } from "./bench/bench.js";
 import { registerConvert } from "./convert.js";
+import { registerDataset } from "./dataset/dataset.js";
 import { registerDemo } from "./demo.js";
 import { registerDoctor } from "./doctor.js";
 import { registerEvaluate } from "./evaluate/evaluate.js";
@@ -37,6 +38,7 @@ function createProgram(): Command {
     registerEvaluate,
     registerDemo,
     registerConvert,
+    registerDataset,
     registerPhema,
     registerInspect,
     registerDoctor,

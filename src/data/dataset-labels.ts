@@ -11,7 +11,7 @@ export interface DatasetJson {
   readonly classes: readonly string[] | undefined;
 }
 
-const DATASET_JSON = "dataset.json";
+export const DATASET_JSON = "dataset.json";
 /** Labels of ImageNet take 40 MB. */
 const LARGEST_JSON = 2 ** 28;
 /** Extents of a label, classes in particular: every picture's row of them is made. */

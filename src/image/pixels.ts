@@ -122,3 +122,26 @@ export function toRgb(image: RawImage): RawImage {
   }
   return { width, height, channels: 3, data: rgb };
 }
+
+/**
+ * The picture as an imaging library converts it to RGB or to grey: transparency is dropped, grey is repeated, and grey of colours
+ * is 0.299 R + 0.587 G + 0.114 B in 16 bits.
+ */
+export function toChannels(image: RawImage, wanted: 1 | 3): RawImage {
+  const { width, height, channels, data } = image;
+  if (channels === wanted) return image;
+  const out = new Uint8Array(width * height * wanted);
+  // From one colour to the next.
+  const next = channels === 1 ? 0 : 1;
+  for (let p = 0; p < width * height; p++) {
+    const at = p * channels;
+    const [r, g, b] = [data[at]!, data[at + next]!, data[at + 2 * next]!];
+    if (wanted === 1) out[p] = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16;
+    else {
+      out[3 * p] = r;
+      out[3 * p + 1] = g;
+      out[3 * p + 2] = b;
+    }
+  }
+  return { width, height, channels: wanted, data: out };
+}

@@ -43,7 +43,7 @@ export function resampled(image: RawImage, width: number, height: number, filter
 interface Line {
   /** First input of each output, and its weights in fixed point. */
   readonly first: number;
-  readonly weights: Float64Array;
+  readonly weights: Int32Array;
 }
 
 function weightsOf(from: number, to: number, name: Filter): Line[] {
@@ -56,7 +56,7 @@ function weightsOf(from: number, to: number, name: Filter): Line[] {
     const end = Math.min(Math.trunc(centre + support * widened + 0.5), from);
     const weights = Float64Array.from({ length: end - first }, (_, j) => weight((first + j - centre + 0.5) / widened));
     const sum = weights.reduce((a, b) => a + b, 0);
-    return { first, weights: weights.map((w) => roundAway((w / sum) * 2 ** PRECISION)) };
+    return { first, weights: Int32Array.from(weights, (w) => roundAway((w / sum) * 2 ** PRECISION)) };
   });
 }
 
@@ -70,22 +70,24 @@ function alongLines(
   channels: number,
   along: number,
 ): Uint8Array {
-  const result = new Uint8Array(outputs.length * count * channels);
-  for (let line = 0; line < count; line++) {
-    for (const [i, { first, weights }] of outputs.entries()) {
+  const result = new Uint8ClampedArray(outputs.length * count * channels);
+  for (let i = 0; i < outputs.length; i++) {
+    const { first, weights } = outputs[i]!;
+    for (let line = 0; line < count; line++) {
       for (let c = 0; c < channels; c++) {
+        // Whole numbers of 32 bits: the weights' sizes add up to less than 2^23, and a byte has 8 bits.
         let sum = 2 ** (PRECISION - 1);
         let at = line * step + first * along + c;
-        for (const weight of weights) {
-          sum += weight * data[at]!;
+        for (let k = 0; k < weights.length; k++) {
+          sum = (sum + Math.imul(weights[k]!, data[at]!)) | 0;
           at += along;
         }
-        const value = Math.floor(sum / 2 ** PRECISION);
-        result[line * newStep + i * along + c] = Math.min(Math.max(value, 0), 255);
+        // The array clamps.
+        result[line * newStep + i * along + c] = sum >> PRECISION;
       }
     }
   }
-  return result;
+  return new Uint8Array(result.buffer);
 }
 
 /** A part of a picture: `left`, `top` may lie outside, where it is black. */

@@ -15,6 +15,7 @@ import { describe, expect, it } from "vitest";
 import { writeSafetensors } from "../../src/checkpoint/index.js";
 import { registerBench } from "../../src/cli/bench/bench.js";
 import { registerConvert } from "../../src/cli/convert.js";
+import { registerDataset } from "../../src/cli/dataset/dataset.js";
 import { registerDemo } from "../../src/cli/demo.js";
 import { registerDoctor } from "../../src/cli/doctor.js";
 import { registerEvaluate } from "../../src/cli/evaluate/evaluate.js";
@@ -41,6 +42,7 @@ function program(): Command {
     registerEvaluate,
     registerDemo,
     registerConvert,
+    registerDataset,
     registerPhema,
     registerInspect,
     registerDoctor,

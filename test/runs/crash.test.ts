@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -17,6 +17,9 @@ const root = mkdtempSync(join(tmpdir(), "ncvsd-crash-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const tiny = fixturePath("ncvsd-tiny.safetensors");
+const snapshots = join(root, "snapshots");
+mkdirSync(snapshots);
+for (const kimg of [1, 2]) copyFileSync(tiny, join(snapshots, `snapshot-000000${kimg}-0.100.safetensors`));
 const tune = `
   const { writeTuning } = await import(${module("measure/tuning-store")});
   const identity = { adapter: "a", vendor: "v", architecture: "", driver: "d", engine: "1", precision: "f32" };
@@ -41,6 +44,18 @@ const PROGRAMS: Readonly<Record<string, { args: readonly string[]; kills: number
     kills: 2,
   },
   convert: { args: [CLI, "convert", fixturePath("convert/ncvsd-views.pkl"), "out.safetensors", "--force"], kills: 4 },
+  "dataset convert": {
+    args: [CLI, ..."dataset convert data --dest set.zip --resolution 16x16 --force --json".split(" ")],
+    kills: 2,
+  },
+  "dataset convert to a folder": {
+    args: [CLI, ..."dataset convert data --dest set --resolution 16x16 --force --json".split(" ")],
+    kills: 3,
+  },
+  phema: {
+    args: [CLI, "phema", "--snapshots", snapshots, ..."--std 0.05,0.1 --outdir out --force --json".split(" ")],
+    kills: 3,
+  },
   tune: { args: ["--input-type=module", "-e", tune], kills: 3 },
 };
 const WITH_GPU = ["sample", "restore", "evaluate fd"];

@@ -16,11 +16,13 @@ import { checkWritable, isFolder } from "../../runs/whole-file.js";
  */
 export const PATHS = {
   inputs:
-    "net gnet vae data ref features operator measurement mask kernel lpips file shards results in.pkl snapshots".split(
+    "net gnet vae data ref features operator measurement mask kernel lpips file shards results in.pkl snapshots source label-file".split(
       " ",
     ),
   files: "grid save-raw out trace out.safetensors".split(" "),
   folders: ["outdir"],
+  /** A folder, unless it ends in .zip. */
+  either: ["dest"],
 } as const;
 
 /** Files that a folder of results has besides those of the options. */
@@ -146,7 +148,9 @@ function pathsOf(command: Command): Given {
   const add = (key: string, name: string, value: unknown) => {
     const paths = (Array.isArray(value) ? value : [value]).filter((path): path is string => typeof path === "string");
     for (const [kind, names] of Object.entries(PATHS) as [keyof typeof PATHS, readonly string[]][])
-      if (names.includes(key)) found[kind].push(...paths.map((path) => ({ name, path })));
+      if (names.includes(key))
+        for (const path of paths)
+          found[kind !== "either" ? kind : /\.zip$/i.test(path) ? "files" : "folders"].push({ name, path });
   };
   for (const option of command.options)
     add(option.long?.slice(2) ?? "", option.long ?? "", command.getOptionValue(option.attributeName()));

@@ -1,0 +1,140 @@
+import type { Command } from "commander";
+import { Dataset } from "../../data/dataset.js";
+import { bad } from "../../errors.js";
+import { contactSheet, makeGrid } from "../../image/grid.js";
+import { imagesFromValues, type RawImage } from "../../image/pixels.js";
+import { encodePng } from "../../image/png.js";
+import { version } from "../../runs/package.js";
+import { tell, withProgress } from "../../runs/progress.js";
+import { table } from "../../runs/table.js";
+import { writeAtomic } from "../../runs/whole-file.js";
+
+interface InfoFlags {
+  grid?: string;
+  check?: boolean;
+  fingerprint?: boolean;
+  json?: boolean;
+}
+
+/** Pictures of a row of the sheet, and rows and pictures at most. */
+const PER_CLASS = 10;
+const MAX_ROWS = 20;
+const MAX_PICTURES = 80;
+/** Classes that the table lists. */
+const MAX_LISTED = 100;
+
+/** `count` numbers from 0 to length - 1, evenly spread. */
+const spread = (length: number, count: number) =>
+  Array.from({ length: Math.min(length, count) }, (_, i) => Math.floor((i * length) / Math.min(length, count)));
+
+/** Places of the pictures of every class. */
+function byClass(classes: Int32Array, dim: number): number[][] {
+  const places: number[][] = Array.from({ length: dim }, () => []);
+  for (const [i, label] of classes.entries()) places[label]!.push(i);
+  return places;
+}
+
+/** A row of pictures for each class, or evenly spread ones where there are none. */
+async function sheetOf(set: Dataset): Promise<RawImage> {
+  const read = async (i: number) => {
+    const { image } = await set.item(i);
+    return { image: imagesFromValues(image, [1, ...set.shape])[0]! };
+  };
+  const [channels, height, width] = set.shape;
+  const title = `${set.length} pictures of ${width}x${height}, ${channels} channel${channels === 1 ? "" : "s"}`;
+  const { classes, dim } = set.labels;
+  if (!classes) return contactSheet(await Promise.all(spread(set.length, MAX_PICTURES).map(read)), { title });
+  const places = byClass(classes, dim);
+  const rows = spread(dim, MAX_ROWS).map(async (label) => {
+    const cells = await Promise.all(spread(places[label]!.length, PER_CLASS).map((k) => read(places[label]![k]!)));
+    return {
+      label: set.classes?.[label] ?? String(label),
+      cells: Array.from({ length: PER_CLASS }, (_, k) => cells[k]),
+    };
+  });
+  return makeGrid({ title, rows: await Promise.all(rows) });
+}
+
+/** Reads every picture. @returns what is wrong with the damaged ones */
+async function damagedOf(set: Dataset, silent: boolean): Promise<string[]> {
+  const damaged: string[] = [];
+  await withProgress({ total: set.length, label: "checking", silent }, async (progress) => {
+    for (let i = 0; i < set.length; i++) {
+      await set.item(i).catch((error: Error) => damaged.push(error.message));
+      progress.update(i + 1);
+    }
+  });
+  return damaged;
+}
+
+export function registerDatasetInfo(dataset: Command): Command {
+  return dataset
+    .command("info")
+    .summary("tell what a data set holds, and show some of it")
+    .description(
+      "Tells what a data set of EDM2's layout holds: pictures or latents, their number and size, and the classes. Needs no GPU.",
+    )
+    .argument("<source>", "the folder or zip archive")
+    .option("--grid <file>", "a PNG with some pictures of every class")
+    .option("--check", "read every picture, and name those that are damaged")
+    .option("--fingerprint", "SHA-256 of names, contents and labels, the same for a folder and an archive of it")
+    .option("--force", "replace a file that is there, whoever made it")
+    .option("--json", "print one JSON object on stdout")
+    .option("--verbose", "stacks of errors")
+    .addHelpText("after", "\nExample:\n  ncvsd-gpu dataset info fashion.zip --grid fashion.png")
+    .action(async (path: string, flags: InfoFlags) => {
+      // Pictures that are read once need not be kept.
+      const set = await Dataset.open(path, { cacheBytes: 0 });
+      try {
+        const { labels, kind, shape, length } = set;
+        const counts = labels.classes && byClass(labels.classes, labels.dim).map((places) => places.length);
+        if (flags.grid && kind === "latents")
+          throw bad(`${path} holds latents: without their decoder there is nothing to show`);
+        const damaged = flags.check ? await damagedOf(set, flags.json ?? false) : undefined;
+        if (flags.grid) writeAtomic(flags.grid, encodePng(await sheetOf(set), { "ncvsd-gpu:sheet": version }));
+        const fingerprint = flags.fingerprint ? await set.fingerprint() : undefined;
+        const result = {
+          path,
+          kind,
+          images: length,
+          shape,
+          labelDim: labels.dim,
+          ...(counts ? { counts, ...(set.classes ? { classes: set.classes } : {}) } : {}),
+          ...(damaged ? { damaged } : {}),
+          ...(fingerprint ? { fingerprint } : {}),
+        };
+        for (const line of damaged ?? []) tell(line);
+        process.stdout.write(`${flags.json ? JSON.stringify(result) : report(result)}\n`);
+        if (damaged && damaged.length > 0) process.exitCode = 1;
+      } finally {
+        await set.close();
+      }
+    });
+}
+
+function report(result: {
+  path: string;
+  kind: string;
+  images: number;
+  shape: readonly number[];
+  labelDim: number;
+  counts?: readonly number[];
+  classes?: readonly string[];
+  damaged?: readonly string[];
+  fingerprint?: string;
+}): string {
+  const { path, kind, images, shape, labelDim, counts, classes, damaged, fingerprint } = result;
+  const [channels, height, width] = shape;
+  const facts: [string, string][] = [
+    ["data set", path],
+    [kind, `${images.toLocaleString("en")} of ${width}x${height} with ${channels} channel${channels === 1 ? "" : "s"}`],
+    ["labels", labelDim === 0 ? "none" : counts ? `${labelDim} classes` : `${labelDim} numbers each`],
+  ];
+  if (damaged) facts.push(["damaged", String(damaged.length)]);
+  if (fingerprint) facts.push(["fingerprint", fingerprint]);
+  const lines = table(["", ""], facts, { bare: true });
+  if (!counts) return lines.join("\n");
+  const rows = counts.slice(0, MAX_LISTED).map((count, c) => [String(c), classes?.[c] ?? "", String(count)]);
+  const more = counts.length > MAX_LISTED ? [`and ${counts.length - MAX_LISTED} more`] : [];
+  return [...lines, "", ...table(["class", "name", "pictures"], rows, { cut: ["name"] }), ...more].join("\n");
+}
