@@ -43,6 +43,22 @@ describe("post-hoc EMA against recordings", () => {
     });
   }
 
+  it("comes near to averages that were tracked all along", () => {
+    const { inputs, out_nimg } = config.last;
+    const snapshots = inputs.map((s: { nimg: number; std: number }) => snapshot(s.nimg, s.std));
+    for (const [std, allowed] of [
+      [0.03, 2e-2],
+      [0.07, 2e-3],
+      [0.15, 2e-2],
+    ] as const) {
+      const { tensors } = reconstructPostHocEma(snapshots, { std, time: out_nimg });
+      for (const name of ["w0", "w1"]) {
+        const error = relativeError(tensors.get(name)!, file.values(`true-${std.toFixed(3)}.${name}`));
+        expect(error, `${std} ${name}`).toBeLessThan(allowed);
+      }
+    }
+  });
+
   it("larger tables", () => {
     for (const { in_nimg, in_std, out_nimg, out_std, coefficients_in_by_out } of schedules.posthoc) {
       const snapshots = in_nimg.map((time: number, i: number) => ({ time, std: in_std[i] }));
