@@ -1,21 +1,15 @@
-import { total } from "../../kernels/network/total/kernel.js";
-import { normal } from "../../kernels/sampling/normal/kernel.js";
 import { diffuse } from "../../kernels/training/diffuse/kernel.js";
 import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import type { Tensor } from "../graph/graph.js";
-import type { Program, Region } from "../graph/program.js";
-import { stage } from "../graph/stage.js";
+import { Graph } from "../graph/graph.js";
 import { trained } from "../layers/trained.js";
 import type { NetworkConfig } from "../networks/edm2/arguments.js";
-import type { NetworkGraph } from "../networks/edm2/network.js";
-import { buildNetwork } from "../networks/edm2/network.js";
-import { labelRows } from "../networks/inputs.js";
+import { addDenoiser, addUncertainty } from "../networks/edm2/network.js";
 import type { Labels } from "../networks/session.js";
 import { DRAWS, levelDraw } from "./draws.js";
 import { denoisingLoss } from "./losses.js";
 import type { Optimiser } from "./optimiser.js";
-import { parameterGradients, roundProgram, storedRegions } from "./round.js";
+import { parameterGradients, Round, storedRegions } from "./round.js";
 import type { WorkerSum } from "./sums.js";
 import type { UpdateSizes } from "./updates.js";
 
@@ -38,28 +32,12 @@ export interface RoundInput {
  * gradients of all parameters.
  */
 export class TeacherRound {
-  readonly #gpu: Gpu;
   readonly #settings: TeacherSettings;
-  readonly #network: NetworkGraph;
-  readonly #program: Program;
-  readonly #loss: Tensor;
-  readonly #buffers: Readonly<Record<string, GPUBuffer>>;
-  readonly #noise: Program;
-  readonly #mix: Program;
-  readonly #total: Program;
-  readonly #owned: readonly { destroy(): void }[];
+  readonly #round: Round;
 
-  private constructor(gpu: Gpu, settings: TeacherSettings, parts: PreparedRound) {
-    this.#gpu = gpu;
+  private constructor(settings: TeacherSettings, round: Round) {
     this.#settings = settings;
-    this.#network = parts.network;
-    this.#program = parts.program;
-    this.#loss = parts.loss;
-    this.#buffers = parts.buffers;
-    this.#noise = parts.noise;
-    this.#mix = parts.mix;
-    this.#total = parts.total;
-    this.#owned = parts.owned;
+    this.#round = round;
   }
 
   static async create(
@@ -70,65 +48,37 @@ export class TeacherRound {
     sums: WorkerSum,
   ): Promise<TeacherRound> {
     const { batchGpu: batch, rounds } = settings;
-    const layers = trained();
-    const network = buildNetwork("edm2", config, batch, { capture: new Set(["logvar"]), layers: layers.layers });
-    const { graph, denoised, sigma } = network;
-    const u = network.taps.get("logvar")!;
-    const elements = denoised.length / batch;
-    const images = graph.external("images", denoised.shape);
+    const { img_channels: channels, img_resolution: side, label_dim: classes, sigma_data: sigmaData } = config;
+    const network = trained();
+    const graph = new Graph();
+    const build = { graph, batch, layers: network.layers, wants: () => false, tap() {} };
+    const shape = [batch, channels, side, side];
+    const elements = channels * side * side;
+    const [images, noise] = ["images", "noise"].map((name) => graph.external(name, shape));
+    const sigma = graph.external("sigma", [batch]);
+    const labels = classes > 0 ? graph.external("labels", [batch, classes]) : undefined;
+    const noisy = { x: images, sigma, z: noise };
+    const x = graph.run("noisy images", diffuse, { batch, elements }, noisy, { y: shape }).y;
+    const D = addDenoiser(build, config, { x, sigma, labels });
+    const u = addUncertainty(build, config, sigma);
     const factor = settings.lossScaling / settings.batch;
-    const parameters = { batch, elements, sigmaData: config.sigma_data, factor };
-    const { loss, dD, du } = denoisingLoss(graph, "loss", parameters, { D: denoised, x0: images, t: sigma, u });
+    const given = { D, x0: images!, t: sigma, u };
+    const { loss, dD, du } = denoisingLoss(graph, "loss", { batch, elements, sigmaData, factor }, given);
     graph.publish(loss, "loss");
     const seeds = new Map([
-      [denoised, dD],
+      [D, dD],
       [u, du],
     ]);
-    const gradients = parameterGradients(graph, layers, optimiser.layout, seeds);
-    const owned: { destroy(): void }[] = [];
-    try {
-      const buffer = (label: string, length: number) => {
-        const made = gpu.storage(label, 4 * length);
-        owned.push({ destroy: () => gpu.destroyBuffer(made) });
-        return made;
-      };
-      const size = batch * elements;
-      const buffers = await gpu.scoped("Images of a round", () => ({
-        images: buffer("images", size),
-        noise: buffer("noise", size),
-        x: buffer("noisy images", size),
-        sigma: buffer("noise levels", batch),
-        loss: buffer("loss", size),
-        keys: buffer("keys", batch),
-        draw: buffer("draw", 1),
-        sum: buffer("sum of the loss", 1),
-        sums: buffer("sums of the loss", rounds),
-      }));
-      const externals = new Map<string, GPUBuffer | Region>([
-        ...storedRegions(layers, optimiser.parameters),
-        ["x", buffers.x],
-        ["images", buffers.images],
-        ["sigma", buffers.sigma],
-        ["loss", buffers.loss],
-      ]);
-      const own = <T extends { destroy(): void }>(item: T): T => {
-        owned.push(item);
-        return item;
-      };
-      const program = own(await roundProgram(gpu, "training", graph, gradients.keys(), sums.round, externals));
-      const { keys, draw, noise: z, sigma: level, images: x0 } = buffers;
-      const noise = own(await stage(gpu, "noise", normal, { batch, elements }, { seeds: keys, draw, z }));
-      const mix = own(
-        await stage(gpu, "diffuse", diffuse, { batch, elements }, { x: x0, sigma: level, z, y: buffers.x }),
-      );
-      const summed = { count: size, index: 0, length: 1 };
-      const total_ = own(await stage(gpu, "loss", total, summed, { x: buffers.loss, y: buffers.sum }));
-      return new TeacherRound(gpu, settings, { network, program, loss, buffers, noise, mix, total: total_, owned });
-    } catch (error) {
-      for (const item of owned.reverse()) item.destroy();
-      gpu.flushDestroyed();
-      throw error;
-    }
+    const gradients = parameterGradients(graph, network, optimiser.layout, seeds);
+    const round = await Round.create(gpu, {
+      ...{ label: "training", graph, batch, rounds, images: images!, labels, gradients, round: sums.round },
+      noises: [{ tensor: noise!, draw: DRAWS.noise }],
+      levels: [sigma],
+      losses: { loss },
+      recorded: { sigma, D, logvar: u, loss },
+      stored: storedRegions(network, optimiser.parameters),
+    });
+    return new TeacherRound(settings, round);
   }
 
   /**
@@ -136,72 +86,25 @@ export class TeacherRound {
    * @param keys of the images' draws  @param index of the round in its update, for its loss
    */
   async run({ images, labels, rndNormal, noise }: RoundInput, keys: readonly number[], index: number): Promise<void> {
-    const { batchGpu: batch, pMean, pStd } = this.#settings;
-    const { denoised, labels: labelTensor } = this.#network;
-    const gpu = this.#gpu;
-    const size = denoised.length;
-    for (const [name, values] of Object.entries({ images, noise }))
-      if (values && !(values instanceof Float32Array && values.length === size))
-        throw bad(
-          `a round's ${name} must be a Float32Array of [${denoised.shape}], ${size} values, got ${values.length}.`,
-        );
+    const { pMean, pStd } = this.#settings;
     const normals = rndNormal ?? keys.map((key) => levelDraw(key));
-    if (normals.length !== batch)
-      throw bad(`a round's rndNormal must have one value for each of ${batch} images, got ${normals.length}.`);
-    const b = this.#buffers as Record<string, GPUBuffer>;
-    gpu.write(b.images!, images);
-    gpu.write(
-      b.sigma!,
-      Float32Array.from(normals, (n) => Math.exp(pMean + pStd * n)),
-    );
-    if (labelTensor) gpu.write(this.#program.buffer(labelTensor), labelRows(labels, batch, labelTensor.length / batch));
-    if (noise) gpu.write(b.noise!, noise);
-    else {
-      gpu.write(b.keys!, Uint32Array.from(keys));
-      gpu.write(b.draw!, Uint32Array.of(DRAWS.noise));
-      await this.#noise.run();
-    }
-    await this.#mix.run();
-    await this.#program.run();
-    await this.#total.run();
-    const encoder = gpu.device.createCommandEncoder();
-    encoder.copyBufferToBuffer(b.sum!, 0, b.sums!, 4 * index, 4);
-    gpu.device.queue.submit([encoder.finish()]);
+    if (normals.length !== keys.length)
+      throw bad(`a round's rndNormal must have one value for each of ${keys.length} images, got ${normals.length}.`);
+    const sigma = Float32Array.from(normals, (n) => Math.exp(pMean + pStd * n));
+    await this.#round.run({ images, labels, levels: { sigma }, noises: { noise } }, keys, index);
   }
 
   /** Mean loss of each of the last update's rounds. */
   async losses(rounds: number): Promise<number[]> {
-    const sums = await this.#gpu.readF32(this.#buffers.sums!, Math.max(1, rounds));
-    return Array.from(sums.subarray(0, rounds), (sum) => sum / this.#loss.length);
+    return (await this.#round.losses(rounds)).loss!;
   }
 
   /** What the last round computed: sigma, D, logvar, and the loss of each entry. */
-  async recorded(): Promise<Map<string, Float32Array>> {
-    const { denoised, sigma, taps } = this.#network;
-    const wanted: [string, Tensor][] = [
-      ["sigma", sigma],
-      ["D", denoised],
-      ["logvar", taps.get("logvar")!],
-      ["loss", this.#loss],
-    ];
-    const read = new Map<string, Float32Array>();
-    for (const [name, tensor] of wanted) read.set(name, await this.#program.readTensor(tensor));
-    return read;
+  recorded(): Promise<Map<string, Float32Array>> {
+    return this.#round.recorded();
   }
 
   destroy(): void {
-    for (const item of this.#owned) item.destroy();
-    this.#gpu.flushDestroyed();
+    this.#round.destroy();
   }
-}
-
-interface PreparedRound {
-  readonly network: NetworkGraph;
-  readonly program: Program;
-  readonly loss: Tensor;
-  readonly buffers: Readonly<Record<string, GPUBuffer>>;
-  readonly noise: Program;
-  readonly mix: Program;
-  readonly total: Program;
-  readonly owned: readonly { destroy(): void }[];
 }
