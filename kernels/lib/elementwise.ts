@@ -38,14 +38,15 @@ export interface Elementwise<P extends object> {
   lanes?(params: P): { readonly rows: readonly number[]; readonly storage: "S" | "f32" };
   /** Further lines of the prelude. */
   prelude?(params: P, caps: Caps): string;
-  buffers(params: P): readonly BufferUse[];
+  /** `values`: how many are computed. */
+  buffers(params: P, values: number): readonly BufferUse[];
   /** Further members of `struct Params` that are no parameters of the same name. Members that the WGSL lacks are left out. */
   uniforms?(params: P): Readonly<Record<string, number>>;
   /** Constants of the WGSL that tell variants apart, in upper case. */
   flags?(params: P): Readonly<Record<string, boolean>>;
   /** In place of flags, where they do not say all. */
   variant?: Kernel<P>["variant"];
-  flops?(params: P): number;
+  flops?(params: P, values: number): number;
   /** In place of flops, where buffers are not read or written whole, once. */
   cost?: Kernel<P>["cost"];
   readonly reference: Kernel<P>["reference"];
@@ -56,13 +57,14 @@ export interface Elementwise<P extends object> {
 /** The contract of a kernel with one invocation per output (or few outputs), and no memory shared among them. */
 export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
   const { name, source, parts = [], workgroup = 64, reference, cases, tolerance } = spec;
+  const valuesOf = spec.threads ?? ((params: P) => Object.values(spec.counts(params)).reduce((a, b) => a * b, 1));
+  const buffers = (params: P) => spec.buffers(params, valuesOf(params));
   const members = new Set(
     [.../struct Params \{([^}]*)\}/.exec(source)![1]!.matchAll(/^\s*(\w+):/gm)].map((m) => m[1]!),
   );
   const calls = (params: P) => {
     const lanes = spec.lanes?.(params);
-    const values = spec.threads?.(params) ?? Object.values(spec.counts(params)).reduce((a, b) => a * b, 1);
-    return values / (lanes ? lanesOf(...lanes.rows) : 1);
+    return valuesOf(params) / (lanes ? lanesOf(...lanes.rows) : 1);
   };
   const shell = spec.lanes
     ? [
@@ -76,9 +78,9 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
     check(params) {
       for (const [key, value] of Object.entries(spec.counts(params))) positiveInteger(name, key, value);
       spec.check?.(params);
-      for (const buffer of spec.buffers(params)) addressable(name, buffer.name, buffer.length);
+      for (const buffer of buffers(params)) addressable(name, buffer.name, buffer.length);
     },
-    buffers: (params) => spec.buffers(params),
+    buffers,
     variant(params, caps) {
       if (spec.variant) return spec.variant(params, caps);
       const flags = Object.entries(spec.flags?.(params) ?? {});
@@ -101,10 +103,10 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
     cost(params, bytesPerAct, bytesPerWeight) {
       if (spec.cost) return spec.cost(params, bytesPerAct, bytesPerWeight);
       const precision = bytesPerAct === 2 ? "f16" : bytesPerWeight === 2 ? "f16-weights" : "f32";
-      const bytes = spec
-        .buffers(params)
-        .reduce((sum, b) => sum + b.length * elementBytes(b.type, precision) * (b.access === "update" ? 2 : 1), 0);
-      return { flops: spec.flops?.(params) ?? 0, bytes };
+      const bytes = buffers(params).map(
+        (b) => b.length * elementBytes(b.type, precision) * (b.access === "update" ? 2 : 1),
+      );
+      return { flops: spec.flops?.(params, valuesOf(params)) ?? 0, bytes: bytes.reduce((a, b) => a + b, 0) };
     },
     reference,
     cases,

@@ -6,6 +6,22 @@ export function halfOf(columns: number): number {
   return Math.floor(columns / 2) + 1;
 }
 
+/** Real images in longer lines. */
+export interface PaddedLines {
+  readonly planes: number;
+  readonly height: number;
+  readonly width: number;
+  /** Length of a line, padding included. */
+  readonly columns: number;
+  /** Columns of padding in front of the image. */
+  readonly left: number;
+}
+
+export function checkLines(name: string, { width, columns, left }: PaddedLines): void {
+  nonNegativeInteger(name, "left", left);
+  if (left + width > columns) fail(name, `the image must fit into ${columns} columns`, left + width);
+}
+
 /** Rows of real images, transformed in pairs, and their half spectra [planes, rows, half]. */
 export interface HalfSpectrumParams {
   readonly planes: number;

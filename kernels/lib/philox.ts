@@ -2,6 +2,15 @@
  * Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3") and the normal values that
  * kernels/lib/philox.wgsl makes of it, in float64.
  */
+import type { SourcePart } from "../../src/gpu/contract.js";
+import math from "./math.wgsl.js";
+import philox from "./philox.wgsl.js";
+
+/** What a kernel that draws noise has in front of its own text. */
+export const noiseParts: readonly SourcePart[] = [
+  { file: "kernels/lib/math.wgsl", text: math },
+  { file: "kernels/lib/philox.wgsl", text: philox },
+];
 
 export type Words2 = readonly [number, number];
 export type Words4 = readonly [number, number, number, number];

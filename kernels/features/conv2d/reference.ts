@@ -1,22 +1,15 @@
 import type { Inputs } from "../../../src/gpu/contract.js";
 import { packedIndex } from "../../lib/packed-weight.js";
-import { outputSize } from "../../lib/window.js";
+import { outputSize, type Window } from "../../lib/window.js";
 
-/** Convolution with bias as classification networks have it; all buffers f32 whatever the precision of the plan. */
-export interface Conv2dParams {
+/**
+ * Convolution with bias as classification networks have it; all buffers f32 whatever the precision of the plan. The padding
+ * is zeros, less than the kernel's extent.
+ */
+export interface Conv2dParams extends Window {
   readonly batch: number;
   readonly inChannels: number;
   readonly outChannels: number;
-  /** Of the input. */
-  readonly height: number;
-  readonly width: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  /** Of both axes. */
-  readonly stride: number;
-  /** Zeros on each side; less than the kernel's extent. */
-  readonly padHeight: number;
-  readonly padWidth: number;
   readonly activation: "none" | "relu";
 }
 

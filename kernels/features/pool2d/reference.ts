@@ -1,21 +1,14 @@
 import type { Inputs } from "../../../src/gpu/contract.js";
-import { outputSize } from "../../lib/window.js";
+import { outputSize, type Window } from "../../lib/window.js";
 
-/** Pooling over windows; f32 whatever the precision of the plan. */
-export interface Pool2dParams {
+/**
+ * Pooling over windows; f32 whatever the precision of the plan. The padding is at most half of the kernel: every window
+ * holds a pixel of the image.
+ */
+export interface Pool2dParams extends Window {
   readonly mode: "max" | "mean";
   /** Images times channels. */
   readonly planes: number;
-  /** Of the input. */
-  readonly height: number;
-  readonly width: number;
-  readonly kernelHeight: number;
-  readonly kernelWidth: number;
-  /** Of both axes. */
-  readonly stride: number;
-  /** On each side, at most half of the kernel: every window holds a pixel of the image. */
-  readonly padHeight: number;
-  readonly padWidth: number;
 }
 
 export function reference(p: Pool2dParams, inputs: Inputs) {

@@ -12,10 +12,13 @@ export const fourier = elementwise<FourierParams>({
   source,
   parts: [{ file: "kernels/lib/math.wgsl", text: math }],
   counts: ({ batch, channels }) => ({ batch, channels }),
-  buffers({ batch, channels }) {
-    return [read("sigma", batch), read("freqs", channels), read("phases", channels), write("y", batch * channels)];
-  },
-  flops: ({ batch, channels }) => 60 * batch * channels,
+  buffers: ({ batch, channels }, n) => [
+    read("sigma", batch),
+    read("freqs", channels),
+    read("phases", channels),
+    write("y", n),
+  ],
+  flops: (_, n) => 60 * n,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, channels: 1 }, inputs: spectrum(0.5, 0.5, 6) },

@@ -1,5 +1,19 @@
+import { tilePlace } from "./tile-place.js";
+
 /** Rows stored per turn of the last loop: few, since every store is a hundred instructions on a software adapter. */
 const STORED = 8;
+
+/** The beginning of a loop with a workgroup of one subgroup that covers a tile of rows and quads. */
+function entry(lanes: number, rows: number, quads: number): string {
+  return `
+@compute @workgroup_size(${lanes})
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) nwg: vec3u,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+${tilePlace(rows, quads)}`;
+}
 
 /**
  * The loop for adapters whose subgroups all have one size, with the workgroup made exactly one subgroup: a lane holds
@@ -14,26 +28,8 @@ export function subgroupSource(lanes: number, rows: number, wide: number): strin
   const sides = Array.from({ length: wide }, (_, side) => side);
   const each = (count: number, text: (row: number) => string) =>
     Array.from({ length: count }, (_, row) => text(row)).join("\n");
-  return `
-@compute @workgroup_size(${lanes})
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(subgroup_invocation_id) lane: u32,
-) {
-  let total = p.live;
-  let rowGroups = (p.rows + 7u) / 8u;
-  let rowTiles = (p.rows + ${rows - 1}u) / ${rows}u;
-  let columnTiles = (total + ${across - 1}u) / ${across}u;
-  let t = wid.y * nwg.x + wid.x;
-  if (t >= rowTiles * columnTiles * p.groups) {
-    return;
-  }
-  let rowTile = t % rowTiles;
-  let columnTile = (t / rowTiles) % columnTiles;
-  let group = t / (rowTiles * columnTiles);
+  return `${entry(lanes, rows, across)}
   // Lanes past the last column repeat it and store nothing; lanes past the last row of weights repeat a valid one.
-  let step = p.groups * p.quads;
 ${sides
   .map(
     (s) => `  let wanted${s} = columnTile * ${across}u + ${s * lanes}u + lane;
@@ -96,25 +92,8 @@ export function narrowSource(lanes: number, quads: number, rowQuads: number): st
         return `      {\n        let b = subgroupShuffle(v${q}.${c}, i + ${i}u);\n${products}\n      }`;
       })
       .join("\n");
-  return `
-@compute @workgroup_size(${lanes})
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(subgroup_invocation_id) lane: u32,
-) {
-  let rowGroups = (p.rows + 7u) / 8u;
-  let rowTiles = (p.rows + ${rows - 1}u) / ${rows}u;
-  let columnTiles = (p.live + ${quads - 1}u) / ${quads}u;
-  let t = wid.y * nwg.x + wid.x;
-  if (t >= rowTiles * columnTiles * p.groups) {
-    return;
-  }
-  let rowTile = t % rowTiles;
-  let columnTile = (t / rowTiles) % columnTiles;
-  let group = t / (rowTiles * columnTiles);
+  return `${entry(lanes, rows, quads)}
   // Quads past the last repeat it and are not stored; lanes past the last row of weights repeat a valid one.
-  let step = p.groups * p.quads;
 ${each(
   quads,
   (q) => `  let column${q} = min(columnTile * ${quads}u + ${q}u, p.live - 1u);

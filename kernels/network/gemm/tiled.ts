@@ -1,3 +1,5 @@
+import { tilePlace } from "./tile-place.js";
+
 /** A tile of a workgroup of the loop for GPUs. All sizes are powers of two. */
 export interface Tile {
   readonly rows: number;
@@ -55,23 +57,11 @@ fn main(
   @builtin(num_workgroups) nwg: vec3u,
   @builtin(local_invocation_index) lid: u32,
 ) {
-  let total = p.live;
-  let rowGroups = (p.rows + 7u) / 8u;
-  let rowTiles = (p.rows + ${rows - 1}u) / ${rows}u;
-  let columnTiles = (total + ${quads - 1}u) / ${quads}u;
-  let t = wid.y * nwg.x + wid.x;
-  // Workgroups past the last tile of a folded grid leave together.
-  if (t >= rowTiles * columnTiles * p.groups) {
-    return;
-  }
-  let rowTile = t % rowTiles;
-  let columnTile = (t / rowTiles) % columnTiles;
-  let group = t / (rowTiles * columnTiles);
+${tilePlace(rows, quads)}
 
   // Loading: this invocation brings always the same quad of columns and of weights, of every so many lines.
   let loadColumn = columnTile * ${quads}u + lid % ${quads}u;
   let xInside = loadColumn < total;
-  let step = p.groups * p.quads;
   let xBase = select(0u, loadColumn / p.quads * p.depth * step + group * p.quads + loadColumn % p.quads, xInside);
   let wQuad = rowTile * ${wQuads}u + lid % ${wQuads}u;
   let wInside = wQuad < rowGroups * 2u;

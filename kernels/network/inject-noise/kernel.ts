@@ -15,17 +15,15 @@ export const injectNoise = elementwise<InjectNoiseParams>({
     finiteNumber("inject-noise", "gamma", gamma);
     inRange("inject-noise", "gamma", gamma, 0, 1e6);
   },
-  buffers({ batch, elements }) {
-    return [
-      read("y", batch * elements),
-      read("sigma", batch),
-      read("z", batch * elements),
-      write("yHat", batch * elements),
-      write("sigmaHat", batch),
-    ];
-  },
+  buffers: ({ batch }, n) => [
+    read("y", n),
+    read("sigma", batch),
+    read("z", n),
+    write("yHat", n),
+    write("sigmaHat", batch),
+  ],
   uniforms: ({ gamma }) => ({ growth: 1 + gamma, spread: Math.sqrt(gamma * (2 + gamma)) }),
-  flops: ({ batch, elements }) => 2 * batch * elements,
+  flops: (_, n) => 2 * n,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1, gamma: 0.414 }, inputs: from(80, 80) },

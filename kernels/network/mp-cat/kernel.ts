@@ -10,6 +10,11 @@ import { type MpCatParams, reference } from "./reference.js";
 
 const WORKGROUP = 64;
 
+/** What the cases write. */
+const BOTH = { raw: true, silu: true };
+const RAW = { raw: true, silu: false };
+const SILU = { raw: false, silu: true };
+
 /** Magnitude-preserving concatenation: a [N, A, P], b [N, B, P] (act) to y and s [N, A + B, P] (act). */
 export const mpCat: Kernel<MpCatParams> = {
   name: "mp-cat",
@@ -69,34 +74,16 @@ export const mpCat: Kernel<MpCatParams> = {
   },
   reference,
   cases: [
-    {
-      name: "one pixel",
-      params: { batch: 1, channelsA: 1, channelsB: 1, pixels: 1, t: 0.5, raw: true, silu: true },
-    },
-    {
-      name: "scalar, raw",
-      params: { batch: 2, channelsA: 5, channelsB: 11, pixels: 15, t: 0.5, raw: true, silu: false },
-    },
-    {
-      name: "scalar, silu",
-      params: { batch: 3, channelsA: 33, channelsB: 2, pixels: 21, t: 0.3, raw: false, silu: true },
-    },
-    {
-      // Images of a are whole vectors here, those of b are not.
-      name: "scalar because of b",
-      params: { batch: 2, channelsA: 4, channelsB: 3, pixels: 9, t: 0.5, raw: true, silu: true },
-    },
-    {
-      name: "vector, raw",
-      params: { batch: 2, channelsA: 7, channelsB: 3, pixels: 36, t: 0.7, raw: true, silu: false },
-    },
-    {
-      name: "vector, silu",
-      params: { batch: 3, channelsA: 6, channelsB: 9, pixels: 20, t: 0.5, raw: false, silu: true },
-    },
+    { name: "one pixel", params: { ...BOTH, batch: 1, channelsA: 1, channelsB: 1, pixels: 1, t: 0.5 } },
+    { name: "scalar, raw", params: { ...RAW, batch: 2, channelsA: 5, channelsB: 11, pixels: 15, t: 0.5 } },
+    { name: "scalar, silu", params: { ...SILU, batch: 3, channelsA: 33, channelsB: 2, pixels: 21, t: 0.3 } },
+    // Images of a are whole vectors here, those of b are not.
+    { name: "scalar because of b", params: { ...BOTH, batch: 2, channelsA: 4, channelsB: 3, pixels: 9, t: 0.5 } },
+    { name: "vector, raw", params: { ...RAW, batch: 2, channelsA: 7, channelsB: 3, pixels: 36, t: 0.7 } },
+    { name: "vector, silu", params: { ...SILU, batch: 3, channelsA: 6, channelsB: 9, pixels: 20, t: 0.5 } },
     {
       name: "vector, raw and silu, 16x16",
-      params: { batch: 2, channelsA: 48, channelsB: 32, pixels: 256, t: 0.5, raw: true, silu: true },
+      params: { ...BOTH, batch: 2, channelsA: 48, channelsB: 32, pixels: 256, t: 0.5 },
     },
   ],
   tolerance: { f32: 1e-6, f16: 2e-3 },

@@ -14,12 +14,9 @@ export const precondOut = elementwise<PrecondOutParams>({
   check({ sigmaData }) {
     positiveNumber("precond-out", "sigmaData", sigmaData);
   },
-  buffers({ batch, channels, pixels }) {
-    const length = batch * channels * pixels;
-    return [read("x", length), read("f", length, "act"), read("sigma", batch), write("d", length)];
-  },
+  buffers: ({ batch }, n) => [read("x", n), read("f", n, "act"), read("sigma", batch), write("d", n)],
   uniforms: ({ channels, pixels }) => ({ size: channels * pixels }),
-  flops: ({ batch, channels, pixels }) => 3 * batch * channels * pixels,
+  flops: (_, n) => 3 * n,
   reference,
   cases: [
     at("one element", { batch: 1, channels: 1, pixels: 1, sigmaData: 0.5 }, [2]),

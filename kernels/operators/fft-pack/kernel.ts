@@ -1,6 +1,7 @@
 import { read, write } from "../../lib/buffers.js";
-import { fail, finiteNumber, nonNegativeInteger } from "../../lib/check.js";
+import { finiteNumber } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
+import { checkLines } from "../../lib/half-spectrum.js";
 import source from "./kernel.wgsl.js";
 import { type FftPackParams, reference } from "./reference.js";
 
@@ -10,11 +11,10 @@ export const fftPack = elementwise<FftPackParams>({
   group: "operators",
   source,
   counts: ({ planes, height, width, columns }) => ({ planes, height, width, columns }),
-  check({ width, columns, left, factor, offset }) {
-    nonNegativeInteger("fft-pack", "left", left);
-    finiteNumber("fft-pack", "factor", factor);
-    finiteNumber("fft-pack", "offset", offset);
-    if (left + width > columns) fail("fft-pack", `the image must fit into ${columns} columns`, left + width);
+  check(p) {
+    finiteNumber("fft-pack", "factor", p.factor);
+    finiteNumber("fft-pack", "offset", p.offset);
+    checkLines("fft-pack", p);
   },
   threads: ({ planes, height, columns }) => planes * Math.ceil(height / 2) * columns,
   buffers({ planes, height, width, columns }) {

@@ -1,13 +1,7 @@
 import type { Inputs } from "../../../src/gpu/contract.js";
+import type { PaddedLines } from "../../lib/half-spectrum.js";
 
-export interface FftPackParams {
-  readonly planes: number;
-  readonly height: number;
-  readonly width: number;
-  /** Length of a line, padding included. */
-  readonly columns: number;
-  /** Columns of padding in front of the image. */
-  readonly left: number;
+export interface FftPackParams extends PaddedLines {
   /** v -> factor v + offset on the image; the padding stays 0. */
   readonly factor: number;
   readonly offset: number;

@@ -1,6 +1,7 @@
 import { read, write } from "../../lib/buffers.js";
-import { fail, finiteNumber, nonNegativeInteger } from "../../lib/check.js";
+import { finiteNumber } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
+import { checkLines } from "../../lib/half-spectrum.js";
 import source from "./kernel.wgsl.js";
 import { type FftUnpackParams, reference } from "./reference.js";
 
@@ -10,10 +11,9 @@ export const fftUnpack = elementwise<FftUnpackParams>({
   group: "operators",
   source,
   counts: ({ planes, height, width, columns }) => ({ planes, height, width, columns }),
-  check({ width, columns, left, factor }) {
-    nonNegativeInteger("fft-unpack", "left", left);
-    finiteNumber("fft-unpack", "factor", factor);
-    if (left + width > columns) fail("fft-unpack", `the image must fit into ${columns} columns`, left + width);
+  check(p) {
+    finiteNumber("fft-unpack", "factor", p.factor);
+    checkLines("fft-unpack", p);
   },
   threads: ({ planes, height, width }) => planes * height * width,
   buffers({ planes, height, width, columns, base }) {

@@ -1,13 +1,7 @@
 import type { Inputs } from "../../../src/gpu/contract.js";
+import type { PaddedLines } from "../../lib/half-spectrum.js";
 
-export interface FftUnpackParams {
-  readonly planes: number;
-  readonly height: number;
-  readonly width: number;
-  /** Length of a line, padding included. */
-  readonly columns: number;
-  /** Columns of padding in front of the image. */
-  readonly left: number;
+export interface FftUnpackParams extends PaddedLines {
   readonly factor: number;
   /** Add to the image `base`. */
   readonly base: boolean;

@@ -9,12 +9,14 @@ export const maskFilter = elementwise<MaskFilterParams>({
   group: "operators",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  buffers({ batch, elements, residual }) {
-    const length = batch * elements;
-    return [read("x", length), read("mask", elements), read("measured", residual ? length : 0), write("y", length)];
-  },
+  buffers: ({ elements, residual }, n) => [
+    read("x", n),
+    read("mask", elements),
+    read("measured", residual ? n : 0),
+    write("y", n),
+  ],
   flags: ({ residual }) => ({ RESIDUAL: residual }),
-  flops: ({ batch, elements, residual }) => (residual ? 2 : 1) * batch * elements,
+  flops: ({ residual }, n) => (residual ? 2 : 1) * n,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1, residual: false }, inputs: holes },

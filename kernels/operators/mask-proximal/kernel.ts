@@ -9,18 +9,15 @@ export const maskProximal = elementwise<MaskProximalParams>({
   group: "operators",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  buffers({ batch, elements }) {
-    const length = batch * elements;
-    return [
-      read("x", length),
-      read("measured", length),
-      read("z", length),
-      read("mask", elements),
-      read("level", 2),
-      write("y", length),
-    ];
-  },
-  flops: ({ batch, elements }) => 10 * batch * elements,
+  buffers: ({ elements }, n) => [
+    read("x", n),
+    read("measured", n),
+    read("z", n),
+    read("mask", elements),
+    read("level", 2),
+    write("y", n),
+  ],
+  flops: (_, n) => 10 * n,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1 }, inputs: at(0.007, 1) },

@@ -14,11 +14,9 @@ export const phaseAmplitude = elementwise<PhaseAmplitudeParams>({
   check({ factor }) {
     finiteNumber("phase-amplitude", "factor", factor);
   },
-  buffers({ planes, rows, columns }) {
-    return [read("x", 2 * planes * rows * halfOf(columns)), write("y", planes * rows * columns)];
-  },
+  buffers: ({ planes, rows, columns }, n) => [read("x", 2 * planes * rows * halfOf(columns)), write("y", n)],
   uniforms: ({ columns }) => ({ half: halfOf(columns) }),
-  flops: ({ planes, rows, columns }) => 5 * planes * rows * columns,
+  flops: (_, n) => 5 * n,
   reference,
   cases: [
     { name: "one value", params: { planes: 1, rows: 1, columns: 1, factor: 1 } },

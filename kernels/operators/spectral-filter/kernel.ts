@@ -9,15 +9,12 @@ export const spectralFilter = elementwise<SpectralFilterParams>({
   group: "operators",
   source,
   counts: ({ planes, frequencies }) => ({ planes, frequencies }),
-  buffers({ planes, frequencies, residual }) {
-    const length = 2 * planes * frequencies;
-    return [
-      read("x", length),
-      read("transfer", 2 * frequencies),
-      read("measured", residual ? length : 0),
-      write("y", length),
-    ];
-  },
+  buffers: ({ frequencies, residual }, n) => [
+    read("x", 2 * n),
+    read("transfer", 2 * frequencies),
+    read("measured", residual ? 2 * n : 0),
+    write("y", 2 * n),
+  ],
   flags: ({ residual }) => ({ RESIDUAL: residual }),
   flops({ planes, frequencies, residual }) {
     const values = planes * frequencies;

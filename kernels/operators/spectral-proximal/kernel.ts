@@ -9,18 +9,15 @@ export const spectralProximal = elementwise<SpectralProximalParams>({
   group: "operators",
   source,
   counts: ({ planes, frequencies }) => ({ planes, frequencies }),
-  buffers({ planes, frequencies }) {
-    const length = 2 * planes * frequencies;
-    return [
-      read("x", length),
-      read("measured", length),
-      read("z", length),
-      read("transfer", 2 * frequencies),
-      read("level", 2),
-      write("y", length),
-    ];
-  },
-  flops: ({ planes, frequencies }) => 26 * planes * frequencies,
+  buffers: ({ frequencies }, n) => [
+    read("x", 2 * n),
+    read("measured", 2 * n),
+    read("z", 2 * n),
+    read("transfer", 2 * frequencies),
+    read("level", 2),
+    write("y", 2 * n),
+  ],
+  flops: (_, n) => 26 * n,
   reference,
   cases: [
     { name: "one value", params: { planes: 1, frequencies: 1 }, inputs: level(0.03, 1) },

@@ -9,10 +9,8 @@ export const addNoise = elementwise<AddNoiseParams>({
   group: "sampling",
   source,
   counts: ({ elements }) => ({ elements }),
-  buffers({ elements }) {
-    return [read("x", elements), read("z", elements), read("level", 4), write("y", elements)];
-  },
-  flops: ({ elements }) => 2 * elements,
+  buffers: (_, n) => [read("x", n), read("z", n), read("level", 4), write("y", n)],
+  flops: (_, n) => 2 * n,
   reference,
   cases: [
     { name: "one value", params: { elements: 1 } },

@@ -9,10 +9,8 @@ export const ema = elementwise<EmaParams>({
   group: "sampling",
   source,
   counts: ({ elements }) => ({ elements }),
-  buffers({ elements }) {
-    return [read("x", elements), read("decay", 1), update("average", elements)];
-  },
-  flops: ({ elements }) => 4 * elements,
+  buffers: (_, n) => [read("x", n), read("decay", 1), update("average", n)],
+  flops: (_, n) => 4 * n,
   reference,
   cases: [
     { name: "one value", params: { elements: 1 }, inputs: decay(0.6) },

@@ -13,19 +13,16 @@ export const eulerStep = elementwise<EulerStepParams>({
   group: "sampling",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  buffers({ batch, elements, guided }) {
-    const length = batch * elements;
-    return [
-      read("xHat", length),
-      read("dMain", length),
-      read("dRef", guided ? length : 0),
-      read("level", 4),
-      write("x", length),
-      write("d", length),
-    ];
-  },
+  buffers: ({ guided }, n) => [
+    read("xHat", n),
+    read("dMain", n),
+    read("dRef", guided ? n : 0),
+    read("level", 4),
+    write("x", n),
+    write("d", n),
+  ],
   flags: ({ guided }) => ({ GUIDED: guided }),
-  flops: ({ batch, elements, guided }) => (guided ? 7 : 4) * batch * elements,
+  flops: ({ guided }, n) => (guided ? 7 : 4) * n,
   reference,
   cases: [...solverCases, solverCase("last step of an image", [1, 3 * 32 * 32, false], [0.002, 0, 1])],
   tolerance: { f32: 1e-6, f16: 1e-6 },

@@ -13,9 +13,7 @@ export const finite = elementwise<FiniteParams>({
   group: "sampling",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  buffers({ batch, elements }) {
-    return [read("x", batch * elements), read("step", 1, "u32"), update("first", batch, "u32")];
-  },
+  buffers: ({ batch }, n) => [read("x", n), read("step", 1, "u32"), update("first", batch, "u32")],
   uniforms: ({ elements }) => ({ size: elements }),
   flops: () => 0,
   reference,

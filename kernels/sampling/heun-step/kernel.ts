@@ -13,20 +13,17 @@ export const heunStep = elementwise<HeunStepParams>({
   group: "sampling",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  buffers({ batch, elements, guided }) {
-    const length = batch * elements;
-    return [
-      read("xHat", length),
-      read("x", length),
-      read("d", length),
-      read("dMain", length),
-      read("dRef", guided ? length : 0),
-      read("level", 4),
-      write("out", length),
-    ];
-  },
+  buffers: ({ guided }, n) => [
+    read("xHat", n),
+    read("x", n),
+    read("d", n),
+    read("dMain", n),
+    read("dRef", guided ? n : 0),
+    read("level", 4),
+    write("out", n),
+  ],
   flags: ({ guided }) => ({ GUIDED: guided }),
-  flops: ({ batch, elements, guided }) => (guided ? 9 : 6) * batch * elements,
+  flops: ({ guided }, n) => (guided ? 9 : 6) * n,
   reference,
   cases: [...solverCases, solverCase("an image", [1, 3 * 32 * 32, false], [0.5, 0.3, 1])],
   tolerance: { f32: 1e-6, f16: 1e-6 },

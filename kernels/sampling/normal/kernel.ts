@@ -1,7 +1,6 @@
 import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
-import math from "../../lib/math.wgsl.js";
-import philox from "../../lib/philox.wgsl.js";
+import { noiseParts } from "../../lib/philox.js";
 import source from "./kernel.wgsl.js";
 import { type NormalParams, reference } from "./reference.js";
 
@@ -10,10 +9,7 @@ export const normal = elementwise<NormalParams>({
   name: "normal",
   group: "sampling",
   source,
-  parts: [
-    { file: "kernels/lib/math.wgsl", text: math },
-    { file: "kernels/lib/philox.wgsl", text: philox },
-  ],
+  parts: noiseParts,
   counts: ({ batch, elements }) => ({ batch, elements }),
   threads: ({ batch, elements }) => batch * Math.ceil(elements / 4),
   buffers({ batch, elements }) {

@@ -9,11 +9,8 @@ export const renoise = elementwise<RenoiseParams>({
   group: "sampling",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  buffers({ batch, elements }) {
-    const length = batch * elements;
-    return [read("x0", length), read("xi", length), read("eps", length), read("level", 3), write("xNext", length)];
-  },
-  flops: ({ batch, elements }) => 7 * batch * elements,
+  buffers: (_, n) => [read("x0", n), read("xi", n), read("eps", n), read("level", 3), write("xNext", n)],
+  flops: (_, n) => 7 * n,
   reference,
   cases: [
     { name: "one value, zeta 1", params: { batch: 1, elements: 1 }, inputs: step(80, 12, 1) },

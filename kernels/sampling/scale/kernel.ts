@@ -9,10 +9,8 @@ export const scale = elementwise<ScaleParams>({
   group: "sampling",
   source,
   counts: ({ elements }) => ({ elements }),
-  buffers({ elements }) {
-    return [read("x", elements), read("factor", 1), write("y", elements)];
-  },
-  flops: ({ elements }) => elements,
+  buffers: (_, n) => [read("x", n), read("factor", 1), write("y", n)],
+  flops: (_, n) => n,
   reference,
   cases: [
     { name: "one value", params: { elements: 1 } },

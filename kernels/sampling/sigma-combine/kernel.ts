@@ -10,18 +10,16 @@ export const sigmaCombine = elementwise<SigmaCombineParams>({
   group: "sampling",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
-  buffers({ batch, elements, each }) {
-    return [
-      read("y", batch * elements),
-      read("sigma", batch),
-      read("x", batch * elements),
-      read("level", each ? batch : 3),
-      write("yEff", batch * elements),
-      write("sigmaEff", batch),
-    ];
-  },
+  buffers: ({ batch, each }, n) => [
+    read("y", n),
+    read("sigma", batch),
+    read("x", n),
+    read("level", each ? batch : 3),
+    write("yEff", n),
+    write("sigmaEff", batch),
+  ],
   flags: ({ each = false }) => ({ EACH: each }),
-  flops: ({ batch, elements }) => 7 * batch * elements,
+  flops: (_, n) => 7 * n,
   reference,
   cases: [
     { name: "one value", params: { batch: 1, elements: 1 }, inputs: views(80, 80, 80) },

@@ -1,8 +1,7 @@
 import type { Case } from "../../../src/gpu/contract.js";
 import { read, update, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
-import math from "../../lib/math.wgsl.js";
-import philox from "../../lib/philox.wgsl.js";
+import { noiseParts } from "../../lib/philox.js";
 import source from "./kernel.wgsl.js";
 import { reference, type UlaStepParams } from "./reference.js";
 
@@ -11,10 +10,7 @@ export const ulaStep = elementwise<UlaStepParams>({
   name: "ula-step",
   group: "sampling",
   source,
-  parts: [
-    { file: "kernels/lib/math.wgsl", text: math },
-    { file: "kernels/lib/philox.wgsl", text: philox },
-  ],
+  parts: noiseParts,
   counts: ({ batch, elements }) => ({ batch, elements }),
   threads: ({ batch, elements }) => batch * Math.ceil(elements / 4),
   buffers({ batch, elements, recorded }) {
