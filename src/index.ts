@@ -50,6 +50,7 @@ export {
 } from "./sample/pnp-gd.js";
 export { multiStepLevel, noiseLevels, type ScheduleOptions } from "./sample/schedule.js";
 export { type EmaSnapshot, reconstructPostHocEma } from "./train/post-hoc.js";
+export type { Snapshot } from "./train/snapshot.js";
 export type { ConfigInput, NetworkInput } from "./train/source.js";
 export {
   openTraining,

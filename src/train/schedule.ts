@@ -9,15 +9,23 @@ export interface LearningRate {
   readonly rampupMimg?: number;
 }
 
+/** Defaults filled in. */
+export const completeRate = ({
+  refLr,
+  refBatches = 70_000,
+  rampupMimg = 10,
+}: LearningRate): Required<LearningRate> => ({
+  refLr,
+  refBatches,
+  rampupMimg,
+});
+
 /**
  * @param images seen before the update, so that the first rate of a ramp-up is 0
  * @param batch images of an update
  */
-export function learningRate(
-  { refLr, refBatches = 70_000, rampupMimg = 10 }: LearningRate,
-  images: number,
-  batch: number,
-): number {
+export function learningRate(rate: LearningRate, images: number, batch: number): number {
+  const { refLr, refBatches, rampupMimg } = completeRate(rate);
   let lr = refLr;
   if (refBatches > 0) lr /= Math.sqrt(Math.max(images / (refBatches * batch), 1));
   if (rampupMimg > 0) lr *= Math.min(images / (rampupMimg * 1e6), 1);

@@ -7,14 +7,18 @@ import { BankLayout } from "./bank.js";
 import { imageKey } from "./draws.js";
 import { freshTensors } from "./initial.js";
 import { Optimiser } from "./optimiser.js";
-import { type LearningRate, learningRate } from "./schedule.js";
-import { type ConfigInput, type NetworkInput, networkTensors } from "./source.js";
+import { completeRate, type LearningRate, learningRate } from "./schedule.js";
+import { makeSnapshot, type Snapshot } from "./snapshot.js";
+import { type ConfigInput, type NetworkInput, type NetworkTensors, networkTensors } from "./source.js";
+import { readState, type Settings as StateSettings, saveState } from "./state.js";
 import { WorkerSum } from "./sums.js";
 import { TeacherRound, type TeacherSettings } from "./teacher-round.js";
 import { averageOf, Updates, updateSizes, type WorkerPart, withoutBuffers } from "./updates.js";
 
 /** Images to train on, when a round brings none. */
 export interface TrainingData {
+  /** Tells data sets apart: a resumed run wants the one it had. */
+  readonly fingerprint?: string;
   /** Images [N, C, H, W] and labels of positions of the endless, shuffled sequence. */
   batch(positions: readonly number[]): Promise<{ images: Float32Array; labels?: Labels | undefined }>;
 }
@@ -39,6 +43,8 @@ export interface TrainingOptions {
   /** Virtual workers of an update: 8, or the number of rounds if there are fewer. Part of the bits. */
   readonly workers?: number;
   readonly data?: TrainingData;
+  /** A folder that `save` wrote: go on where it was, to the same bits. All settings must be those it had. */
+  readonly resume?: string;
 }
 
 /** Images and draws of one round; what is absent is taken from the data or drawn. */
@@ -82,7 +88,11 @@ const OPTIONS = {
   seed: true,
   workers: true,
   data: true,
+  resume: true,
 } as const;
+
+/** What a teacher's state calls itself and its network. */
+const KIND = "teacher";
 
 /**
  * Opens the training of an EDM2 teacher (Karras et al. 2024; the reference's training loop).
@@ -94,10 +104,14 @@ export async function openTraining(gpu: Gpu, options: TrainingOptions): Promise<
     throw bad(`openTraining: the device must be opened with precision f32, got ${gpu.precision}.`);
   const { seed = 0, emaStds = [0.05, 0.1], data } = options;
   seedRow([seed]);
-  const source = await networkTensors("openTraining: network", options.network, options.config);
+  const saved = options.resume === undefined ? undefined : await readState(options.resume, KIND);
+  const stored = saved && !options.network ? (saved.settings.config as ConfigInput) : undefined;
+  const source = await networkTensors("openTraining: network", options.network, options.config ?? stored);
   if (source.architecture !== "edm2")
     throw bad("openTraining: a teacher is trained; the networks of NCVSD are distilled from one by openDistillation.");
   const settings = settingsOf(options);
+  const bits = bitsOf(source, settings, { seed, emaStds, data });
+  saved?.checkSettings(bits);
   const layout = new BankLayout(source.shapes);
   const held: { destroy(): void }[] = [];
   try {
@@ -105,9 +119,13 @@ export async function openTraining(gpu: Gpu, options: TrainingOptions): Promise<
     held.push(optimiser);
     const sums = await WorkerSum.create(gpu, "teacher", layout);
     held.push(sums);
-    optimiser.parameters.upload(source.tensors ?? freshTensors(source.shapes, seed));
+    if (saved) await saved.restore({ [KIND]: optimiser });
+    else optimiser.parameters.upload(source.tensors ?? freshTensors(source.shapes, seed));
     const round = await TeacherRound.create(gpu, source.config, settings, optimiser, sums);
-    return new Training({ gpu, config: source.config, settings, seed, data, optimiser, sums, round });
+    const begun = { images: saved?.counters.images ?? 0, zeroed: saved?.counters.zeroed ?? 0 };
+    // The start's values are on the device by now.
+    const shape = { ...source, tensors: undefined };
+    return new Training({ gpu, source: shape, settings, bits, seed, data, begun, optimiser, sums, round });
   } catch (error) {
     for (const item of held.reverse()) item.destroy();
     throw error;
@@ -131,12 +149,29 @@ function settingsOf(options: TrainingOptions): Settings {
   return { ...sizes, lossScaling, pMean, pStd, lr };
 }
 
+/** What a state must agree with: all that the bits of a run hang on, but the adapter. */
+function bitsOf(
+  { config, dropout }: NetworkTensors,
+  { batch, batchGpu, workers, lossScaling, pMean, pStd, lr }: Settings,
+  { seed, emaStds, data }: { seed: number; emaStds: readonly number[]; data: TrainingData | undefined },
+): StateSettings {
+  return {
+    config: { ...config },
+    ...{ dropout, batch, batchGpu, workers, lossScaling, pMean, pStd },
+    lr: { ...completeRate(lr) },
+    ...{ emaStds, seed, data: data?.fingerprint ?? null },
+  };
+}
+
 interface Parts {
   readonly gpu: Gpu;
-  readonly config: NetworkConfig;
+  readonly source: NetworkTensors;
   readonly settings: Settings;
+  readonly bits: StateSettings;
   readonly seed: number;
   readonly data: TrainingData | undefined;
+  /** Images, and gradient entries taken for 0, when the training was opened. */
+  readonly begun: { readonly images: number; readonly zeroed: number };
   readonly optimiser: Optimiser;
   readonly sums: WorkerSum;
   readonly round: TeacherRound;
@@ -149,7 +184,7 @@ export class Training {
   readonly settings: Settings;
   readonly #parts: Parts;
   readonly #updates: Updates<TrainingRound>;
-  #images = 0;
+  #images: number;
   /** Rounds since the last update: each has left its loss. */
   #rounds = 0;
   #closed = false;
@@ -157,7 +192,8 @@ export class Training {
   #record: ((recorded: Map<string, Float32Array>) => void) | undefined;
 
   constructor(parts: Parts) {
-    this.config = parts.config;
+    this.config = parts.source.config;
+    this.#images = parts.begun.images;
     this.settings = parts.settings;
     this.#parts = parts;
     const run = (round: TrainingRound, r: number) => this.#round(round, r);
@@ -250,7 +286,26 @@ export class Training {
 
   /** Gradient entries that were not finite, in all updates so far: the optimiser took them for 0. */
   async zeroedGradients(): Promise<number> {
-    return this.#open().optimiser.zeroedGradients();
+    const { optimiser, begun } = this.#open();
+    return begun.zeroed + (await optimiser.zeroedGradients());
+  }
+
+  /**
+   * An average as a file: what `loadModel` opens and `phema` reads.
+   * @param std one of `emaStds`  @param options labels: names of the classes, by default those of the network it began with
+   */
+  async snapshot(std: number, { labels }: { readonly labels?: readonly string[] } = {}): Promise<Snapshot> {
+    const { shapes, config, labels: own } = this.#open().source;
+    const network = { kind: "network-snapshot", architecture: "edm2", config, labels: labels ?? own, shapes } as const;
+    return makeSnapshot({ ...network, images: this.#images, std, tensors: await this.ema(std) });
+  }
+
+  /** Writes all that `resume` needs to a folder; a process killed at any moment leaves the state before or this one. */
+  async save(dir: string): Promise<void> {
+    const { optimiser, bits: settings } = this.#open();
+    if (this.#updates.underWay) throw bad("save: an update has begun: save before accumulate, or after update.");
+    const counters = { images: this.#images, zeroed: await this.zeroedGradients() };
+    await saveState(dir, { kind: KIND, networks: { [KIND]: optimiser }, counters, settings });
   }
 
   close(): void {

@@ -67,6 +67,11 @@ export class Updates<Round extends object> {
     this.#normalises = normalises;
   }
 
+  /** Whether a round of the next update has been computed. */
+  get underWay(): boolean {
+    return this.#normalised > 0;
+  }
+
   /** The gradients of a whole update. @param rounds one entry each, or none: all is drawn then */
   async gather(rounds: readonly Round[]): Promise<void> {
     const { batch, batchGpu, rounds: count, workers } = this.#sizes;

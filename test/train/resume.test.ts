@@ -1,0 +1,203 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Gpu } from "../../src/gpu/device.js";
+import { loadModel } from "../../src/networks/edm2/model.js";
+import { parseSnapshotName } from "../../src/train/snapshot-name.js";
+import { openTraining, type Training, type TrainingOptions } from "../../src/train/training.js";
+import { fixturePath } from "../support/fixtures.js";
+import { openTestGpu, TEST_ADAPTER } from "../support/gpu.js";
+import { RawTensors } from "../support/raw-tensors.js";
+
+const root = mkdtempSync(join(tmpdir(), "ncvsd-resume-"));
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await openTestGpu();
+});
+afterAll(() => {
+  gpu.close();
+  rmSync(root, { recursive: true, force: true });
+});
+
+const path = fixturePath("training/edm2-micro.safetensors");
+const config = JSON.parse(new RawTensors("training/edm2-micro.safetensors").metadata.config!);
+const images = Array.from({ length: 7 }, (_, k) =>
+  Array.from({ length: 3 * 8 * 8 }, (_, i) => Math.sin((k + 1) * (0.3 + 0.07 * i))),
+);
+const data = {
+  fingerprint: "seven waves",
+  batch: async (positions: readonly number[]) => ({
+    images: Float32Array.from(positions.flatMap((p) => images[p % images.length]!)),
+    labels: positions.map((p) => p % 5),
+  }),
+};
+/** Eight images in four rounds, which three workers share; an average that is far from the parameters. */
+const options: TrainingOptions = {
+  network: path,
+  batch: 8,
+  batchGpu: 2,
+  workers: 3,
+  pMean: -0.8,
+  lr: { refLr: 0.02, refBatches: 2, rampupMimg: 8e-6 },
+  emaStds: [0.1, 0.25],
+  seed: 5,
+  data,
+};
+
+async function everything(training: Training): Promise<Map<string, Float32Array>> {
+  const all = new Map<string, Float32Array>();
+  for (const [name, values] of await training.parameters()) all.set(`parameter ${name}`, values);
+  for (const [name, values] of await training.gradients()) all.set(`gradient ${name}`, values);
+  for (const std of options.emaStds!)
+    for (const [name, values] of await training.ema(std)) all.set(`average ${std} ${name}`, values);
+  return all;
+}
+
+/** Values that differ in their bits. */
+function differing(a: ReadonlyMap<string, Float32Array>, b: ReadonlyMap<string, Float32Array>): number {
+  expect([...a.keys()]).toEqual([...b.keys()]);
+  let count = 0;
+  for (const [name, values] of a) {
+    const [x, y] = [values, b.get(name)!].map((v) => new Uint32Array(v.buffer, v.byteOffset, v.length));
+    expect(x!.length).toBe(y!.length);
+    for (let i = 0; i < x!.length; i++) if (x![i] !== y![i]) count++;
+  }
+  return count;
+}
+
+/** SHA-256 of weights, moments and averages as they were saved. */
+const sums = (dir: string) => JSON.parse(readFileSync(join(dir, "state.json"), "utf8")).files;
+
+describe("a training that was saved and opened again", () => {
+  it("goes on to the bits of one that never stopped, and refuses what would not", async () => {
+    const dir = join(root, "state");
+    const losses: number[][] = [];
+    const whole = await openTraining(gpu, options);
+    // One update has images that are no numbers: its gradients count as 0.
+    const broken = { images: new Float32Array(2 * 3 * 8 * 8).fill(Number.NaN), labels: [0, 1] };
+    const inputs = [{}, { rounds: [{}, broken, {}, {}] }, {}];
+    for (let k = 0; k < 6; k++) losses.push((await whole.step(inputs[k])).losses);
+    expect(losses[1]![1]).toBeNaN();
+    const zeroed = await whole.zeroedGradients();
+    expect(zeroed).toBeGreaterThan(1000);
+    const wanted = await everything(whole);
+    await whole.save(join(root, "whole"));
+    whole.close();
+
+    const first = await openTraining(gpu, options);
+    for (const input of inputs) await first.step(input);
+    await first.save(dir);
+    // What comes after the save does not matter.
+    await first.step();
+    await first.accumulate({ worker: 0 });
+    await expect(first.save(dir)).rejects.toThrow("an update has begun");
+    first.close();
+
+    for (const [change, message] of [
+      [{ batch: 16 }, "trained with batch 8, not 16"],
+      [{ batchGpu: 4, workers: 2 }, "trained with batchGpu 2, not 4"],
+      [{ workers: 4 }, "trained with workers 3, not 4"],
+      [{ pMean: -0.4 }, "trained with pMean -0.8, not -0.4"],
+      [{ lr: { refLr: 0.02, refBatches: 2 } }, "trained with lr.rampupMimg 0.000008, not 10"],
+      [{ emaStds: [0.1] }, "trained with emaStds [0.1,0.25], not [0.1]"],
+      [{ seed: 6 }, "trained with seed 5, not 6"],
+      [{ config: { ...config, clip_act: 128 } }, "trained with config.clip_act 256, not 128"],
+      [{ config: { ...config, dropout: 0.1 } }, "trained with dropout 0, not 0.1"],
+      [{ data: { ...data, fingerprint: "eight waves" } }, "the data set is another than it was trained on"],
+    ] as const)
+      await expect(openTraining(gpu, { ...options, ...change, resume: dir })).rejects.toThrow(message);
+
+    // The network's arguments are in the state.
+    const { network, ...others } = options;
+    const second = await openTraining(gpu, { ...others, resume: dir });
+    expect(second.images).toBe(24);
+    for (let k = 3; k < 6; k++) {
+      const step = await second.step();
+      expect(step.losses).toEqual(losses[k]);
+      expect(step.images).toBe(8 * (k + 1));
+    }
+    expect(await second.zeroedGradients()).toBe(zeroed);
+    const resumed = await everything(second);
+    expect(differing(resumed, wanted)).toBe(0);
+    await second.save(dir);
+    expect(sums(dir)).toEqual(sums(join(root, "whole")));
+    // The comparison sees a difference.
+    await second.step();
+    expect(differing(await everything(second), wanted)).toBeGreaterThan(1000);
+    second.close();
+  });
+});
+
+describe("snapshots", () => {
+  it("are networks that loadModel opens, in 16 bits", async () => {
+    const training = await openTraining(gpu, options);
+    await training.step();
+    const labels = ["a", "b", "c", "d", "e"];
+    const { name, bytes } = await training.snapshot(0.25, { labels });
+    expect(name).toBe("network-snapshot-0000000-0.250.safetensors");
+    expect(parseSnapshotName("network-snapshot-0000000-0.250")).toEqual({
+      kind: "network-snapshot",
+      time: 0,
+      std: 0.25,
+    });
+    const average = await training.ema(0.25);
+    training.close();
+    const model = await loadModel(gpu, bytes);
+    try {
+      expect(model.labels).toEqual(labels);
+      expect(model.config).toEqual(training.config);
+      for (const [tensor, values] of average) {
+        expect(model.checkpoint.tensors.get(tensor)!.dtype).toBe("F16");
+        const stored = await model.checkpoint.readF32(tensor);
+        const worst = stored.reduce((most, v, i) => Math.max(most, Math.abs(v - values[i]!) / Math.abs(values[i]!)), 0);
+        expect(worst || 0, tensor).toBeLessThan(2 ** -10);
+      }
+    } finally {
+      model.close();
+    }
+  });
+});
+
+describe("four virtual workers", () => {
+  it("in one process and in two that exchange their sums through files: no value differs", async () => {
+    const updates = 20;
+    const shared = { ...options, batchGpu: 1, workers: 4, seed: 9 };
+    const module = new URL("../../dist/src/index.js", import.meta.url).href;
+    const script = fileURLToPath(new URL("../support/micro-training.mjs", import.meta.url));
+    const exchange = join(root, "exchange");
+    mkdirSync(exchange);
+    const { data: _, network, ...plain } = shared;
+    const processes = [
+      [0, 1],
+      [2, 3],
+    ].map((own, p) => {
+      const [input, result] = [join(root, `process-${p}.json`), join(root, `result-${p}`)];
+      const adapter = TEST_ADAPTER;
+      const task = { module, adapter, network, options: plain, images, own, updates, exchange, result };
+      writeFileSync(input, JSON.stringify(task));
+      const child = spawn(process.execPath, [script, input], { stdio: ["ignore", "ignore", "pipe"] });
+      let stderr = "";
+      child.stderr.setEncoding("utf8").on("data", (text: string) => {
+        stderr += text;
+      });
+      return new Promise<string>((resolve, reject) =>
+        child.on("close", (code) => (code === 0 ? resolve(result) : reject(new Error(stderr)))),
+      );
+    });
+    const training = await openTraining(gpu, shared);
+    for (let k = 0; k < updates; k++) await training.step();
+    const wanted = await training.parameters();
+    wanted.set("average", (await training.ema(0.1)).get("unet.out_gain")!);
+    training.close();
+    for (const result of await Promise.all(processes)) {
+      const pairs: [string, string][] = JSON.parse(readFileSync(result, "utf8"));
+      const theirs = new Map(
+        pairs.map(([name, text]) => [name, new Float32Array(Uint8Array.from(Buffer.from(text, "base64")).buffer)]),
+      );
+      expect(differing(theirs, wanted)).toBe(0);
+    }
+  });
+});
