@@ -1,0 +1,162 @@
+import { expect } from "vitest";
+import { normalizeRows } from "../../kernels/training/normalize-rows/kernel.js";
+import { vjps } from "../../kernels/vjps.js";
+import type { ElementType } from "../../src/gpu/contract.js";
+import type { Gpu } from "../../src/gpu/device.js";
+import { gradient, type Rule } from "../../src/graph/gradient.js";
+import { Graph, type Tensor } from "../../src/graph/graph.js";
+import { interpret } from "../../src/graph/interpret.js";
+import { Program } from "../../src/graph/program.js";
+import { relativeError } from "../../src/graph/run-kernel.js";
+import type { RawTensors } from "./raw-tensors.js";
+
+type Values = ArrayLike<number>;
+
+/** The values of some tensors of a graph: in float64 through the references, or from the device. */
+export async function evaluate(
+  gpu: Gpu | undefined,
+  graph: Graph,
+  given: ReadonlyMap<string, Values>,
+  wanted: readonly Tensor[],
+): Promise<Values[]> {
+  for (const tensor of wanted) if (tensor.kind === "activation") graph.kept.add(tensor);
+  if (!gpu) {
+    const all = interpret(graph, given);
+    return wanted.map((tensor) => all.get(tensor)!);
+  }
+  const program = await Program.create(gpu, { label: "case", graph });
+  try {
+    for (const tensor of graph.tensors) {
+      const values = given.get(tensor.name);
+      if (tensor.kind !== "external" || values === undefined) continue;
+      gpu.write(program.buffer(tensor), tensor.type === "u32" ? Uint32Array.from(values) : Float32Array.from(values));
+    }
+    await program.run();
+    const found: Values[] = [];
+    for (const tensor of wanted) found.push(await program.readTensor(tensor));
+    return found;
+  } finally {
+    program.destroy();
+  }
+}
+
+/** Weights, one row per output channel, after forced normalisation. */
+export async function normalised(
+  gpu: Gpu | undefined,
+  weights: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Values }>,
+): Promise<Map<string, Values>> {
+  const rows: number[] = [];
+  const bank: number[] = [];
+  for (const { shape, values } of weights.values()) {
+    const length = values.length / shape[0]!;
+    for (let row = 0; row < shape[0]!; row++) rows.push(bank.length + row * length, length);
+    bank.push(...Array.from(values));
+  }
+  const graph = new Graph();
+  const table = graph.external("table", [rows.length], "u32");
+  const w = graph.external("w", [bank.length]);
+  graph.run("normalise", normalizeRows, { elements: bank.length, rows: rows.length / 2 }, { table, w }, {});
+  const given = new Map<string, Values>([
+    ["table", rows],
+    ["w", bank],
+  ]);
+  const [after] = await evaluate(gpu, graph, given, [w]);
+  let offset = 0;
+  return new Map(
+    [...weights].map(([name, { values }]) => {
+      offset += values.length;
+      return [name, Array.from(after!).slice(offset - values.length, offset)];
+    }),
+  );
+}
+
+/** What a case makes of its inputs. */
+export interface Made {
+  readonly out: Tensor;
+  /** Recorded forward values besides the output, by their names behind the case's. */
+  readonly forward?: ReadonlyMap<string, Tensor>;
+  /** Tensors whose gradients are recorded, by their names behind the case's. */
+  readonly gradients: ReadonlyMap<string, Tensor>;
+  readonly rules?: ReadonlyMap<Tensor, Rule>;
+}
+
+/** A recorded case, replayed: `out`, forward values and gradients, by recorded name. */
+export class RecordedCase {
+  readonly graph = new Graph();
+  readonly given = new Map<string, Values>();
+  readonly #gpu: Gpu | undefined;
+  readonly #file: RawTensors;
+  readonly #name: string;
+
+  constructor(gpu: Gpu | undefined, file: RawTensors, name: string) {
+    this.#gpu = gpu;
+    this.#file = file;
+    this.#name = name;
+  }
+
+  shape(input: string): readonly number[] {
+    return this.#file.shapes.get(`${this.#name}.${input}`)!;
+  }
+
+  values(input: string): Float64Array {
+    return this.#file.values(`${this.#name}.${input}`);
+  }
+
+  /** An external tensor with the recorded values of an input. */
+  input(input: string, type: ElementType = "act", shape = this.shape(input)): Tensor {
+    this.given.set(input, this.values(input));
+    return this.graph.external(input, shape, type);
+  }
+
+  /** @param up the arriving gradient; recorded as `up` unless given */
+  async run(
+    { out, forward = new Map(), gradients, rules }: Made,
+    up = this.values("up"),
+  ): Promise<Map<string, Values>> {
+    const seed = this.graph.external("up", out.shape, out.type);
+    this.given.set("up", up);
+    const derivatives = { vjps, ...(rules && { rules }) };
+    const found = gradient(this.graph, new Map([[out, seed]]), [...gradients.values()], derivatives);
+    const wanted = new Map([["out", out], ...forward]);
+    for (const [name, tensor] of gradients) wanted.set(name, found.get(tensor)!);
+    const values = await evaluate(this.#gpu, this.graph, this.given, [...wanted.values()]);
+    return new Map([...wanted.keys()].map((name, i) => [name, values[i]!]));
+  }
+}
+
+/**
+ * Errors ||a - b|| / ||b|| against the float64 recording, by the first rule of the recording's README, which any float32 code with
+ * plain sums meets: 2e-6 for tensors and 1e-4 for scalars, or ten times what the reference's own float32 run was off.
+ * (The second rule, for Winograd's convolutions, is not needed here.)
+ */
+export class Verdict {
+  readonly #errors: { key: string; error: number; allowed: number }[] = [];
+  readonly #file: RawTensors;
+  readonly #own: Record<string, number>;
+  readonly #exact: number | undefined;
+
+  /** @param exact bound for all tensors instead of the rule: of the references, which are as good as the recording */
+  constructor(file: RawTensors, exact?: number) {
+    this.#file = file;
+    this.#own = JSON.parse(file.metadata.fp32_vs_fp64_rel_err_by_tensor ?? "{}");
+    this.#exact = exact;
+  }
+
+  compare(key: string, ours: Values): void {
+    const truth = this.#file.values(`${key}.f64`);
+    expect(ours.length, key).toBe(truth.length);
+    if (truth.every((v) => v === 0)) {
+      const zeros = Array.from(ours).every((v) => v === 0);
+      expect(zeros, `${key} is 0`).toBe(true);
+      return;
+    }
+    const rule = Math.max(truth.length > 1 ? 2e-6 : 1e-4, 10 * (this.#own[key] ?? this.#own[`${key}.f64`] ?? 0));
+    this.#errors.push({ key, error: relativeError(ours, truth), allowed: this.#exact ?? rule });
+  }
+
+  end(what: string): void {
+    const worst = this.#errors.reduce((a, b) => (b.error / b.allowed > a.error / a.allowed ? b : a));
+    console.info(`${what}: ${this.#errors.length} tensors, ${worst.key} ${worst.error.toExponential(1)}`);
+    for (const { key, error, allowed } of this.#errors) expect(error, key).toBeLessThanOrEqual(allowed);
+  }
+}
