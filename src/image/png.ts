@@ -212,6 +212,9 @@ function toPixels(
       : undefined;
   const hasAlpha = colourType === 4 || colourType === 6 || tRNS !== undefined;
   const channels: 1 | 3 | 4 = hasAlpha ? 4 : colourType === 0 ? 1 : 3;
+  // Grey and RGB of 8 bits are pixels as they are.
+  if (depth === 8 && colourType !== 3 && !hasAlpha && samples instanceof Uint8Array)
+    return { width, height, channels, data: samples, top };
   const data = top === 255 ? new Uint8Array(pixels * channels) : new Uint16Array(pixels * channels);
   for (let p = 0; p < pixels; p++) {
     const at = p * samplesPerPixel;

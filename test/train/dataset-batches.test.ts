@@ -1,0 +1,111 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { normals } from "../../kernels/lib/philox.js";
+import { Dataset } from "../../src/data/dataset.js";
+import { order } from "../../src/data/order.js";
+import { relativeError } from "../../src/graph/run-kernel.js";
+import { batchesOf } from "../../src/train/dataset-batches.js";
+import { imageKey } from "../../src/train/draws.js";
+import { openTraining } from "../../src/train/training.js";
+import { files, npy, picture, zipOf } from "../support/dataset.js";
+import { openTestGpu } from "../support/gpu.js";
+import { fixturePath } from "../support/safetensors-fixture.js";
+
+const root = mkdtempSync(join(tmpdir(), "batches-"));
+afterAll(() => rmSync(root, { recursive: true }));
+let made = 0;
+const sets: Dataset[] = [];
+afterAll(() => Promise.all(sets.map((set) => set.close())));
+
+async function open(members: Record<string, Uint8Array>): Promise<Dataset> {
+  const path = join(root, `${++made}.zip`);
+  writeFileSync(path, zipOf(members));
+  const set = await Dataset.open(path);
+  sets.push(set);
+  return set;
+}
+
+const pictures = Array.from({ length: 70 }, (_, i) => picture(i));
+const name = (i: number) => `00000/img${String(i).padStart(8, "0")}.png`;
+const labels = pictures.map((_, i) => [name(i), (i * 3) % 5]);
+const network = { seed: 4, shape: [3, 8, 8], labelDim: 5 } as const;
+
+describe("batches of a data set", () => {
+  it("are the items of the endless order, wherever a run begins", async () => {
+    const set = await open(files(pictures, labels));
+    const data = batchesOf(set, network);
+    const whole = await data.batch(Array.from({ length: 150 }, (_, i) => i));
+    for (const position of [0, 1, 69, 70, 149]) {
+      const item = order(4, 70, position);
+      const { images, labels: own } = await data.batch([position]);
+      expect(images).toEqual((await set.item(item)).image);
+      expect(own).toEqual([(item * 3) % 5]);
+      expect(whole.images.subarray(192 * position, 192 * (position + 1))).toEqual(images);
+      expect((whole.labels as number[])[position]).toBe(own![0]);
+    }
+  });
+
+  it("have no labels, or rows of numbers, where the data set has", async () => {
+    const one = { ...network, labelDim: 2 };
+    expect(await batchesOf(await open(files(pictures, null)), one).batch([0])).not.toHaveProperty("labels");
+    const rows = pictures.map((_, i) => [name(i), [i, -i]]);
+    const { labels: found } = await batchesOf(await open(files(pictures, rows)), one).batch([3, 9]);
+    const [a, b] = [order(4, 70, 3), order(4, 70, 9)];
+    expect(found).toEqual(Float32Array.of(a, -a, b, -b));
+  });
+
+  it("of latents are drawn anew for every position", async () => {
+    const stored = Float32Array.from({ length: 8 * 6 }, (_, i) => Math.sin(i));
+    const set = await open({ "a.npy": npy([8, 2, 3], stored) });
+    const latents = { scale: [1, 2, 3, 4], bias: [0, 0.1, 0.2, 0.3] };
+    const data = batchesOf(set, { seed: 4, shape: [4, 2, 3], labelDim: 0, latents });
+    const { images } = await data.batch([17, 18]);
+    for (const [k, position] of [17, 18].entries()) {
+      const z = normals(imageKey(4, position), 0, 24);
+      const expected = Array.from({ length: 24 }, (_, i) => {
+        const c = Math.floor(i / 6);
+        return (stored[i]! + stored[24 + i]! * z[i]!) * latents.scale[c]! + latents.bias[c]!;
+      });
+      expect(relativeError(images.subarray(24 * k, 24 * (k + 1)), expected)).toBeLessThan(1e-6);
+    }
+    expect(images.subarray(0, 24)).not.toEqual(images.subarray(24));
+    expect(() => batchesOf(set, { seed: 4, shape: [4, 2, 3], labelDim: 0 })).toThrow("scale and bias");
+  });
+
+  it("refuse a network that takes others", async () => {
+    const set = await open(files(pictures, labels));
+    expect(() => batchesOf(set, { ...network, shape: [1, 8, 8] })).toThrow("the network takes [1,8,8]");
+    expect(() => batchesOf(set, { ...network, labelDim: 4 })).toThrow("has labels of 5, but the network takes 4");
+    batchesOf(set, { ...network, labelDim: 9 });
+  });
+
+  it("train a teacher as the same images given by hand", async () => {
+    const gpu = await openTestGpu();
+    try {
+      const data = batchesOf(await open(files(pictures, labels)), network);
+      const options = {
+        network: fixturePath("training/edm2-micro.safetensors"),
+        batch: 4,
+        batchGpu: 2,
+        lr: { refLr: 0.01, rampupMimg: 0 },
+        seed: 4,
+      };
+      const losses: number[][] = [];
+      const given = async (...positions: number[]) => {
+        const { images, labels: own } = await data.batch(positions);
+        return { images, labels: own! };
+      };
+      for (const rounds of [undefined, [await given(0, 1), await given(2, 3)]]) {
+        const training = await openTraining(gpu, { ...options, ...(rounds ? {} : { data }) });
+        losses.push((await training.step(rounds ? { rounds } : {})).losses);
+        training.close();
+      }
+      expect(losses[0]).toEqual(losses[1]);
+      expect(losses[0]!.every((loss) => loss > 0)).toBe(true);
+    } finally {
+      gpu.close();
+    }
+  });
+});
