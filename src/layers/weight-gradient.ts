@@ -55,7 +55,10 @@ function byProducts(context: ConvContext, name: string, { shape, algorithm }: Pr
   const sums = (count: number) => pieces * points * count * columns * OCTET ** 2;
   const rowParts = parts(rows, 1, bindingBytes, (count) => 4 * sums(count));
 
-  const u: (Tensor | readonly number[])[] = rowParts.map(({ count }) => [sums(count)]);
+  // A single piece of whole octets at single points is the gradient itself.
+  const done = kernel === 1 && pieces === 1 && rowParts.length === 1 && (outChannels | inChannels) % OCTET === 0;
+  const whole = [outChannels, inChannels, kernel, kernel];
+  const u: (Tensor | readonly number[])[] = rowParts.map(({ count }) => (done ? whole : [sums(count)]));
   for (const [i, part] of placeParts.entries()) {
     const ofPlaces = `${name}${ordinal(i, placeParts)}`;
     const operands = pack(
@@ -82,7 +85,8 @@ function byProducts(context: ConvContext, name: string, { shape, algorithm }: Pr
       }).y;
     }
   }
-  let y: Tensor | readonly number[] = [outChannels, inChannels, kernel, kernel];
+  if (done) return u[0] as Tensor;
+  let y: Tensor | readonly number[] = whole;
   for (const [j, { first, count }] of rowParts.entries()) {
     const channels = Math.min(count * OCTET, outChannels - first * OCTET);
     const params = {

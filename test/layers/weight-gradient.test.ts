@@ -73,6 +73,7 @@ const LAYERS: readonly ConvShape[] = [
   layer(3, 3, 2, 1, 1),
   layer(3, 9, 12, 2, 3),
   layer(1, 48, 36, 8, 8),
+  layer(1, 48, 40, 8, 6),
   layer(1, 7, 5, 3, 5),
   layer(1, 70, 35, 17, 19),
 ];

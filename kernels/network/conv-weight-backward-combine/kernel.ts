@@ -14,7 +14,7 @@ import tile4 from "./tile4.wgsl.js";
 /** Elements of one piece of u at one point. */
 const matrix = (p: ConvWeightBackwardCombineParams) => octets(p.outChannels) * octets(p.inChannels) * OCTET ** 2;
 
-/** u [pieces][O][points][C], O and C padded to octets, to y [O, C, k, k] f32, the gradient of a convolution's weight. */
+/** u [O][pieces][points][C], O and C padded to octets, to y [O, C, k, k] f32, the gradient of a convolution's weight. */
 export const convWeightBackwardCombine: Kernel<ConvWeightBackwardCombineParams> = {
   name: "conv-weight-backward-combine",
   source: [{ file: "kernels/network/conv-weight-backward-combine/kernel.wgsl", text: source }],

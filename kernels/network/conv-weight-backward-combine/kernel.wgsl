@@ -1,7 +1,7 @@
 // The last step of a weight gradient: sums over its pieces, in order, and G^T u G where u is at the points of a Winograd
 // transform (Lavin & Gray 2016, the transpose of the filters' transform; points in kernels/lib/winograd.ts).
 //
-//   u [pieces][octets of O * 8][points][octets of C * 8]   y [O, C, k, k]
+//   u [octets of O * 8][pieces][points][octets of C * 8]   y [O, C, k, k]
 //
 // One invocation: one output channel and a quad of input channels, one component of a vec4 each. What comes of the points is in
 // taps.wgsl, tile2.wgsl and tile4.wgsl, how it is stored in put-scalars.wgsl and puts.ts, one of each in front of this text.
@@ -19,12 +19,11 @@ struct Params {
 @group(0) @binding(1) var<storage, read> u: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> y: array<V>;
 
-// u at a point, over all pieces. `at` is the quad's place in a piece at the first point.
+// u at a point, over all pieces. `at` is the quad's place at the first piece and point.
 fn piecewise(point: u32, at: u32, quads: u32) -> vec4f {
-  let size = (p.outChannels + 7u) / 8u * 8u * p.lines * p.lines * quads;
   var sum = vec4f();
   for (var piece = 0u; piece < p.pieces; piece++) {
-    sum += u[piece * size + point * quads + at];
+    sum += u[(piece * p.lines * p.lines + point) * quads + at];
   }
   return sum;
 }
@@ -46,7 +45,7 @@ fn main(
   // they cost software adapters seconds of compilation.
   var g: Taps;
   for (var i = 0u; i < p.lines; i++) {
-    line(i, row * p.lines * p.lines * quads + column, quads, &g);
+    line(i, row * p.pieces * p.lines * p.lines * quads + column, quads, &g);
   }
   if (column * 4u < p.inChannels) {
     put(((p.firstChannel + row) * p.inChannels + column * 4u) * u32(SIDE * SIDE), column * 4u, &g);

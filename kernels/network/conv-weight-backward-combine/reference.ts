@@ -24,7 +24,7 @@ export function reference(p: ConvWeightBackwardCombineParams, inputs: Inputs) {
   const u = inputs.u!;
   const { outChannels, inChannels, kernel, tile, pieces } = p;
   const { first, of } = p.into ?? { first: 0, of: outChannels };
-  const [rows, columns, points] = [octets(outChannels) * OCTET, octets(inChannels) * OCTET, pointsOf(p)];
+  const [columns, points] = [octets(inChannels) * OCTET, pointsOf(p)];
   const side = Math.sqrt(points);
   const G = tile === undefined ? undefined : winograd(tile).G;
   const factor = (point: number, tap: number) => (G ? G[point]![tap]! : point === tap ? 1 : 0);
@@ -33,7 +33,7 @@ export function reference(p: ConvWeightBackwardCombineParams, inputs: Inputs) {
     for (let c = 0; c < inChannels; c++) {
       const sums = Array.from({ length: points }, (_, point) => {
         let sum = 0;
-        for (let piece = 0; piece < pieces; piece++) sum += u[((piece * rows + o) * points + point) * columns + c]!;
+        for (let piece = 0; piece < pieces; piece++) sum += u[((o * pieces + piece) * points + point) * columns + c]!;
         return sum;
       });
       for (let tap = 0; tap < kernel * kernel; tap++) {

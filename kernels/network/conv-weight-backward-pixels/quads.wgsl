@@ -14,8 +14,9 @@ fn main(
 ) {
   let t = (wid.y * nwg.x + wid.x) * 64u + lid;
   let cell = t / 8u;
-  let octet = cell % p.octets;
+  // Remainders by multiplication: software adapters divide lane by lane.
   let panel = cell / p.octets;
+  let octet = cell - panel * p.octets;
   if (panel * 16u >= p.pixels) {
     return;
   }

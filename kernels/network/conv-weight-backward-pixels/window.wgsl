@@ -9,16 +9,18 @@ fn main(
 ) {
   let t = (wid.y * nwg.x + wid.x) * 64u + lid;
   let cell = t / 32u;
-  let octet = cell % p.octets;
+  // Remainders by multiplication: software adapters divide lane by lane.
   let panel = cell / p.octets;
+  let octet = cell - panel * p.octets;
   if (panel * 16u >= p.pixels) {
     return;
   }
   let place = panel * 16u + t / 2u % 16u;
   let which = p.firstPixel + min(place, p.pixels - 1u);
-  let col = i32(which % p.width);
-  let row = i32(which / p.width % p.height);
-  let n = which / p.width / p.height;
+  let line = which / p.width;
+  let col = i32(which - line * p.width);
+  let n = line / p.height;
+  let row = i32(line - n * p.height);
   let channel = octet * 8u + t % 2u * 4u;
   let real = select(0u, p.channels - min(p.channels, channel), place < p.pixels);
   let images = (n * p.channels + min(vec4u(channel) + vec4u(0u, 1u, 2u, 3u), vec4u(p.channels - 1u))) * (p.height * p.width);

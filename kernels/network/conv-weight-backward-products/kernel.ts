@@ -20,7 +20,7 @@ function loop(p: ConvWeightBackwardProductsParams, caps: Caps): Loop {
   return loopOf(tuned !== undefined && choices.includes(tuned) ? tuned : choices[0]!, caps);
 }
 
-/** y[piece, :, group] = a^T b, channels by channels, over the places of the piece: the products of a weight gradient. */
+/** y[:, piece, group] = a^T b, channels by channels, over the places of the piece: the products of a weight gradient. */
 export const convWeightBackwardProducts: Kernel<ConvWeightBackwardProductsParams> = {
   name: "conv-weight-backward-products",
   source: [{ file: "kernels/network/conv-weight-backward-products/kernel.wgsl", text: source }],
@@ -65,6 +65,7 @@ export const convWeightBackwardProducts: Kernel<ConvWeightBackwardProductsParams
       piece,
       pieces: piecesOf(p),
       firstPiece: p.into?.first ?? 0,
+      ofPieces: p.into?.of ?? piecesOf(p),
     };
   },
   grid(p, _variant, caps) {

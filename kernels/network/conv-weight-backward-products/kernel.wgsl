@@ -1,12 +1,12 @@
 // Products of channels, summed over places: what weight gradients are made of. Places are the pixels of all images for a
 // 1x1 convolution and for the taps of a 3x3 window, or the tiles of Winograd transforms.
 //
-//   y[piece, row, group, column] = sum over the places of the piece's panels of a[place, row, group] b[place, column, group]
+//   y[row, piece, group, column] = sum over the places of the piece's panels of a[place, row, group] b[place, column, group]
 //
 //   a [panels][octets of rows][groups, or one for all][16][8]   b [panels][octets of columns][groups][16][8]
-//   y [pieces][rows][groups][columns]                           (operands: kernels/lib/channel-operand.ts)
+//   y [rows][pieces][groups][columns]                           (operands: kernels/lib/channel-operand.ts)
 //
-// Rows lie outside groups in y, so that the next kernel finds all points of a row in few pages. Every element sums the
+// Rows come first in y, so that the next kernel finds all pieces and points of a row in few pages. Every element sums the
 // places of its piece in ascending order, whatever its place in a tile. The loops are in subgroup.ts, plain.wgsl and
 // tiled.ts, one of them in front of this text: for adapters with subgroups of one size and no fast workgroup memory, for
 // other software, for GPUs.
@@ -23,7 +23,9 @@ struct Params {
   // Panels of a piece.
   piece: u32,
   pieces: u32,
+  // The first of them in y, and how many y has.
   firstPiece: u32,
+  ofPieces: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -55,9 +57,9 @@ fn bPanel() -> u32 {
 
 // Quad of y where a row begins, and quads from one row to the next.
 fn yRow(piece: u32, group: u32, row: u32) -> u32 {
-  return ((p.firstPiece + piece) * p.rows * 8u + row) * yStep() + group * p.columns * 2u;
+  return row * yStep() + ((p.firstPiece + piece) * p.groups + group) * p.columns * 2u;
 }
 
 fn yStep() -> u32 {
-  return p.groups * p.columns * 2u;
+  return p.ofPieces * p.groups * p.columns * 2u;
 }

@@ -31,19 +31,22 @@ export function reference(p: ConvWeightBackwardProductsParams, inputs: Inputs) {
   const { first: firstRow, of: ofRows } = p.from ?? { first: 0, of: rows };
   const { first: firstPiece, of: ofPieces } = p.into ?? { first: 0, of: piecesOf(p) };
   const aGroups = shared ? 1 : groups;
-  const size = groups * rows * OCTET * columns * OCTET;
+  const size = groups * columns * OCTET;
   // What is not asked for keeps what the caller put there: NaN in the tests.
-  const y = new Float64Array(ofPieces * size).fill(Number.NaN);
-  y.fill(0, firstPiece * size, (firstPiece + piecesOf(p)) * size);
+  const y = new Float64Array(rows * OCTET * ofPieces * size).fill(Number.NaN);
+  for (let row = 0; row < rows * OCTET; row++) {
+    const start = (row * ofPieces + firstPiece) * size;
+    y.fill(0, start, start + piecesOf(p) * size);
+  }
   for (let place = 0; place < panels * PANEL; place++) {
     const panel = Math.floor(place / PANEL);
     const at = (block: number, channel: number) => (block * PANEL + (place % PANEL)) * OCTET + (channel % OCTET);
     for (let group = 0; group < groups; group++) {
-      const matrix = (firstPiece + Math.floor(panel / piece)) * rows * OCTET;
       for (let row = 0; row < rows * OCTET; row++) {
         const octet = panel * ofRows + firstRow + (row >> 3);
         const left = a[at(octet * aGroups + (shared ? 0 : group), row)]!;
-        const line = ((matrix + row) * groups + group) * columns * OCTET;
+        const where = row * ofPieces + firstPiece + Math.floor(panel / piece);
+        const line = where * size + group * columns * OCTET;
         for (let column = 0; column < columns * OCTET; column++) {
           y[line + column]! += left * b[at((panel * columns + (column >> 3)) * groups + group, column)]!;
         }

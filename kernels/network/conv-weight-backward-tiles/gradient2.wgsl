@@ -3,13 +3,14 @@ const TILE: i32 = 2;
 const BEFORE: i32 = 0;
 const ROWS: i32 = 2;
 
+alias Pixels = array<vec4f, 2>;
 alias Line = array<vec4f, 4>;
 alias Patch = array<Line, 2>;
 
 // A of one row: its polynomial at the points; infinity has the highest coefficient.
-fn line(images: vec4u, real: u32, row: i32, col: i32) -> Line {
-  let g0 = pixel(images, real, row, col);
-  let g1 = pixel(images, real, row, col + 1);
+fn line(r: Pixels) -> Line {
+  let g0 = r[0];
+  let g1 = r[1];
   return Line(g0, g0 + g1, g0 - g1, g1);
 }
 

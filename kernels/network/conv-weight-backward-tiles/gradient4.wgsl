@@ -3,17 +3,18 @@ const TILE: i32 = 4;
 const BEFORE: i32 = 0;
 const ROWS: i32 = 4;
 
+alias Pixels = array<vec4f, 4>;
 alias Line = array<vec4f, 6>;
 alias Patch = array<Line, 4>;
 
 // A of one row: its polynomial at the points; infinity has the highest coefficient.
-fn line(images: vec4u, real: u32, row: i32, col: i32) -> Line {
+fn line(r: Pixels) -> Line {
   const a = 0.625;
   const b = 1.5;
-  let g0 = pixel(images, real, row, col);
-  let g1 = pixel(images, real, row, col + 1);
-  let g2 = pixel(images, real, row, col + 2);
-  let g3 = pixel(images, real, row, col + 3);
+  let g0 = r[0];
+  let g1 = r[1];
+  let g2 = r[2];
+  let g3 = r[3];
   let even_a = g0 + (a * a) * g2;
   let odd_a = a * g1 + (a * a * a) * g3;
   let even_b = g0 + (b * b) * g2;

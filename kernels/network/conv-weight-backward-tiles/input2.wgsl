@@ -3,15 +3,16 @@ const TILE: i32 = 2;
 const BEFORE: i32 = 1;
 const ROWS: i32 = 4;
 
+alias Pixels = array<vec4f, 4>;
 alias Line = array<vec4f, 4>;
 alias Patch = array<Line, 4>;
 
 // B^T of one row.
-fn line(images: vec4u, real: u32, row: i32, col: i32) -> Line {
-  let d0 = pixel(images, real, row, col);
-  let d1 = pixel(images, real, row, col + 1);
-  let d2 = pixel(images, real, row, col + 2);
-  let d3 = pixel(images, real, row, col + 3);
+fn line(r: Pixels) -> Line {
+  let d0 = r[0];
+  let d1 = r[1];
+  let d2 = r[2];
+  let d3 = r[3];
   return Line(d2 - d0, d1 + d2, d2 - d1, d3 - d1);
 }
 

@@ -3,19 +3,20 @@ const TILE: i32 = 4;
 const BEFORE: i32 = 1;
 const ROWS: i32 = 6;
 
+alias Pixels = array<vec4f, 6>;
 alias Line = array<vec4f, 6>;
 alias Patch = array<Line, 6>;
 
 // B^T of one row.
-fn line(images: vec4u, real: u32, row: i32, col: i32) -> Line {
+fn line(r: Pixels) -> Line {
   const aa = 0.390625;
   const bb = 2.25;
-  let d0 = pixel(images, real, row, col);
-  let d1 = pixel(images, real, row, col + 1);
-  let d2 = pixel(images, real, row, col + 2);
-  let d3 = pixel(images, real, row, col + 3);
-  let d4 = pixel(images, real, row, col + 4);
-  let d5 = pixel(images, real, row, col + 5);
+  let d0 = r[0];
+  let d1 = r[1];
+  let d2 = r[2];
+  let d3 = r[3];
+  let d4 = r[4];
+  let d5 = r[5];
   let even_a = d4 - bb * d2;
   let odd_a = 0.625 * (d3 - bb * d1);
   let even_b = d4 - aa * d2;

@@ -8,6 +8,8 @@ import gradient4 from "./gradient4.wgsl.js";
 import input2 from "./input2.wgsl.js";
 import input4 from "./input4.wgsl.js";
 import source from "./kernel.wgsl.js";
+import quads from "./load-quads.wgsl.js";
+import scalars from "./load-scalars.wgsl.js";
 import { type ConvWeightBackwardTilesParams, partOf, reference, tilesOf } from "./reference.js";
 
 const TEXTS = { input: { 2: input2, 4: input4 }, gradient: { 2: gradient2, 4: gradient4 } };
@@ -40,7 +42,13 @@ export const convWeightBackwardTiles: Kernel<ConvWeightBackwardTilesParams> = {
     addressable("conv-weight-backward-tiles", "v", lengthOf(p));
   },
   buffers: (p) => [read("x", p.batch * p.channels * p.height * p.width, "act"), write("v", lengthOf(p))],
-  variant: (p) => ({ key: `${p.of} f${p.tile}`, prelude: TEXTS[p.of][p.tile] }),
+  variant(p) {
+    const inQuads = p.tile === 4 && p.width % 4 === 0;
+    return {
+      key: `${p.of} f${p.tile} ${inQuads ? "quads" : "scalars"}`,
+      prelude: TEXTS[p.of][p.tile] + (inQuads ? quads : scalars),
+    };
+  },
   uniforms(p) {
     const { channels, height, width, tile } = p;
     const { first, count } = partOf(p);
@@ -80,6 +88,7 @@ export const convWeightBackwardTiles: Kernel<ConvWeightBackwardTilesParams> = {
         { name: `${name}: odd everything`, params: { ...kind, batch: 3, channels: 5, height: 7, width: 9 } },
         { name: `${name}: one pixel`, params: { ...kind, batch: 1, channels: 1, height: 1, width: 1 } },
         { name: `${name}: one column`, params: { ...kind, batch: 2, channels: 9, height: 6, width: 1 } },
+        { name: `${name}: quads`, params: { ...kind, batch: 2, channels: 13, height: 5, width: 12 } },
         {
           name: `${name}: some tiles, over two images`,
           params: { ...kind, batch: 2, channels: 12, height: 16, width: 23, part: { first: 16, count: 21 } },

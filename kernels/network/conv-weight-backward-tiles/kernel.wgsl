@@ -5,7 +5,8 @@
 //   x [N, C, H, W]   v [panels][octets of C][(m + 2)^2][16 tiles][8 channels] f32 (kernels/lib/channel-operand.ts)
 //
 // One invocation: a quad of channels of one tile, one component of a vec4 each. The rest is in input2.wgsl, input4.wgsl,
-// gradient2.wgsl, gradient4.wgsl, one of them in front of this text. No workgroup memory, no barriers.
+// gradient2.wgsl, gradient4.wgsl and in load-scalars.wgsl, load-quads.wgsl, one of each in front of this text. No workgroup
+// memory, no barriers.
 struct Params {
   channels: u32,
   octets: u32,
@@ -22,18 +23,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<S>;
+@group(0) @binding(1) var<storage, read> x: array<V>;
 @group(0) @binding(2) var<storage, read_write> v: array<vec4f>;
-
-// Four channels of a pixel, of which `real` are there. A clamped index keeps the loads inside the buffer; what lies outside the
-// image, past the last channel or past the last tile is zero.
-fn pixel(images: vec4u, real: u32, row: i32, col: i32) -> vec4f {
-  let inside = row >= 0 && row < i32(p.height) && col >= 0 && col < i32(p.width);
-  let at = u32(clamp(row, 0, i32(p.height) - 1)) * p.width + u32(clamp(col, 0, i32(p.width) - 1));
-  let i = images + at;
-  let values = vec4f(f32(x[i.x]), f32(x[i.y]), f32(x[i.z]), f32(x[i.w]));
-  return select(vec4f(), values, vec4u(0u, 1u, 2u, 3u) < vec4u(select(0u, real, inside)));
-}
 
 @compute @workgroup_size(64)
 fn main(
@@ -43,16 +34,18 @@ fn main(
 ) {
   let t = (wid.y * nwg.x + wid.x) * 64u + lid;
   let cell = t / 32u;
-  let octet = cell % p.octets;
+  // Remainders by multiplication: software adapters divide lane by lane.
   let panel = cell / p.octets;
+  let octet = cell - panel * p.octets;
   if (panel * 16u >= p.tiles) {
     return;
   }
   let place = panel * 16u + t / 2u % 16u;
   let which = p.firstTile + min(place, p.tiles - 1u);
-  let tx = which % p.tilesX;
-  let ty = which / p.tilesX % p.tilesY;
-  let n = which / p.tilesX / p.tilesY;
+  let tileRow = which / p.tilesX;
+  let tx = which - tileRow * p.tilesX;
+  let n = tileRow / p.tilesY;
+  let ty = tileRow - n * p.tilesY;
   let channel = octet * 8u + t % 2u * 4u;
   let real = select(0u, p.channels - min(p.channels, channel), place < p.tiles);
   let images = (n * p.channels + min(vec4u(channel) + vec4u(0u, 1u, 2u, 3u), vec4u(p.channels - 1u))) * (p.height * p.width);
@@ -63,7 +56,7 @@ fn main(
     for (var k = 0; k + 1 < ROWS; k++) {
       d[k] = d[k + 1];
     }
-    d[ROWS - 1] = line(images, real, i32(ty) * TILE - BEFORE + i, i32(tx) * TILE - BEFORE);
+    d[ROWS - 1] = line(load(images, real, i32(ty) * TILE - BEFORE + i, i32(tx) * TILE - BEFORE));
   }
   var at = cell * p.lines * p.lines * 32u + t % 32u;
   for (var i = 0u; i < p.lines; i++) {
