@@ -14,6 +14,7 @@ import { convWeightBackwardCombine } from "./network/conv-weight-backward-combin
 import { convWeightBackwardPixels } from "./network/conv-weight-backward-pixels/kernel.js";
 import { convWeightBackwardProducts } from "./network/conv-weight-backward-products/kernel.js";
 import { convWeightBackwardTiles } from "./network/conv-weight-backward-tiles/kernel.js";
+import { diffuse } from "./network/diffuse/kernel.js";
 import { discPool } from "./network/disc-pool/kernel.js";
 import { discPoolBackward } from "./network/disc-pool-backward/kernel.js";
 import { fourier } from "./network/fourier/kernel.js";
@@ -70,7 +71,6 @@ import { adam } from "./training/adam/kernel.js";
 import { add } from "./training/add/kernel.js";
 import { clipEntries } from "./training/clip-entries/kernel.js";
 import { denoisingLoss } from "./training/denoising-loss/kernel.js";
-import { diffuse } from "./training/diffuse/kernel.js";
 import { logisticLoss } from "./training/logistic-loss/kernel.js";
 import { normalizeRows } from "./training/normalize-rows/kernel.js";
 import { powerEma } from "./training/power-ema/kernel.js";

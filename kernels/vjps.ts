@@ -5,6 +5,8 @@ import type { AnyKernel } from "../src/gpu/contract.js";
 import type { Vjp } from "./lib/vjp.js";
 import { attention } from "./network/attention/kernel.js";
 import { attentionVjp } from "./network/attention/vjp.js";
+import { diffuse } from "./network/diffuse/kernel.js";
+import { diffuseVjp } from "./network/diffuse/vjp.js";
 import { discPool } from "./network/disc-pool/kernel.js";
 import { discPoolVjp } from "./network/disc-pool/vjp.js";
 import { mpCat } from "./network/mp-cat/kernel.js";
@@ -29,6 +31,7 @@ import { scaleSiluVjp } from "./network/scale-silu/vjp.js";
 // biome-ignore lint/suspicious/noExplicitAny: derivatives of kernels with different parameters
 export const vjps: ReadonlyMap<AnyKernel, Vjp<any>> = new Map<AnyKernel, Vjp<any>>([
   [attention, attentionVjp],
+  [diffuse, diffuseVjp],
   [discPool, discPoolVjp],
   [mpCat, mpCatVjp],
   [mpSilu, mpSiluVjp],

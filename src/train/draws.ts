@@ -18,3 +18,15 @@ export function imageKey(seed: number, image: number): number {
 export function levelDraw(key: number, stream = 0): number {
   return Math.fround(normals(key, stream + DRAWS.level, 1)[0]!);
 }
+
+/** The noise levels of conditions: 1000 of EDM's schedule with rho 7, index 0 the highest. */
+const LEVELS = 1000;
+const HIGHEST = 80 ** (1 / 7);
+const LOWEST = 0.002 ** (1 / 7);
+
+/** The noise level of an image's condition: one of 1000, all alike likely. */
+export function conditionLevel(key: number): number {
+  const word = philox4x32([0, 1, 0, 1], [key, 0])[0];
+  const index = Math.floor((word / 2 ** 32) * LEVELS);
+  return Math.fround((HIGHEST + (index / (LEVELS - 1)) * (LOWEST - HIGHEST)) ** 7);
+}

@@ -1,4 +1,4 @@
-import { diffuse } from "../../kernels/training/diffuse/kernel.js";
+import { diffuse } from "../../kernels/network/diffuse/kernel.js";
 import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { Graph } from "../graph/graph.js";

@@ -1,48 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Gpu } from "../../src/gpu/device.js";
-import { relativeError } from "../../src/graph/run-kernel.js";
 import { openTraining } from "../../src/train/training.js";
 import { openTestGpu } from "../support/gpu.js";
 import { RawTensors } from "../support/raw-tensors.js";
+import { Verdict } from "../support/verdict.js";
 
 let gpu: Gpu;
 beforeAll(async () => {
   gpu = await openTestGpu();
 });
 afterAll(() => gpu.close());
-
-/** What went worst, for the report of a run. */
-class Verdict {
-  readonly #errors: { key: string; error: number; allowed: number }[] = [];
-  readonly #file: RawTensors;
-  readonly #recorded: Record<string, number>;
-  constructor(file: RawTensors) {
-    this.#file = file;
-    this.#recorded = JSON.parse(file.metadata.fp32_vs_fp64_rel_err_by_tensor ?? "{}");
-  }
-
-  /**
-   * Against the float64 recording. Convolutions here are Winograd's where that is cheapest, which is less exact than plain sums:
-   * ten times what a relative error of 1e-6 in every convolution does (`orientation`), by the recording's README.
-   */
-  compare(key: string, ours: Float32Array, orientation: number): void {
-    const truth = this.#file.values(`${key}.f64`);
-    if (truth.every((v) => v === 0)) expect([...new Set(ours)], key).toEqual([0]);
-    const own = this.#recorded[key] ?? this.#recorded[`${key}.f64`] ?? 0;
-    const allowed = Math.max(truth.length > 1 ? orientation : 1e-4, 10 * own);
-    this.#errors.push({ key, error: relativeError(ours, truth), allowed });
-  }
-
-  end(what: string): void {
-    const worst = this.#errors.reduce((a, b) => (b.error > a.error ? b : a));
-    const sorted = this.#errors.map(({ error }) => error).sort((a, b) => a - b);
-    const median = sorted[sorted.length >> 1]!;
-    console.info(
-      `${what}: ${sorted.length} tensors, median ${median.toExponential(1)}, ${worst.key} ${worst.error.toExponential(1)}`,
-    );
-    for (const { key, error, allowed } of this.#errors) expect(error, key).toBeLessThanOrEqual(allowed);
-  }
-}
 
 describe("the loss and its gradients", () => {
   for (const [weights, name] of [

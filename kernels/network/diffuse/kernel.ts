@@ -6,7 +6,7 @@ import { type DiffuseParams, reference } from "./reference.js";
 /** y = x + sigma z with one level per image: x, z, y [N, elements], sigma [N]. All f32. */
 export const diffuse = elementwise<DiffuseParams>({
   name: "diffuse",
-  group: "training",
+  group: "network",
   source,
   counts: ({ batch, elements }) => ({ batch, elements }),
   buffers: ({ batch, elements }) => [

@@ -1,0 +1,238 @@
+import { diffuse } from "../../kernels/network/diffuse/kernel.js";
+import { injectNoise } from "../../kernels/network/inject-noise/kernel.js";
+import { sigmaCombine } from "../../kernels/sampling/sigma-combine/kernel.js";
+import type { Gpu } from "../gpu/device.js";
+import { Graph, type Tensor } from "../graph/graph.js";
+import type { Build } from "../layers/layers.js";
+import { type Trained, trained } from "../layers/trained.js";
+import type { NetworkConfig } from "../networks/edm2/arguments.js";
+import { addCondition, addLogits } from "../networks/edm2/discriminator.js";
+import { addDenoiser, addUncertainty } from "../networks/edm2/network.js";
+import type { Bank } from "./bank.js";
+import { denoisingLoss, distillationLoss, logisticLoss } from "./losses.js";
+import { parameterGradients, Round, type RoundSpec, storedRegions } from "./round.js";
+import type { WorkerSum } from "./sums.js";
+import type { UpdateSizes } from "./updates.js";
+
+/** Numbers of the draws of a round, by the name of what they fill; sigma and t are drawn on the host. */
+const DRAWN = { sigma: 1, t: 2, yNoise: 3, z: 4, xtNoise: 5, realNoise: 6, fakeNoise: 7 } as const;
+
+export interface DistillationSettings extends UpdateSizes {
+  readonly gamma: number;
+  readonly lossScaling: number;
+  readonly lossSigmaData: number;
+  readonly ganLossScaling: number;
+}
+
+/** The networks' arguments, and the banks of their stored tensors. */
+export interface DistillationNetworks {
+  /** Of generator, score model and discriminator. */
+  readonly config: NetworkConfig;
+  readonly teacherConfig: NetworkConfig;
+  readonly generator: Bank;
+  readonly score: Bank;
+  readonly discriminator: Bank;
+  readonly teacher: Bank;
+}
+
+/** One graph of a round: the networks that it evaluates and what all three kinds of round begin with. */
+class Bench {
+  readonly graph = new Graph();
+  readonly shape: readonly number[];
+  readonly elements: number;
+  readonly images: Tensor;
+  readonly labels: Tensor | undefined;
+  readonly sigma: Tensor;
+  readonly t: Tensor;
+  /** The condition y = x0 + sigma n. */
+  readonly y: Tensor;
+  readonly noises: { tensor: Tensor; draw: number }[] = [];
+  readonly networks: DistillationNetworks;
+  readonly settings: DistillationSettings;
+  readonly #stored: RoundSpec["stored"][] = [];
+
+  constructor(networks: DistillationNetworks, settings: DistillationSettings) {
+    this.networks = networks;
+    this.settings = settings;
+    const { img_channels: channels, img_resolution: side, label_dim: classes } = networks.config;
+    const { batchGpu: batch } = settings;
+    this.shape = [batch, channels, side, side];
+    this.elements = channels * side * side;
+    this.images = this.graph.external("images", this.shape);
+    this.labels = classes > 0 ? this.graph.external("labels", [batch, classes]) : undefined;
+    this.sigma = this.graph.external("sigma", [batch]);
+    this.t = this.graph.external("t", [batch]);
+    this.y = this.noisy("y", this.images, this.sigma, "yNoise");
+  }
+
+  /** x + level n, with a draw of its own. */
+  noisy(name: string, x: Tensor, level: Tensor, noise: keyof typeof DRAWN): Tensor {
+    const params = { batch: this.settings.batchGpu, elements: this.elements };
+    return this.graph.run(name, diffuse, params, { x, sigma: level, z: this.#noise(noise) }, { y: this.shape }).y;
+  }
+
+  #noise(name: keyof typeof DRAWN): Tensor {
+    const tensor = this.graph.external(name, this.shape);
+    this.noises.push({ tensor, draw: DRAWN[name] });
+    return tensor;
+  }
+
+  /** A network of this graph: what its layers are made with, and the context to build it in. */
+  network(
+    name: "generator" | "score" | "discriminator" | "teacher",
+    backward: boolean,
+  ): { layers: Trained; build: Build } {
+    const layers = trained({ scope: `${name} `, backward });
+    const build = {
+      graph: this.graph,
+      batch: this.settings.batchGpu,
+      layers: layers.layers,
+      wants: () => false,
+      tap() {},
+    };
+    const bank = this.networks[name];
+    // Filled in when the graph is whole.
+    this.#stored.push({ [Symbol.iterator]: () => storedRegions(layers, bank)[Symbol.iterator]() });
+    return { layers, build };
+  }
+
+  /** The generator's image x = G(y, sigma, z), and the level of the noise that it takes away. */
+  generate(build: Build): { x: Tensor; sigmaHat: Tensor } {
+    const { y, sigma, labels, elements } = this;
+    const params = { batch: this.settings.batchGpu, elements, gamma: this.settings.gamma };
+    const shapes = { yHat: this.shape, sigmaHat: [params.batch] };
+    const z = this.#noise("z");
+    const { yHat, sigmaHat } = this.graph.run("inject_noise", injectNoise, params, { y, sigma, z }, shapes);
+    const inputs = { x: yHat, sigma: sigmaHat, labels, condX: y, condSigma: sigma };
+    return { x: addDenoiser(build, this.networks.config, inputs), sigmaHat };
+  }
+
+  /** Parameters of the losses: their gradients are those of lossScaling / batch times the sum over images and entries. */
+  get loss() {
+    const { batchGpu: batch, batch: whole, lossScaling, lossSigmaData: sigmaData } = this.settings;
+    return { batch, elements: this.elements, sigmaData, factor: lossScaling / whole };
+  }
+
+  /** Logistic losses count once for every entry of an image. */
+  logistic(weight: number, real: boolean) {
+    const { batch, elements, factor } = this.loss;
+    return { batch, real, factor: factor * elements * weight };
+  }
+
+  round(
+    gpu: Gpu,
+    label: string,
+    sums: WorkerSum,
+    parts: Pick<RoundSpec, "losses" | "recorded" | "gradients">,
+  ): Promise<Round> {
+    const { graph, images, labels, noises, sigma, t, settings } = this;
+    const { batchGpu: batch, rounds } = settings;
+    const stored = this.#stored.flatMap((each) => [...each]);
+    return Round.create(gpu, {
+      ...{ label, graph, batch, rounds, images, labels, noises, levels: [sigma, t], round: sums.round, stored },
+      ...parts,
+    });
+  }
+}
+
+/** Score model: the denoising loss of S(x_t, t; y, sigma) with the generator's image as target. */
+export function scoreRound(
+  gpu: Gpu,
+  networks: DistillationNetworks,
+  settings: DistillationSettings,
+  sums: WorkerSum,
+): Promise<Round> {
+  const bench = new Bench(networks, settings);
+  const { graph, labels, y, sigma, t } = bench;
+  const { x } = bench.generate(bench.network("generator", false).build);
+  const noisy = bench.noisy("x_t", x, t, "xtNoise");
+  const { layers, build } = bench.network("score", true);
+  const s = addDenoiser(build, networks.config, { x: noisy, sigma: t, labels, condX: y, condSigma: sigma });
+  const u = addUncertainty(build, networks.config, t);
+  const { loss, dD, du } = denoisingLoss(graph, "dsm_loss", bench.loss, { D: s, x0: x, t, u });
+  graph.publish(loss, "dsm_loss");
+  const seeds = new Map([
+    [s, dD],
+    [u, du],
+  ]);
+  const gradients = parameterGradients(graph, layers, networks.score.layout, seeds);
+  const recorded = { x, s, logvar: u, dsm_loss: loss };
+  return bench.round(gpu, "score model", sums, { losses: { dsm_loss: loss }, recorded, gradients });
+}
+
+/** Discriminator: the logistic loss of its logits for the data's image and the generator's, both at level t, under one condition. */
+export function discriminatorRound(
+  gpu: Gpu,
+  networks: DistillationNetworks,
+  settings: DistillationSettings,
+  sums: WorkerSum,
+): Promise<Round> {
+  const bench = new Bench(networks, settings);
+  const { graph, labels, y, sigma, t, images } = bench;
+  const { x } = bench.generate(bench.network("generator", false).build);
+  const real = bench.noisy("real", images, t, "realNoise");
+  const fake = bench.noisy("fake", x, t, "fakeNoise");
+  const { layers, build } = bench.network("discriminator", true);
+  const condition = addCondition(build, networks.config, { x: y, sigma, labels });
+  const seeds = new Map<Tensor, Tensor>();
+  const logits = (image: Tensor, isReal: boolean) => {
+    const z = addLogits(build, networks.config, condition, { x: image, sigma: t, labels });
+    const name = isReal ? "real_loss" : "fake_loss";
+    const { loss, dz } = logisticLoss(graph, name, bench.logistic(0.5, isReal), z);
+    seeds.set(z, dz);
+    return { z, loss: graph.publish(loss, name) };
+  };
+  const [ofReal, ofFake] = [logits(real, true), logits(fake, false)];
+  const gradients = parameterGradients(graph, layers, networks.discriminator.layout, seeds);
+  const losses = { real_loss: ofReal.loss, fake_loss: ofFake.loss };
+  const recorded = { x, real_logits: ofReal.z, fake_logits: ofFake.z, ...losses };
+  return bench.round(gpu, "discriminator", sums, { losses, recorded, gradients });
+}
+
+/**
+ * Generator: the difference of the score model's and the teacher's denoised images as gradient at its image, and the
+ * discriminator's opinion of it. `adversarial`: "shown" computes the latter without learning from it.
+ */
+export function generatorRound(
+  gpu: Gpu,
+  networks: DistillationNetworks,
+  settings: DistillationSettings,
+  sums: WorkerSum,
+  adversarial: "off" | "shown" | "on",
+): Promise<Round> {
+  const bench = new Bench(networks, settings);
+  const { graph, labels, y, sigma, t, elements, shape } = bench;
+  const { config, teacherConfig } = networks;
+  const { layers, build } = bench.network("generator", true);
+  const { x, sigmaHat } = bench.generate(build);
+  const u = addUncertainty(build, config, sigmaHat);
+  const noisy = bench.noisy("x_t", x, t, "xtNoise");
+  const { batchGpu: batch } = settings;
+  const views = { y, sigma, x: noisy, level: t };
+  const shapes = { yEff: shape, sigmaEff: [batch] };
+  const { yEff, sigmaEff } = graph.run("combine", sigmaCombine, { batch, elements, each: true }, views, shapes);
+  const s0 = addDenoiser(bench.network("teacher", false).build, teacherConfig, { x: yEff, sigma: sigmaEff, labels });
+  const judged = { x: noisy, sigma: t, labels, condX: y, condSigma: sigma };
+  const s = addDenoiser(bench.network("score", false).build, config, judged);
+  const { loss, dx, du } = distillationLoss(graph, "vsd_loss", bench.loss, { s, s0, t, u });
+  graph.publish(loss, "vsd_loss");
+  const seeds = new Map([
+    [x, dx],
+    [u, du],
+  ]);
+  const losses: Record<string, Tensor> = { vsd_loss: loss };
+  const recorded: Record<string, Tensor> = { x, logvar: u, s0, s, vsd_loss: loss };
+  const others: Trained[] = [];
+  if (adversarial !== "off") {
+    const critic = bench.network("discriminator", true);
+    others.push(critic.layers);
+    const condition = addCondition(critic.build, config, { x: y, sigma, labels });
+    const z = addLogits(critic.build, config, condition, { x: noisy, sigma: t, labels });
+    const gan = logisticLoss(graph, "gan_loss", bench.logistic(settings.ganLossScaling, true), z);
+    recorded.logits = z;
+    recorded.gan_loss = losses.gan_loss = graph.publish(gan.loss, "gan_loss");
+    if (adversarial === "on") seeds.set(z, gan.dz);
+  }
+  const gradients = parameterGradients(graph, layers, networks.generator.layout, seeds, others);
+  return bench.round(gpu, "generator", sums, { losses, recorded, gradients });
+}

@@ -1,0 +1,169 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Gpu } from "../../src/gpu/device.js";
+import { DISTILLED, type Distillation, openDistillation } from "../../src/train/distillation.js";
+import { openTestGpu } from "../support/gpu.js";
+import { RawTensors } from "../support/raw-tensors.js";
+import { Verdict } from "../support/verdict.js";
+
+const teacher = new RawTensors("training/edm2-micro.safetensors");
+const init = new RawTensors("training/ncvsd-micro.init.safetensors");
+const file = new RawTensors("training/ncvsd-micro.iterations.safetensors");
+const gradients = new RawTensors("training/ncvsd-micro.gradients.safetensors");
+const parameters = new RawTensors("training/ncvsd-micro.parameters.safetensors");
+const config = JSON.parse(file.metadata.config!);
+const SHORT = { score: "score", discriminator: "disc", generator: "gen" } as const;
+
+const under = (recording: RawTensors, prefix: string) =>
+  new Map(
+    recording.names.flatMap((key) =>
+      key.startsWith(`${prefix}.`)
+        ? [[key.slice(prefix.length + 1).replace(/\.f64$/, ""), recording.f32(key)] as const]
+        : [],
+    ),
+  );
+
+let gpu: Gpu;
+beforeAll(async () => {
+  gpu = await openTestGpu();
+});
+afterAll(() => gpu.close());
+
+/** `gan`: batches before the adversarial loss. */
+const open = (gan: number = config.gan_warmup_batches): Promise<Distillation> =>
+  openDistillation(gpu, {
+    teacher: new Map(teacher.names.map((name) => [name, teacher.f32(name)])),
+    config: JSON.parse(teacher.metadata.config!),
+    networks: Object.fromEntries(DISTILLED.map((net) => [net, under(init, SHORT[net])])),
+    batch: config.batch,
+    batchGpu: config.batch_gpu,
+    gamma: config.gamma,
+    gLrScaling: config.g_lr_scaling,
+    dLrScaling: config.d_lr_scaling,
+    ganLossScaling: config.gan_loss_scaling,
+    ganWarmupBatches: gan,
+    lossScaling: config.loss_scaling,
+    lossSigmaData: config.loss_sigma_data,
+    pMean: config.P_mean,
+    pStd: config.P_std,
+    lr: { refLr: config.lr.ref_lr, refBatches: config.lr.ref_batches, rampupMimg: config.lr.rampup_Mimg },
+    emaStds: config.stds,
+  });
+
+const stepOf = (k: number) => ({
+  ...Object.fromEntries(
+    DISTILLED.map((net) => {
+      const at = (what: string) => {
+        const key = `iter${k}.${SHORT[net]}.${what}`;
+        return file.has(key) ? file.f32(key) : undefined;
+      };
+      const round = {
+        images: at("images")!,
+        labels: at("labels")!,
+        sigma: at("sigma")!,
+        t: at("t")!,
+        yNoise: at("y_noise")!,
+        z: at("z")!,
+        ...(net === "discriminator"
+          ? { realNoise: at("real_noise")!, fakeNoise: at("fake_noise")! }
+          : { xtNoise: at("xt_noise")! }),
+      };
+      return [net, [round]];
+    }),
+  ),
+  record: true,
+});
+
+/** Of the generator: ten times what a relative error of 1e-6 in every convolution does; less for the others. */
+const bound = (net: string) => (net === "generator" ? 1.4e-3 : 5e-4);
+
+describe("recorded iterations", () => {
+  it("start from the teacher, and what it does not give is fresh", async () => {
+    const distillation = await openDistillation(gpu, {
+      teacher: new Map(teacher.names.map((name) => [name, teacher.f32(name)])),
+      config: JSON.parse(teacher.metadata.config!),
+      batch: 2,
+      lr: { refLr: 0.01 },
+    });
+    for (const net of DISTILLED) {
+      const recorded = under(init, SHORT[net]);
+      const own = await distillation.parameters(net);
+      expect([...own.keys()].sort()).toEqual([...recorded.keys()].sort());
+      for (const [name, values] of recorded) {
+        const fresh = name.startsWith("logvar_") || name === "out_conv.weight";
+        expect([...own.get(name)!].join() === [...values].join(), name).toBe(!fresh);
+      }
+    }
+    expect((await distillation.parameters("score")).get("logvar_linear.weight")).not.toEqual(
+      (await distillation.parameters("generator")).get("logvar_linear.weight"),
+    );
+    distillation.close();
+  });
+
+  it("the first and the last from the recorded parameters before them: quantities, losses, gradients", async () => {
+    const [seen, found] = [new Verdict(file), new Verdict(gradients)];
+    const distillation = await open();
+    // Gradients were recorded in these two; the second needs the images that the first one saw before it.
+    for (const k of [0, 3]) {
+      if (k > 0) {
+        for (const skipped of [1, 2]) await distillation.step({ ...stepOf(skipped), record: false });
+        for (const net of DISTILLED)
+          await distillation.setParameters(under(parameters, `iter${k - 1}.${SHORT[net]}.param`), net);
+      }
+      // The generator sees a score model and a discriminator that were updated a moment ago.
+      const { recorded, lr } = await distillation.step(stepOf(k));
+      expect(lr).toBeCloseTo(file.values(`iter${k}.score.lr`)[0]!, 12);
+      for (const key of file.names) {
+        const [, what] = /^iter\d+\.(.*)\.f64$/.exec(key) ?? [];
+        if (!key.startsWith(`iter${k}.`) || !what) continue;
+        expect(recorded!.has(what), what).toBe(true);
+        seen.compare(key.replace(/\.f64$/, ""), recorded!.get(what)!, 2e-5);
+      }
+      for (const net of DISTILLED) {
+        const ours = await distillation.gradients(net);
+        for (const tensor of under(gradients, `iter${k}.${SHORT[net]}.grad`).keys())
+          found.compare(`iter${k}.${SHORT[net]}.grad.${tensor}`, ours.get(tensor)!, bound(net));
+      }
+    }
+    distillation.close();
+    seen.end("quantities");
+    found.end("gradients");
+  });
+
+  it("with the adversarial loss from the first iteration on: the generator's gradient", async () => {
+    const found = new Verdict(gradients);
+    const distillation = await open(0);
+    await distillation.step(stepOf(0));
+    const ours = await distillation.gradients("generator");
+    for (const tensor of under(gradients, "iter0.gen_gan.grad").keys())
+      found.compare(`iter0.gen_gan.grad.${tensor}`, ours.get(tensor)!, bound("generator"));
+    distillation.close();
+    found.end("gradients with the adversarial loss");
+  });
+
+  it("all in a row: quantities, parameters and averages", async () => {
+    const [seen, verdict] = [new Verdict(file), new Verdict(parameters)];
+    const distillation = await open();
+    for (let k = 0; k < config.iters; k++) {
+      const { recorded } = await distillation.step(stepOf(k));
+      for (const key of file.names) {
+        const [, what] = new RegExp(`^iter${k}\\.(.*)\\.f64$`).exec(key) ?? [];
+        if (what) seen.compare(key.replace(/\.f64$/, ""), recorded!.get(what)!, 5e-5);
+      }
+      for (const net of DISTILLED) {
+        const ours = await distillation.parameters(net);
+        for (const tensor of under(parameters, `iter${k}.${SHORT[net]}.param`).keys())
+          verdict.compare(`iter${k}.${SHORT[net]}.param.${tensor}`, ours.get(tensor)!, 2e-4);
+      }
+      for (const std of config.stds as number[]) {
+        const prefix = `iter${k}.ema-${std.toFixed(3)}`;
+        if (!parameters.names.some((key) => key.startsWith(`${prefix}.`))) continue;
+        const ours = await distillation.ema(std);
+        for (const tensor of under(parameters, prefix).keys())
+          verdict.compare(`${prefix}.${tensor}`, ours.get(tensor)!, 2e-4);
+      }
+    }
+    distillation.close();
+    seen.end("quantities");
+    verdict.end("parameters and averages");
+  });
+});
