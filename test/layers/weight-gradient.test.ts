@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { reference } from "../../kernels/network/conv-weight-backward/reference.js";
 import { convWeightBackwardProducts } from "../../kernels/network/conv-weight-backward-products/kernel.js";
+import { narrowF16, widenF16 } from "../../src/checkpoint/half.js";
 import type { AnyKernel, Caps } from "../../src/gpu/contract.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { Graph } from "../../src/graph/graph.js";
 import { Program } from "../../src/graph/program.js";
 import { normalSource, prepareKernel, relativeError } from "../../src/graph/run-kernel.js";
 import type { ConvShape } from "../../src/layers/conv-algorithm.js";
+import { BINDING_BYTES } from "../../src/layers/convolution.js";
 import { convWeightGradient } from "../../src/layers/weight-gradient.js";
 import {
   type GradientAlgorithm,
@@ -40,15 +42,19 @@ async function run(
   { x, g }: Given,
   algorithm?: GradientAlgorithm,
   bindingBytes?: number,
+  device = gpu,
 ) {
   const graph = new Graph();
   const given = { x: graph.external("x", [x.length], "act"), g: graph.external("g", [g.length], "act") };
   const dw = convWeightGradient({ graph, batch, bindingBytes }, "dw", shape, given.x, given.g, algorithm);
   graph.kept.add(dw);
-  const program = await Program.create(gpu, { label: "dw", graph });
+  const program = await Program.create(device, { label: "dw", graph });
   try {
-    gpu.write(program.buffer(given.x), x);
-    gpu.write(program.buffer(given.g), g);
+    for (const name of ["x", "g"] as const) {
+      const values = { x, g }[name];
+      const stored = device.precision === "f16" ? narrowF16(values) : values;
+      device.write(program.buffer(given[name]), stored);
+    }
     await program.run();
     return { out: await program.readTensor(dw), nodes: graph.nodes.map(({ name }) => name) };
   } finally {
@@ -137,6 +143,45 @@ describe("bits", () => {
       expect(whole.nodes).toHaveLength(4);
       expect(cut.nodes.join(), `${algorithm}`).toMatch(/dw 2\/\d+\.product 2\/\d/);
       expect(bits(cut.out).equals(bits(whole.out)), `${algorithm}`).toBe(true);
+    }
+  });
+});
+
+describe("buffers", () => {
+  it.each([
+    [layer(3, 192, 192, 256, 256), 4],
+    [layer(3, 2688, 1792, 16, 16), 64],
+    [layer(3, 3584, 1792, 8, 8), 16],
+    [layer(1, 1792, 5376, 8, 8), 256],
+  ] as const)("of %j, batch %i, fit a binding, whatever the algorithm", (shape, batch) => {
+    const { height, width, inChannels, outChannels } = shape;
+    for (const algorithm of gradientChoices(shape)) {
+      const graph = new Graph();
+      const [x, g] = [inChannels, outChannels].map((channels, i) =>
+        graph.external(`${i}`, [batch, channels, height, width], "act"),
+      );
+      const dw = convWeightGradient({ graph, batch }, "dw", shape, x!, g!, algorithm);
+      const between = graph.tensors.filter((tensor) => tensor.kind === "activation" && tensor !== dw);
+      for (const { name, length } of between) expect(4 * length, name).toBeLessThanOrEqual(BINDING_BYTES);
+    }
+  });
+});
+
+describe("in 16 bits", () => {
+  it("images are read as halves, sums and results are f32", async () => {
+    const half = await openTestGpu({ precision: "f16" });
+    try {
+      for (const shape of [layer(3, 35, 70, 17, 19), layer(3, 12, 40, 8, 8), layer(1, 48, 40, 8, 6)]) {
+        const { x, g } = random(shape, 2);
+        const rounded = { x: widenF16(narrowF16(x)), g: widenF16(narrowF16(g)) };
+        const { dw } = reference({ ...shape, batch: 2 }, { ...rounded });
+        for (const algorithm of gradientChoices(shape)) {
+          const { out } = await run(shape, 2, rounded, algorithm, undefined, half);
+          expect(relativeError(out, dw!), `${algorithm}`).toBeLessThanOrEqual(TOLERANCE[algorithm]);
+        }
+      }
+    } finally {
+      half.close();
     }
   });
 });
