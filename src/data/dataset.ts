@@ -1,15 +1,11 @@
 import { createHash } from "node:crypto";
-import { npyHeader, npyValues } from "../checkpoint/npy.js";
 import { bad, NcvsdError } from "../errors.js";
-import { decodeJpeg, isJpeg } from "../image/jpeg.js";
 import { fromByte } from "../image/pixels.js";
-import { decodePng } from "../image/png.js";
 import { type LabelRows, labelRows, readDatasetJson } from "./dataset-labels.js";
+import { decodeItem, type ItemShape, LATENT_CHANNELS, type StoredItem } from "./decode-item.js";
+import { DecodePool } from "./decode-pool.js";
 import { type FileTree, openTree } from "./file-tree.js";
 import { shapeText } from "./inputs.js";
-
-/** Channels, height, width. */
-export type ItemShape = readonly [channels: number, height: number, width: number];
 
 export interface DatasetOptions {
   /** False: as if the data set had no labels. */
@@ -18,6 +14,8 @@ export interface DatasetOptions {
   readonly skipBad?: boolean;
   /** Memory for pictures that have been read, in bytes. */
   readonly cacheBytes?: number;
+  /** Threads that decode pictures (0: none besides this one). */
+  readonly threads?: number;
   /** Where to tell of damaged pictures. */
   readonly say?: (line: string) => void;
 }
@@ -34,16 +32,12 @@ export interface DatasetItem {
 }
 
 const DATASET_FILES: readonly string[] = [".png", ".jpg", ".jpeg", ".npy"];
-const LATENT_CHANNELS = 8;
 const DEFAULT_CACHE = 2 ** 29;
-/** A latent of 1024 x 1024. */
-const LARGEST_LATENT = LATENT_CHANNELS * 2 ** 20;
 
 /** Values of bytes: 0 is -1, 255 is 1. */
 const VALUES = Float32Array.from({ length: 256 }, (_, u8) => fromByte(u8));
 
-/** A picture as stored: bytes of pixels, values of a latent. */
-type Stored = Uint8Array | Float32Array;
+type Stored = StoredItem["values"];
 
 /**
  * A data set of EDM2's layout: a folder or a zip archive of PNGs (JPEGs, too) or of .npy latents, all of one shape, and
@@ -61,6 +55,7 @@ export class Dataset {
   readonly #options: DatasetOptions;
   readonly #kept = new Map<number, Stored>();
   readonly #damaged = new Set<number>();
+  readonly #pool: DecodePool | undefined;
   #room: number;
 
   private constructor(
@@ -78,6 +73,7 @@ export class Dataset {
     this.classes = classes;
     this.#options = options;
     this.#room = options.cacheBytes ?? DEFAULT_CACHE;
+    this.#pool = options.threads ? new DecodePool(options.threads) : undefined;
   }
 
   /** Lists the files, reads the labels and the first picture. @throws BAD_ARGUMENT naming what is wrong */
@@ -133,16 +129,17 @@ export class Dataset {
     return hash.digest("hex");
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#kept.clear();
-    return this.#tree.close();
+    await this.#pool?.close();
+    await this.#tree.close();
   }
 
   async #stored(i: number): Promise<Stored> {
     const known = this.#kept.get(i);
     if (known) return known;
     const name = this.#tree.names[i]!;
-    const { shape, values } = await readItem(this.#tree, name);
+    const { shape, values } = await readItem(this.#tree, name, this.#pool);
     if (shape.join() !== this.shape.join())
       throw bad(`${this.#tree.where(name)} is ${shapeText(shape)}, but the first is ${shapeText(this.shape)}`);
     // Never given up for another: what is asked for in random order is no more likely to be one that came lately.
@@ -173,30 +170,9 @@ async function firstShape(tree: FileTree, skipBad: boolean): Promise<ItemShape> 
   throw bad(`${tree.path} has no pictures.`);
 }
 
-async function readItem(tree: FileTree, name: string): Promise<{ shape: ItemShape; values: Stored }> {
-  const bytes = await tree.read(name);
+async function readItem(tree: FileTree, name: string, pool?: DecodePool): Promise<StoredItem> {
   const where = tree.where(name);
+  const bytes = await tree.read(name);
   if (!bytes) throw bad(`${where} is not there any more`);
-  if (/\.npy$/i.test(name)) return readLatent(bytes, where);
-  const image = isJpeg(bytes) ? await decodeJpeg(bytes, where) : decodePng(bytes, where);
-  const { width, height, channels, data } = image;
-  if (channels === 4) throw bad(`${where} has an alpha channel: flatten it first`);
-  const planar = new Uint8Array(data.length);
-  for (let ch = 0; ch < channels; ch++)
-    for (let p = 0; p < width * height; p++) planar[ch * width * height + p] = data[p * channels + ch]!;
-  return { shape: [channels, height, width], values: planar };
-}
-
-function readLatent(bytes: Uint8Array, where: string) {
-  const header = npyHeader(bytes, where);
-  const [channels = 0, height = 0, width = 0, more] = header.shape;
-  if (channels !== LATENT_CHANNELS || height * width === 0 || more !== undefined || !/^f/.test(header.type))
-    throw bad(`${where} is (${header.shape.join(", ")}) of ${header.type}: latents are floats of (8, H, W)`);
-  if (header.fortran) throw bad(`${where} is in Fortran order: save it in C order`);
-  if (header.count > LARGEST_LATENT) throw bad(`${where} is too large for a latent`);
-  if (header.size !== bytes.length) throw bad(`${where} is damaged: its data do not fill its shape`);
-  const values = npyValues(bytes, header, where, new Float32Array(header.count));
-  const at = values.findIndex((v) => !Number.isFinite(v));
-  if (at >= 0) throw bad(`${where} has a value that is ${values[at]} (element ${at})`);
-  return { shape: [channels, height, width] as const, values };
+  return pool ? pool.decode(bytes, where) : decodeItem(bytes, where);
 }

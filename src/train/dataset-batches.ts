@@ -48,12 +48,35 @@ export function batchesOf(set: Dataset, options: BatchOptions): TrainingData {
       target[at + i] = (image[i]! + image[size + i]! * z[i]!) * latents!.scale[channel]! + latents!.bias[channel]!;
     }
   };
+  const read = async (positions: readonly number[]): Promise<DatasetItem[]> => {
+    const items: DatasetItem[] = [];
+    for (let at = 0; at < positions.length; at += AT_ONCE) {
+      const some = positions.slice(at, at + AT_ONCE).map((position) => set.item(order(seed, set.length, position)));
+      items.push(...(await Promise.all(some)));
+    }
+    return items;
+  };
+  // The next batch is read while this one is trained on: as far after it as it is after the one before.
+  let last: readonly number[] = [];
+  let ahead: { key: string; items: Promise<DatasetItem[]> } | undefined;
+  const readAhead = (positions: readonly number[]) => {
+    const step = last.length === positions.length ? positions[0]! - last[0]! : positions.length;
+    last = positions;
+    const next = positions.map((position) => position + step);
+    if (!next.every((position) => position >= 0)) return;
+    ahead = { key: next.join(), items: read(next) };
+    // Whoever asks for them is told.
+    ahead.items.catch(() => {});
+  };
   return {
     async batch(positions) {
-      const items: DatasetItem[] = [];
-      for (let at = 0; at < positions.length; at += AT_ONCE) {
-        const some = positions.slice(at, at + AT_ONCE).map((position) => set.item(order(seed, set.length, position)));
-        items.push(...(await Promise.all(some)));
+      const guessed = ahead?.key === positions.join();
+      const items = await (guessed ? ahead!.items : read(positions));
+      // After a wrong guess wait for another batch: what is read in vain costs as much as what is not.
+      if (guessed || !ahead) readAhead(positions);
+      else {
+        last = positions;
+        ahead = undefined;
       }
       const images = new Float32Array(items.length * size);
       for (const [i, item] of items.entries()) put(images, i * size, item, positions[i]!);

@@ -47,6 +47,40 @@ describe("batches of a data set", () => {
     }
   });
 
+  it("read ahead what comes next, and give what is asked for whatever comes", async () => {
+    const set = await open(files(pictures, labels));
+    const asked: number[] = [];
+    const spied = new Proxy(set, {
+      get(target, key) {
+        if (key === "item")
+          return (i: number) => {
+            asked.push(i);
+            return target.item(i);
+          };
+        const value = Reflect.get(target, key);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const data = batchesOf(spied, network);
+    const one = (position: number) => order(4, 70, position);
+    const batches = [
+      [0, 1],
+      [2, 3],
+      [8, 9],
+      [14, 15],
+      [20, 21],
+      [20, 21],
+    ];
+    for (const positions of batches) {
+      const { images } = await data.batch(positions);
+      expect(images.subarray(0, 192)).toEqual((await set.item(one(positions[0]!))).image);
+      expect(images.subarray(192)).toEqual((await set.item(one(positions[1]!))).image);
+    }
+    // Read ahead: 2, 4 (in vain), 20 (of two steps of six), 26 (in vain).
+    const read = [0, 2, 4, 8, 14, 20, 26, 20].flatMap((position) => [one(position), one(position + 1)]);
+    expect(asked).toEqual(read);
+  });
+
   it("have no labels, or rows of numbers, where the data set has", async () => {
     const one = { ...network, labelDim: 2 };
     expect(await batchesOf(await open(files(pictures, null)), one).batch([0])).not.toHaveProperty("labels");

@@ -44,13 +44,14 @@ async function sheetOf(set: Dataset): Promise<RawImage> {
   const title = `${set.length} pictures of ${width}x${height}, ${channels} channel${channels === 1 ? "" : "s"}`;
   const { classes, dim } = set.labels;
   if (!classes) return contactSheet(await Promise.all(spread(set.length, MAX_PICTURES).map(read)), { title });
-  const places = byClass(classes, dim);
-  const rows = spread(dim, MAX_ROWS).map(async (label) => {
-    const cells = await Promise.all(spread(places[label]!.length, PER_CLASS).map((k) => read(places[label]![k]!)));
-    return {
-      label: set.classes?.[label] ?? String(label),
-      cells: Array.from({ length: PER_CLASS }, (_, k) => cells[k]),
-    };
+  const there = byClass(classes, dim)
+    .map((places, label) => ({ places, label: set.classes?.[label] ?? String(label) }))
+    .filter(({ places }) => places.length > 0);
+  const chosen = spread(there.length, MAX_ROWS).map((i) => there[i]!);
+  const columns = Math.min(PER_CLASS, Math.max(...chosen.map(({ places }) => places.length)));
+  const rows = chosen.map(async ({ label, places }) => {
+    const cells = await Promise.all(spread(places.length, columns).map((k) => read(places[k]!)));
+    return { label, cells: Array.from({ length: columns }, (_, k) => cells[k]) };
   });
   return makeGrid({ title, rows: await Promise.all(rows) });
 }
@@ -134,7 +135,12 @@ function report(result: {
   if (fingerprint) facts.push(["fingerprint", fingerprint]);
   const lines = table(["", ""], facts, { bare: true });
   if (!counts) return lines.join("\n");
-  const rows = counts.slice(0, MAX_LISTED).map((count, c) => [String(c), classes?.[c] ?? "", String(count)]);
+  const rows = counts.slice(0, MAX_LISTED).map((count, c) => [String(c), String(count), classes?.[c] ?? ""]);
   const more = counts.length > MAX_LISTED ? [`and ${counts.length - MAX_LISTED} more`] : [];
-  return [...lines, "", ...table(["class", "name", "pictures"], rows, { cut: ["name"] }), ...more].join("\n");
+  return [
+    ...lines,
+    "",
+    ...table(["class", "pictures", classes ? "name" : ""], rows, { cut: ["name"] }).map((line) => line.trimEnd()),
+    ...more,
+  ].join("\n");
 }
