@@ -81,38 +81,55 @@ function lowerBound(blocks: readonly Block[]): number {
   return Math.max(0, ...blocks.map((b) => at(b.first)));
 }
 
+interface Arena {
+  bytes: number;
+  /** By offset. */
+  readonly users: { readonly block: Block; readonly offset: number }[];
+}
+
 /** Puts each block where it enlarges the arenas least; among equals into the lowest gap that holds it. */
 function firstFit(order: readonly Block[], maxArena: number): Placement {
-  const arenas: { bytes: number; users: { block: Block; offset: number }[] }[] = [];
+  const arenas: Arena[] = [];
   const places = new Map<number, { arena: number; offset: number }>();
   for (const block of order) {
+    const forbidden = new Set<number | undefined>();
+    for (const rival of block.rivals) forbidden.add(places.get(rival)?.arena);
     let choice = { arena: arenas.length, offset: 0, growth: block.bytes };
-    arenas.forEach((arena, index) => {
-      if (arena.users.some((u) => block.rivals.has(u.block.id))) return;
-      const offset = lowestGap(block, arena.users);
-      if (offset + block.bytes > maxArena) return;
+    for (const [index, arena] of arenas.entries()) {
+      if (forbidden.has(index)) continue;
+      const offset = lowestGap(block, arena);
+      if (offset + block.bytes > maxArena) continue;
       const growth = Math.max(0, offset + block.bytes - arena.bytes);
       if (growth < choice.growth || (growth === choice.growth && choice.arena === arenas.length)) {
         choice = { arena: index, offset, growth };
       }
-    });
+    }
     if (choice.arena === arenas.length) arenas.push({ bytes: 0, users: [] });
     const arena = arenas[choice.arena]!;
     arena.bytes += choice.growth;
-    arena.users.push({ block, offset: choice.offset });
+    insert(arena, block, choice.offset);
     places.set(block.id, { arena: choice.arena, offset: choice.offset });
   }
   return { arenas: arenas.map((a) => a.bytes), places };
 }
 
-function lowestGap(block: Block, users: readonly { block: Block; offset: number }[]): number {
-  const busy = users
-    .filter((u) => u.block.first <= block.last && block.first <= u.block.last)
-    .sort((a, b) => a.offset - b.offset);
+function lowestGap(block: Block, { users }: Arena): number {
   let offset = 0;
-  for (const user of busy) {
-    if (offset + block.bytes <= user.offset) break;
-    offset = Math.max(offset, user.offset + user.block.bytes);
+  for (const { block: user, offset: start } of users) {
+    if (user.first > block.last || block.first > user.last) continue;
+    if (offset + block.bytes <= start) break;
+    offset = Math.max(offset, start + user.bytes);
   }
   return offset;
+}
+
+/** Behind the users of lower or the same offsets. */
+function insert({ users }: Arena, block: Block, offset: number): void {
+  let [low, high] = [0, users.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (users[middle]!.offset <= offset) low = middle + 1;
+    else high = middle;
+  }
+  users.splice(low, 0, { block, offset });
 }
