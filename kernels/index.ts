@@ -17,6 +17,7 @@ import { convWeightBackwardTiles } from "./network/conv-weight-backward-tiles/ke
 import { diffuse } from "./network/diffuse/kernel.js";
 import { discPool } from "./network/disc-pool/kernel.js";
 import { discPoolBackward } from "./network/disc-pool-backward/kernel.js";
+import { dropout } from "./network/dropout/kernel.js";
 import { fourier } from "./network/fourier/kernel.js";
 import { gemm } from "./network/gemm/kernel.js";
 import { injectNoise } from "./network/inject-noise/kernel.js";
@@ -125,6 +126,7 @@ export const kernels: readonly AnyKernel[] = [
   fftSplit,
   fftUnpack,
   finite,
+  dropout,
   fourier,
   gemm,
   groupFold,

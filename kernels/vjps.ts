@@ -9,6 +9,8 @@ import { diffuse } from "./network/diffuse/kernel.js";
 import { diffuseVjp } from "./network/diffuse/vjp.js";
 import { discPool } from "./network/disc-pool/kernel.js";
 import { discPoolVjp } from "./network/disc-pool/vjp.js";
+import { dropout } from "./network/dropout/kernel.js";
+import { dropoutVjp } from "./network/dropout/vjp.js";
 import { mpCat } from "./network/mp-cat/kernel.js";
 import { mpCatVjp } from "./network/mp-cat/vjp.js";
 import { mpSilu } from "./network/mp-silu/kernel.js";
@@ -33,6 +35,7 @@ export const vjps: ReadonlyMap<AnyKernel, Vjp<any>> = new Map<AnyKernel, Vjp<any
   [attention, attentionVjp],
   [diffuse, diffuseVjp],
   [discPool, discPoolVjp],
+  [dropout, dropoutVjp],
   [mpCat, mpCatVjp],
   [mpSilu, mpSiluVjp],
   [mpSum, mpSumVjp],

@@ -1,3 +1,4 @@
+import { dropout as dropoutKernel } from "../../kernels/network/dropout/kernel.js";
 import { linear as linearKernel, linearWeightLength } from "../../kernels/network/linear/kernel.js";
 import { linearWeightBackward } from "../../kernels/network/linear-weight-backward/kernel.js";
 import { mpSum } from "../../kernels/network/mp-sum/kernel.js";
@@ -26,6 +27,17 @@ export interface TrainedOptions {
   readonly scope?: string;
   /** False: the network is only evaluated, and what follows a convolution is its epilogue, as at inference. */
   readonly backward?: boolean;
+  /** Of the network in training mode; absent: none. */
+  readonly dropout?: Dropout | undefined;
+}
+
+/** Dropout after the second mp_silu of each block: masks hang on the image's key and the layer's number in its network. */
+export interface Dropout {
+  readonly probability: number;
+  /** [N] u32: the images' keys. */
+  readonly keys: Tensor;
+  /** Number of the generator's draw. */
+  readonly draw: number;
 }
 
 /**
@@ -34,7 +46,7 @@ export interface TrainedOptions {
  * convolution gives.
  * Forced normalisation is not among the nodes: it changes the stored tensors before the run and is not differentiated.
  */
-export function trained({ scope = "", backward = true }: TrainedOptions = {}): Trained {
+export function trained({ scope = "", backward = true, dropout }: TrainedOptions = {}): Trained {
   const stored = new Map<string, Tensor>();
   const rules = new Map<Tensor, Rule>();
   const tensor = (graph: Graph, name: string, shape: readonly number[]) => {
@@ -109,6 +121,14 @@ export function trained({ scope = "", backward = true }: TrainedOptions = {}): T
     return y;
   };
 
+  let droppedLayers = 0;
+  const dropped = ({ graph, batch }: Build, name: string, x: Tensor): Tensor => {
+    if (!dropout?.probability) return x;
+    const { probability, keys, draw } = dropout;
+    const params = { batch, elements: x.length / batch, draw, layer: droppedLayers++, probability };
+    return graph.run(name, dropoutKernel, params, { x, keys }, { y: x.shape }).y;
+  };
+
   const layers: Layers = {
     conv,
     convScaled(build, name, layer, { c, stride, offset }, x) {
@@ -121,7 +141,8 @@ export function trained({ scope = "", backward = true }: TrainedOptions = {}): T
       const raw = conv(build, `${name}.raw`, layer, x);
       build.tap(`${name}.raw`, raw);
       const params = { batch: build.batch, channels, pixels: height * width };
-      return build.graph.run(name, scaleSilu, params, { x: raw, c }, { y: raw.shape }).y;
+      const { y } = build.graph.run(name, scaleSilu, params, { x: raw, c }, { y: raw.shape });
+      return dropped(build, `${name}.dropout`, y);
     },
     convSummed(build, name, layer, { r, t, clip }, x) {
       if (!backward) {

@@ -17,6 +17,8 @@ export interface TeacherSettings extends UpdateSizes {
   readonly lossScaling: number;
   readonly pMean: number;
   readonly pStd: number;
+  /** Probability of dropout. */
+  readonly dropout: number;
 }
 
 export interface RoundInput {
@@ -49,8 +51,10 @@ export class TeacherRound {
   ): Promise<TeacherRound> {
     const { batchGpu: batch, rounds } = settings;
     const { img_channels: channels, img_resolution: side, label_dim: classes, sigma_data: sigmaData } = config;
-    const network = trained();
     const graph = new Graph();
+    const keys = settings.dropout > 0 ? graph.external("keys", [batch], "u32") : undefined;
+    const dropout = keys && { probability: settings.dropout, keys, draw: DRAWS.dropout };
+    const network = trained({ dropout });
     const build = { graph, batch, layers: network.layers, wants: () => false, tap() {} };
     const shape = [batch, channels, side, side];
     const elements = channels * side * side;

@@ -105,11 +105,14 @@ export async function openTraining(gpu: Gpu, options: TrainingOptions): Promise<
   const { seed = 0, emaStds = [0.05, 0.1], data } = options;
   seedRow([seed]);
   const saved = options.resume === undefined ? undefined : await readState(options.resume, KIND);
-  const stored = saved && !options.network ? (saved.settings.config as ConfigInput) : undefined;
+  const stored =
+    saved && !options.network
+      ? ({ ...(saved.settings.config as object), dropout: saved.settings.dropout } as ConfigInput)
+      : undefined;
   const source = await networkTensors("openTraining: network", options.network, options.config ?? stored);
   if (source.architecture !== "edm2")
     throw bad("openTraining: a teacher is trained; the networks of NCVSD are distilled from one by openDistillation.");
-  const settings = settingsOf(options);
+  const settings = settingsOf(options, source.dropout);
   const bits = bitsOf(source, settings, { seed, emaStds, data });
   saved?.checkSettings(bits);
   const layout = new BankLayout(source.shapes);
@@ -137,7 +140,7 @@ interface Settings extends TeacherSettings {
   readonly lr: LearningRate;
 }
 
-function settingsOf(options: TrainingOptions): Settings {
+function settingsOf(options: TrainingOptions, dropout: number): Settings {
   const { lossScaling = 1, pMean = -0.4, pStd = 1, lr } = options;
   const sizes = updateSizes("openTraining", options);
   for (const [name, value] of Object.entries({ lossScaling, pStd }))
@@ -146,13 +149,13 @@ function settingsOf(options: TrainingOptions): Settings {
   if (!Number.isFinite(pMean)) throw bad(`openTraining: pMean must be a number, got ${pMean}.`);
   if (!(lr && lr.refLr >= 0 && Number.isFinite(lr.refLr)))
     throw bad(`openTraining: lr.refLr must be a number of at least 0, got ${lr?.refLr}.`);
-  return { ...sizes, lossScaling, pMean, pStd, lr };
+  return { ...sizes, lossScaling, pMean, pStd, dropout, lr };
 }
 
 /** What a state must agree with: all that the bits of a run hang on, but the adapter. */
 function bitsOf(
-  { config, dropout }: NetworkTensors,
-  { batch, batchGpu, workers, lossScaling, pMean, pStd, lr }: Settings,
+  { config }: NetworkTensors,
+  { batch, batchGpu, workers, lossScaling, pMean, pStd, dropout, lr }: Settings,
   { seed, emaStds, data }: { seed: number; emaStds: readonly number[]; data: TrainingData | undefined },
 ): StateSettings {
   return {

@@ -4,7 +4,7 @@ import { vjps } from "../../kernels/vjps.js";
 import type { ElementType } from "../../src/gpu/contract.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { gradient, type Rule } from "../../src/graph/gradient.js";
-import { Graph, type Tensor } from "../../src/graph/graph.js";
+import { Graph, type Node, type Tensor } from "../../src/graph/graph.js";
 import { interpret } from "../../src/graph/interpret.js";
 import { Program } from "../../src/graph/program.js";
 import { relativeError } from "../../src/graph/run-kernel.js";
@@ -78,6 +78,8 @@ export interface Made {
   /** Tensors whose gradients are recorded, by their names behind the case's. */
   readonly gradients: ReadonlyMap<string, Tensor>;
   readonly rules?: ReadonlyMap<Tensor, Rule>;
+  /** Puts another node in a node's place, forward and backward: where a recorded value takes that of a draw. */
+  swap?(node: Node): Node;
 }
 
 /** A recorded case, replayed: `out`, forward values and gradients, by recorded name. */
@@ -110,13 +112,14 @@ export class RecordedCase {
 
   /** @param up the arriving gradient; recorded as `up` unless given */
   async run(
-    { out, forward = new Map(), gradients, rules }: Made,
+    { out, forward = new Map(), gradients, rules, swap }: Made,
     up = this.values("up"),
   ): Promise<Map<string, Values>> {
     const seed = this.graph.external("up", out.shape, out.type);
     this.given.set("up", up);
     const derivatives = { vjps, ...(rules && { rules }) };
     const found = gradient(this.graph, new Map([[out, seed]]), [...gradients.values()], derivatives);
+    if (swap) for (const [i, node] of this.graph.nodes.entries()) this.graph.nodes[i] = swap(node);
     const wanted = new Map([["out", out], ...forward]);
     for (const [name, tensor] of gradients) wanted.set(name, found.get(tensor)!);
     const values = await evaluate(this.#gpu, this.graph, this.given, [...wanted.values()]);

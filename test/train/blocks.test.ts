@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { read, write } from "../../kernels/lib/buffers.js";
+import { elementwise } from "../../kernels/lib/elementwise.js";
 import { attention } from "../../kernels/network/attention/kernel.js";
+import { dropout } from "../../kernels/network/dropout/kernel.js";
+import type { DropoutParams } from "../../kernels/network/dropout/reference.js";
 import type { Gpu } from "../../src/gpu/device.js";
-import type { Tensor } from "../../src/graph/graph.js";
+import type { Node, Tensor } from "../../src/graph/graph.js";
 import type { Build } from "../../src/layers/layers.js";
 import { trained } from "../../src/layers/trained.js";
 import { addBlock } from "../../src/networks/edm2/block.js";
@@ -29,6 +33,30 @@ interface BlockArguments {
   readonly train?: boolean;
 }
 
+/** Dropout with a mask that is given, 1 where a value stays. */
+const masked = elementwise<{ elements: number; probability: number }>({
+  name: "dropout-given-mask",
+  group: "network",
+  source: `
+    struct Params {
+      threads: u32,
+      probability: f32,
+    }
+    @group(0) @binding(0) var<uniform> p: Params;
+    @group(0) @binding(1) var<storage, read> x: array<f32>;
+    @group(0) @binding(2) var<storage, read> mask: array<f32>;
+    @group(0) @binding(3) var<storage, read_write> y: array<f32>;
+    fn each(i: u32) { y[i] = x[i] * mask[i] / (1.0 - p.probability); }`,
+  counts: ({ elements }) => ({ elements }),
+  buffers: ({ elements }) => [read("x", elements, "act"), read("mask", elements), write("y", elements, "act")],
+  uniforms: ({ probability }) => ({ probability }),
+  reference: ({ probability }, { x, mask }) => ({
+    y: Float64Array.from(x!, (v, i) => (v * mask![i]!) / (1 - probability)),
+  }),
+  cases: [],
+  tolerance: { f32: 0, f16: 0 },
+});
+
 /** Names of the recorded layers' outputs by those of the block's intermediates. */
 const LAYERS = {
   "conv_res0.raw": "conv_res0",
@@ -52,7 +80,19 @@ async function replayBlock(gpu: Gpu | undefined, file: RawTensors, name: string,
     "emb",
     rows === batch ? row : Float64Array.from({ length: emb.length }, (_, i) => row[i % embedding]!),
   );
-  const { layers, rules, stored } = trained();
+  const keys = replay.graph.external("keys", [batch], "u32");
+  replay.given.set("keys", new Float64Array(batch));
+  const given = spec.dropout ? { mask: replay.input("mask", "f32"), probability: spec.dropout } : undefined;
+  const dropouts = given && { probability: given.probability, keys, draw: 3 };
+  const { layers, rules, stored } = trained({ dropout: dropouts });
+  let swapped = 0;
+  const swap = (node: Node): Node => {
+    if (!given || node.kernel !== dropout) return node;
+    swapped++;
+    const { probability } = node.params as DropoutParams;
+    const { x } = node.reads as { x: Tensor };
+    return { ...node, kernel: masked, params: { elements: x.length, probability }, reads: { x, mask: given.mask } };
+  };
   const taps = new Map<string, Tensor>();
   const build: Build = {
     graph: replay.graph,
@@ -99,7 +139,9 @@ async function replayBlock(gpu: Gpu | undefined, file: RawTensors, name: string,
   }
   forward.set("act.emb_linear", scales.c);
   gradients.set("act_grad.emb_linear", scales.c);
-  const found = await replay.run({ out: made.tensor, forward, gradients, rules });
+  const found = await replay.run({ out: made.tensor, forward, gradients, rules, swap });
+  // Forward and backward.
+  expect(swapped).toBe(given ? 2 : 0);
   // Our node adds 1.
   const c = Array.from(found.get("act.emb_linear")!, (v) => v - 1);
   found.set("act.emb_linear", c.slice(0, (rows * c.length) / batch));
@@ -120,8 +162,7 @@ for (const where of ["float64 reference", "GPU"] as const) {
     for (const name of ["primitives/block", "attention"]) {
       const file = new RawTensors(`training/${name}.safetensors`);
       const cases = JSON.parse(file.metadata.config!) as Record<string, BlockArguments>;
-      for (const [block, spec] of Object.entries(cases)) {
-        if (spec.dropout) continue;
+      for (const [block, spec] of Object.entries(cases))
         it(block, async () => {
           const verdict = new Verdict(file, where === "GPU" ? undefined : 1e-12);
           const found = await replayBlock(where === "GPU" ? device : undefined, file, block, spec);
@@ -130,7 +171,6 @@ for (const where of ["float64 reference", "GPU"] as const) {
           expect(recorded.filter((key) => !found.has(key.slice(block.length + 1, -4)))).toEqual([]);
           verdict.end(`${block}, ${where}`);
         });
-      }
     }
     it("attention, 3 heads of 24, 143 pixels", async () => {
       const file = new RawTensors("training/large.safetensors");
