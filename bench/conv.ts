@@ -6,10 +6,9 @@
  * checked against float64 on some outputs before it is timed.
  */
 import { parseArgs } from "node:util";
-import { openGpu } from "../src/gpu/device.js";
-import { silenceDriverWarnings } from "../src/gpu/native.js";
-import { parseInteger, parsePrecision } from "../src/runs/args.js";
+import { parseInteger } from "../src/runs/args.js";
 import { type ConvLayer, convLayer, type Layer } from "./layers.js";
+import { openBenchGpu } from "./open.js";
 import { copyPeak, fmaPeak } from "./peaks.js";
 import { takeTurns } from "./turns.js";
 
@@ -43,11 +42,7 @@ const SHAPES = [
   shape(1, 64, 32, 32, 16),
 ];
 
-silenceDriverWarnings();
-const gpu = await openGpu({
-  precision: parsePrecision(flags.precision),
-  ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
-});
+const gpu = await openBenchGpu(flags);
 const { precision } = gpu;
 const [fma, copy] = [await fmaPeak(gpu), await copyPeak(gpu)];
 const layers: (Layer & { parts: number[] })[] = [];

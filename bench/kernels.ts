@@ -8,12 +8,11 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { kernels } from "../kernels/index.js";
-import { openGpu } from "../src/gpu/device.js";
-import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { checkKernel } from "../src/measure/kernels.js";
 import { copyPeak, fmaPeak } from "../src/measure/peaks.js";
-import { parseInteger, parsePrecision } from "../src/runs/args.js";
+import { parseInteger } from "../src/runs/args.js";
 import { PAGE, table } from "../src/runs/table.js";
+import { openBenchGpu } from "./open.js";
 import { takeTurns } from "./turns.js";
 
 const { values: flags } = parseArgs({
@@ -25,11 +24,7 @@ const { values: flags } = parseArgs({
     json: { type: "string", default: "out/bench-kernels.json" },
   },
 });
-silenceDriverWarnings();
-const gpu = await openGpu({
-  precision: parsePrecision(flags.precision),
-  ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
-});
+const gpu = await openBenchGpu(flags);
 const { precision } = gpu;
 const peaks = [await fmaPeak(gpu), await copyPeak(gpu)] as const;
 const checked = [];

@@ -11,12 +11,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { narrowF16 } from "../src/checkpoint/index.js";
-import { type Gpu, mib, openGpu } from "../src/gpu/device.js";
-import { silenceDriverWarnings } from "../src/gpu/native.js";
+import { type Gpu, mib } from "../src/gpu/device.js";
 import { loadModel, type Model } from "../src/networks/edm2/model.js";
 import { expectedTensors } from "../src/networks/edm2/names.js";
 import { networkPreset, type Preset, parameterCount } from "../src/networks/edm2/presets.js";
-import { parsePrecision } from "../src/runs/args.js";
+import { openBenchGpu } from "./open.js";
 import { randomTensor, uniformSource } from "./random-network.js";
 
 const { values: flags } = parseArgs({
@@ -108,9 +107,7 @@ const path = join(folder, `${preset.name}.safetensors`);
 const writer = [process.argv[1]!, "--preset", preset.name, "--write", path];
 if (spawnSync(process.execPath, writer, { stdio: "inherit" }).status !== 0) throw new Error(`${path} was not written`);
 
-silenceDriverWarnings();
-const precision = parsePrecision(flags.precision);
-const gpu = await openGpu({ precision, ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }) });
+const gpu = await openBenchGpu(flags);
 const before = process.memoryUsage().rss;
 const loading = watchMemory(gpu);
 const started = performance.now();

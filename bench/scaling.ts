@@ -8,18 +8,17 @@ import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { mpSilu } from "../kernels/network/mp-silu/kernel.js";
 import { costOf } from "../src/gpu/contract.js";
-import { type Gpu, openGpu } from "../src/gpu/device.js";
-import { silenceDriverWarnings } from "../src/gpu/native.js";
+import type { Gpu } from "../src/gpu/device.js";
 import { Graph, type Tensor } from "../src/graph/graph.js";
 import { Program } from "../src/graph/program.js";
 import { WeightStore } from "../src/layers/weights.js";
 import { median, replayOf } from "../src/measure/network.js";
 import { copyPeak, fmaPeak } from "../src/measure/peaks.js";
 import { multiplyAdds } from "../src/networks/edm2/presets.js";
-import { parsePrecision } from "../src/runs/args.js";
 import { version } from "../src/runs/package.js";
 import { table } from "../src/runs/table.js";
 import { startNetwork } from "./networks.js";
+import { openBenchGpu } from "./open.js";
 import { edm2Config, randomWeights } from "./random-network.js";
 import { bendsOf, fitPowerLaw, isDispatchBound, pointName, type ScalingPoint, scalingSvg } from "./scaling-fit.js";
 
@@ -99,11 +98,7 @@ function write(path: string, text: string): void {
   writeFileSync(path, text);
 }
 
-silenceDriverWarnings();
-const gpu = await openGpu({
-  precision: parsePrecision(flags.precision),
-  ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
-});
+const gpu = await openBenchGpu(flags);
 const { precision } = gpu;
 const [fma, copy] = [await fmaPeak(gpu), await copyPeak(gpu)];
 const dispatch: number[] = [];

@@ -3,12 +3,11 @@
  * `node bench/run.mjs vae --latent 64 --precision f32 --strips`
  */
 import { parseArgs } from "node:util";
-import { mib, openGpu } from "../src/gpu/device.js";
-import { silenceDriverWarnings } from "../src/gpu/native.js";
+import { mib } from "../src/gpu/device.js";
 import { normalSource } from "../src/graph/run-kernel.js";
 import { Vae } from "../src/networks/vae/vae.js";
-import { parsePrecision } from "../src/runs/args.js";
 import { randomVae } from "../test/support/random-vae.js";
+import { openBenchGpu } from "./open.js";
 
 const { values: flags } = parseArgs({
   options: {
@@ -30,9 +29,7 @@ const structure = {
 
 const { file } = randomVae(structure);
 const side = Number(flags.latent);
-silenceDriverWarnings();
-const precision = parsePrecision(flags.precision);
-const gpu = await openGpu({ precision, ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }) });
+const gpu = await openBenchGpu(flags);
 const vae = await Vae.open(gpu, file);
 let device = 0;
 let total = 0;

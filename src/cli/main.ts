@@ -3,17 +3,8 @@ import { Command, CommanderError } from "commander";
 import { NcvsdError, sentenceOf } from "../errors.js";
 import { version } from "../runs/package.js";
 import { guardStreams } from "../runs/terminal.js";
-import { registerBench } from "./bench/bench.js";
-import { registerConvert } from "./convert.js";
-import { registerDataset } from "./dataset/dataset.js";
-import { registerDemo } from "./demo.js";
-import { registerDoctor } from "./doctor.js";
-import { registerEvaluate } from "./evaluate/evaluate.js";
-import { registerInspect } from "./inspect.js";
+import { registerAll } from "./commands.js";
 import { guardPaths } from "./parts/paths.js";
-import { registerPhema } from "./phema.js";
-import { registerRestore } from "./restore/restore.js";
-import { registerSample } from "./sample.js";
 
 const USAGE_ERROR = 2;
 const FAILURE = 1;
@@ -32,19 +23,7 @@ function createProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "ncvsd-gpu: ")) })
     .exitOverride()
     .showHelpAfterError("(--help shows the options)");
-  for (const register of [
-    registerSample,
-    registerRestore,
-    registerEvaluate,
-    registerDemo,
-    registerConvert,
-    registerDataset,
-    registerPhema,
-    registerInspect,
-    registerDoctor,
-    registerBench,
-  ])
-    register(program);
+  registerAll(program);
   program.hook("preAction", (_, command) => guardPaths(command));
   for (const command of program.commands) {
     // Options of subcommands inherit the handling of errors, but not exitOverride.

@@ -13,17 +13,8 @@ import { dirname, join } from "node:path";
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { writeSafetensors } from "../../src/checkpoint/index.js";
-import { registerBench } from "../../src/cli/bench/bench.js";
-import { registerConvert } from "../../src/cli/convert.js";
-import { registerDataset } from "../../src/cli/dataset/dataset.js";
-import { registerDemo } from "../../src/cli/demo.js";
-import { registerDoctor } from "../../src/cli/doctor.js";
-import { registerEvaluate } from "../../src/cli/evaluate/evaluate.js";
-import { registerInspect } from "../../src/cli/inspect.js";
+import { registerAll } from "../../src/cli/commands.js";
 import { guardPaths, PATHS } from "../../src/cli/parts/paths.js";
-import { registerPhema } from "../../src/cli/phema.js";
-import { registerRestore } from "../../src/cli/restore/restore.js";
-import { registerSample } from "../../src/cli/sample.js";
 import { foldedName, nameProblem } from "../../src/data/names.js";
 import { encodePng } from "../../src/image/png.js";
 import { writeAtomic } from "../../src/runs/whole-file.js";
@@ -36,19 +27,7 @@ const sample = (...args: string[]) => cli(["sample", ...adapter, "--ts", "10", "
 
 function program(): Command {
   const program = new Command();
-  for (const register of [
-    registerSample,
-    registerRestore,
-    registerEvaluate,
-    registerDemo,
-    registerConvert,
-    registerDataset,
-    registerPhema,
-    registerInspect,
-    registerDoctor,
-    registerBench,
-  ])
-    register(program);
+  registerAll(program);
   return program;
 }
 

@@ -175,19 +175,8 @@ describe("restore", () => {
     ["super_resolution", ["--factor", "4", "--ula-steps", "10"], [1, 8, 8]],
     ["phase_retrieval", ["--ula-steps", "10", "--ts", "10,22"], [1, 64, 64]],
   ])("%s runs from one command", async (task, more, shape) => {
-    const { nfe, summary } = await restored(
-      "--task",
-      task,
-      ...more,
-      "--steps",
-      "3",
-      "--runs",
-      "1",
-      "--images",
-      "0",
-      "--outdir",
-      task,
-    );
+    const short = "--steps 3 --runs 1 --images 0".split(" ");
+    const { nfe, summary } = await restored("--task", task, ...more, ...short, "--outdir", task);
     expect(nfe).toBe(task === "phase_retrieval" ? 4 : 2);
     expect((await values(task, "000000")).measurement).toHaveLength(shape.reduce((a, b) => a * b));
     for (const row of summary) expect(Number.isFinite(row.psnr)).toBe(true);

@@ -170,19 +170,7 @@ describe("LPIPS", () => {
 
   test("restore --lpips reports it of every reconstruction, and not without the truth", async () => {
     const weights = save("cli.safetensors", torchvision);
-    const line = [
-      "restore",
-      "--task",
-      "box_inpainting",
-      "--steps",
-      "3",
-      "--runs",
-      "1",
-      "--images",
-      "0",
-      "--quiet",
-      ...adapter,
-    ];
+    const line = [..."restore --task box_inpainting --steps 3 --runs 1 --images 0 --quiet".split(" "), ...adapter];
     const { stdout } = await cliOk([...line, "--lpips", weights, "--outdir", join(dir, "out"), "--json"]);
     const { summary } = JSON.parse(stdout) as { summary: { method: string; lpips?: number }[] };
     expect(summary.map(({ method, lpips }) => [method, lpips! > 0])).toEqual([

@@ -1,18 +1,16 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { decodePng } from "../../src/image/png.js";
 import { alreadyDone, runKey } from "../../src/runs/output.js";
 import type { RunFile } from "../../src/runs/run-record.js";
+import { scratch } from "../support/cli.js";
 
-const root = mkdtempSync(join(tmpdir(), "ncvsd-interrupt-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const place = scratch();
 let dir = "";
-let counter = 0;
-beforeEach(() => {
-  dir = join(root, String(counter++));
+beforeEach(({ task }) => {
+  dir = place(task.id);
   mkdirSync(dir);
 });
 

@@ -1,17 +1,7 @@
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { NcvsdError } from "../../src/errors.js";
 import { decodePng, encodePng } from "../../src/image/png.js";
 import {
@@ -26,13 +16,12 @@ import {
 } from "../../src/runs/output.js";
 import { type RunFile, type RunInfo, RunRecord } from "../../src/runs/run-record.js";
 import { writeAtomic } from "../../src/runs/whole-file.js";
+import { scratch } from "../support/cli.js";
 
-const root = mkdtempSync(join(tmpdir(), "ncvsd-output-"));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const place = scratch();
 let dir = "";
-let counter = 0;
-beforeEach(() => {
-  dir = join(root, String(counter++));
+beforeEach(({ task }) => {
+  dir = place(task.id);
   mkdirSync(dir);
 });
 

@@ -191,13 +191,8 @@ describe("PnP-GD with the exact denoiser of a Gaussian prior: a short run has th
       const operator = make();
       const a = await matrixOf(operator);
       const measurement = await measurementOf(operator, s);
-      const { images } = await solveInverse(gaussianDenoiser(gpu, PRIOR), {
-        operator,
-        measurement,
-        beta,
-        sigmas,
-        runs,
-      });
+      const denoiser = gaussianDenoiser(gpu, PRIOR);
+      const { images } = await solveInverse(denoiser, { operator, measurement, beta, sigmas, runs });
       expectScores(
         name,
         images,
@@ -232,13 +227,8 @@ describe("PnP-GD with the exact denoiser of a Gaussian prior: a slow run samples
       const a = await matrixOf(operator);
       const measurement = await measurementOf(operator, s);
       const beta = 2 * s ** 2;
-      const { images } = await solveInverse(gaussianDenoiser(gpu, PRIOR), {
-        operator,
-        measurement,
-        beta,
-        sigmas,
-        runs,
-      });
+      const denoiser = gaussianDenoiser(gpu, PRIOR);
+      const { images } = await solveInverse(denoiser, { operator, measurement, beta, sigmas, runs });
       const posterior = posteriorOf(a, measurement, s);
       const law = lawOfRun([...sigmas], (level) => exactStep(a, measurement, s, level));
       const bias = distance(law, posterior);

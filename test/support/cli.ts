@@ -69,6 +69,13 @@ export async function cliOk(args: readonly string[], options: CliOptions = {}): 
   return result;
 }
 
+/** The same, and it has to be refused as a mistake in the command, with nothing on stdout. */
+export async function cliRefused(args: readonly string[]): Promise<CliResult> {
+  const result = await cli(args);
+  expect(result, `ncvsd-gpu ${args.join(" ")}`).toMatchObject({ code: 2, stdout: "" });
+  return result;
+}
+
 /** A folder for a test file's outputs, removed at its end; `place("x")` is a path in it that is not there yet. */
 export function scratch(): (name: string) => string {
   const root = mkdtempSync(join(tmpdir(), "ncvsd-cli-"));

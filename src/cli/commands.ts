@@ -1,0 +1,28 @@
+import type { Command } from "commander";
+import { registerBench } from "./bench/bench.js";
+import { registerConvert } from "./convert.js";
+import { registerDataset } from "./dataset/dataset.js";
+import { registerDemo } from "./demo.js";
+import { registerDoctor } from "./doctor.js";
+import { registerEvaluate } from "./evaluate/evaluate.js";
+import { registerInspect } from "./inspect.js";
+import { registerPhema } from "./phema.js";
+import { registerRestore } from "./restore/restore.js";
+import { registerSample } from "./sample.js";
+
+/** Adds every command to the program, in the order of its help. */
+export function registerAll(program: Command): void {
+  for (const register of [
+    registerSample,
+    registerRestore,
+    registerEvaluate,
+    registerDemo,
+    registerConvert,
+    registerDataset,
+    registerPhema,
+    registerInspect,
+    registerDoctor,
+    registerBench,
+  ])
+    register(program);
+}
