@@ -36,8 +36,24 @@ interface OpenSnapshot {
   close(): Promise<void>;
 }
 
+interface Found {
+  readonly path: string;
+  readonly time: number;
+  readonly std: number;
+}
+
+/** Time and standard deviation as the file has them, where it does: its name has them rounded. */
+async function exactly(found: Found, stem: string, kind: string): Promise<Found> {
+  if (!found.path.endsWith(".safetensors")) return found;
+  const file = await openCheckpoint(found.path);
+  await file.close();
+  const [time, std] = [Number(file.metadata.ema_images), Number(file.metadata.ema_std)];
+  const same = Number.isSafeInteger(time) && time >= 0 && std > 0 && snapshotName(kind, time, std) === stem;
+  return same ? { ...found, time, std } : found;
+}
+
 /** Finds a folder's snapshots by their names, in order of time and standard deviation. */
-function findSnapshots(folder: string): { path: string; time: number; std: number }[] {
+async function findSnapshots(folder: string): Promise<Found[]> {
   if (!isFolder(folder)) throw bad(`--snapshots ${folder} is no folder: give the one with the snapshots of a run`);
   let names: string[];
   try {
@@ -47,8 +63,9 @@ function findSnapshots(folder: string): { path: string; time: number; std: numbe
   }
   const found = names.flatMap((file) => {
     const ending = extname(file);
-    const name = parseSnapshotName(basename(file, ending));
-    return name && [".pkl", ".safetensors"].includes(ending) ? { ...name, path: join(folder, file) } : [];
+    const stem = basename(file, ending);
+    const name = parseSnapshotName(stem);
+    return name && [".pkl", ".safetensors"].includes(ending) ? { ...name, stem, path: join(folder, file) } : [];
   });
   if (found.length === 0)
     throw bad(
@@ -57,13 +74,15 @@ function findSnapshots(folder: string): { path: string; time: number; std: numbe
   const other = found.find(({ kind }) => kind !== found[0]!.kind);
   if (other)
     throw bad(`${found[0]!.path} and ${other.path} are of different networks: keep the snapshots of one in a folder`);
-  const sorted = found.sort((a, b) => a.time - b.time || a.std - b.std);
+  const exact: Found[] = [];
+  for (const { kind, stem, ...snapshot } of found) exact.push(await exactly(snapshot, stem, kind));
+  const sorted = exact.sort((a, b) => a.time - b.time || a.std - b.std);
   const twin = sorted.findIndex((s, i) => i > 0 && s.time === sorted[i - 1]!.time && s.std === sorted[i - 1]!.std);
   if (twin > 0) throw bad(`${sorted[twin - 1]!.path} and ${sorted[twin]!.path} are the same average: keep one of them`);
   return sorted;
 }
 
-async function openSnapshot(found: ReturnType<typeof findSnapshots>[number]): Promise<OpenSnapshot> {
+async function openSnapshot(found: Found): Promise<OpenSnapshot> {
   const { path, time, std } = found;
   if (path.endsWith(".safetensors")) {
     const file = await openCheckpoint(path);
@@ -137,7 +156,7 @@ async function reconstruct({
   json,
   ...flags
 }: PhemaFlags): Promise<PhemaResult> {
-  const found = findSnapshots(folder);
+  const found = await findSnapshots(folder);
   const targets = flags.std.map((std) => {
     const plan = planPostHocEma(found, { std, ...(flags.time === undefined ? {} : { time: flags.time }) });
     return { ...plan, std, path: join(outdir, `${snapshotName("phema", plan.time, std)}.safetensors`) };

@@ -2,7 +2,8 @@ import { copyFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { narrowF16, openCheckpoint, widenF16, writeSafetensors } from "../../src/checkpoint/index.js";
-import { type EmaSnapshot, reconstructPostHocEma } from "../../src/train/post-hoc.js";
+import { type EmaSnapshot, postHocCoefficients, reconstructPostHocEma } from "../../src/train/post-hoc.js";
+import { makeSnapshot } from "../../src/train/snapshot.js";
 import { snapshotName } from "../../src/train/snapshot-name.js";
 import { cli, cliOk, filesIn, scratch, sentence } from "../support/cli.js";
 import { fixturePath, loadFixture } from "../support/safetensors-fixture.js";
@@ -80,6 +81,35 @@ describe("ncvsd-gpu phema", () => {
     const { tensors, dtypes } = await read(join(out, "phema-0000004-0.070.safetensors"));
     expect([...dtypes]).toEqual(["F32"]);
     expect(tensors).toEqual(reconstructPostHocEma(snapshots, { std: 0.07, time: 4096 }).tensors);
+  });
+
+  it("takes the times that the snapshots of training have: names round them", async () => {
+    const dir = place("exact");
+    mkdirSync(dir);
+    const tiny = await loadFixture("edm2-tiny.safetensors");
+    const tensors = new Map(tiny.names.map((name) => [name, tiny.f32(name)]));
+    const shapes = new Map(tiny.names.map((name) => [name, tiny.shape(name)]));
+    const config = JSON.parse(tiny.metadata.config!);
+    for (const images of [4000, 8500]) {
+      const options = {
+        kind: "network-snapshot",
+        architecture: "edm2" as const,
+        config,
+        images,
+        std: 0.1,
+        shapes,
+        tensors,
+      };
+      const { name, bytes } = makeSnapshot(options);
+      writeFileSync(join(dir, name), bytes);
+    }
+    const result = JSON.parse(
+      (await cliOk(["phema", "--snapshots", dir, "--outdir", place("of-exact"), "--std", "0.05", "--json"])).stdout,
+    );
+    expect(result.time).toBe(8500);
+    const plan = [4000, 8500].map((time) => ({ time, std: 0.1 }));
+    const [{ coefficients }] = result.outputs;
+    expect(Object.values(coefficients)).toEqual([...postHocCoefficients(plan, { time: 8500, std: 0.05 })]);
   });
 
   it("reads the reference's pickles: of one network twice it makes that network", async () => {

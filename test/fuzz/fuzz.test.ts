@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { NcvsdError } from "../../src/errors.js";
 import { seeded } from "../support/mutate.js";
+import { DATASET_TARGETS } from "./dataset-targets.js";
 import { emptied, TARGETS, type Target } from "./targets.js";
 
 /** `npm run fuzz` sets these: mutants of all targets together, the seed, one target, one mutant. */
-const TOTAL = Number(process.env.NCVSD_FUZZ_RUNS ?? 1100);
+const TOTAL = Number(process.env.NCVSD_FUZZ_RUNS ?? 1500);
 const SEED = Number(process.env.NCVSD_FUZZ_SEED ?? 7);
 const ONLY = process.env.NCVSD_FUZZ_TARGET;
 const ONE = process.env.NCVSD_FUZZ_MUTANT;
@@ -64,7 +65,7 @@ async function fuzz(target: Target, runs: number): Promise<void> {
 }
 
 describe("mutants are read or refused with a sentence, each in bounded time and memory", () => {
-  const chosen = TARGETS.filter(({ name }) => ONLY === undefined || name === ONLY);
+  const chosen = [...TARGETS, ...DATASET_TARGETS].filter(({ name }) => ONLY === undefined || name === ONLY);
   it.each(chosen)("$name", { timeout: 60_000 + TOTAL * 200 }, (target) =>
     fuzz(target, Math.ceil(TOTAL / chosen.length)),
   );
