@@ -21,10 +21,11 @@ export interface BatchOptions {
 
 /**
  * A data set as the images of a training: position p of the run takes item order(seed, length, p), so what a position sees hangs on
- * nothing else. Of latents x = (mean + std z) scale + bias, z drawn for the position.
+ * nothing else. A training's state refuses another data set; a folder is read for that as a whole. Of latents
+ * x = (mean + std z) scale + bias, z drawn for the position.
  * @throws BAD_ARGUMENT when the data set is not what the network takes
  */
-export function batchesOf(set: Dataset, options: BatchOptions): TrainingData {
+export async function batchesOf(set: Dataset, options: BatchOptions): Promise<TrainingData> {
   const { seed, shape, labelDim, latents } = options;
   const means = set.shape[0] / 2;
   const own = set.kind === "latents" ? [means, set.shape[1], set.shape[2]] : set.shape;
@@ -69,6 +70,7 @@ export function batchesOf(set: Dataset, options: BatchOptions): TrainingData {
     ahead.items.catch(() => {});
   };
   return {
+    fingerprint: await set.fingerprint(),
     async batch(positions) {
       const guessed = ahead?.key === positions.join();
       const items = await (guessed ? ahead!.items : read(positions));

@@ -35,7 +35,7 @@ const network = { seed: 4, shape: [3, 8, 8], labelDim: 5 } as const;
 describe("batches of a data set", () => {
   it("are the items of the endless order, wherever a run begins", async () => {
     const set = await open(files(pictures, labels));
-    const data = batchesOf(set, network);
+    const data = await batchesOf(set, network);
     const whole = await data.batch(Array.from({ length: 150 }, (_, i) => i));
     for (const position of [0, 1, 69, 70, 149]) {
       const item = order(4, 70, position);
@@ -61,7 +61,7 @@ describe("batches of a data set", () => {
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
-    const data = batchesOf(spied, network);
+    const data = await batchesOf(spied, network);
     const one = (position: number) => order(4, 70, position);
     const batches = [
       [0, 1],
@@ -83,9 +83,9 @@ describe("batches of a data set", () => {
 
   it("have no labels, or rows of numbers, where the data set has", async () => {
     const one = { ...network, labelDim: 2 };
-    expect(await batchesOf(await open(files(pictures, null)), one).batch([0])).not.toHaveProperty("labels");
+    expect(await (await batchesOf(await open(files(pictures, null)), one)).batch([0])).not.toHaveProperty("labels");
     const rows = pictures.map((_, i) => [name(i), [i, -i]]);
-    const { labels: found } = await batchesOf(await open(files(pictures, rows)), one).batch([3, 9]);
+    const { labels: found } = await (await batchesOf(await open(files(pictures, rows)), one)).batch([3, 9]);
     const [a, b] = [order(4, 70, 3), order(4, 70, 9)];
     expect(found).toEqual(Float32Array.of(a, -a, b, -b));
   });
@@ -94,7 +94,7 @@ describe("batches of a data set", () => {
     const stored = Float32Array.from({ length: 8 * 6 }, (_, i) => Math.sin(i));
     const set = await open({ "a.npy": npy([8, 2, 3], stored) });
     const latents = { scale: [1, 2, 3, 4], bias: [0, 0.1, 0.2, 0.3] };
-    const data = batchesOf(set, { seed: 4, shape: [4, 2, 3], labelDim: 0, latents });
+    const data = await batchesOf(set, { seed: 4, shape: [4, 2, 3], labelDim: 0, latents });
     const { images } = await data.batch([17, 18]);
     for (const [k, position] of [17, 18].entries()) {
       const z = normals(imageKey(4, position), 0, 24);
@@ -105,20 +105,22 @@ describe("batches of a data set", () => {
       expect(relativeError(images.subarray(24 * k, 24 * (k + 1)), expected)).toBeLessThan(1e-6);
     }
     expect(images.subarray(0, 24)).not.toEqual(images.subarray(24));
-    expect(() => batchesOf(set, { seed: 4, shape: [4, 2, 3], labelDim: 0 })).toThrow("scale and bias");
+    await expect(batchesOf(set, { seed: 4, shape: [4, 2, 3], labelDim: 0 })).rejects.toThrow("scale and bias");
   });
 
   it("refuse a network that takes others", async () => {
     const set = await open(files(pictures, labels));
-    expect(() => batchesOf(set, { ...network, shape: [1, 8, 8] })).toThrow("the network takes [1,8,8]");
-    expect(() => batchesOf(set, { ...network, labelDim: 4 })).toThrow("has labels of 5, but the network takes 4");
-    batchesOf(set, { ...network, labelDim: 9 });
+    await expect(batchesOf(set, { ...network, shape: [1, 8, 8] })).rejects.toThrow("the network takes [1,8,8]");
+    await expect(batchesOf(set, { ...network, labelDim: 4 })).rejects.toThrow(
+      "has labels of 5, but the network takes 4",
+    );
+    await batchesOf(set, { ...network, labelDim: 9 });
   });
 
   it("train a teacher as the same images given by hand", async () => {
     const gpu = await openTestGpu();
     try {
-      const data = batchesOf(await open(files(pictures, labels)), network);
+      const data = await batchesOf(await open(files(pictures, labels)), network);
       const options = {
         network: fixturePath("training/edm2-micro.safetensors"),
         batch: 4,
@@ -138,6 +140,35 @@ describe("batches of a data set", () => {
       }
       expect(losses[0]).toEqual(losses[1]);
       expect(losses[0]!.every((loss) => loss > 0)).toBe(true);
+    } finally {
+      gpu.close();
+    }
+  });
+
+  it("go on where a saved training stopped, and refuse to with a data set that has changed", async () => {
+    const gpu = await openTestGpu();
+    const dir = join(root, "state");
+    const options = {
+      network: fixturePath("training/edm2-micro.safetensors"),
+      ...{ batch: 2, batchGpu: 2, lr: { refLr: 0.01, rampupMimg: 0 }, seed: 4 },
+    };
+    const training = async (members: Record<string, Uint8Array>, resume?: string) => {
+      const data = await batchesOf(await open(members), network);
+      return openTraining(gpu, { ...options, data, ...(resume ? { resume } : {}) });
+    };
+    try {
+      const members = files(pictures, labels);
+      const whole = await training(members);
+      await whole.step();
+      await whole.save(dir);
+      const { losses } = await whole.step();
+      const resumed = await training(members, dir);
+      expect((await resumed.step()).losses).toEqual(losses);
+      expect(await resumed.parameters()).toEqual(await whole.parameters());
+      whole.close();
+      resumed.close();
+      const changed = { ...members, [name(3)]: members[name(4)]! };
+      await expect(training(changed, dir)).rejects.toThrow(/data/);
     } finally {
       gpu.close();
     }
