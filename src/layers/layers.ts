@@ -1,4 +1,5 @@
 import type { Tensor } from "../graph/graph.js";
+import type { Span } from "../graph/recompute.js";
 import type { ConvContext } from "./convolution.js";
 
 /** A graph under construction for one batch size. */
@@ -9,6 +10,8 @@ export interface Build extends ConvContext {
   wants(name: string): boolean;
   /** Reports an intermediate by its name; kept when wanted. */
   tap(name: string, tensor: Tensor): void;
+  /** Where the nodes of each block of a network are noted. */
+  readonly blocks?: Span[];
 }
 
 /** A convolution of a network: stride 1, zero padding. */

@@ -5,6 +5,7 @@ import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { gradient } from "../graph/gradient.js";
 import type { Graph, Tensor } from "../graph/graph.js";
+import type { MemoryPlan } from "../graph/plan.js";
 import { Program, type Region } from "../graph/program.js";
 import { stage } from "../graph/stage.js";
 import type { Trained } from "../layers/trained.js";
@@ -205,6 +206,10 @@ export class Round {
         Array.from({ length: rounds }, (_, r) => sums[r * entries.length + i]! / length),
       ]),
     );
+  }
+
+  get plan(): MemoryPlan {
+    return this.#program.plan;
   }
 
   /** What the last round computed, by name. */

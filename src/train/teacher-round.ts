@@ -2,10 +2,13 @@ import { diffuse } from "../../kernels/network/diffuse/kernel.js";
 import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { Graph } from "../graph/graph.js";
+import type { MemoryPlan } from "../graph/plan.js";
+import { recompute, type Span } from "../graph/recompute.js";
 import { trained } from "../layers/trained.js";
 import type { NetworkConfig } from "../networks/edm2/arguments.js";
 import { addDenoiser, addUncertainty } from "../networks/edm2/network.js";
 import type { Labels } from "../networks/session.js";
+import type { BankLayout } from "./bank.js";
 import { DRAWS, levelDraw } from "./draws.js";
 import { denoisingLoss } from "./losses.js";
 import type { Optimiser } from "./optimiser.js";
@@ -19,6 +22,8 @@ export interface TeacherSettings extends UpdateSizes {
   readonly pStd: number;
   /** Probability of dropout. */
   readonly dropout: number;
+  /** Blocks are computed twice, so that what is inside one need not be kept. */
+  readonly recompute: boolean;
 }
 
 export interface RoundInput {
@@ -26,6 +31,39 @@ export interface RoundInput {
   readonly labels?: Labels | undefined;
   readonly rndNormal?: ArrayLike<number> | undefined;
   readonly noise?: Float32Array | undefined;
+}
+
+/** The nodes of a round, derivatives included. */
+export function teacherGraph(config: NetworkConfig, settings: TeacherSettings, layout: BankLayout) {
+  const { batchGpu: batch, lossScaling } = settings;
+  const { img_channels: channels, img_resolution: side, label_dim: classes, sigma_data: sigmaData } = config;
+  const graph = new Graph();
+  const keys = settings.dropout > 0 ? graph.external("keys", [batch], "u32") : undefined;
+  const dropout = keys && { probability: settings.dropout, keys, draw: DRAWS.dropout };
+  const network = trained({ dropout });
+  const blocks: Span[] = [];
+  const build = { graph, batch, layers: network.layers, wants: () => false, tap() {}, blocks };
+  const shape = [batch, channels, side, side];
+  const elements = channels * side * side;
+  const images = graph.external("images", shape);
+  const noise = graph.external("noise", shape);
+  const sigma = graph.external("sigma", [batch]);
+  const labels = classes > 0 ? graph.external("labels", [batch, classes]) : undefined;
+  const noisy = { x: images, sigma, z: noise };
+  const x = graph.run("noisy images", diffuse, { batch, elements }, noisy, { y: shape }).y;
+  const D = addDenoiser(build, config, { x, sigma, labels });
+  const u = addUncertainty(build, config, sigma);
+  const sizes = { batch, elements, sigmaData, factor: lossScaling / settings.batch };
+  const { loss, dD, du } = denoisingLoss(graph, "loss", sizes, { D, x0: images, t: sigma, u });
+  graph.publish(loss, "loss");
+  const forward = graph.nodes.length;
+  const seeds = new Map([
+    [D, dD],
+    [u, du],
+  ]);
+  const gradients = parameterGradients(graph, network, layout, seeds);
+  if (settings.recompute) recompute(graph, blocks, forward);
+  return { graph, network, images, noise, labels, loss, gradients, recorded: { sigma, D, logvar: u } };
 }
 
 /**
@@ -50,36 +88,13 @@ export class TeacherRound {
     sums: WorkerSum,
   ): Promise<TeacherRound> {
     const { batchGpu: batch, rounds } = settings;
-    const { img_channels: channels, img_resolution: side, label_dim: classes, sigma_data: sigmaData } = config;
-    const graph = new Graph();
-    const keys = settings.dropout > 0 ? graph.external("keys", [batch], "u32") : undefined;
-    const dropout = keys && { probability: settings.dropout, keys, draw: DRAWS.dropout };
-    const network = trained({ dropout });
-    const build = { graph, batch, layers: network.layers, wants: () => false, tap() {} };
-    const shape = [batch, channels, side, side];
-    const elements = channels * side * side;
-    const [images, noise] = ["images", "noise"].map((name) => graph.external(name, shape));
-    const sigma = graph.external("sigma", [batch]);
-    const labels = classes > 0 ? graph.external("labels", [batch, classes]) : undefined;
-    const noisy = { x: images, sigma, z: noise };
-    const x = graph.run("noisy images", diffuse, { batch, elements }, noisy, { y: shape }).y;
-    const D = addDenoiser(build, config, { x, sigma, labels });
-    const u = addUncertainty(build, config, sigma);
-    const factor = settings.lossScaling / settings.batch;
-    const given = { D, x0: images!, t: sigma, u };
-    const { loss, dD, du } = denoisingLoss(graph, "loss", { batch, elements, sigmaData, factor }, given);
-    graph.publish(loss, "loss");
-    const seeds = new Map([
-      [D, dD],
-      [u, du],
-    ]);
-    const gradients = parameterGradients(graph, network, optimiser.layout, seeds);
+    const { network, recorded, loss, ...parts } = teacherGraph(config, settings, optimiser.layout);
     const round = await Round.create(gpu, {
-      ...{ label: "training", graph, batch, rounds, images: images!, labels, gradients, round: sums.round },
-      noises: [{ tensor: noise!, draw: DRAWS.noise }],
-      levels: [sigma],
+      ...{ label: "training", ...parts, batch, rounds, round: sums.round },
+      noises: [{ tensor: parts.noise, draw: DRAWS.noise }],
+      levels: [recorded.sigma],
       losses: { loss },
-      recorded: { sigma, D, logvar: u, loss },
+      recorded: { ...recorded, loss },
       stored: storedRegions(network, optimiser.parameters),
     });
     return new TeacherRound(settings, round);
@@ -106,6 +121,11 @@ export class TeacherRound {
   /** What the last round computed: sigma, D, logvar, and the loss of each entry. */
   recorded(): Promise<Map<string, Float32Array>> {
     return this.#round.recorded();
+  }
+
+  /** Where activations lie. */
+  get plan(): MemoryPlan {
+    return this.#round.plan;
   }
 
   destroy(): void {

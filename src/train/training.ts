@@ -42,6 +42,8 @@ export interface TrainingOptions {
   readonly seed?: number;
   /** Virtual workers of an update: 8, or the number of rounds if there are fewer. Part of the bits. */
   readonly workers?: number;
+  /** Compute the inside of blocks again for their derivatives: less memory, more time, the same bits (false). */
+  readonly recompute?: boolean;
   readonly data?: TrainingData;
   /** A folder that `save` wrote: go on where it was, to the same bits. All settings must be those it had. */
   readonly resume?: string;
@@ -87,6 +89,7 @@ const OPTIONS = {
   emaStds: true,
   seed: true,
   workers: true,
+  recompute: true,
   data: true,
   resume: true,
 } as const;
@@ -141,7 +144,7 @@ interface Settings extends TeacherSettings {
 }
 
 function settingsOf(options: TrainingOptions, dropout: number): Settings {
-  const { lossScaling = 1, pMean = -0.4, pStd = 1, lr } = options;
+  const { lossScaling = 1, pMean = -0.4, pStd = 1, lr, recompute = false } = options;
   const sizes = updateSizes("openTraining", options);
   for (const [name, value] of Object.entries({ lossScaling, pStd }))
     if (!(value > 0 && Number.isFinite(value)))
@@ -149,7 +152,7 @@ function settingsOf(options: TrainingOptions, dropout: number): Settings {
   if (!Number.isFinite(pMean)) throw bad(`openTraining: pMean must be a number, got ${pMean}.`);
   if (!(lr && lr.refLr >= 0 && Number.isFinite(lr.refLr)))
     throw bad(`openTraining: lr.refLr must be a number of at least 0, got ${lr?.refLr}.`);
-  return { ...sizes, lossScaling, pMean, pStd, dropout, lr };
+  return { ...sizes, lossScaling, pMean, pStd, dropout, recompute, lr };
 }
 
 /** What a state must agree with: all that the bits of a run hang on, but the adapter. */
@@ -206,6 +209,12 @@ export class Training {
   /** Images seen. */
   get images(): number {
     return this.#images;
+  }
+
+  /** Bytes on the device of what a round computes and gives up again, and the most that are needed at one moment. */
+  get activations(): { readonly bytes: number; readonly needed: number } {
+    const { activationBytes, lowerBound } = this.#parts.round.plan;
+    return { bytes: activationBytes, needed: lowerBound };
   }
 
   /** One update: `accumulate` for every virtual worker, then `update`. */

@@ -105,7 +105,10 @@ function addPlannedBlock(
   };
   if (flavour === "dec" && !skip) build.tap(`dec_in.${block.name}`, input.tensor);
   const withSkip = skip && { feature: skip, concatBalance: config.concat_balance, tapName: `dec_in.${block.name}` };
-  return addBlock(build, `${tap}.${block.name}`, spec, input, scales, withSkip);
+  const from = build.graph.nodes.length;
+  const made = addBlock(build, `${tap}.${block.name}`, spec, input, scales, withSkip);
+  build.blocks?.push({ from, to: build.graph.nodes.length });
+  return made;
 }
 
 /**
