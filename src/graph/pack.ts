@@ -15,6 +15,10 @@ export interface Placement {
 
 /** Orders that are tried beside the fixed ones. */
 const TRIALS = 600;
+/** At most this many pairs of blocks are looked at in all trials: the search is quadratic in the blocks, and large graphs gain little. */
+const PAIRS = 1e9;
+/** How much worse than the current plan one may be that the search goes on from. */
+const WORSE = 1.02;
 /** Trials without a better plan before the search goes back to the best one, or to one of the first orders. */
 const PATIENCE = 50;
 /** Within this factor of what no plan can beat, the search ends. */
@@ -31,7 +35,8 @@ export function packBlocks(blocks: readonly Block[], maxArena = Number.POSITIVE_
     [...blocks].sort((a, b) => span(b) - span(a) || b.bytes - a.bytes),
     [...blocks].sort((a, b) => a.first - b.first || b.bytes - a.bytes),
   ];
-  const tried = orders.map((order) => ({ order, placement: firstFit(order, maxArena) }));
+  const tried = orders.map((order) => ({ order, placement: firstFit(order, maxArena)! }));
+  const trials = Math.min(TRIALS, Math.ceil(PAIRS / blocks.length ** 2));
   let best = tried.reduce((a, b) => (total(b.placement) < total(a.placement) ? b : a));
   let current = best;
   const goal = lowerBound(blocks) * GOOD_ENOUGH;
@@ -41,7 +46,7 @@ export function packBlocks(blocks: readonly Block[], maxArena = Number.POSITIVE_
     return Math.floor((state / 2 ** 32) * n);
   };
   let stale = 0;
-  for (let trial = 0; trial < TRIALS && total(best.placement) > goal; trial++) {
+  for (let trial = 0; trial < trials && total(best.placement) > goal; trial++) {
     const order = [...current.order];
     const tops = order.flatMap((block, i) => (isOnTop(block, current.placement) ? [i] : []));
     for (let move = 0; move <= random(3); move++) {
@@ -49,10 +54,10 @@ export function packBlocks(blocks: readonly Block[], maxArena = Number.POSITIVE_
       const [block] = order.splice(from, 1);
       if (block) order.splice(random(move === 0 ? from + 1 : order.length + 1), 0, block);
     }
-    const candidate = { order, placement: firstFit(order, maxArena) };
-    const change = total(candidate.placement) / total(current.placement);
+    const now = total(current.placement);
+    const placement = firstFit(order, maxArena, WORSE * now);
     // A little worse is accepted, to leave local minima.
-    if (change <= 1 || (change < 1.02 && random(8) === 0)) current = candidate;
+    if (placement && (total(placement) <= now || random(8) === 0)) current = { order, placement };
     if (total(current.placement) < total(best.placement)) {
       best = current;
       stale = 0;
@@ -87,9 +92,13 @@ interface Arena {
   readonly users: { readonly block: Block; readonly offset: number }[];
 }
 
-/** Puts each block where it enlarges the arenas least; among equals into the lowest gap that holds it. */
-function firstFit(order: readonly Block[], maxArena: number): Placement {
+/**
+ * Puts each block where it enlarges the arenas least; among equals into the lowest gap that holds it.
+ * @returns undefined as soon as the arenas have `limit` bytes or more
+ */
+function firstFit(order: readonly Block[], maxArena: number, limit = Number.POSITIVE_INFINITY): Placement | undefined {
   const arenas: Arena[] = [];
+  let bytes = 0;
   const places = new Map<number, { arena: number; offset: number }>();
   for (const block of order) {
     const forbidden = new Set<number | undefined>();
@@ -107,6 +116,8 @@ function firstFit(order: readonly Block[], maxArena: number): Placement {
     if (choice.arena === arenas.length) arenas.push({ bytes: 0, users: [] });
     const arena = arenas[choice.arena]!;
     arena.bytes += choice.growth;
+    bytes += choice.growth;
+    if (bytes >= limit) return undefined;
     insert(arena, block, choice.offset);
     places.set(block.id, { arena: choice.arena, offset: choice.offset });
   }
