@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { dropout } from "../../kernels/network/dropout/kernel.js";
 import type { DropoutParams } from "../../kernels/network/dropout/reference.js";
@@ -78,8 +81,11 @@ describe("training with dropout", () => {
   const size = config.img_channels * side * side;
   const images = Float32Array.from({ length: 4 * size }, (_, i) => Math.sin(i * i));
   const labels = [0, 1, 2, 3];
+  const optionsOf = (dropout: number): TrainingOptions => ({
+    ...{ network, config: { ...config, dropout }, batch: 4, lr: { refLr: 0.01 }, seed: 3 },
+  });
   const open = (dropout: number, options: Partial<TrainingOptions> = {}) =>
-    openTraining(gpu, { network, config: { ...config, dropout }, batch: 4, lr: { refLr: 0.01 }, seed: 3, ...options });
+    openTraining(gpu, { ...optionsOf(dropout), ...options });
 
   /** What some updates compute: D of the first round of each, and the parameters at the end. */
   async function updates(dropout: number, batchGpu: number, count: number) {
@@ -119,6 +125,23 @@ describe("training with dropout", () => {
     ];
     training.close();
     expect(relativeError(first.recorded!.get("D")!, second.recorded!.get("D")!)).toBeGreaterThan(0.01);
+  });
+
+  it("goes on in a resumed run, whose state knows the probability", async () => {
+    const dir = join(mkdtempSync(join(tmpdir(), "ncvsd-dropout-")), "state");
+    const training = await open(0.2);
+    const rounds = [{ images, labels }];
+    await training.step({ rounds });
+    await training.save(dir);
+    await training.step({ rounds });
+    const { network: _network, config: _config, ...others } = optionsOf(0.2);
+    const resumed = await openTraining(gpu, { ...others, resume: dir });
+    await resumed.step({ rounds });
+    expect(await resumed.parameters()).toEqual(await training.parameters());
+    training.close();
+    resumed.close();
+    await expect(openTraining(gpu, { ...optionsOf(0.1), resume: dir })).rejects.toThrow("dropout");
+    rmSync(dirname(dir), { recursive: true });
   });
 
   it("refuses what is no probability", async () => {
