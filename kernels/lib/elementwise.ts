@@ -11,6 +11,7 @@ import { addressable, positiveInteger } from "./check.js";
 import { turns } from "./chunk.js";
 import chunk from "./chunk.wgsl.js";
 import { lanesOf, storedLanes } from "./lanes.js";
+import threadsAlone from "./params.wgsl.js";
 import spans from "./spans.wgsl.js";
 import threads from "./threads.wgsl.js";
 
@@ -19,7 +20,7 @@ export interface Elementwise<P extends object> {
   readonly name: string;
   /** Folder of the kernel below kernels/. */
   readonly group: string;
-  /** kernel.wgsl: `struct Params` with `threads: u32`, the bindings, and `fn each(i: u32)`. */
+  /** kernel.wgsl: `struct Params` with `threads: u32` and more, if there is more, the bindings, and `fn each(i: u32)`. */
   readonly source: string;
   /** Texts of kernels/lib that it needs. */
   readonly parts?: readonly SourcePart[];
@@ -59,9 +60,9 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
   const { name, source, parts = [], workgroup = 64, reference, cases, tolerance } = spec;
   const valuesOf = spec.threads ?? ((params: P) => Object.values(spec.counts(params)).reduce((a, b) => a * b, 1));
   const buffers = (params: P) => spec.buffers(params, valuesOf(params));
-  const members = new Set(
-    [.../struct Params \{([^}]*)\}/.exec(source)![1]!.matchAll(/^\s*(\w+):/gm)].map((m) => m[1]!),
-  );
+  const own = /struct Params \{([^}]*)\}/.exec(source)?.[1];
+  const members = new Set([...(own ?? "threads:").matchAll(/^\s*(\w+):/gm)].map((m) => m[1]!));
+  const alone = own === undefined ? [{ file: "kernels/lib/params.wgsl", text: threadsAlone }] : [];
   const calls = (params: P) => {
     const lanes = spec.lanes?.(params);
     return valuesOf(params) / (lanes ? lanesOf(...lanes.rows) : 1);
@@ -74,7 +75,7 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
     : [{ file: "kernels/lib/threads.wgsl", text: `const WORKGROUP: u32 = ${workgroup}u;\n${threads}` }];
   return {
     name,
-    source: [...parts, ...shell, { file: `kernels/${spec.group}/${name}/kernel.wgsl`, text: source }],
+    source: [...parts, ...alone, ...shell, { file: `kernels/${spec.group}/${name}/kernel.wgsl`, text: source }],
     check(params) {
       for (const [key, value] of Object.entries(spec.counts(params))) positiveInteger(name, key, value);
       spec.check?.(params);

@@ -2,14 +2,14 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { writeSafetensors } from "../../src/checkpoint/index.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { loadModel, type Model } from "../../src/networks/edm2/model.js";
 import { sampleHeun } from "../../src/sample/heun.js";
 import { sampleMultiStep } from "../../src/sample/multi-step.js";
 import { adapter, CLI, type CliResult, cli, cliOk, filesIn, png, run, scratch, sentence } from "../support/cli.js";
-import { openTestGpu } from "../support/gpu.js";
+import { openTestGpu, withTestGpu } from "../support/gpu.js";
 import { edited, fixturePath, rawFile } from "../support/safetensors-fixture.js";
 
 /** A small file system of its own needs a mount namespace, which some containers forbid. */
@@ -422,10 +422,7 @@ describe("no adapter", () => {
 
 describe("a batch larger than the adapter can hold", () => {
   let gpu: Gpu;
-  beforeAll(async () => {
-    gpu = await openTestGpu();
-  });
-  afterAll(() => gpu.close());
+  withTestGpu((own) => (gpu = own));
 
   it.each([
     ["the largest --batch", 65536],

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { kernels } from "../../kernels/index.js";
 import { type Gpu, mib } from "../../src/gpu/device.js";
 import { loadModel } from "../../src/networks/edm2/model.js";
 import { adapter, CLI, cliOk, cliRefused, run } from "../support/cli.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 import { fixturePath, weightsPath } from "../support/safetensors-fixture.js";
 
 const TINY = fixturePath("ncvsd-tiny.safetensors");
@@ -13,10 +13,7 @@ const manifest = JSON.parse(readFileSync(new URL("../../package.json", import.me
 };
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 describe("inspect", () => {
   it("tells of the bundled checkpoint what its model card does", async () => {

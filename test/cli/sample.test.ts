@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import type { Gpu } from "../../src/gpu/device.js";
 import { imagesFromValues, type RawImage } from "../../src/image/pixels.js";
 import { loadModel } from "../../src/networks/edm2/model.js";
@@ -9,7 +9,7 @@ import type { RunFile } from "../../src/runs/run-record.js";
 import { sampleHeun } from "../../src/sample/heun.js";
 import { sampleMultiStep } from "../../src/sample/multi-step.js";
 import { adapter, cli, cliOk, filesIn, png, CLI as program, rawImages, run, scratch } from "../support/cli.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 import { fixturePath, weightsPath } from "../support/safetensors-fixture.js";
 
 const BUNDLED = "ncvsd-fashion32.safetensors";
@@ -19,10 +19,7 @@ const TEACHER = fixturePath("edm2-tiny.safetensors");
 const place = scratch();
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 const sample = (...args: string[]) => cliOk(["sample", ...adapter, ...args]);
 const readRun = (dir: string) => JSON.parse(readFileSync(join(dir, "run.json"), "utf8")) as RunFile;

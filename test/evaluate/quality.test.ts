@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { evaluateRows } from "../../src/evaluate/evaluation.js";
 import { FrechetReference } from "../../src/evaluate/frechet.js";
 import { readStatistics } from "../../src/evaluate/statistics-file.js";
@@ -8,7 +8,7 @@ import { loadModel } from "../../src/networks/edm2/model.js";
 import { FeatureExtractor } from "../../src/networks/features/extractor.js";
 import { sampleMultiStep } from "../../src/sample/multi-step.js";
 import { weightsPath } from "../support/fixtures.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 const N = 500;
 const BATCH = 20;
@@ -17,10 +17,7 @@ const CLASSES = 10;
 /** The whole engine against another one: the model card's figures of the bundled checkpoint, from PyTorch. */
 describe("quality of the bundled checkpoint", () => {
   let gpu: Gpu;
-  beforeAll(async () => {
-    gpu = await openTestGpu();
-  });
-  afterAll(() => gpu.close());
+  withTestGpu((own) => (gpu = own));
 
   it("one step, 500 images: distance and classes are those of the model card, as closely as 500 images can tell", async () => {
     const model = await loadModel(gpu, weightsPath("ncvsd-fashion32.safetensors"));

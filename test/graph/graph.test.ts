@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { mpSilu } from "../../kernels/network/mp-silu/kernel.js";
 import { mpSum } from "../../kernels/network/mp-sum/kernel.js";
 import { openCheckpoint } from "../../src/checkpoint/index.js";
@@ -9,7 +9,7 @@ import { Program } from "../../src/graph/program.js";
 import { parseConfig } from "../../src/networks/edm2/config.js";
 import { buildNetwork } from "../../src/networks/edm2/network.js";
 import { fixturePath, weightsPath } from "../support/fixtures.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 const silu = (graph: Graph, name: string, x: Tensor, elements: number) =>
   graph.run(name, mpSilu, { elements, type: "act" }, { x }, { y: [elements] }).y;
@@ -123,10 +123,7 @@ describe("the verifier finds", () => {
 
 describe("program", () => {
   let gpu: Gpu;
-  beforeAll(async () => {
-    gpu = await openTestGpu();
-  });
-  afterAll(() => gpu.close());
+  withTestGpu((own) => (gpu = own));
 
   it("runs the graph, repeatedly, without allocating", async () => {
     const { graph, x, out } = diamond();

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { normals } from "../../kernels/lib/philox.js";
 import { mpSilu } from "../../kernels/network/mp-silu/kernel.js";
 import { ema } from "../../kernels/sampling/ema/kernel.js";
@@ -11,7 +11,7 @@ import { parseConfig } from "../../src/networks/edm2/config.js";
 import { loadModel } from "../../src/networks/edm2/model.js";
 import { buildNetwork } from "../../src/networks/edm2/network.js";
 import { weightsPath } from "../support/fixtures.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 /** A graph's constants, from a checkpoint. */
 async function constantsOf(graph: Graph, checkpoint: Checkpoint): Promise<Map<string, Float32Array>> {
@@ -26,10 +26,7 @@ async function constantsOf(graph: Graph, checkpoint: Checkpoint): Promise<Map<st
 
 describe("a graph in float64", () => {
   let gpu: Gpu;
-  beforeAll(async () => {
-    gpu = await openTestGpu();
-  });
-  afterAll(() => gpu.close());
+  withTestGpu((own) => (gpu = own));
 
   for (const name of ["ncvsd-fashion32", "edm2-fashion32"]) {
     it(`${name}: the whole bundled network is what the device computes`, async () => {

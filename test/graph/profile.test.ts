@@ -1,15 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { mpSilu } from "../../kernels/network/mp-silu/kernel.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { Graph, type Tensor } from "../../src/graph/graph.js";
 import { Program } from "../../src/graph/program.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 /** A chain of `nodes` small nodes; the node at `long` works on more. */
 function chain(nodes: number, long: number): Graph {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { attention } from "../../kernels/network/attention/kernel.js";
 import { mpCat } from "../../kernels/network/mp-cat/kernel.js";
 import { mpSilu } from "../../kernels/network/mp-silu/kernel.js";
@@ -8,7 +8,7 @@ import { narrowF16, widenF16 } from "../../src/checkpoint/half.js";
 import type { AnyKernel, Caps } from "../../src/gpu/contract.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { prepareKernel, relativeError } from "../../src/graph/run-kernel.js";
-import { openTestGpu } from "../support/gpu.js";
+import { openTestGpu, withTestGpu } from "../support/gpu.js";
 
 /** Kernels that have other loops for a GPU than for software: all of them are right, whatever this adapter would choose. */
 const families: Record<string, Partial<Caps>> = {
@@ -17,10 +17,7 @@ const families: Record<string, Partial<Caps>> = {
 };
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 function forced(kernel: AnyKernel, change: Partial<Caps>): AnyKernel {
   const caps = (given: Caps): Caps => ({ ...given, ...change });

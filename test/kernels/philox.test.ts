@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import math from "../../kernels/lib/math.wgsl.js";
 import { normals, philox4x32, type Words2, type Words4 } from "../../kernels/lib/philox.js";
 import philox from "../../kernels/lib/philox.wgsl.js";
 import { normal } from "../../kernels/sampling/normal/kernel.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { prepareKernel } from "../../src/graph/run-kernel.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 /** Known answers of Random123 (kat_vectors, "philox4x32 10"): counter, key, result. */
 const KNOWN: readonly (readonly [Words4, Words2, Words4])[] = [
@@ -27,10 +27,7 @@ const KNOWN: readonly (readonly [Words4, Words2, Words4])[] = [
 ];
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 /** The WGSL function on its own: counters and keys in, words out. */
 async function philoxOnGpu(inputs: readonly (readonly [Words4, Words2])[]): Promise<Words4[]> {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { ConvEpilogue } from "../../kernels/lib/conv-epilogue.js";
 import { reference as convReference } from "../../kernels/network/conv/reference.js";
 import { gemm } from "../../kernels/network/gemm/kernel.js";
@@ -11,13 +11,10 @@ import { convAlgorithm } from "../../src/layers/conv-algorithm.js";
 import type { ConvContext } from "../../src/layers/convolution.js";
 import { type MpConvSpec, mpConv } from "../../src/layers/folded.js";
 import { foldWeight, WeightStore } from "../../src/layers/weights.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 interface Layer {
   readonly inChannels: number;

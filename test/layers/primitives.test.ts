@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { fourier } from "../../kernels/network/fourier/kernel.js";
 import { linear, linearWeightLength, packLinearWeight } from "../../kernels/network/linear/kernel.js";
 import { resample } from "../../kernels/network/resample/kernel.js";
@@ -10,15 +10,12 @@ import type { Build } from "../../src/layers/layers.js";
 import { foldRecipe, WeightStore } from "../../src/layers/weights.js";
 import { addBlock, type BlockSpec } from "../../src/networks/edm2/block.js";
 import { Recording, relativeError } from "../support/fixtures.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 const TOLERANCE = 2e-5;
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 /** Builds a small graph over recorded weights, runs it and returns the kept tensors. */
 async function evaluate(

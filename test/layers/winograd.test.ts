@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   operandLength,
   panelFor,
@@ -16,13 +16,10 @@ import type { Gpu } from "../../src/gpu/device.js";
 import { Graph } from "../../src/graph/graph.js";
 import { Program } from "../../src/graph/program.js";
 import { normalSource, relativeError } from "../../src/graph/run-kernel.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 interface Layer {
   readonly inChannels: number;

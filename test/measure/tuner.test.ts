@@ -1,5 +1,5 @@
 /** The tuner: what it finds in a network, what it checks, and that its choices change neither results nor promises. */
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { gemm } from "../../kernels/network/gemm/kernel.js";
 import type { Caps } from "../../src/gpu/contract.js";
 import type { Gpu } from "../../src/gpu/device.js";
@@ -12,13 +12,10 @@ import { loadModel } from "../../src/networks/edm2/model.js";
 import { buildNetwork } from "../../src/networks/edm2/network.js";
 import { networkPreset } from "../../src/networks/edm2/presets.js";
 import { fixturePath, Recording, relativeError } from "../support/fixtures.js";
-import { openTestGpu } from "../support/gpu.js";
+import { openTestGpu, withTestGpu } from "../support/gpu.js";
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 afterEach(() => void vi.restoreAllMocks());
 
 /** A U-Net of few and small layers, with attention, up and down, both epilogues. */

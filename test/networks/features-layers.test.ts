@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openCheckpoint, type TensorToWrite, writeSafetensors } from "../../src/checkpoint/index.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { Graph } from "../../src/graph/graph.js";
@@ -7,7 +7,7 @@ import { normalSource } from "../../src/graph/run-kernel.js";
 import { WeightStore } from "../../src/layers/weights.js";
 import { convolution, dense, layerNormalisation, pooling, selfAttention } from "../../src/networks/features/layers.js";
 import { relativeError } from "../support/fixtures.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 const [BATCH, SIDE, PATCH, DIM, HEADS, OUT] = [3, 20, 4, 24, 3, 10];
 const GRID = SIDE / PATCH;
@@ -94,10 +94,7 @@ function reference(image: Float32Array): Float64Array {
 /** The layers that feature networks to come are made of: a small vision transformer's first block. */
 describe("layers of feature networks", () => {
   let gpu: Gpu;
-  beforeAll(async () => {
-    gpu = await openTestGpu();
-  });
-  afterAll(() => gpu.close());
+  withTestGpu((own) => (gpu = own));
 
   it("patches, layer normalisation, attention over tokens, padded pooling and a linear layer are as in float64", async () => {
     const file: TensorToWrite[] = Object.entries(shapes).map(([name, shape]) => ({

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoint/index.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { type Tensor, tensorBytes } from "../../src/graph/graph.js";
@@ -12,7 +12,7 @@ import { parseConfig } from "../../src/networks/edm2/config.js";
 import { buildNetwork } from "../../src/networks/edm2/network.js";
 import { networkPresets } from "../../src/networks/edm2/presets.js";
 import { fixturePath, relativeError } from "../support/fixtures.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 describe("cutting into parts", () => {
   it("covers everything once, in multiples of the unit, within the limit", () => {
@@ -52,10 +52,7 @@ describe("no published network needs more than the binding that every adapter ha
 
 describe("a network in parts", () => {
   let gpu: Gpu;
-  beforeAll(async () => {
-    gpu = await openTestGpu();
-  });
-  afterAll(() => gpu.close());
+  withTestGpu((own) => (gpu = own));
 
   const BATCH = 3;
 

@@ -9,7 +9,7 @@ import { pixelByte, toFinalLatents, toRawLatents } from "../../src/networks/vae/
 import { valuesInQueries } from "../../src/networks/vae/middle.js";
 import { vaeStructure } from "../../src/networks/vae/structure.js";
 import { Vae } from "../../src/networks/vae/vae.js";
-import { openTestGpu } from "../support/gpu.js";
+import { openTestGpu, withTestGpu } from "../support/gpu.js";
 import { randomVae, SMALL_VAE } from "../support/random-vae.js";
 import { decode, encode } from "../support/reference-vae.js";
 
@@ -190,10 +190,7 @@ describe("decoding latents", () => {
 
 describe("encoding pictures", () => {
   let gpu: Gpu;
-  beforeAll(async () => {
-    gpu = await openTestGpu();
-  });
-  afterAll(() => gpu.close());
+  withTestGpu((own) => (gpu = own));
 
   it("gives the float64 encoder's means and standard deviations", async () => {
     const { weights, file } = randomVae(SMALL_VAE, 9, true);

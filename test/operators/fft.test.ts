@@ -1,19 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { normals } from "../../kernels/lib/philox.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { type Frame, fft, fftRadices, frequencies, inverseRealFft2, realFft2 } from "../../src/operators/fft.js";
 import { type OpenStage, StageGraph } from "../../src/operators/stage-graph.js";
 import { relativeError } from "../support/fixtures.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 /** The promise is 1e-5; hand-made twiddles in float64 give ten times better everywhere. */
 const TOLERANCE = 1e-6;
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 /** The DFT by its definition, in float64, of `lines` interleaved complex lines. */
 function dft(x: ArrayLike<number>, length: number, sign: 1 | -1): Float64Array {

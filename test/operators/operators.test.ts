@@ -1,16 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Gpu } from "../../src/gpu/device.js";
 import { gaussianKernel } from "../../src/operators/blur-kernels.js";
 import type { GpuOperator } from "../../src/operators/gpu-operator.js";
 import { operators } from "../../src/operators/operators.js";
 import { Recording, relativeError } from "../support/fixtures.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 type Errors = Record<string, number>;
 

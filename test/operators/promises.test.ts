@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { normals } from "../../kernels/lib/philox.js";
 import { openTask } from "../../src/cli/restore/task.js";
 import type { Gpu } from "../../src/gpu/device.js";
@@ -10,13 +10,10 @@ import { motionKernel } from "../../src/operators/blur-kernels.js";
 import type { GpuOperator } from "../../src/operators/gpu-operator.js";
 import { operators } from "../../src/operators/operators.js";
 import { relativeError } from "../support/fixtures.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 const volume = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 const noise = (seed: number, length: number) => Float32Array.from(normals(seed, 0, length));

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { normals } from "../../kernels/lib/philox.js";
 import { measurementPicture, moments } from "../../src/cli/restore/files.js";
 import { streamSeed } from "../../src/cli/restore/run.js";
@@ -7,13 +7,10 @@ import { psnr } from "../../src/image/metrics.js";
 import { harmonic } from "../../src/operators/baselines.js";
 import { makeTask, type RestoreTask, type TaskName } from "../../src/operators/tasks.js";
 import { samplerSettings } from "../../src/sample/task-settings.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 describe("the paper's settings fit the image", () => {
   test.each([

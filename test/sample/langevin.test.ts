@@ -1,15 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Gpu } from "../../src/gpu/device.js";
 import { operators } from "../../src/operators/operators.js";
 import { sampleLangevin } from "../../src/sample/langevin.js";
 import { Recording, relativeError } from "../support/fixtures.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 describe("the recorded Langevin steps, every state", () => {
   for (const name of ["sr_x4_24", "phase_16"]) {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { normals } from "../../kernels/lib/philox.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import type { Operator, UlaOptions } from "../../src/operators/operator.js";
@@ -18,7 +18,7 @@ import {
   type Vector,
 } from "../support/dense.js";
 import { functionOf, type GaussianPrior, gaussianDenoiser, type Normal } from "../support/gaussian-prior.js";
-import { openTestGpu } from "../support/gpu.js";
+import { withTestGpu } from "../support/gpu.js";
 
 const SIDE = 4;
 const SIZE = SIDE * SIDE;
@@ -34,10 +34,7 @@ const PRIOR: GaussianPrior = {
 };
 
 let gpu: Gpu;
-beforeAll(async () => {
-  gpu = await openTestGpu();
-});
-afterAll(() => gpu.close());
+withTestGpu((own) => (gpu = own));
 
 /** The operator's matrix, column by column. */
 async function matrixOf(operator: Operator): Promise<Matrix> {

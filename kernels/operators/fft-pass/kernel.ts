@@ -1,6 +1,7 @@
 import type { Case } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { fail } from "../../lib/check.js";
+import complex from "../../lib/complex.wgsl.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { type FftPassParams, reference } from "./reference.js";
@@ -12,6 +13,7 @@ export const fftPass = elementwise<FftPassParams>({
   name: "fft-pass",
   group: "operators",
   source,
+  parts: [{ file: "kernels/lib/complex.wgsl", text: complex }],
   counts: ({ outer, length, inner, radix, done }) => ({ outer, length, inner, radix, done }),
   check({ length, radix, done }) {
     if (length % (radix * done) !== 0) fail("fft-pass", `radix * done must divide the length ${length}`, radix * done);

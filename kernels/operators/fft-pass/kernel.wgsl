@@ -28,10 +28,6 @@ struct Where {
   turn: u32, // twiddle index of q = 1
 }
 
-fn multiply(a: vec2f, b: vec2f) -> vec2f {
-  return vec2f(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
-}
-
 // -i a
 fn back(a: vec2f) -> vec2f {
   return vec2f(a.y, -a.x);

@@ -1,4 +1,5 @@
 import { read, write } from "../../lib/buffers.js";
+import complex from "../../lib/complex.wgsl.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { reference, type SpectralFilterParams } from "./reference.js";
@@ -8,6 +9,7 @@ export const spectralFilter = elementwise<SpectralFilterParams>({
   name: "spectral-filter",
   group: "operators",
   source,
+  parts: [{ file: "kernels/lib/complex.wgsl", text: complex }],
   counts: ({ planes, frequencies }) => ({ planes, frequencies }),
   buffers: ({ frequencies, residual }, n) => [
     read("x", 2 * n),

@@ -13,10 +13,6 @@ struct Params {
 @group(0) @binding(3) var<storage, read> measured: array<vec2f>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec2f>;
 
-fn multiply(a: vec2f, b: vec2f) -> vec2f {
-  return vec2f(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
-}
-
 fn each(i: u32) {
   let t = transfer[i % p.frequencies];
   let filtered = multiply(t, x[i]);

@@ -18,10 +18,6 @@ struct Params {
 @group(0) @binding(5) var<storage, read> level: array<f32>;
 @group(0) @binding(6) var<storage, read_write> y: array<vec2f>;
 
-fn multiply(a: vec2f, b: vec2f) -> vec2f {
-  return vec2f(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
-}
-
 fn each(i: u32) {
   let b = transfer[i % p.frequencies];
   let ratio = level[1] / level[0];

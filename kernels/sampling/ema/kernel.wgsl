@@ -1,10 +1,5 @@
 // Running average of samples, in place: average <- decay[0] average + (1 - decay[0]) x. With decay 0 the average is x
 // and its old value is not looked at.
-struct Params {
-  threads: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> decay: array<f32>;
 @group(0) @binding(3) var<storage, read_write> average: array<f32>;

@@ -4,11 +4,6 @@
 //
 // Guided: D = dRef + guidance (dMain - dRef). The difference xHat - D is formed from differences of inputs, since it is
 // small against all of them at low noise and is then divided by t.
-struct Params {
-  threads: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> xHat: array<f32>;
 @group(0) @binding(2) var<storage, read> dMain: array<f32>;
 @group(0) @binding(3) var<storage, read> dRef: array<f32>;

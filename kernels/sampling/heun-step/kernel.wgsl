@@ -4,11 +4,6 @@
 //
 // D is the network at the Euler step's x and the level `next` > 0; guided: D = dRef + guidance (dMain - dRef), and
 // x - D is formed from differences of inputs as in the Euler step.
-struct Params {
-  threads: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> xHat: array<f32>;
 @group(0) @binding(2) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<storage, read> d: array<f32>;

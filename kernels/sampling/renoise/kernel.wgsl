@@ -3,11 +3,6 @@
 //   xNext = x0 + sigma_next (sqrt(zeta) eps + sqrt(1 - zeta) (xi - x0) / sigma_i)
 //
 // zeta = 1 is all fresh noise and ignores xi; zeta = 0 is deterministic and ignores eps.
-struct Params {
-  threads: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x0: array<f32>;
 @group(0) @binding(2) var<storage, read> xi: array<f32>;
 @group(0) @binding(3) var<storage, read> eps: array<f32>;

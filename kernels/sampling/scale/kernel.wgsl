@@ -1,9 +1,4 @@
 // y = factor[0] * x, element by element: white noise to noise of a level, for one.
-struct Params {
-  threads: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> factor: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
