@@ -49,15 +49,14 @@ export {
   solveInverse,
 } from "./sample/pnp-gd.js";
 export { multiStepLevel, noiseLevels, type ScheduleOptions } from "./sample/schedule.js";
-export {
-  type Distillation,
-  type DistillationOptions,
-  type DistillationResult,
-  type DistillationRound,
-  type DistillationStep,
-  type DistilledNetwork,
-  openDistillation,
-} from "./train/distillation.js";
+export { type Distillation, openDistillation } from "./train/distillation.js";
+export type {
+  DistillationOptions,
+  DistillationResult,
+  DistillationRound,
+  DistillationStep,
+  DistilledNetwork,
+} from "./train/distillation-settings.js";
 export { type EmaSnapshot, reconstructPostHocEma } from "./train/post-hoc.js";
 export type { Snapshot } from "./train/snapshot.js";
 export type { ConfigInput, NetworkInput } from "./train/source.js";

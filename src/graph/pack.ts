@@ -39,7 +39,7 @@ export function packBlocks(blocks: readonly Block[], maxArena = Number.POSITIVE_
   const trials = Math.min(TRIALS, Math.ceil(PAIRS / blocks.length ** 2));
   let best = tried.reduce((a, b) => (total(b.placement) < total(a.placement) ? b : a));
   let current = best;
-  const goal = lowerBound(blocks) * GOOD_ENOUGH;
+  const goal = mostLive(blocks) * GOOD_ENOUGH;
   let state = 1;
   const random = (n: number) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
@@ -81,9 +81,19 @@ function total(placement: Placement): number {
   return placement.arenas.reduce((a, b) => a + b, 0);
 }
 
-function lowerBound(blocks: readonly Block[]): number {
-  const at = (step: number) => blocks.reduce((sum, b) => sum + (b.first <= step && step <= b.last ? b.bytes : 0), 0);
-  return Math.max(0, ...blocks.map((b) => at(b.first)));
+/** The most bytes that are live at a time: no placement can do with less. */
+export function mostLive(blocks: readonly Pick<Block, "first" | "last" | "bytes">[]): number {
+  const changes = new Map<number, number>();
+  for (const { first, last, bytes } of blocks) {
+    changes.set(first, (changes.get(first) ?? 0) + bytes);
+    changes.set(last + 1, (changes.get(last + 1) ?? 0) - bytes);
+  }
+  let [live, most] = [0, 0];
+  for (const [, change] of [...changes].sort((a, b) => a[0] - b[0])) {
+    live += change;
+    most = Math.max(most, live);
+  }
+  return most;
 }
 
 interface Arena {

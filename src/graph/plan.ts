@@ -1,6 +1,6 @@
 import { actType, costOf, type Precision } from "../gpu/contract.js";
 import { type Graph, type Tensor, tensorBytes } from "./graph.js";
-import { type Block, type Placement, packBlocks } from "./pack.js";
+import { type Block, mostLive, type Placement, packBlocks } from "./pack.js";
 
 /** First and last node index at which a tensor must exist. */
 export interface Lifetime {
@@ -73,13 +73,12 @@ export function planMemory(graph: Graph, precision: Precision, maxArena = Number
     rivals: rivals.get(tensor.id) ?? new Set(),
   }));
   const { arenas, places }: Placement = packBlocks(blocks, maxArena);
-  const live = graph.nodes.map((_, i) => sum(spans.filter((s) => s.first <= i && i <= s.last).map((s) => s.bytes)));
   return {
     lifetimes: spans,
     arenas,
     places,
     activationBytes: sum(arenas),
-    lowerBound: Math.max(0, ...live),
+    lowerBound: mostLive(spans),
     ...totals(graph, precision),
   };
 }

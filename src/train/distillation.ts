@@ -4,158 +4,42 @@ import type { Gpu } from "../gpu/device.js";
 import type { NcvsdConfig } from "../networks/edm2/arguments.js";
 import { discriminatorTensors } from "../networks/edm2/discriminator.js";
 import { expectedTensors } from "../networks/edm2/names.js";
-import type { Labels } from "../networks/session.js";
 import { seedRow } from "../random/seeds.js";
 import { Bank, BankLayout } from "./bank.js";
-import { type DistillationSettings, discriminatorRound, generatorRound, scoreRound } from "./distillation-rounds.js";
+import { discriminatorRound, generatorRound, scoreRound } from "./distillation-rounds.js";
+import {
+  DISTILLATION,
+  DISTILLATION_OPTIONS,
+  DISTILLED,
+  type DistillationOptions,
+  type DistillationResult,
+  type DistillationRound,
+  type DistillationRun,
+  type DistillationStep,
+  type DistilledNetwork,
+  fixedSettings,
+  ratesOf,
+  SHORT,
+  settingsOf,
+} from "./distillation-settings.js";
 import { conditionLevel, imageKey, levelDraw } from "./draws.js";
 import { Optimiser } from "./optimiser.js";
 import type { Round } from "./round.js";
-import { type LearningRate, learningRate } from "./schedule.js";
+import { learningRate } from "./schedule.js";
+import { makeSnapshot, type Snapshot } from "./snapshot.js";
 import { type ConfigInput, type NetworkInput, networkTensors } from "./source.js";
 import { startTensors } from "./start.js";
+import { readState, type SavedState, type Settings as StateSettings, saveState } from "./state.js";
 import { WorkerSum } from "./sums.js";
 import type { TrainingData } from "./training.js";
-import { averageOf, Updates, updateSizes, type WorkerPart, withoutBuffers } from "./updates.js";
-
-/** The networks that learn, in the order of their updates. */
-export const DISTILLED = ["score", "discriminator", "generator"] as const;
-export type DistilledNetwork = (typeof DISTILLED)[number];
-
-export interface DistillationOptions {
-  /** An EDM2 network whose score is distilled; it stays as it is. */
-  readonly teacher: NetworkInput;
-  /** Initial tensors by name, in place of those from the teacher or the generator of random numbers. */
-  readonly networks?: Partial<Record<DistilledNetwork, NetworkInput>>;
-  /** Arguments of the three networks; default: the teacher's. */
-  readonly config?: ConfigInput;
-  readonly batch: number;
-  readonly batchGpu?: number;
-  /** Relative increase of the noise level in the generator (0.414). */
-  readonly gamma?: number;
-  /** Learning rates of generator and discriminator, relative to the score model's (0.01 each). */
-  readonly gLrScaling?: number;
-  readonly dLrScaling?: number;
-  /** Weight of the adversarial loss (1), and when it begins: after both. */
-  readonly ganLossScaling?: number;
-  readonly ganWarmupKimg?: number;
-  readonly ganWarmupBatches?: number;
-  readonly lossScaling?: number;
-  /** sigma_data of the losses' weighting (0.5). */
-  readonly lossSigmaData?: number;
-  /** Mean and standard deviation of ln(t): -0.8 and 1.6. */
-  readonly pMean?: number;
-  readonly pStd?: number;
-  readonly lr: LearningRate;
-  /** Averages of the generator (0.05 and 0.1). */
-  readonly emaStds?: readonly number[];
-  readonly seed?: number;
-  readonly workers?: number;
-  readonly data?: TrainingData;
-}
-
-/** Images and draws of one round; what is absent is taken from the data or drawn. Levels: one per image. */
-export interface DistillationRound {
-  /** [N, C, H, W], in the networks' value range. */
-  readonly images?: Float32Array;
-  readonly labels?: Labels;
-  /** Noise level of the condition. */
-  readonly sigma?: ArrayLike<number>;
-  /** Noise level of what score model, discriminator and teacher see. */
-  readonly t?: ArrayLike<number>;
-  /** Standard normal, [N, C, H, W]. */
-  readonly yNoise?: Float32Array;
-  readonly z?: Float32Array;
-  /** Score model and generator. */
-  readonly xtNoise?: Float32Array;
-  /** Discriminator. */
-  readonly realNoise?: Float32Array;
-  readonly fakeNoise?: Float32Array;
-}
-
-export interface DistillationStep extends Partial<Record<DistilledNetwork, readonly DistillationRound[]>> {
-  /** Also give what the first round of each network computed. */
-  readonly record?: boolean;
-}
-
-export interface DistillationResult {
-  /** Mean losses over images and entries, by network; of the last update's rounds, averaged. */
-  readonly losses: Record<string, number>;
-  /** The learning rate of this iteration, that of the score model. */
-  readonly lr: number;
-  readonly images: number;
-  readonly recorded?: Map<string, Float32Array>;
-}
-
-const OPTIONS = {
-  teacher: true,
-  networks: true,
-  config: true,
-  batch: true,
-  batchGpu: true,
-  gamma: true,
-  gLrScaling: true,
-  dLrScaling: true,
-  ganLossScaling: true,
-  ganWarmupKimg: true,
-  ganWarmupBatches: true,
-  lossScaling: true,
-  lossSigmaData: true,
-  pMean: true,
-  pStd: true,
-  lr: true,
-  emaStds: true,
-  seed: true,
-  workers: true,
-  data: true,
-} as const;
-
-/** Short names of the networks in `recorded`. */
-const SHORT: Readonly<Record<DistilledNetwork, string>> = { score: "score", discriminator: "disc", generator: "gen" };
-
-interface Settings extends DistillationSettings {
-  readonly gLrScaling: number;
-  readonly dLrScaling: number;
-  readonly ganWarmupKimg: number;
-  readonly ganWarmupBatches: number;
-  readonly pMean: number;
-  readonly pStd: number;
-  readonly lr: LearningRate;
-}
-
-function settingsOf(options: DistillationOptions): Settings {
-  const { lr } = options;
-  const positive = {
-    gamma: options.gamma ?? 0.414,
-    lossScaling: options.lossScaling ?? 1,
-    lossSigmaData: options.lossSigmaData ?? 0.5,
-    pStd: options.pStd ?? 1.6,
-  };
-  const others = {
-    gLrScaling: options.gLrScaling ?? 0.01,
-    dLrScaling: options.dLrScaling ?? 0.01,
-    ganLossScaling: options.ganLossScaling ?? 1,
-    ganWarmupKimg: options.ganWarmupKimg ?? 0,
-    ganWarmupBatches: options.ganWarmupBatches ?? 0,
-    "lr.refLr": lr?.refLr,
-  };
-  for (const [name, value] of Object.entries(positive))
-    if (!(value > 0 && Number.isFinite(value)))
-      throw bad(`openDistillation: ${name} must be a positive number, got ${value}.`);
-  for (const [name, value] of Object.entries(others))
-    if (!(value >= 0 && Number.isFinite(value)))
-      throw bad(`openDistillation: ${name} must be a number of at least 0, got ${value}.`);
-  const { pMean = -0.8 } = options;
-  if (!Number.isFinite(pMean)) throw bad(`openDistillation: pMean must be a number, got ${pMean}.`);
-  return { ...updateSizes("openDistillation", options), ...positive, ...others, pMean, lr };
-}
+import { averageOf, Updates, type WorkerPart, withoutBuffers } from "./updates.js";
 
 /**
  * Opens the distillation of a teacher into a generative denoiser by NCVSD (score model, discriminator, generator, in turn).
  * @throws NcvsdError BAD_ARGUMENT, BAD_CHECKPOINT, or OUT_OF_MEMORY
  */
 export async function openDistillation(gpu: Gpu, options: DistillationOptions): Promise<Distillation> {
-  checkKeys("openDistillation", options, OPTIONS);
+  checkKeys("openDistillation", options, DISTILLATION_OPTIONS);
   if (gpu.precision !== "f32")
     throw bad(`openDistillation: the device must be opened with precision f32, got ${gpu.precision}.`);
   const { seed = 0, emaStds = [0.05, 0.1], networks = {} } = options;
@@ -171,6 +55,9 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
     score: expectedTensors("ncvsd", config),
     discriminator: discriminatorTensors(config),
   };
+  const fixed = fixedSettings(config, settings, { seed, emaStds, data: options.data, teacher: source.tensors });
+  const saved = options.resume === undefined ? undefined : await readState(options.resume, DISTILLATION);
+  saved?.checkSettings({ ...fixed, rates: saved.settings.rates! });
   const held: { destroy(): void }[] = [];
   const hold = <T extends { destroy(): void }>(item: T): T => {
     held.push(item);
@@ -178,16 +65,18 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
   };
   try {
     const trainers = {} as Record<DistilledNetwork, { optimiser: Optimiser; sums: WorkerSum }>;
-    // Generator and score model have one layout, so that they share a round's bank; each network's sums are its own.
     for (const [stream, network] of DISTILLED.entries()) {
       const layout = new BankLayout(shapes[network]);
       const stds = network === "generator" ? emaStds : [];
       const optimiser = hold(await Optimiser.create(gpu, layout, { label: network, stds }));
-      optimiser.parameters.upload(startTensors(source.tensors, shapes[network], seed, stream + 1));
-      const given = networks[network];
-      if (given !== undefined) optimiser.parameters.upload(await overrides(given, layout));
+      if (!saved) {
+        optimiser.parameters.upload(startTensors(source.tensors, shapes[network], seed, stream + 1));
+        const given = networks[network];
+        if (given !== undefined) optimiser.parameters.upload(await overrides(given, layout));
+      }
       trainers[network] = { optimiser, sums: hold(await WorkerSum.create(gpu, network, layout)) };
     }
+    await saved?.restore(Object.fromEntries(DISTILLED.map((network) => [network, trainers[network].optimiser])));
     const teacher = hold(new Bank(gpu, "teacher", new BankLayout(source.shapes)));
     teacher.upload(source.tensors);
     const banks = {
@@ -205,7 +94,8 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
       shown: () => generatorRound(gpu, banks, settings, trainers.generator.sums, "shown"),
       on: () => generatorRound(gpu, banks, settings, trainers.generator.sums, "on"),
     };
-    return new Distillation({ gpu, config, settings, seed, data: options.data, trainers, rounds, held });
+    const own = { labels: source.labels, shapes: shapes.generator, fixed, saved };
+    return new Distillation({ gpu, config, settings, seed, data: options.data, trainers, rounds, held, ...own });
   } catch (error) {
     for (const item of held.reverse()) item.destroy();
     throw error;
@@ -237,31 +127,38 @@ type RoundName = "score" | "discriminator" | "off" | "shown" | "on";
 interface Parts {
   readonly gpu: Gpu;
   readonly config: NcvsdConfig;
-  readonly settings: Settings;
+  readonly settings: DistillationRun;
   readonly seed: number;
   readonly data: TrainingData | undefined;
   readonly trainers: Readonly<Record<DistilledNetwork, { optimiser: Optimiser; sums: WorkerSum }>>;
   readonly rounds: Readonly<Record<RoundName, () => Promise<Round>>>;
   readonly held: { destroy(): void }[];
+  /** Names of the classes, extents of the generator's tensors. */
+  readonly labels: readonly string[] | undefined;
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  readonly fixed: StateSettings;
+  readonly saved: SavedState | undefined;
 }
 
 /** A distillation, open on a device. Its iterations run one at a time. */
 export class Distillation {
   /** The arguments of generator and score model, defaults filled in. */
   readonly config: NcvsdConfig;
-  readonly settings: Settings;
+  readonly settings: DistillationRun;
   readonly #parts: Parts;
   readonly #updates: Readonly<Record<DistilledNetwork, Updates<DistillationRound>>>;
   /** Made ready when they are first needed. */
   readonly #rounds = new Map<RoundName, Round>();
-  #images = 0;
-  #losses: Record<string, number> = {};
+  #images: number;
+  /** Networks that this iteration has updated. */
+  #updated = 0;
   #recorded: Map<string, Float32Array> | undefined;
   #closed = false;
 
   constructor(parts: Parts) {
     this.config = parts.config;
     this.settings = parts.settings;
+    this.#images = parts.saved?.counters.images ?? 0;
     this.#parts = parts;
     const of = (network: DistilledNetwork) => {
       const { optimiser, sums } = parts.trainers[network];
@@ -318,19 +215,18 @@ export class Distillation {
     const { gLrScaling, dLrScaling, batch, lr } = this.settings;
     const scaling = { score: 1, discriminator: dLrScaling, generator: gLrScaling }[network];
     await this.#updates[network].apply(scaling * learningRate(lr, this.#images, batch), this.#images);
+    this.#updated++;
   }
 
   async #finish(): Promise<DistillationResult> {
     const { batch, rounds } = this.settings;
     const lr = learningRate(this.settings.lr, this.#images, batch);
-    for (const [name, round] of this.#rounds) {
-      if (["off", "shown", "on"].includes(name) && name !== this.#adversarialRound) continue;
-      for (const [loss, values] of Object.entries(await round.losses(rounds)))
-        this.#losses[loss] = values.reduce((a, b) => a + b, 0) / rounds;
-    }
-    const losses = this.#losses;
-    this.#losses = {};
+    const losses: Record<string, number> = {};
+    for (const name of ["score", "discriminator", this.#adversarialRound] as const)
+      for (const [loss, values] of Object.entries((await this.#rounds.get(name)?.losses(rounds)) ?? {}))
+        losses[loss] = values.reduce((a, b) => a + b, 0) / rounds;
     this.#images += batch;
+    this.#updated = 0;
     const recorded = this.#recorded;
     this.#recorded = undefined;
     return { losses, lr, images: this.#images, ...(recorded && { recorded }) };
@@ -389,9 +285,42 @@ export class Distillation {
   /** Gradient entries that were not finite, in all updates so far, by network: the optimiser took them for 0. */
   async zeroedGradients(): Promise<Record<DistilledNetwork, number>> {
     this.#open();
+    const before: Readonly<Record<string, number>> = this.#parts.saved?.counters ?? {};
     const counts = {} as Record<DistilledNetwork, number>;
-    for (const net of DISTILLED) counts[net] = await this.#updates[net].optimiser.zeroedGradients();
+    for (const net of DISTILLED)
+      counts[net] = (before[`zeroed ${net}`] ?? 0) + (await this.#updates[net].optimiser.zeroedGradients());
     return counts;
+  }
+
+  /**
+   * An average of the generator, as a checkpoint that `loadModel` opens.
+   * @param std one of `emaStds`  @param options labels: names of the classes, by default the teacher's
+   */
+  async snapshot(std: number, { labels }: { readonly labels?: readonly string[] } = {}): Promise<Snapshot> {
+    const { shapes, config, labels: own } = this.#parts;
+    const network = { kind: "snapshot", architecture: "ncvsd", config, labels: labels ?? own, shapes } as const;
+    return makeSnapshot({ ...network, images: this.#images, std, tensors: await this.ema(std) });
+  }
+
+  /** Writes all that `resume` needs to a folder; a process killed at any moment leaves the state before or this one. */
+  async save(dir: string): Promise<void> {
+    this.#open();
+    if (this.#updated > 0 || DISTILLED.some((net) => this.#updates[net].underWay))
+      throw bad("save: an iteration has begun: save after the generator's update.");
+    const networks = Object.fromEntries(DISTILLED.map((net) => [net, this.#updates[net].optimiser]));
+    const zeroed = Object.entries(await this.zeroedGradients()).map(([net, count]) => [`zeroed ${net}`, count]);
+    const counters = { images: this.#images, ...Object.fromEntries(zeroed) };
+    const settings = { ...this.#parts.fixed, rates: ratesOf(this.settings) };
+    await saveState(dir, { kind: DISTILLATION, networks, counters, settings });
+  }
+
+  /** Rates and weights that differ from those of the state that it was opened from, each as a sentence's part. */
+  get changes(): string[] {
+    const before = (this.#parts.saved?.settings.rates ?? ratesOf(this.settings)) as Record<string, unknown>;
+    return Object.entries(ratesOf(this.settings)).flatMap(([name, value]) => {
+      const [was, is] = [before[name], value].map((each) => JSON.stringify(each));
+      return was === is ? [] : [`${name} ${was} -> ${is}`];
+    });
   }
 
   close(): void {

@@ -1,6 +1,11 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Gpu } from "../../src/gpu/device.js";
-import { DISTILLED, type Distillation, openDistillation } from "../../src/train/distillation.js";
+import { loadModel } from "../../src/networks/edm2/model.js";
+import { type Distillation, openDistillation } from "../../src/train/distillation.js";
+import { DISTILLED } from "../../src/train/distillation-settings.js";
 import { openTestGpu } from "../support/gpu.js";
 import { RawTensors } from "../support/raw-tensors.js";
 import { Verdict } from "../support/verdict.js";
@@ -165,5 +170,86 @@ describe("recorded iterations", () => {
     distillation.close();
     seen.end("quantities");
     verdict.end("parameters and averages");
+  });
+});
+
+describe("a distillation that was saved and opened again", () => {
+  const images = Array.from({ length: 192 * 7 }, (_, i) => Math.sin(0.37 * i));
+  const data = {
+    fingerprint: "waves",
+    batch: async (positions: readonly number[]) => ({
+      images: Float32Array.from(positions.flatMap((p) => images.slice(192 * (p % 7), 192 * (p % 7) + 192))),
+      labels: positions.map((p) => p % 5),
+    }),
+  };
+  const options = {
+    teacher: new Map(teacher.names.map((name) => [name, teacher.f32(name)])),
+    config: JSON.parse(teacher.metadata.config!),
+    batch: 4,
+    batchGpu: 2,
+    gLrScaling: 0.25,
+    dLrScaling: 0.5,
+    ganWarmupBatches: 2,
+    lr: { refLr: 0.02, refBatches: 2, rampupMimg: 8e-6 },
+    seed: 3,
+    data,
+  };
+  const everything = async (distillation: Distillation) => {
+    const all: [string, string][] = [];
+    const hex = (values: Float32Array) =>
+      Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString("hex");
+    for (const net of DISTILLED)
+      for (const [name, values] of await distillation.parameters(net)) all.push([`${net} ${name}`, hex(values)]);
+    for (const [name, values] of await distillation.ema(0.1)) all.push([`average ${name}`, hex(values)]);
+    return new Map(all);
+  };
+
+  it("goes on to the bits of one that never stopped, on the same draws and images", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "ncvsd-distil-"));
+    try {
+      const whole = await openDistillation(gpu, options);
+      const losses = [];
+      for (let k = 0; k < 4; k++) {
+        losses.push((await whole.step()).losses);
+        if (k === 1) await whole.save(dir);
+      }
+      expect(Object.keys(losses[0]!)).toEqual(["dsm_loss", "real_loss", "fake_loss", "vsd_loss"]);
+      expect(Object.keys(losses[2]!)).toContain("gan_loss");
+      const resumed = await openDistillation(gpu, { ...options, resume: dir });
+      expect(resumed.images).toBe(8);
+      for (const k of [2, 3]) expect((await resumed.step()).losses).toEqual(losses[k]);
+      expect(await everything(resumed)).toEqual(await everything(whole));
+      const snapshot = await resumed.snapshot(0.1);
+      const model = await loadModel(gpu, snapshot.bytes);
+      expect([model.architecture, model.config.gamma]).toEqual(["ncvsd", 0.414]);
+      await model.close();
+      const changed = await openDistillation(gpu, { ...options, gLrScaling: 0.5, resume: dir });
+      expect(changed.changes).toEqual(["gLrScaling 0.25 -> 0.5"]);
+      for (const [other, says] of [
+        [{ ...options, seed: 4 }, "seed"],
+        [{ ...options, teacher: new Map([...options.teacher, ["unet.out_gain", Float32Array.of(2)]]) }, "teacher"],
+        [{ ...options, data: { ...data, fingerprint: "others" } }, "data"],
+      ] as const)
+        await expect(openDistillation(gpu, { ...other, resume: dir })).rejects.toThrow(says);
+      for (const each of [whole, resumed, changed]) each.close();
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
+
+  it("gives the same sums and bits whoever plays the workers", async () => {
+    const [one, two] = [await openDistillation(gpu, options), await openDistillation(gpu, options)];
+    for (let k = 0; k < 3; k++) {
+      await one.step();
+      for (const net of DISTILLED) {
+        const sums = [];
+        for (const worker of [0, 1]) sums.push(await two.accumulate({ net, worker }));
+        await two.update(sums, net);
+      }
+    }
+    expect(two.images).toBe(12);
+    expect(await everything(two)).toEqual(await everything(one));
+    one.close();
+    two.close();
   });
 });
