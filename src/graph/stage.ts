@@ -1,20 +1,20 @@
 import type { ElementType, Kernel } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
 import { Graph } from "./graph.js";
-import { Program } from "./program.js";
+import { Program, type Region } from "./program.js";
 
 /** Something that records its dispatches into a pass: a program of one kernel, or one evaluation of a network. */
 export interface Encodable {
   encode(pass: GPUComputePassEncoder): void;
 }
 
-/** One kernel over buffers that the sampler owns, made ready once and replayed per step. */
+/** One kernel over buffers, or parts of them, that the sampler owns, made ready once and replayed per step. */
 export async function stage<P extends object>(
   gpu: Gpu,
   name: string,
   kernel: Kernel<P>,
   params: P,
-  buffers: Readonly<Record<string, GPUBuffer>>,
+  buffers: Readonly<Record<string, GPUBuffer | Region>>,
 ): Promise<Program> {
   const graph = new Graph();
   const tensors = Object.fromEntries(

@@ -1,5 +1,6 @@
 import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
+import type { Region } from "../graph/program.js";
 
 /**
  * What an entry is to training: weights are normalised row by row, mixing weights are clipped to [0, 1], gains are neither;
@@ -50,7 +51,7 @@ export class BankLayout {
       if (!(Number.isSafeInteger(length) && length > 0)) throw bad(`${name} has the extents [${shape}]: it is empty.`);
       const rows = kind === "weight" ? shape[0]! : 1;
       const entry = { name, shape, kind, offset, length, rows, rowLength: length / rows };
-      offset += Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+      offset += padded(length);
       return entry;
     });
     this.elements = offset;
@@ -66,22 +67,59 @@ export class BankLayout {
     return entry;
   }
 
-  /** [rows][2]: first value and length of every row of every weight, as `normalize-rows` reads it. */
-  rowTable(): Uint32Array {
-    const rows = this.entries.flatMap(({ kind, offset, rows, rowLength }) =>
-      kind === "weight" ? Array.from({ length: rows }, (_, row) => [offset + row * rowLength, rowLength]) : [],
-    );
-    return Uint32Array.from(rows.flat());
-  }
-
-  /** Every mixing weight's place, as `clip-entries` reads it. */
-  mixIndices(): Uint32Array {
-    const places = this.entries.flatMap(({ kind, offset, length }) =>
-      kind === "mix" ? Array.from({ length }, (_, i) => offset + i) : [],
-    );
-    return Uint32Array.from(places);
+  /**
+   * A bank in parts of at most `largest` values, for devices that bind no more at once. A row is never cut.
+   * @throws BAD_ARGUMENT naming the tensor of which so few values hold no whole rows
+   */
+  parts(largest: number): BankPart[] {
+    const cuts = [0];
+    for (const { name, kind, offset, length, rowLength } of this.entries) {
+      // Parts begin where rows and places that can be bound fall together.
+      const step = kind === "weight" ? (rowLength * ALIGNMENT) / gcd(rowLength, ALIGNMENT) : ALIGNMENT;
+      for (let start = cuts.at(-1)!; offset + padded(length) - start > largest; start = cuts.at(-1)!) {
+        const whole = Math.floor((start + largest - offset) / step);
+        const cut = offset + Math.max(0, whole) * step;
+        if (cut <= start) throw bad(`The rows of ${name} do not fit parts of ${largest} values.`);
+        cuts.push(cut);
+      }
+    }
+    return cuts.map((first, i) => {
+      const elements = (cuts[i + 1] ?? this.elements) - first;
+      const inside = (place: number) => place >= first && place < first + elements;
+      const rows: number[] = [];
+      const mixes: number[] = [];
+      for (const { kind, offset, length, rowLength } of this.entries) {
+        if (kind === "weight")
+          for (let at = offset; at < offset + length; at += rowLength) if (inside(at)) rows.push(at - first, rowLength);
+        if (kind === "mix") for (let at = offset; at < offset + length; at++) if (inside(at)) mixes.push(at - first);
+      }
+      return { first, elements, rows: Uint32Array.from(rows), mixes: Uint32Array.from(mixes) };
+    });
   }
 }
+
+/** A part of a bank that is bound at once; places count from its beginning. */
+export interface BankPart {
+  /** Where it begins, and its values: multiples of 64. */
+  readonly first: number;
+  readonly elements: number;
+  /** [rows][2]: first value and length of every row of a weight, as `normalize-rows` reads it. */
+  readonly rows: Uint32Array;
+  /** Every mixing weight's place, as `clip-entries` reads it. */
+  readonly mixes: Uint32Array;
+}
+
+const padded = (length: number) => Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+
+function gcd(a: number, b: number): number {
+  return b === 0 ? a : gcd(b, a % b);
+}
+
+/** Values that a device binds at once. */
+export const largestPart = (gpu: Gpu): number => {
+  const { maxStorageBufferBindingSize, maxBufferSize } = gpu.device.limits;
+  return Math.floor(Math.min(maxStorageBufferBindingSize, maxBufferSize) / (4 * ALIGNMENT)) * ALIGNMENT;
+};
 
 /** One value for every value of a layout, in one buffer on the GPU: parameters, gradients, moments, averages. All 0 at first. */
 export class Bank {
@@ -94,6 +132,11 @@ export class Bank {
     this.layout = layout;
     this.buffer = gpu.storage(label, 4 * layout.elements);
     this.clear();
+  }
+
+  /** A part of it, to be bound. */
+  region({ first, elements }: Pick<BankPart, "first" | "elements">): Region {
+    return { buffer: this.buffer, offset: 4 * first, size: 4 * elements };
   }
 
   /** Sets everything to 0. */

@@ -7,9 +7,9 @@ import { powerEma } from "../../kernels/training/power-ema/kernel.js";
 import { bad } from "../errors.js";
 import type { Kernel } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
-import type { Program } from "../graph/program.js";
+import type { Program, Region } from "../graph/program.js";
 import { stage } from "../graph/stage.js";
-import { Bank, type BankLayout } from "./bank.js";
+import { Bank, type BankLayout, type BankPart, largestPart } from "./bank.js";
 import { emaRest } from "./schedule.js";
 
 export interface OptimiserOptions {
@@ -17,6 +17,8 @@ export interface OptimiserOptions {
   readonly label: string;
   /** Relative standard deviations of the power-function averages to keep; none by default. */
   readonly stds?: readonly number[];
+  /** Values bound at once (default: as many as the device allows). Changes no bit. */
+  readonly largest?: number;
 }
 
 export interface UpdateOptions {
@@ -29,7 +31,7 @@ export interface UpdateOptions {
 /**
  * The parameters of one network with all that changes them: forced normalisation, gradients summed over the rounds of an
  * update, Adam, power-function averages. Everything lies in banks of one layout, and every step of it is one dispatch over all
- * parameters (an average: one each).
+ * parameters, or one for each part that the device binds at once (an average: one each).
  *
  * A round: normalise(), the backward pass into a bank of its own, addGradients(bank). After the last round update().
  */
@@ -49,14 +51,16 @@ export class Optimiser {
   readonly #rests: GPUBuffer;
   readonly #zeroed: GPUBuffer;
   readonly #owned: { destroy(): void }[] = [];
-  readonly #adders = new Map<Bank, Program>();
+  readonly #adders = new Map<Bank, readonly Program[]>();
+  readonly #parts: readonly BankPart[];
   /** What normalise() and update() run, in order. */
   #projections: readonly Program[] = [];
   #steps: readonly Program[] = [];
   /** The rounds of an update have begun. */
   #summing = false;
 
-  private constructor(gpu: Gpu, layout: BankLayout, { label, stds = [] }: OptimiserOptions) {
+  private constructor(gpu: Gpu, layout: BankLayout, { label, stds = [], largest }: OptimiserOptions) {
+    this.#parts = layout.parts(largest ?? largestPart(gpu));
     const bank = (what: string) => {
       const made = new Bank(gpu, `${label} ${what}`, layout);
       this.#owned.push(made);
@@ -87,29 +91,29 @@ export class Optimiser {
   }
 
   async #prepare(): Promise<void> {
-    const { elements } = this.layout;
-    const w = this.parameters.buffer;
-    const table = this.layout.rowTable();
-    const indices = this.layout.mixIndices();
+    const { parameters, gradients, m, v } = this;
+    const profiles = this.averages.length;
     const projections: Program[] = [];
-    if (table.length > 0) {
-      const buffers = { w, table: this.#buffer("rows", table) };
-      projections.push(await this.#stage(normalizeRows, { elements, rows: table.length / 2 }, buffers));
-    }
-    if (indices.length > 0) {
-      const buffers = { w, indices: this.#buffer("mixing weights", indices) };
-      projections.push(await this.#stage(clipEntries, { elements, count: indices.length }, buffers));
+    const steps: Program[] = [];
+    for (const part of this.#parts) {
+      const { elements, rows, mixes } = part;
+      const w = parameters.region(part);
+      if (rows.length > 0) {
+        const buffers = { w, table: this.#buffer("rows", rows) };
+        projections.push(await this.#stage(normalizeRows, { elements, rows: rows.length / 2 }, buffers));
+      }
+      if (mixes.length > 0) {
+        const buffers = { w, indices: this.#buffer("mixing weights", mixes) };
+        projections.push(await this.#stage(clipEntries, { elements, count: mixes.length }, buffers));
+      }
+      const state = { w, g: gradients.region(part), m: m.region(part), v: v.region(part) };
+      steps.push(await this.#stage(adam, { elements }, { ...state, settings: this.#settings, zeroed: this.#zeroed }));
+      for (const [profile, { bank }] of this.averages.entries()) {
+        const buffers = { w, rests: this.#rests, average: bank.region(part) };
+        steps.push(await this.#stage(powerEma, { elements, profiles, profile }, buffers));
+      }
     }
     this.#projections = projections;
-    const state = { g: this.gradients.buffer, m: this.m.buffer, v: this.v.buffer };
-    const steps = [
-      await this.#stage(adam, { elements }, { w, ...state, settings: this.#settings, zeroed: this.#zeroed }),
-    ];
-    const profiles = this.averages.length;
-    for (const [profile, { bank }] of this.averages.entries()) {
-      const buffers = { w, rests: this.#rests, average: bank.buffer };
-      steps.push(await this.#stage(powerEma, { elements, profiles, profile }, buffers));
-    }
     this.#steps = steps;
   }
 
@@ -129,13 +133,16 @@ export class Optimiser {
       this.#summing = true;
       return;
     }
-    let program = this.#adders.get(round);
-    if (!program) {
-      const buffers = { a: this.gradients.buffer, b: round.buffer };
-      program = await this.#stage(add, { elements: this.layout.elements }, buffers);
-      this.#adders.set(round, program);
+    let programs = this.#adders.get(round);
+    if (!programs) {
+      const made = this.#parts.map((part) => {
+        const buffers = { a: this.gradients.region(part), b: round.region(part) };
+        return this.#stage(add, { elements: part.elements }, buffers);
+      });
+      programs = await Promise.all(made);
+      this.#adders.set(round, programs);
     }
-    await program.run();
+    for (const program of programs) await program.run();
   }
 
   /** Adam with what `gradients` holds, entries that are not finite counting as 0; then the averages of the raw result. */
@@ -168,7 +175,11 @@ export class Optimiser {
     return buffer;
   }
 
-  async #stage<P extends object>(kernel: Kernel<P>, params: P, buffers: Record<string, GPUBuffer>): Promise<Program> {
+  async #stage<P extends object>(
+    kernel: Kernel<P>,
+    params: P,
+    buffers: Record<string, GPUBuffer | Region>,
+  ): Promise<Program> {
     const program = await stage(this.#gpu, kernel.name, kernel, params, buffers);
     this.#owned.push(program);
     return program;

@@ -2,7 +2,7 @@ import { add } from "../../kernels/training/add/kernel.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Program } from "../graph/program.js";
 import { stage } from "../graph/stage.js";
-import { Bank, type BankLayout } from "./bank.js";
+import { Bank, type BankLayout, largestPart } from "./bank.js";
 
 /**
  * Gradients of one round, and their sum over the rounds of one virtual worker, in order. An update is the work of several such
@@ -12,20 +12,23 @@ export class WorkerSum {
   /** What a round's program writes. */
   readonly round: Bank;
   readonly sum: Bank;
-  readonly #adder: Program;
+  readonly #adders: readonly Program[];
   #rounds = 0;
 
-  private constructor(round: Bank, sum: Bank, adder: Program) {
+  private constructor(round: Bank, sum: Bank, adders: readonly Program[]) {
     this.round = round;
     this.sum = sum;
-    this.#adder = adder;
+    this.#adders = adders;
   }
 
   static async create(gpu: Gpu, label: string, layout: BankLayout): Promise<WorkerSum> {
     const round = new Bank(gpu, `${label} gradients of a round`, layout);
     const sum = new Bank(gpu, `${label} gradients of a worker`, layout);
-    const buffers = { a: sum.buffer, b: round.buffer };
-    return new WorkerSum(round, sum, await stage(gpu, "add", add, { elements: layout.elements }, buffers));
+    const adders = layout.parts(largestPart(gpu)).map((part) => {
+      const buffers = { a: sum.region(part), b: round.region(part) };
+      return stage(gpu, "add", add, { elements: part.elements }, buffers);
+    });
+    return new WorkerSum(round, sum, await Promise.all(adders));
   }
 
   /** A worker begins: what was summed is forgotten with its first round. */
@@ -35,11 +38,11 @@ export class WorkerSum {
 
   async add(): Promise<void> {
     if (this.#rounds++ === 0) this.sum.copyFrom(this.round);
-    else await this.#adder.run();
+    else for (const adder of this.#adders) await adder.run();
   }
 
   destroy(): void {
-    this.#adder.destroy();
+    for (const adder of this.#adders) adder.destroy();
     this.round.destroy();
     this.sum.destroy();
   }

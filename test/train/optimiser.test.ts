@@ -48,9 +48,9 @@ describe("five recorded steps of a teacher", () => {
     expect(layout.entries.every(({ offset }) => offset % 64 === 0)).toBe(true);
     const { kind, rows, rowLength } = layout.entry("unet.enc.8x8_conv.weight");
     expect([kind, rows, rowLength]).toEqual(["weight", 4, 36]);
-    expect(layout.rowTable().length / 2).toBe(
+    expect(layout.parts(Infinity).map(({ rows }) => rows.length / 2)).toEqual([
       trained.reduce((sum, { shape }) => sum + (shape.length > 0 ? shape[0]! : 0), 0),
-    );
+    ]);
   });
 
   it("step 0: normalised twice, rate 0, moments of the first gradient", async () => {
@@ -128,6 +128,55 @@ describe("five recorded steps of a teacher", () => {
       expect(relativeError(move, theirs), name).toBeLessThan(length > 1 ? 1e-4 : 1e-3);
     }
     expect(await optimiser.zeroedGradients()).toBe(0);
+  });
+
+  it("parts cover the bank once, with whole rows, at places that can be bound", () => {
+    const [whole] = layout.parts(Infinity);
+    for (const largest of [2240, 2624, 10_000, layout.elements]) {
+      const parts = layout.parts(largest);
+      expect(parts.length).toBeGreaterThanOrEqual(layout.elements / largest);
+      expect(parts.length).toBeLessThan(3 * (layout.elements / largest));
+      let at = 0;
+      const rows: number[] = [];
+      for (const part of parts) {
+        expect([part.first, part.first % 64, part.elements % 64]).toEqual([at, 0, 0]);
+        expect(part.elements).toBeLessThanOrEqual(largest);
+        for (const [i, value] of part.rows.entries()) rows.push(i % 2 === 0 ? value + part.first : value);
+        for (let i = 0; i < part.rows.length; i += 2)
+          expect(part.rows[i]! + part.rows[i + 1]!).toBeLessThanOrEqual(part.elements);
+        at += part.elements;
+      }
+      expect(at).toBe(layout.elements);
+      // The smallest cut a tensor, too.
+      const inside = parts.some(({ first }) => layout.entries.every(({ offset }) => offset !== first));
+      expect(inside).toBe(largest === 2240);
+      expect(rows).toEqual([...whole!.rows]);
+    }
+    expect(() => layout.parts(512)).toThrow(/rows of unet\..* do not fit parts of 512/);
+  });
+
+  it("updates in parts give the bits of updates as a whole", async () => {
+    const states: Map<string, Float32Array>[][] = [];
+    for (const largest of [layout.elements, 2240]) {
+      const one = await Optimiser.create(gpu, layout, { label: "parts", stds, largest });
+      const round = new Bank(gpu, "round", layout);
+      one.parameters.upload(start);
+      for (const k of [1, 2]) {
+        await one.normalise();
+        for (const step of [0, 3]) {
+          round.upload(recorded(`step${step}.grad`));
+          round.upload(new Map([["unet.out_gain", Float32Array.of(Number.NaN)]]));
+          await one.addGradients(round);
+        }
+        await one.update(stepOf(k));
+      }
+      expect(await one.zeroedGradients()).toBe(2);
+      const banks = [one.parameters, one.gradients, one.m, one.v, ...one.averages.map(({ bank }) => bank)];
+      states.push(await Promise.all(banks.map((bank) => bank.download())));
+      round.destroy();
+      one.destroy();
+    }
+    expect(states[1]).toEqual(states[0]);
   });
 
   it("padding stays 0 in all banks", async () => {
