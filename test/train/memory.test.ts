@@ -86,8 +86,8 @@ describe("updates", () => {
     expect(gpu.allocations).toBe(allocations);
     expect(gpu.allocatedBytes).toBe(bytes);
     expect(last.host - first.host).toBeLessThan(2 ** 20);
-    // 40 KiB an update would be seen.
-    expect(last.rss - first.rss).toBeLessThan(10 * 2 ** 20);
+    // Resident memory goes up and down by 16 MiB in a run of 10,000 updates, without a trend: 130 KiB an update would be seen.
+    expect(last.rss - first.rss).toBeLessThan(32 * 2 ** 20);
     training.close();
     gpu.flushDestroyed();
     expect(gpu.allocatedBytes).toBeLessThanOrEqual(before + 2 ** 16);
