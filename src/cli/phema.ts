@@ -240,7 +240,7 @@ export function registerPhema(program: Command): void {
       "relative standard deviations of the averages wished: 0.05,0.1, or evenly spaced as in 0.05,0.06,...,0.15",
       (text: string) => parseStds(text, "--std"),
     )
-    .requiredOption("--outdir <dir>", "where to write them")
+    .requiredOption("--out, --outdir <dir>", "where to write them")
     .option(
       "--time <images>",
       "end of the averages, one of the snapshots' times: 16777216 or 16Mi (default: the latest)",

@@ -117,7 +117,7 @@ describe("ncvsd-gpu phema", () => {
     mkdirSync(dir);
     for (const time of [1024, 2048])
       copyFileSync(fixturePath("pickle/ncvsd-tiny.nosrc.pkl"), join(dir, `${snapshotName("snapshot", time, 0.1)}.pkl`));
-    await cliOk(["phema", "--snapshots", dir, "--outdir", place("of-pickles"), "--std", "0.05"]);
+    await cliOk(["phema", "--snapshots", dir, "--out", place("of-pickles"), "--std", "0.05"]);
     const made = await read(join(place("of-pickles"), "phema-0000002-0.050.safetensors"));
     const expected = await read(fixturePath("ncvsd-tiny.safetensors"));
     expect(made.tensors).toEqual(expected.tensors);
