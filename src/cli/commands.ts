@@ -9,6 +9,7 @@ import { registerInspect } from "./inspect.js";
 import { registerPhema } from "./phema.js";
 import { registerRestore } from "./restore/restore.js";
 import { registerSample } from "./sample.js";
+import { registerTrain } from "./train/train.js";
 
 /** Adds every command to the program, in the order of its help. */
 export function registerAll(program: Command): void {
@@ -19,6 +20,7 @@ export function registerAll(program: Command): void {
     registerDemo,
     registerConvert,
     registerDataset,
+    registerTrain,
     registerPhema,
     registerInspect,
     registerDoctor,

@@ -55,3 +55,21 @@ export function onInterrupt(cleanup: Cleanup): () => void {
     if (cleanups.length === 0) for (const name of SIGNALS) process.off(name, stop);
   };
 }
+
+/**
+ * For work that ends in good order by itself when it is asked to: the first signal asks, and the next one ends the process the
+ * hard way. Not together with `onInterrupt`.
+ * @param ask gets the exit code that tells of the signal
+ * @returns takes the registration back
+ */
+export function onStopRequest(ask: (code: number) => void): () => void {
+  const forget = () => {
+    for (const name of SIGNALS) process.off(name, first);
+  };
+  const first = (signal: keyof typeof EXIT_CODES) => {
+    forget();
+    ask(EXIT_CODES[signal]);
+  };
+  for (const name of SIGNALS) process.on(name, first);
+  return forget;
+}

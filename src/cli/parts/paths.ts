@@ -16,7 +16,7 @@ import { checkWritable, isFolder } from "../../runs/whole-file.js";
  */
 export const PATHS = {
   inputs:
-    "net gnet vae data ref features operator measurement mask kernel lpips file shards results in.pkl snapshots source label-file".split(
+    "net gnet vae data ref features operator measurement mask kernel lpips file shards results in.pkl snapshots source label-file config".split(
       " ",
     ),
   files: "grid save-raw out trace out.safetensors".split(" "),
@@ -50,6 +50,11 @@ const DERIVED: Readonly<Record<string, (given: Given) => readonly Path[]>> = {
     folders.flatMap(({ name, path }) => {
       const record = join(path, "metrics.json");
       return ["metrics.json", "metrics.md", "overview.png"].map((file) => ({ name, path: join(path, file), record }));
+    }),
+  train: ({ folders }) =>
+    folders.flatMap(({ name, path }) => {
+      const record = join(path, "log.jsonl");
+      return ["log.jsonl", "report.html"].map((file) => ({ name, path: join(path, file), record }));
     }),
   demo: ({ folders }) =>
     folders.map(({ name, path }) => ({ name, path: join(path, "grid.png"), record: join(path, "1-step/run.json") })),

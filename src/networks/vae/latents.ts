@@ -13,6 +13,9 @@ export const LATENT_CHANNELS = RAW_MEAN.length;
 const SCALE = RAW_STD.map((std) => Math.fround(Math.fround(FINAL_STD) / Math.fround(std)));
 const BIAS = SCALE.map((scale, c) => Math.fround(-Math.fround(Math.fround(RAW_MEAN[c]!) * scale)));
 
+/** Per channel, from raw to final: x scale + bias. */
+export const LATENT_SCALE = { scale: SCALE, bias: BIAS } as const;
+
 /** Final latents [N, 4, P] to raw ones: (x - bias) / scale. */
 export function toRawLatents(x: Float32Array, pixels: number): Float32Array {
   return x.map((value, i) => {

@@ -1,0 +1,106 @@
+import type { DatasetItem } from "../../data/dataset.js";
+import { momentsOf, statisticsOf } from "../../evaluate/statistics.js";
+import type { Gpu } from "../../gpu/device.js";
+import { contactSheet } from "../../image/grid.js";
+import { fromByte, imagesFromValues, toByte } from "../../image/pixels.js";
+import { encodePng } from "../../image/png.js";
+import { loadModel, type Model } from "../../networks/edm2/model.js";
+import { FeatureExtractor } from "../../networks/features/extractor.js";
+import type { Labels } from "../../networks/session.js";
+import { bundledFeatures, bundledReference, version } from "../../runs/package.js";
+import { sampleHeun } from "../../sample/heun.js";
+import { openReference } from "../evaluate/options.js";
+
+export interface SamplePlan {
+  /** Images of a sheet; 0: none. */
+  readonly count: number;
+  /** Images of the distance; 0: none. */
+  readonly fd: number;
+  /** Heun steps. */
+  readonly steps: number;
+  /** Images at a time. */
+  readonly batch: number;
+}
+
+/** Where labels that are no classes come from. */
+export interface LabelSource {
+  readonly length: number;
+  readonly labels: { readonly dim: number; readonly classes: Int32Array | undefined };
+  item(index: number): Promise<Pick<DatasetItem, "label">>;
+}
+
+export interface Sampled {
+  readonly sheet?: Uint8Array;
+  readonly fd?: number;
+}
+
+/** Images of a stored average by Heun's sampler, seeds from 0 on, classes in turn: a sheet, and a distance to the bundled data. */
+export async function sampleSnapshot(
+  gpu: Gpu,
+  bytes: Uint8Array,
+  plan: SamplePlan,
+  source: LabelSource,
+): Promise<Sampled> {
+  if (plan.count === 0 && plan.fd === 0) return {};
+  const model = await loadModel(gpu, bytes);
+  try {
+    const sheet = plan.count === 0 ? {} : { sheet: sheetOf(model, await draw(model, plan, source, plan.count)) };
+    return plan.fd === 0 ? sheet : { ...sheet, fd: await distance(gpu, await draw(model, plan, source, plan.fd)) };
+  } finally {
+    await model.close();
+  }
+}
+
+/** [N, C, H, W] */
+async function draw(model: Model, { steps, batch }: SamplePlan, source: LabelSource, count: number) {
+  const one = model.shape.reduce((a, b) => a * b, 1);
+  const all = new Float32Array(count * one);
+  for (let at = 0; at < count; at += batch) {
+    const seeds = Array.from({ length: Math.min(batch, count - at) }, (_, i) => at + i);
+    const labels = await labelsOf(model, source, seeds);
+    const { images } = await sampleHeun(model, { seeds, steps, ...(labels && { labels }) });
+    all.set(images, at * one);
+    // Signals are delivered in between.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return all;
+}
+
+async function labelsOf({ config }: Model, source: LabelSource, seeds: readonly number[]): Promise<Labels | undefined> {
+  const { label_dim: dim } = config;
+  if (dim === 0) return undefined;
+  if (source.labels.classes) return seeds.map((seed) => seed % dim);
+  const rows = await Promise.all(seeds.map(async (seed) => (await source.item(seed % source.length)).label));
+  return Float32Array.from(rows.flatMap((row) => [...row]));
+}
+
+function sheetOf(model: Model, values: Float32Array): Uint8Array {
+  const one = model.shape.reduce((a, b) => a * b, 1);
+  const images = imagesFromValues(values, [values.length / one, ...model.shape]);
+  const columns = Math.ceil(Math.sqrt(images.length));
+  const sheet = contactSheet(
+    images.map((image) => ({ image })),
+    { columns },
+  );
+  return encodePng(sheet, { "ncvsd-gpu:sheet": version });
+}
+
+async function distance(gpu: Gpu, values: Float32Array): Promise<number> {
+  const extractor = await FeatureExtractor.open(gpu, bundledFeatures);
+  try {
+    const { frechet } = await openReference(bundledReference, extractor.source, () => {});
+    const one = extractor.input.reduce((a, b) => a * b, 1);
+    const bytes = values.map((v) => fromByte(toByte(v)));
+    const { dim } = extractor.source;
+    const count = values.length / one;
+    const rows = new Float32Array(count * dim);
+    const batch = 50;
+    for (let at = 0; at < count; at += batch) {
+      const part = bytes.subarray(at * one, Math.min(count, at + batch) * one);
+      rows.set((await extractor.extract(part)).features, at * dim);
+    }
+    return frechet.distance(statisticsOf(momentsOf(rows, dim)));
+  } finally {
+    await extractor.close();
+  }
+}

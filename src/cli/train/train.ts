@@ -1,0 +1,284 @@
+import { mkdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Command } from "commander";
+import { Dataset } from "../../data/dataset.js";
+import { shapeText } from "../../data/inputs.js";
+import { bad, NcvsdError } from "../../errors.js";
+import { type Gpu, mib } from "../../gpu/device.js";
+import type { ImageShape } from "../../networks/session.js";
+import { LATENT_SCALE } from "../../networks/vae/latents.js";
+import { claim } from "../../runs/claim.js";
+import { checkOutdir, prepareOutdir } from "../../runs/output.js";
+import { formatDuration, formatRate } from "../../runs/progress.js";
+import { Stopwatch } from "../../runs/stopwatch.js";
+import { batchesOf } from "../../train/dataset-batches.js";
+import type { ConfigInput } from "../../train/source.js";
+import { findState } from "../../train/state.js";
+import { openTraining, type Training, type TrainingData, type TrainingOptions } from "../../train/training.js";
+import { openEngine } from "../parts/engine.js";
+import { addTrainOptions, settingsOf, type TrainFlags, type TrainSettings } from "./flags.js";
+import { type LoopResult, stateDir, type Trainee, trainingLoop } from "./loop.js";
+import { sampleSnapshot } from "./samples.js";
+
+/** Images of a round that `auto` takes at most: more are no faster. */
+const MOST_AUTO = 64;
+const SAMPLE_STEPS = 18;
+
+export function registerTrain(program: Command): void {
+  const command = program
+    .command("train")
+    .summary("train an EDM2 teacher on a data set")
+    .description(
+      "Trains an EDM2 diffusion model (Karras et al. 2024) on a data set. The same command goes on from the newest state in --outdir, " +
+        "to the bits of a run that never stopped; Ctrl-C leaves one.",
+    );
+  addTrainOptions(command)
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  ncvsd-gpu dataset convert photos --dest photos.zip --resolution 32x32 \\",
+        "    --transform center-crop-dhariwal",
+        "  ncvsd-gpu train --data photos.zip --outdir run",
+        "  ncvsd-gpu train --data fashion.zip --outdir run --duration 256Ki --fd 1000",
+        "  ncvsd-gpu train --data imagenet64.zip --preset edm2-img64-xs --outdir run --dry-run",
+        "Settings that are not given are the preset's: EDM2's own, or of fashion32 such as suit batches of",
+        "some tens of images. A state is for one set of settings: others are refused, by name.",
+      ].join("\n"),
+    )
+    .action(train);
+}
+
+async function train(flags: TrainFlags): Promise<void> {
+  const silent = Boolean(flags.quiet || flags.json);
+  const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
+  const settings = settingsOf(flags);
+  checkOutdir(flags.outdir);
+  const dataset = await Dataset.open(flags.data, {
+    labels: flags.cond,
+    skipBad: flags.skipBad ?? false,
+    threads: 1,
+    say: (line) => process.stderr.write(`${line}\n`),
+  });
+  try {
+    const config = configFor(flags, settings, dataset);
+    const gpu = await openEngine({ ...flags, tuning: false }, new Stopwatch());
+    try {
+      const run = { gpu, flags, settings: { ...settings, config }, dataset, silent, say };
+      if (flags.dryRun) await dryRun(run);
+      else await trainAndReport(run);
+    } finally {
+      gpu.close();
+    }
+  } finally {
+    await dataset.close();
+  }
+}
+
+interface Run {
+  readonly gpu: Gpu;
+  readonly flags: TrainFlags;
+  readonly settings: TrainSettings;
+  readonly dataset: Dataset;
+  readonly silent: boolean;
+  readonly say: (line: string) => void;
+}
+
+/** Channels, height and width of what the network sees: a latent's means and deviations are one draw. */
+function imageShape({ shape: [channels, height, width], kind }: Dataset): ImageShape {
+  return [kind === "latents" ? channels / 2 : channels, height, width];
+}
+
+/** The network's arguments for this data set: its size, channels and classes are the data's. */
+function configFor(flags: TrainFlags, { config }: TrainSettings, dataset: Dataset): ConfigInput {
+  const [channels, height, width] = imageShape(dataset);
+  if (height !== width)
+    throw bad(`--data ${flags.data} has images of ${shapeText(dataset.shape)}: they must be square`);
+  const own = { img_resolution: height, img_channels: channels, label_dim: dataset.labels.dim };
+  for (const [name, value] of Object.entries(own)) {
+    const given = config[name as keyof typeof own];
+    if (given !== undefined && given !== value)
+      throw bad(`--config ${flags.config} has ${name} ${given}, but --data ${flags.data} makes it ${value}`);
+  }
+  if (flags.fd > 0 && [channels, height].join() !== "1,32")
+    throw bad(
+      `--fd needs grey images of 32x32, which the bundled features are of: --data has ${shapeText(dataset.shape)}`,
+    );
+  return { ...config, ...own };
+}
+
+/** Says what a damaged picture can be answered with. */
+function guarded(feed: TrainingData, skipBad: boolean, fingerprint: string): TrainingData {
+  const batch = async (positions: readonly number[]) => {
+    try {
+      return await feed.batch(positions);
+    } catch (error) {
+      if (skipBad || !(error instanceof NcvsdError)) throw error;
+      throw bad(`${error.message.replace(/\.$/, "")}: mend it, or go on without it with --skip-bad`, error);
+    }
+  };
+  return { batch, fingerprint };
+}
+
+/** Opens the training, from its state if there is one, with the largest round that fits where that is asked for. */
+async function open(run: Run, dir: string | undefined): Promise<Training> {
+  const { gpu, flags, settings, dataset, say } = run;
+  const found = dir === undefined ? undefined : await findState(dir, "teacher");
+  say(`${gpu.info.name}: ${dataset.length} images of ${shapeText(dataset.shape)}, ${classText(dataset)}`);
+  const shape = imageShape(dataset);
+  const feed = batchesOf(dataset, { seed: flags.seed, shape, labelDim: dataset.labels.dim, latents: LATENT_SCALE });
+  const { config, batch, pMean, pStd, lossScaling, refLr, refBatches, rampup } = settings;
+  const options: TrainingOptions = {
+    ...{ config, batch, pMean, pStd, lossScaling, seed: flags.seed, emaStds: flags.ema },
+    lr: { refLr, refBatches, rampupMimg: rampup / 1e6 },
+    data: guarded(feed, flags.skipBad ?? false, await dataset.fingerprint()),
+    ...(found && dir !== undefined && { resume: dir }),
+  };
+  const at = (batchGpu: number) => openTraining(gpu, { ...options, batchGpu });
+  const stored = found?.settings.batchGpu;
+  if (flags.batchGpu === "auto" && typeof stored === "number" && batch % stored === 0) return at(stored);
+  const wished = flags.batchGpu === "auto" ? MOST_AUTO : flags.batchGpu;
+  const sizes = Array.from({ length: Math.min(wished, batch) }, (_, i) => Math.min(wished, batch) - i).filter(
+    (n) => batch % n === 0,
+  );
+  let refusal: unknown;
+  for (const batchGpu of sizes) {
+    try {
+      const training = await at(batchGpu);
+      if (refusal === undefined || flags.batchGpu === "auto") return training;
+      training.close();
+      throw new NcvsdError(
+        "OUT_OF_MEMORY",
+        `--batch-gpu ${wished} does not fit ${gpu.info.name}: the largest part of --batch ${batch} that does is ${batchGpu}`,
+        { cause: refusal },
+      );
+    } catch (error) {
+      if (!(error instanceof NcvsdError) || error.code !== "OUT_OF_MEMORY" || error.cause === refusal) throw error;
+      refusal ??= error;
+    }
+  }
+  throw refusal;
+}
+
+function classText({ labels }: Dataset): string {
+  if (labels.dim === 0) return "no labels";
+  return labels.classes ? `${labels.dim} classes` : `labels of ${labels.dim} numbers`;
+}
+
+const parameterCount = async (training: Training) =>
+  [...(await training.gradients()).values()].reduce((sum, values) => sum + values.length, 0);
+
+async function traineeOf({ gpu, flags, dataset }: Run, training: Training): Promise<Trainee> {
+  const { batch, batchGpu } = training.settings;
+  const labels = classNames(dataset);
+  const { samples: count, fd } = flags;
+  const kind = dataset.kind;
+  return {
+    get images() {
+      return training.images;
+    },
+    batch,
+    parameters: await parameterCount(training),
+    async step() {
+      const { losses, lr } = await training.step();
+      return { loss: losses.reduce((a, b) => a + b, 0) / losses.length, lr };
+    },
+    zeroedGradients: () => training.zeroedGradients(),
+    save: (dir) => training.save(dir),
+    async snapshots() {
+      const all = [];
+      for (const std of flags.ema) all.push(await training.snapshot(std, labels ? { labels } : {}));
+      return all;
+    },
+    async sample({ bytes }) {
+      // A latent is no picture.
+      if (kind === "latents") return {};
+      return sampleSnapshot(gpu, bytes, { count, fd, steps: SAMPLE_STEPS, batch: Math.min(batchGpu, 16) }, dataset);
+    },
+  };
+}
+
+/** Names of the classes, where there is one for each. */
+function classNames({ classes, labels }: Dataset): readonly string[] | undefined {
+  return labels.classes && classes?.length === labels.dim ? classes : undefined;
+}
+
+async function trainAndReport(run: Run): Promise<void> {
+  const { flags, settings, say, silent } = run;
+  prepareOutdir(flags.outdir);
+  mkdirSync(flags.outdir, { recursive: true });
+  const release = claim(join(flags.outdir, "state"));
+  const dir = stateDir(flags.outdir);
+  let training: Training | undefined;
+  try {
+    training = await open(run, flags.force ? undefined : dir);
+    const resumed = training.images > 0;
+    if (resumed) say(`going on after ${training.images} images (--force begins anew)`);
+    const trainee = await traineeOf(run, training);
+    say(`${trainee.parameters.toLocaleString("en")} parameters, ${mib(run.gpu.allocatedBytes)} of GPU memory`);
+    const { duration, status, snapshot, checkpoint } = settings;
+    const title = `Training on ${basename(flags.data)}`;
+    const facts = factsOf(run, training);
+    const plan = { title, outdir: flags.outdir, duration, status, snapshot, checkpoint, silent, facts, resumed };
+    finish(run, await trainingLoop(trainee, plan));
+  } finally {
+    training?.close();
+    release();
+  }
+}
+
+function finish({ flags, say }: Run, { images, loss, files, stopped }: LoopResult): void {
+  if (flags.json) process.stdout.write(`${JSON.stringify({ outdir: flags.outdir, images, loss, files })}\n`);
+  else process.stdout.write(`${files.length > 0 ? files.join("\n") : flags.outdir}\n`);
+  if (stopped === undefined) return;
+  say(`Stopped after ${images} images; the same command goes on from there.`);
+  process.exitCode = stopped;
+}
+
+function factsOf({ flags, settings, dataset, gpu }: Run, training: Training): [string, string][] {
+  const { batchGpu, rounds, workers } = training.settings;
+  const { batch, refLr, refBatches, rampup, pMean, pStd, lossScaling, duration } = settings;
+  return [
+    ["data", `${basename(flags.data)}: ${dataset.length} images of ${shapeText(dataset.shape)}, ${classText(dataset)}`],
+    ["network", JSON.stringify(training.config)],
+    ["adapter", gpu.info.name],
+    ["duration", `${duration} images`],
+    ["batch", `${batch} images in ${rounds} rounds of ${batchGpu}, ${workers} virtual workers`],
+    ["learning rate", `${refLr}, rising over ${rampup} images, falling after ${refBatches} updates`],
+    ["noise levels", `ln(sigma) of mean ${pMean} and standard deviation ${pStd}`],
+    ["loss scaling", String(lossScaling)],
+    ["averages", flags.ema.join(", ")],
+    ["seed", String(flags.seed)],
+  ];
+}
+
+/** What a run would take: one update is made and thrown away, and a second one measured. */
+async function dryRun(run: Run): Promise<void> {
+  const { gpu, flags, settings } = run;
+  const training = await open(run, undefined);
+  try {
+    const parameters = await parameterCount(training);
+    await training.step();
+    const start = performance.now();
+    await training.step();
+    const seconds = (performance.now() - start) / 1000;
+    const { batchGpu, rounds } = training.settings;
+    const { batch, duration } = settings;
+    const facts = { parameters, batch, batchGpu, rounds, gpuBytes: gpu.allocatedBytes, secondsPerUpdate: seconds };
+    const left = (seconds * duration) / batch;
+    if (flags.json) {
+      process.stdout.write(`${JSON.stringify({ ...facts, seconds: left })}\n`);
+      return;
+    }
+    const lines = [
+      `parameters   ${parameters.toLocaleString("en")}`,
+      `GPU memory   ${mib(gpu.allocatedBytes)} with rounds of ${batchGpu} images`,
+      `update       ${seconds.toPrecision(3)} s: ${batch} images in ${rounds} rounds, ${formatRate(batch / seconds, "image")}`,
+      `the run      ${formatDuration(left)} for ${duration.toLocaleString("en")} images, without snapshots`,
+    ];
+    process.stdout.write(`${lines.join("\n")}\n`);
+  } finally {
+    training.close();
+  }
+}
