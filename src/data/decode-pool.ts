@@ -82,6 +82,7 @@ export class DecodePool {
   #done(id: number, { thread }: Waiting): void {
     this.#waiting.delete(id);
     this.#load[thread]!--;
-    if (this.#load[thread] === 0) this.#threads[thread]!.unref();
+    // Whoever closes the pool waits for the threads to end, and so must the process.
+    if (this.#load[thread] === 0 && !this.#closed) this.#threads[thread]!.unref();
   }
 }

@@ -121,16 +121,19 @@ describe("a run on ten images", () => {
     const random = seeded(Number(process.env.NCVSD_CRASH_SEED ?? 1));
     const outdir = place("killed");
     const command = train(outdir, "--duration", "6Ki", "--checkpoint", "32", "--samples", "0");
-    const starts = () =>
-      existsSync(join(outdir, "log.jsonl")) ? log(outdir).filter(({ what }) => what === "start").length : 0;
+    const lines = () => (existsSync(join(outdir, "log.jsonl")) ? log(outdir).map(({ what }) => what) : []);
+    const starts = () => lines().filter((what) => what === "start").length;
+    const since = () => lines().length - 1 - lines().lastIndexOf("start");
+    // So that the kills lie all over the run, which has 24 lines.
+    const most = Math.max(1, Math.round(20 / KILLS));
     let killed = 0;
     for (let kill = 0; kill < KILLS; kill++) {
       const signal = kill % 3 === 1 ? "SIGINT" : "SIGKILL";
       const before = starts();
-      const delay = (12_000 / KILLS) * random();
+      const [wait, delay] = [Math.floor(most * random()), 400 * random()];
       let struck: Promise<void> = Promise.resolve();
       const strike = async (child: ChildProcess) => {
-        while (child.exitCode === null && starts() === before) await sleep(10);
+        while (child.exitCode === null && (starts() === before || since() < wait)) await sleep(10);
         await sleep(delay);
         child.kill(signal);
       };

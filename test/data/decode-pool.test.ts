@@ -64,4 +64,18 @@ describe("threads that decode", () => {
     const ended = await run(process.execPath, ["--input-type=module", "-e", code]);
     expect([ended.code, ended.stdout]).toEqual([0, "192\n"]);
   }, 20_000);
+
+  it("let a process that closes the data set go on to its end", async () => {
+    const path = zip("f.zip", members);
+    const code = `const { Dataset } = await import(${JSON.stringify(module)});
+      for (let k = 0; k < 10; k++) {
+        const set = await Dataset.open(${JSON.stringify(path)}, { threads: 1 });
+        const items = Array.from({ length: 1 + k }, (_, i) => set.item(i).catch(() => {}));
+        await items[0];
+        await set.close();
+      }
+      console.log("closed");`;
+    const ended = await run(process.execPath, ["--input-type=module", "-e", code]);
+    expect([ended.code, ended.stdout]).toEqual([0, "closed\n"]);
+  }, 20_000);
 });

@@ -4,6 +4,7 @@ import type { Command } from "commander";
 import { Dataset } from "../../data/dataset.js";
 import { shapeText } from "../../data/inputs.js";
 import { bad, NcvsdError } from "../../errors.js";
+import { requireSamples } from "../../evaluate/frechet.js";
 import { type Gpu, mib } from "../../gpu/device.js";
 import type { ImageShape } from "../../networks/session.js";
 import { LATENT_SCALE } from "../../networks/vae/latents.js";
@@ -23,6 +24,8 @@ import { sampleSnapshot } from "./samples.js";
 /** Images of a round that `auto` takes at most: more are no faster. */
 const MOST_AUTO = 64;
 const SAMPLE_STEPS = 18;
+/** Of the bundled feature network. */
+const FEATURES = 64;
 
 export function registerTrain(program: Command): void {
   const command = program
@@ -105,6 +108,7 @@ function configFor(flags: TrainFlags, { config }: TrainSettings, dataset: Datase
     throw bad(
       `--fd needs grey images of 32x32, which the bundled features are of: --data has ${shapeText(dataset.shape)}`,
     );
+  if (flags.fd > 0) requireSamples(flags.fd, FEATURES);
   return { ...config, ...own };
 }
 
