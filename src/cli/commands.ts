@@ -9,6 +9,7 @@ import { registerInspect } from "./inspect.js";
 import { registerPhema } from "./phema.js";
 import { registerRestore } from "./restore/restore.js";
 import { registerSample } from "./sample.js";
+import { registerDistill } from "./train/distill.js";
 import { registerTrain } from "./train/train.js";
 
 /** Adds every command to the program, in the order of its help. */
@@ -21,6 +22,7 @@ export function registerAll(program: Command): void {
     registerConvert,
     registerDataset,
     registerTrain,
+    registerDistill,
     registerPhema,
     registerInspect,
     registerDoctor,

@@ -44,6 +44,8 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
     throw bad(`openDistillation: the device must be opened with precision f32, got ${gpu.precision}.`);
   const { seed = 0, emaStds = [0.05, 0.1], networks = {} } = options;
   seedRow([seed]);
+  if (options.config?.dropout)
+    throw bad("openDistillation: dropout is for teachers: the networks are distilled without.");
   const settings = settingsOf(options);
   const source = await networkTensors("openDistillation: teacher", options.teacher, teacherArguments(options));
   if (source.architecture !== "edm2" || !source.tensors)

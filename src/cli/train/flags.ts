@@ -41,13 +41,15 @@ export interface TrainFlags extends EngineOptions {
 
 const LARGEST_CONFIG = 2 ** 20;
 
+export const images =
+  (name: string, min = 1) =>
+  (text: string) =>
+    parseImages(text, name, { min });
+export const number = (name: string, rule: NumberRule) => (text: string) => parseNumber(text, name, rule);
+export const integer = (name: string, min: number, max: number) => (text: string) =>
+  parseInteger(text, name, { min, max });
+
 export function addTrainOptions(command: Command): Command {
-  const images =
-    (name: string, min = 1) =>
-    (text: string) =>
-      parseImages(text, name, { min });
-  const number = (name: string, rule: NumberRule) => (text: string) => parseNumber(text, name, rule);
-  const integer = (name: string, min: number, max: number) => (text: string) => parseInteger(text, name, { min, max });
   return command
     .requiredOption("--data <path>", "data set: a folder or a zip archive that `dataset convert` made, or EDM2's tool")
     .requiredOption("--outdir <dir>", "where snapshots, samples, log.jsonl, report.html and the state go")
@@ -115,16 +117,16 @@ export function addTrainOptions(command: Command): Command {
     .option("--quiet", "no progress");
 }
 
-function refuse(option: string, text: string, must: string): never {
+export function refuse(option: string, text: string, must: string): never {
   throw bad(`${option} ${quote(text)}: must be ${must}`);
 }
 
-function parseBoolean(text: string): boolean {
+export function parseBoolean(text: string): boolean {
   if (/^(true|yes|1)$/i.test(text)) return true;
   return /^(false|no|0)$/i.test(text) ? false : refuse("--cond", text, "true or false");
 }
 
-function parseEmas(text: string): number[] {
+export function parseEmas(text: string): number[] {
   const stds = text.split(",").map((part) => parseNumber(part.trim(), "--ema", { above: 0, max: 0.288 }));
   if (new Set(stds.map((std) => std.toFixed(3))).size < stds.length)
     throw bad(`--ema ${quote(text)}: two are the same in three decimals, which their files' names have`);
@@ -161,7 +163,7 @@ export function settingsOf(flags: TrainFlags): TrainSettings {
     snapshot: flags.snapshot ?? fitting(preset.snapshot, batch),
     checkpoint: flags.checkpoint ?? preset.checkpoint,
   };
-  const unit = commonMultiple(1024, batch);
+  const unit = snapshotUnit(batch);
   if (settings.snapshot % unit !== 0)
     throw bad(
       `--snapshot ${settings.snapshot}: must be a multiple of 1024 and of --batch ${batch}, so of ${unit}: the names of snapshots tell their times so`,
@@ -172,10 +174,13 @@ export function settingsOf(flags: TrainFlags): TrainSettings {
 }
 
 /** A preset's number of images, made to suit another batch. */
-function fitting(images: number, batch: number): number {
-  const unit = commonMultiple(1024, batch);
+export function fitting(images: number, batch: number): number {
+  const unit = snapshotUnit(batch);
   return Math.max(1, Math.round(images / unit)) * unit;
 }
+
+/** Snapshots come at multiples of this many images. */
+export const snapshotUnit = (batch: number): number => commonMultiple(1024, batch);
 
 function commonMultiple(a: number, b: number): number {
   let [x, y] = [a, b];

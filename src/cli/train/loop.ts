@@ -25,6 +25,8 @@ export interface Trainee {
   /** All averages as files; the first is sampled. */
   snapshots(): Promise<readonly Snapshot[]>;
   sample(snapshot: Snapshot): Promise<Sampled>;
+  /** Something that people should know at a snapshot. */
+  remark?(): Promise<string | undefined>;
 }
 
 export interface LoopPlan {
@@ -206,6 +208,8 @@ class Loop {
     this.#log.add({ what: "snapshot", images, files, ...(sheet && { samples }), ...(fd !== undefined && { fd }) });
     this.#files = files.map((file) => join(outdir, file));
     const distance = fd === undefined ? "" : `, FD ${fd.toPrecision(3)}`;
+    const remark = await trainee.remark?.();
+    if (remark) this.#progress.note(`  ${remark}`);
     this.#progress.note(`  snapshot at ${images} images: ${files.join(", ")}${distance}`);
     this.#report();
     // What snapshots take is not training.

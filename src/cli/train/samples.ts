@@ -9,6 +9,7 @@ import { FeatureExtractor } from "../../networks/features/extractor.js";
 import type { Labels } from "../../networks/session.js";
 import { bundledFeatures, bundledReference, version } from "../../runs/package.js";
 import { sampleHeun } from "../../sample/heun.js";
+import { sampleMultiStep } from "../../sample/multi-step.js";
 import { openReference } from "../evaluate/options.js";
 
 export interface SamplePlan {
@@ -16,8 +17,8 @@ export interface SamplePlan {
   readonly count: number;
   /** Images of the distance; 0: none. */
   readonly fd: number;
-  /** Heun steps. */
-  readonly steps: number;
+  /** Heun steps of a teacher, or the time steps of a generator. */
+  readonly steps: number | readonly number[];
   /** Images at a time. */
   readonly batch: number;
 }
@@ -58,7 +59,10 @@ async function draw(model: Model, { steps, batch }: SamplePlan, source: LabelSou
   for (let at = 0; at < count; at += batch) {
     const seeds = Array.from({ length: Math.min(batch, count - at) }, (_, i) => at + i);
     const labels = await labelsOf(model, source, seeds);
-    const { images } = await sampleHeun(model, { seeds, steps, ...(labels && { labels }) });
+    const given = { seeds, ...(labels && { labels }) };
+    const { images } = await (typeof steps === "number"
+      ? sampleHeun(model, { ...given, steps })
+      : sampleMultiStep(model, { ...given, ts: steps }));
     all.set(images, at * one);
     // Signals are delivered in between.
     await new Promise((resolve) => setImmediate(resolve));

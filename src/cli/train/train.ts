@@ -3,10 +3,9 @@ import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { Dataset } from "../../data/dataset.js";
 import { shapeText } from "../../data/inputs.js";
-import { bad, NcvsdError } from "../../errors.js";
+import { bad } from "../../errors.js";
 import { requireSamples } from "../../evaluate/frechet.js";
 import { type Gpu, mib } from "../../gpu/device.js";
-import type { ImageShape } from "../../networks/session.js";
 import { LATENT_SCALE } from "../../networks/vae/latents.js";
 import { claim } from "../../runs/claim.js";
 import { checkOutdir, prepareOutdir } from "../../runs/output.js";
@@ -15,17 +14,16 @@ import { Stopwatch } from "../../runs/stopwatch.js";
 import { batchesOf } from "../../train/dataset-batches.js";
 import type { ConfigInput } from "../../train/source.js";
 import { findState } from "../../train/state.js";
-import { openTraining, type Training, type TrainingData, type TrainingOptions } from "../../train/training.js";
+import { openTraining, type Training, type TrainingOptions } from "../../train/training.js";
 import { openEngine } from "../parts/engine.js";
 import { addTrainOptions, settingsOf, type TrainFlags, type TrainSettings } from "./flags.js";
 import { type LoopResult, stateDir, type Trainee, trainingLoop } from "./loop.js";
+import { classNames, classText, guarded, imageShape, largestRound } from "./parts.js";
 import { sampleSnapshot } from "./samples.js";
 
-/** Images of a round that `auto` takes at most: more are no faster. */
-const MOST_AUTO = 64;
 const SAMPLE_STEPS = 18;
 /** Of the bundled feature network. */
-const FEATURES = 64;
+export const FEATURES = 64;
 
 export function registerTrain(program: Command): void {
   const command = program
@@ -88,11 +86,6 @@ interface Run {
   readonly say: (line: string) => void;
 }
 
-/** Channels, height and width of what the network sees: a latent's means and deviations are one draw. */
-function imageShape({ shape: [channels, height, width], kind }: Dataset): ImageShape {
-  return [kind === "latents" ? channels / 2 : channels, height, width];
-}
-
 /** The network's arguments for this data set: its size, channels and classes are the data's. */
 function configFor(flags: TrainFlags, { config }: TrainSettings, dataset: Dataset): ConfigInput {
   const [channels, height, width] = imageShape(dataset);
@@ -112,26 +105,18 @@ function configFor(flags: TrainFlags, { config }: TrainSettings, dataset: Datase
   return { ...config, ...own };
 }
 
-/** Says what a damaged picture can be answered with. */
-function guarded(feed: TrainingData, skipBad: boolean, fingerprint: string): TrainingData {
-  const batch = async (positions: readonly number[]) => {
-    try {
-      return await feed.batch(positions);
-    } catch (error) {
-      if (skipBad || !(error instanceof NcvsdError)) throw error;
-      throw bad(`${error.message.replace(/\.$/, "")}: mend it, or go on without it with --skip-bad`, error);
-    }
-  };
-  return { batch, fingerprint };
-}
-
 /** Opens the training, from its state if there is one, with the largest round that fits where that is asked for. */
 async function open(run: Run, dir: string | undefined): Promise<Training> {
   const { gpu, flags, settings, dataset, say } = run;
   const found = dir === undefined ? undefined : await findState(dir, "teacher");
   say(`${gpu.info.name}: ${dataset.length} images of ${shapeText(dataset.shape)}, ${classText(dataset)}`);
   const shape = imageShape(dataset);
-  const feed = batchesOf(dataset, { seed: flags.seed, shape, labelDim: dataset.labels.dim, latents: LATENT_SCALE });
+  const feed = await batchesOf(dataset, {
+    seed: flags.seed,
+    shape,
+    labelDim: dataset.labels.dim,
+    latents: LATENT_SCALE,
+  });
   const { config, batch, pMean, pStd, lossScaling, refLr, refBatches, rampup } = settings;
   const options: TrainingOptions = {
     ...{ config, batch, pMean, pStd, lossScaling, seed: flags.seed, emaStds: flags.ema },
@@ -140,34 +125,7 @@ async function open(run: Run, dir: string | undefined): Promise<Training> {
     ...(found && dir !== undefined && { resume: dir }),
   };
   const at = (batchGpu: number) => openTraining(gpu, { ...options, batchGpu });
-  const stored = found?.settings.batchGpu;
-  if (flags.batchGpu === "auto" && typeof stored === "number" && batch % stored === 0) return at(stored);
-  const wished = flags.batchGpu === "auto" ? MOST_AUTO : flags.batchGpu;
-  const sizes = Array.from({ length: Math.min(wished, batch) }, (_, i) => Math.min(wished, batch) - i).filter(
-    (n) => batch % n === 0,
-  );
-  let refusal: unknown;
-  for (const batchGpu of sizes) {
-    try {
-      const training = await at(batchGpu);
-      if (refusal === undefined || flags.batchGpu === "auto") return training;
-      training.close();
-      throw new NcvsdError(
-        "OUT_OF_MEMORY",
-        `--batch-gpu ${wished} does not fit ${gpu.info.name}: the largest part of --batch ${batch} that does is ${batchGpu}`,
-        { cause: refusal },
-      );
-    } catch (error) {
-      if (!(error instanceof NcvsdError) || error.code !== "OUT_OF_MEMORY" || error.cause === refusal) throw error;
-      refusal ??= error;
-    }
-  }
-  throw refusal;
-}
-
-function classText({ labels }: Dataset): string {
-  if (labels.dim === 0) return "no labels";
-  return labels.classes ? `${labels.dim} classes` : `labels of ${labels.dim} numbers`;
+  return largestRound({ gpu, batch, wished: flags.batchGpu, stored: found?.settings.batchGpu }, at);
 }
 
 const parameterCount = async (training: Training) =>
@@ -203,11 +161,6 @@ async function traineeOf({ gpu, flags, dataset }: Run, training: Training): Prom
   };
 }
 
-/** Names of the classes, where there is one for each. */
-function classNames({ classes, labels }: Dataset): readonly string[] | undefined {
-  return labels.classes && classes?.length === labels.dim ? classes : undefined;
-}
-
 async function trainAndReport(run: Run): Promise<void> {
   const { flags, settings, say, silent } = run;
   prepareOutdir(flags.outdir);
@@ -232,7 +185,10 @@ async function trainAndReport(run: Run): Promise<void> {
   }
 }
 
-function finish({ flags, say }: Run, { images, loss, files, stopped }: LoopResult): void {
+export function finish(
+  { flags, say }: Pick<Run, "say"> & { flags: Pick<TrainFlags, "json" | "outdir"> },
+  { images, loss, files, stopped }: LoopResult,
+): void {
   if (flags.json) process.stdout.write(`${JSON.stringify({ outdir: flags.outdir, images, loss, files })}\n`);
   else process.stdout.write(`${files.length > 0 ? files.join("\n") : flags.outdir}\n`);
   if (stopped === undefined) return;

@@ -1,0 +1,271 @@
+import { mkdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Command } from "commander";
+import { Dataset } from "../../data/dataset.js";
+import { shapeText } from "../../data/inputs.js";
+import { bad } from "../../errors.js";
+import { requireSamples } from "../../evaluate/frechet.js";
+import { type Gpu, mib } from "../../gpu/device.js";
+import { LATENT_SCALE } from "../../networks/vae/latents.js";
+import { claim } from "../../runs/claim.js";
+import { checkOutdir, prepareOutdir } from "../../runs/output.js";
+import { formatDuration, formatRate } from "../../runs/progress.js";
+import { Stopwatch } from "../../runs/stopwatch.js";
+import { batchesOf } from "../../train/dataset-batches.js";
+import { type Distillation, openDistillation } from "../../train/distillation.js";
+import type { DistillationPreset } from "../../train/distillation-presets.js";
+import { DISTILLED } from "../../train/distillation-settings.js";
+import { networkTensors } from "../../train/source.js";
+import { findState } from "../../train/state.js";
+import { openEngine } from "../parts/engine.js";
+import { addDistillOptions, type DistillFlags, distillSettings } from "./distill-flags.js";
+import { stateDir, type Trainee, trainingLoop } from "./loop.js";
+import { classNames, classText, guarded, imageShape, largestRound } from "./parts.js";
+import { sampleSnapshot } from "./samples.js";
+import { FEATURES, finish } from "./train.js";
+
+export function registerDistill(program: Command): void {
+  const command = program
+    .command("distill")
+    .summary("distil a teacher into a few-step generator (NCVSD)")
+    .description(
+      "Distils an EDM2 teacher into a generative denoiser by Noise Conditional Variational Score Distillation. The same command goes on " +
+        "from the newest state in --outdir; rates and the adversarial weight may change then. Ctrl-C leaves a state.",
+    );
+  addDistillOptions(command)
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  ncvsd-gpu distill --teacher run/network-snapshot-0001048-0.050.safetensors \\",
+        "    --data photos.zip --outdir distilled",
+        "  ncvsd-gpu sample --net distilled/snapshot-0001048-0.050.safetensors --ts 10",
+        "  ncvsd-gpu distill --teacher edm2-img64-s.safetensors --data imagenet64.zip \\",
+        "    --preset ncvsd-img64-s --outdir distilled --dry-run",
+        "The preset fashion32 is for small networks and batches of some tens of images,",
+        "ncvsd-... are the paper's.",
+      ].join("\n"),
+    )
+    .action(distill);
+}
+
+interface Run {
+  readonly gpu: Gpu;
+  readonly flags: DistillFlags;
+  readonly settings: DistillationPreset;
+  readonly dataset: Dataset;
+  readonly silent: boolean;
+  readonly say: (line: string) => void;
+}
+
+async function distill(flags: DistillFlags): Promise<void> {
+  const silent = Boolean(flags.quiet || flags.json);
+  const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
+  const settings = distillSettings(flags);
+  checkOutdir(flags.outdir);
+  const dataset = await Dataset.open(flags.data, {
+    labels: flags.cond,
+    skipBad: flags.skipBad ?? false,
+    threads: 1,
+    say: (line) => process.stderr.write(`${line}\n`),
+  });
+  try {
+    checkDistance(flags, dataset);
+    const gpu = await openEngine({ ...flags, tuning: false }, new Stopwatch());
+    try {
+      const run = { gpu, flags, settings, dataset, silent, say };
+      if (flags.dryRun) await dryRun(run);
+      else await distilAndReport(run);
+    } finally {
+      gpu.close();
+    }
+  } finally {
+    await dataset.close();
+  }
+}
+
+function checkDistance({ fd, data }: DistillFlags, dataset: Dataset): void {
+  if (fd === 0) return;
+  const [channels, height] = imageShape(dataset);
+  if (channels !== 1 || height !== 32)
+    throw bad(
+      `--fd needs grey images of 32x32, which the bundled features are of: --data ${data} has ${shapeText(dataset.shape)}`,
+    );
+  requireSamples(fd, FEATURES);
+}
+
+async function open({ gpu, flags, settings, dataset, say }: Run, dir: string | undefined): Promise<Distillation> {
+  const found = dir === undefined ? undefined : await findState(dir, "distillation");
+  const { config } = await networkTensors("--teacher", flags.teacher, undefined);
+  const shape = imageShape(dataset);
+  const own = [config.img_channels, config.img_resolution, config.img_resolution];
+  if (own.join() !== shape.join())
+    throw bad(
+      `--data ${flags.data} has images of ${shapeText(dataset.shape)}, but --teacher ${flags.teacher} makes ${own.join("x")}`,
+    );
+  say(`${gpu.info.name}: ${dataset.length} images of ${shapeText(dataset.shape)}, ${classText(dataset)}`);
+  const labelDim = config.label_dim;
+  const feed = await batchesOf(dataset, { seed: flags.seed, shape, labelDim, latents: LATENT_SCALE });
+  const { batch, gamma, gLrScaling, dLrScaling, ganLossScaling, ganWarmup, pMean, pStd, lossScaling } = settings;
+  const mixing = mixingWeights(config.channel_mult.length, config.num_blocks, flags.ctrlInit);
+  return largestRound({ gpu, batch, wished: flags.batchGpu, stored: found?.settings.batchGpu }, async (batchGpu) =>
+    openDistillation(gpu, {
+      ...{
+        teacher: flags.teacher,
+        batch,
+        batchGpu,
+        gamma,
+        gLrScaling,
+        dLrScaling,
+        ganLossScaling,
+        pMean,
+        pStd,
+        lossScaling,
+      },
+      ...{ ganWarmupKimg: ganWarmup / 1000, seed: flags.seed, emaStds: flags.ema },
+      lr: { refLr: settings.refLr, refBatches: settings.refBatches, rampupMimg: settings.rampup / 1e6 },
+      networks: mixing ? { generator: mixing, score: mixing } : {},
+      data: guarded(feed, flags.skipBad ?? false, await dataset.fingerprint()),
+      ...(found && dir !== undefined && { resume: dir }),
+    }),
+  );
+}
+
+/** Mixing weights to begin with, one for each output of the encoder; undefined: those of the paper, 0. */
+function mixingWeights(levels: number, blocks: number, value = 0): Map<string, Float32Array> | undefined {
+  if (value === 0) return undefined;
+  return new Map([
+    ["dec.additional_x_weight", Float32Array.of(value)],
+    ["dec.additional_skips_weight", new Float32Array(levels * (blocks + 1)).fill(value)],
+  ]);
+}
+
+async function parameterCount(distillation: Distillation): Promise<number> {
+  let count = 0;
+  for (const net of DISTILLED)
+    for (const values of (await distillation.gradients(net)).values()) count += values.length;
+  return count;
+}
+
+async function traineeOf({ gpu, flags, settings, dataset }: Run, distillation: Distillation): Promise<Trainee> {
+  const { batch, batchGpu } = distillation.settings;
+  const labels = classNames(dataset);
+  const { samples: count, fd } = flags;
+  return {
+    get images() {
+      return distillation.images;
+    },
+    batch,
+    parameters: await parameterCount(distillation),
+    async step() {
+      const { losses, lr } = await distillation.step();
+      const { dsm_loss: score = 0, vsd_loss: loss = 0, real_loss = 0, fake_loss = 0, gan_loss } = losses;
+      const figures = { loss, score, critic: (real_loss + fake_loss) / 2 };
+      return { ...figures, ...(gan_loss !== undefined && { adversarial: gan_loss }), lr };
+    },
+    async zeroedGradients() {
+      return Object.values(await distillation.zeroedGradients()).reduce((a, b) => a + b, 0);
+    },
+    save: (dir) => distillation.save(dir),
+    async snapshots() {
+      const all = [];
+      for (const std of flags.ema) all.push(await distillation.snapshot(std, labels ? { labels } : {}));
+      return all;
+    },
+    async sample({ bytes }) {
+      if (dataset.kind === "latents") return {};
+      const plan = { count, fd, steps: settings.ts, batch: Math.min(batchGpu, 16) };
+      return sampleSnapshot(gpu, bytes, plan, dataset);
+    },
+    async remark() {
+      const { pinned, all } = await pinnedWeights(distillation);
+      return pinned === 0
+        ? undefined
+        : `${pinned} of ${all} mixing weights of the condition are at 0: their branch is off until its gradient turns (see --ctrl-init)`;
+    },
+  };
+}
+
+/** Mixing weights that the clip holds at 0. */
+async function pinnedWeights(distillation: Distillation): Promise<{ pinned: number; all: number }> {
+  const stored = await distillation.parameters("generator");
+  const weights = ["dec.additional_x_weight", "dec.additional_skips_weight"].flatMap((name) => [...stored.get(name)!]);
+  return { pinned: weights.filter((weight) => weight <= 0).length, all: weights.length };
+}
+
+async function distilAndReport(run: Run): Promise<void> {
+  const { flags, settings, say, silent } = run;
+  prepareOutdir(flags.outdir);
+  mkdirSync(flags.outdir, { recursive: true });
+  const release = claim(join(flags.outdir, "state"));
+  let distillation: Distillation | undefined;
+  try {
+    distillation = await open(run, flags.force ? undefined : stateDir(flags.outdir));
+    const resumed = distillation.images > 0;
+    if (resumed) say(`going on after ${distillation.images} images (--force begins anew)`);
+    for (const change of distillation.changes) say(`from here on ${change}`);
+    const trainee = await traineeOf(run, distillation);
+    say(`${trainee.parameters.toLocaleString("en")} parameters in three networks`);
+    const { duration, status, snapshot, checkpoint } = settings;
+    const title = `Distilling ${basename(flags.teacher)}`;
+    const facts = factsOf(run, distillation);
+    const plan = { title, outdir: flags.outdir, duration, status, snapshot, checkpoint, silent, facts, resumed };
+    finish(run, await trainingLoop(trainee, plan));
+  } finally {
+    distillation?.close();
+    release();
+  }
+}
+
+function factsOf({ flags, settings, dataset, gpu }: Run, distillation: Distillation): [string, string][] {
+  const { batchGpu, rounds, workers } = distillation.settings;
+  const { batch, refLr, refBatches, rampup, gLrScaling, dLrScaling, ganLossScaling, ganWarmup } = settings;
+  return [
+    ["teacher", basename(flags.teacher)],
+    ["data", `${basename(flags.data)}: ${dataset.length} images of ${shapeText(dataset.shape)}, ${classText(dataset)}`],
+    ["network", JSON.stringify(distillation.config)],
+    ["adapter", gpu.info.name],
+    ["duration", `${settings.duration} images`],
+    ["batch", `${batch} images in ${rounds} rounds of ${batchGpu}, ${workers} virtual workers`],
+    ["learning rate", `score model ${refLr}, rising over ${rampup} images, falling after ${refBatches} iterations`],
+    ["relative rates", `generator ${gLrScaling}, discriminator ${dLrScaling}`],
+    ["adversarial loss", `weight ${ganLossScaling}, from ${ganWarmup} images on`],
+    ["levels t", `ln(t) of mean ${settings.pMean} and standard deviation ${settings.pStd}`],
+    ["mixing weights", `from ${flags.ctrlInit ?? 0} on`],
+    ["averages", flags.ema.join(", ")],
+    ["samples", `time steps ${settings.ts.join(", ")}`],
+    ["seed", String(flags.seed)],
+  ];
+}
+
+/** What a run would take: one iteration is made and thrown away, and a second one measured. */
+async function dryRun(run: Run): Promise<void> {
+  const { gpu, flags, settings } = run;
+  const distillation = await open(run, undefined);
+  try {
+    const parameters = await parameterCount(distillation);
+    await distillation.step();
+    const start = performance.now();
+    await distillation.step();
+    const seconds = (performance.now() - start) / 1000;
+    const { batchGpu, rounds } = distillation.settings;
+    const { batch, duration } = settings;
+    const left = (seconds * duration) / batch;
+    const gpuBytes = gpu.allocatedBytes;
+    if (flags.json) {
+      const facts = { parameters, batch, batchGpu, rounds, gpuBytes, secondsPerIteration: seconds, seconds: left };
+      process.stdout.write(`${JSON.stringify(facts)}\n`);
+      return;
+    }
+    const lines = [
+      `parameters   ${parameters.toLocaleString("en")} in three networks`,
+      `GPU memory   ${mib(gpuBytes)} with rounds of ${batchGpu} images`,
+      `iteration    ${seconds.toPrecision(3)} s: ${batch} images for each network, ${formatRate(batch / seconds, "image")}`,
+      `the run      ${formatDuration(left)} for ${duration.toLocaleString("en")} images, without snapshots`,
+    ];
+    process.stdout.write(`${lines.join("\n")}\n`);
+  } finally {
+    distillation.close();
+  }
+}
