@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { openCheckpoint } from "../checkpoint/index.js";
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { NetworkConfig } from "../networks/edm2/arguments.js";

@@ -60,8 +60,8 @@ const SHEET = /^samples-\d+\.png$/;
 
 /** The folder of a run's state. */
 export const stateDir = (outdir: string) => join(outdir, "state");
-export const LOG_NAME = "log.jsonl";
-export const REPORT_NAME = "report.html";
+const LOG_NAME = "log.jsonl";
+const REPORT_NAME = "report.html";
 
 /** Whether a multiple of `every` was reached with the last update; 0: never. */
 const due = (images: number, batch: number, every: number) =>
