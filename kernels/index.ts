@@ -75,6 +75,7 @@ import { denoisingLoss } from "./training/denoising-loss/kernel.js";
 import { logisticLoss } from "./training/logistic-loss/kernel.js";
 import { normalizeRows } from "./training/normalize-rows/kernel.js";
 import { powerEma } from "./training/power-ema/kernel.js";
+import { slowEntries } from "./training/slow-entries/kernel.js";
 import { sumRows } from "./training/sum-rows/kernel.js";
 import { channelAffine } from "./vae/channel-affine/kernel.js";
 import { groupFold } from "./vae/group-fold/kernel.js";
@@ -159,6 +160,7 @@ export const kernels: readonly AnyKernel[] = [
   spectralFilter,
   spectralProximal,
   subsample,
+  slowEntries,
   sumRows,
   convWeightBackwardPixels,
   convWeightBackwardTiles,

@@ -27,6 +27,8 @@ export interface DistillationOptions {
   /** Learning rates of generator and discriminator, relative to the score model's (0.01 each). */
   readonly gLrScaling?: number;
   readonly dLrScaling?: number;
+  /** Learning rate of the mixing weights of the condition, relative to their networks' (1). */
+  readonly ctrlLrScaling?: number;
   /** Weight of the adversarial loss (1), and when it begins: after both. */
   readonly ganLossScaling?: number;
   readonly ganWarmupKimg?: number;
@@ -45,7 +47,7 @@ export interface DistillationOptions {
   readonly data?: TrainingData;
   /**
    * A folder that `save` wrote: go on where it was, to the same bits. Settings must be those it had, but for rates and weights of
-   * the losses (`lr`, `gLrScaling`, `dLrScaling`, `ganLossScaling`, `ganWarmupKimg`, `ganWarmupBatches`), which may change.
+   * the losses (`lr`, `gLrScaling`, `dLrScaling`, `ctrlLrScaling`, `ganLossScaling`, `ganWarmupKimg`, `ganWarmupBatches`), which may change.
    */
   readonly resume?: string;
 }
@@ -92,6 +94,7 @@ export const DISTILLATION_OPTIONS = {
   gamma: true,
   gLrScaling: true,
   dLrScaling: true,
+  ctrlLrScaling: true,
   ganLossScaling: true,
   ganWarmupKimg: true,
   ganWarmupBatches: true,
@@ -120,6 +123,7 @@ export const SHORT: Readonly<Record<DistilledNetwork, string>> = {
 export interface DistillationRun extends DistillationSettings {
   readonly gLrScaling: number;
   readonly dLrScaling: number;
+  readonly ctrlLrScaling: number;
   readonly ganWarmupKimg: number;
   readonly ganWarmupBatches: number;
   readonly pMean: number;
@@ -138,6 +142,7 @@ export function settingsOf(options: DistillationOptions): DistillationRun {
   const others = {
     gLrScaling: options.gLrScaling ?? 0.01,
     dLrScaling: options.dLrScaling ?? 0.01,
+    ctrlLrScaling: options.ctrlLrScaling ?? 1,
     ganLossScaling: options.ganLossScaling ?? 1,
     ganWarmupKimg: options.ganWarmupKimg ?? 0,
     ganWarmupBatches: options.ganWarmupBatches ?? 0,
@@ -149,6 +154,8 @@ export function settingsOf(options: DistillationOptions): DistillationRun {
   for (const [name, value] of Object.entries(others))
     if (!(value >= 0 && Number.isFinite(value)))
       throw bad(`openDistillation: ${name} must be a number of at least 0, got ${value}.`);
+  if (others.ctrlLrScaling > 1)
+    throw bad(`openDistillation: ctrlLrScaling must be a number from 0 to 1, got ${others.ctrlLrScaling}.`);
   const { pMean = -0.8 } = options;
   if (!Number.isFinite(pMean)) throw bad(`openDistillation: pMean must be a number, got ${pMean}.`);
   return { ...updateSizes("openDistillation", options), ...positive, ...others, pMean, lr };
@@ -181,9 +188,18 @@ export function ratesOf({
   lr,
   gLrScaling,
   dLrScaling,
+  ctrlLrScaling,
   ganLossScaling,
   ganWarmupKimg,
   ganWarmupBatches,
 }: DistillationRun) {
-  return { lr: { ...completeRate(lr) }, gLrScaling, dLrScaling, ganLossScaling, ganWarmupKimg, ganWarmupBatches };
+  return {
+    lr: { ...completeRate(lr) },
+    gLrScaling,
+    dLrScaling,
+    ctrlLrScaling,
+    ganLossScaling,
+    ganWarmupKimg,
+    ganWarmupBatches,
+  };
 }

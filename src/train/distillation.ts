@@ -71,7 +71,9 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
     for (const [stream, network] of DISTILLED.entries()) {
       const layout = new BankLayout(shapes[network]);
       const stds = network === "generator" ? emaStds : [];
-      const optimiser = hold(await Optimiser.create(gpu, layout, { label: network, stds }));
+      const optimiser = hold(
+        await Optimiser.create(gpu, layout, { label: network, stds, mixShare: settings.ctrlLrScaling }),
+      );
       if (!saved) {
         optimiser.parameters.upload(startTensors(source.tensors, shapes[network], seed, stream + 1));
         const given = networks[network];

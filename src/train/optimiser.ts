@@ -4,6 +4,7 @@ import { add } from "../../kernels/training/add/kernel.js";
 import { clipEntries } from "../../kernels/training/clip-entries/kernel.js";
 import { normalizeRows } from "../../kernels/training/normalize-rows/kernel.js";
 import { powerEma } from "../../kernels/training/power-ema/kernel.js";
+import { slowEntries } from "../../kernels/training/slow-entries/kernel.js";
 import { bad } from "../errors.js";
 import type { Kernel } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
@@ -19,6 +20,8 @@ export interface OptimiserOptions {
   readonly stds?: readonly number[];
   /** Values bound at once (default: as many as the device allows). Changes no bit. */
   readonly largest?: number;
+  /** Learning rate of the mixing weights relative to all others' (1). */
+  readonly mixShare?: number;
 }
 
 export interface UpdateOptions {
@@ -47,6 +50,7 @@ export class Optimiser {
   /** Updates so far: Adam's k. Set it when moments are loaded. */
   updates = 0;
   readonly #gpu: Gpu;
+  readonly #mixShare: number;
   readonly #settings: GPUBuffer;
   readonly #rests: GPUBuffer;
   readonly #zeroed: GPUBuffer;
@@ -59,7 +63,8 @@ export class Optimiser {
   /** The rounds of an update have begun. */
   #summing = false;
 
-  private constructor(gpu: Gpu, layout: BankLayout, { label, stds = [], largest }: OptimiserOptions) {
+  private constructor(gpu: Gpu, layout: BankLayout, { label, stds = [], largest, mixShare = 1 }: OptimiserOptions) {
+    this.#mixShare = mixShare;
     this.#parts = layout.parts(largest ?? largestPart(gpu));
     const bank = (what: string) => {
       const made = new Bank(gpu, `${label} ${what}`, layout);
@@ -108,6 +113,12 @@ export class Optimiser {
       }
       const state = { w, g: gradients.region(part), m: m.region(part), v: v.region(part) };
       steps.push(await this.#stage(adam, { elements }, { ...state, settings: this.#settings, zeroed: this.#zeroed }));
+      if (mixes.length > 0 && this.#mixShare !== 1) {
+        const indices = this.#buffer("slow mixing weights", mixes);
+        const buffers = { w, m: state.m, v: state.v, settings: this.#settings, indices };
+        const params = { elements, count: mixes.length, share: this.#mixShare };
+        steps.push(await this.#stage(slowEntries, params, buffers));
+      }
       for (const [profile, { bank }] of this.averages.entries()) {
         const buffers = { w, rests: this.#rests, average: bank.region(part) };
         steps.push(await this.#stage(powerEma, { elements, profiles, profile }, buffers));

@@ -24,7 +24,7 @@ const DATA = folderOf(place("ten"), members);
 
 const distill = (outdir: string, ...more: string[]) => [
   ...["distill", "--teacher", TEACHER, "--data", DATA, "--outdir", outdir, ...adapter],
-  ..."--batch 8 --batch-gpu 4 --lr 0.01 --gan-warmup 16 --status 8 --ctrl-init 0.2 --ts 0,20".split(" "),
+  ..."--batch 8 --batch-gpu 4 --lr 0.01 --gan-warmup 16 --status 8 --ctrl-init 0.2 --ctrl-lr 0.1 --ts 0,20".split(" "),
   ...more,
 ];
 

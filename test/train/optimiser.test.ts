@@ -273,3 +273,39 @@ describe("an optimiser", () => {
     optimiser.destroy();
   });
 });
+
+describe("mixing weights with a rate of their own", () => {
+  it("move by its share of Adam's step, the others by all of it", async () => {
+    const layout = new BankLayout([
+      ["dec.additional_skips_weight", [3]],
+      ["dec.out_gain", []],
+    ]);
+    const moved = async (mixShare: number) => {
+      const optimiser = await Optimiser.create(gpu, layout, { label: "mix", mixShare });
+      const round = new Bank(gpu, "round", layout);
+      optimiser.parameters.upload(new Map([["dec.additional_skips_weight", Float32Array.of(0.5, 0.25, 0.75)]]));
+      round.upload(
+        new Map([
+          ["dec.additional_skips_weight", Float32Array.of(1, -2, 3)],
+          ["dec.out_gain", Float32Array.of(4)],
+        ]),
+      );
+      for (const images of [0, 4]) {
+        await optimiser.addGradients(round);
+        await optimiser.update({ lr: 0.01, images, batch: 4 });
+      }
+      const stored = await optimiser.parameters.download();
+      round.destroy();
+      optimiser.destroy();
+      return [...stored.get("dec.additional_skips_weight")!]
+        .map((v, i) => v - [0.5, 0.25, 0.75][i]!)
+        .concat(stored.get("dec.out_gain")![0]!);
+    };
+    const [whole, slow, still] = [await moved(1), await moved(0.1), await moved(0)];
+    for (let i = 0; i < 3; i++) {
+      expect(slow[i]! / whole[i]!).toBeCloseTo(0.1, 4);
+      expect(Math.abs(still[i]!)).toBeLessThan(1e-7);
+    }
+    expect([slow[3], still[3]]).toEqual([whole[3], whole[3]]);
+  });
+});

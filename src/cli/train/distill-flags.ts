@@ -23,6 +23,7 @@ export interface DistillFlags extends EngineOptions {
   ganWarmup?: number;
   gamma?: number;
   ctrlInit?: number;
+  ctrlLr?: number;
   P_mean?: number;
   P_std?: number;
   ls?: number;
@@ -61,6 +62,11 @@ export function addDistillOptions(command: Command): Command {
       "--ctrl-init <w>",
       "mixing weights to begin with (default: 0, as published; small batches may never leave it, 0.2 helps them)",
       number("--ctrl-init", { min: 0, max: 1 }),
+    )
+    .option(
+      "--ctrl-lr <factor>",
+      "rate of the mixing weights, relative to their networks' (default: 1; 0.1 keeps small batches from driving them to 0)",
+      number("--ctrl-lr", { min: 0, max: 1 }),
     )
     .option("--skip-bad", "in place of a damaged picture take the next one, and say so")
     .optionsGroup("Training (numbers of images may end in Ki, Mi or Gi: 2^10, 2^20, 2^30):")
