@@ -127,7 +127,7 @@ async function open({ gpu, flags, settings, dataset, say }: Run, dir: string | u
       lr: { refLr: settings.refLr, refBatches: settings.refBatches, rampupMimg: settings.rampup / 1e6 },
       ...(flags.ctrlLr !== undefined && { ctrlLrScaling: flags.ctrlLr }),
       networks: mixing ? { generator: mixing, score: mixing } : {},
-      data: guarded(feed, flags.skipBad ?? false, await dataset.fingerprint()),
+      data: guarded(feed, flags.skipBad ?? false),
       ...(found && dir !== undefined && { resume: dir }),
     }),
   );

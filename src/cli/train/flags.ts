@@ -33,6 +33,7 @@ export interface TrainFlags extends EngineOptions {
   fd: number;
   seed: number;
   skipBad?: boolean;
+  recompute?: boolean;
   dryRun?: boolean;
   force?: boolean;
   json?: boolean;
@@ -78,6 +79,7 @@ export function addTrainOptions(command: Command): Command {
         .argParser((text) => (text === "auto" ? text : parseImages(text, "--batch-gpu", { min: 1 })))
         .default("auto"),
     )
+    .option("--recompute", "some 0.4 of the memory of activations for a third more time, to the same bits")
     .option("--lr <rate>", "reference learning rate", number("--lr", { above: 0 }))
     .option("--decay <batches>", "updates after which the rate falls; 0: it does not", number("--decay", { min: 0 }))
     .option("--rampup <images>", "images in which the rate rises from 0; 0: none", images("--rampup", 0))

@@ -13,7 +13,7 @@ export function imageShape({ shape: [channels, height, width], kind }: Dataset):
 }
 
 /** Says what a damaged picture can be answered with. */
-export function guarded(feed: TrainingData, skipBad: boolean, fingerprint: string): TrainingData {
+export function guarded(feed: TrainingData, skipBad: boolean): TrainingData {
   const batch = async (positions: readonly number[]) => {
     try {
       return await feed.batch(positions);
@@ -22,7 +22,7 @@ export function guarded(feed: TrainingData, skipBad: boolean, fingerprint: strin
       throw bad(`${error.message.replace(/\.$/, "")}: mend it, or go on without it with --skip-bad`, error);
     }
   };
-  return { batch, fingerprint };
+  return { ...feed, batch };
 }
 
 export function classText({ labels }: Dataset): string {
@@ -50,21 +50,23 @@ export async function largestRound<T extends { close(): void }>(
   const sizes = Array.from({ length: Math.min(wished, batch) }, (_, i) => Math.min(wished, batch) - i).filter(
     (n) => batch % n === 0,
   );
-  let refusal: unknown;
+  let refusal: NcvsdError | undefined;
   for (const batchGpu of sizes) {
+    let opened: T;
     try {
-      const opened = await at(batchGpu);
-      if (refusal === undefined || auto) return opened;
-      opened.close();
-      throw new NcvsdError(
-        "OUT_OF_MEMORY",
-        `--batch-gpu ${wished} does not fit ${gpu.info.name}: the largest part of --batch ${batch} that does is ${batchGpu}`,
-        { cause: refusal },
-      );
+      opened = await at(batchGpu);
     } catch (error) {
-      if (!(error instanceof NcvsdError) || error.code !== "OUT_OF_MEMORY" || error.cause === refusal) throw error;
+      if (!(error instanceof NcvsdError) || error.code !== "OUT_OF_MEMORY") throw error;
       refusal ??= error;
+      continue;
     }
+    if (!refusal || auto) return opened;
+    opened.close();
+    throw new NcvsdError(
+      "OUT_OF_MEMORY",
+      `--batch-gpu ${wished} does not fit ${gpu.info.name}: the largest part of --batch ${batch} that does is ${batchGpu}`,
+      { cause: refusal },
+    );
   }
   throw refusal;
 }

@@ -121,7 +121,8 @@ async function open(run: Run, dir: string | undefined): Promise<Training> {
   const options: TrainingOptions = {
     ...{ config, batch, pMean, pStd, lossScaling, seed: flags.seed, emaStds: flags.ema },
     lr: { refLr, refBatches, rampupMimg: rampup / 1e6 },
-    data: guarded(feed, flags.skipBad ?? false, await dataset.fingerprint()),
+    data: guarded(feed, flags.skipBad ?? false),
+    recompute: flags.recompute ?? false,
     ...(found && dir !== undefined && { resume: dir }),
   };
   const at = (batchGpu: number) => openTraining(gpu, { ...options, batchGpu });
