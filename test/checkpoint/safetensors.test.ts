@@ -142,7 +142,8 @@ describe("what is written is read back", () => {
     for (const path of files) {
       const checkpoint = await openCheckpoint(path);
       for (const { name, dtype } of checkpoint.tensors.values()) {
-        if (dtype.includes("F")) await checkpoint.readF32(name);
+        // The recorded gradients of the optimiser's rule for NaN and infinities.
+        if (dtype.includes("F")) await checkpoint.readF32(name, { allowNonFinite: name === "adam.g" });
         else await checkpoint.readBytes(name);
       }
       await checkpoint.close();
