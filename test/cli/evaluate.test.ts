@@ -287,3 +287,32 @@ describe("evaluate stats", () => {
     expect(existsSync(at("s.safetensors"))).toBe(false);
   });
 });
+
+describe("evaluate steps", () => {
+  const STEPS = ["evaluate", "steps", "--n", String(N), ...adapter];
+  it("tells lists of time steps by their distance, the best of each length marked; the distance is that of evaluate fd", async () => {
+    const { stdout } = await cliOk([...STEPS, "--lists", "10;30;0,16"], { cwd });
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines[0]).toMatch(/^ *--ts +steps +FD of 100 +best$/);
+    const rows = lines.slice(1).map((line) => line.trim().split(/ +/));
+    const of = (ts: string) => rows.find((row) => row[0] === ts)!;
+    expect(rows).toHaveLength(3);
+    expect([of("10")[3], of("0,16")[3], of("30")[3]]).toEqual(["*", "*", undefined]);
+    expect(Number(of("30")[2])).toBeGreaterThan(2 * Number(of("10")[2]));
+    expect(Number(of("10")[2])).toBeCloseTo(json(at("whole.json")).fd, 1);
+  });
+  it("searches step by step", async () => {
+    const { stdout } = await cliOk([...STEPS, "--most", "2", "--every", "13", "--json"], { cwd });
+    const { best, tried } = JSON.parse(stdout) as Record<"best" | "tried", { ts: number[]; fd: number }[]>;
+    // 0, 13, 26; then the best of them with each of the others.
+    expect(tried).toHaveLength(5);
+    expect(best.map(({ ts }) => ts.length)).toEqual([1, 2]);
+    expect(best[1]!.ts).toContain(best[0]!.ts[0]);
+    expect(best[0]!.fd).toBe(Math.min(...tried.flatMap(({ ts, fd }) => (ts.length === 1 ? [fd] : []))));
+  });
+  it("refuses a teacher and lists that are none", async () => {
+    const teacher = await cli([...STEPS, "--net", weightsPath("edm2-fashion32.safetensors")], { cwd });
+    expect(sentence(teacher)).toContain("is an EDM2 teacher: time steps are for NCVSD networks");
+    expect(sentence(await cli([...STEPS, "--lists", "10;"], { cwd }))).toContain("has an empty entry");
+  });
+});

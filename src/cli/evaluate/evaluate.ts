@@ -4,6 +4,7 @@ import { registerEvaluateImages } from "./images.js";
 import { registerEvaluateMerge } from "./merge.js";
 import { registerEvaluateReport } from "./report.js";
 import { registerEvaluateStats } from "./stats.js";
+import { registerEvaluateSteps } from "./steps.js";
 
 export function registerEvaluate(program: Command): void {
   const evaluate = program
@@ -19,6 +20,7 @@ export function registerEvaluate(program: Command): void {
     registerEvaluateImages,
     registerEvaluateStats,
     registerEvaluateReport,
+    registerEvaluateSteps,
   ])
     register(evaluate).exitOverride().copyInheritedSettings(program);
 }

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { bad } from "../../errors.js";
-import { MAX_SEED } from "../../runs/args.js";
+import { MAX_SEED, parseTs } from "../../runs/args.js";
 import { type DistillationPreset, distillationPreset, distillationPresets } from "../../train/distillation-presets.js";
 import { ADAPTER_HELP, type EngineOptions } from "../parts/engine.js";
 import { fitting, images, integer, number, parseBoolean, parseEmas, refuse, snapshotUnit } from "./flags.js";
@@ -107,7 +107,7 @@ export function addDistillOptions(command: Command): Command {
     .option(
       "--ts <steps>",
       "time steps of the samples at snapshots, such as 10 or 0,16: levels 0 (most noise) to 39",
-      parseSteps,
+      (text: string) => parseTs(text),
     )
     .addOption(
       new Option("--samples <n>", "images of a sheet: 0, 16 or 64")
@@ -128,13 +128,6 @@ export function addDistillOptions(command: Command): Command {
     .option("--adapter <name>", ADAPTER_HELP)
     .option("--json", "print one JSON object on stdout")
     .option("--quiet", "no progress");
-}
-
-/** Rising indices of the 40-level grid. */
-function parseSteps(text: string): number[] {
-  const steps = text.split(",").map((part) => integer("--ts", 0, 39)(part.trim()));
-  if (steps.some((step, i) => i > 0 && step <= steps[i - 1]!)) refuse("--ts", text, "rising numbers from 0 to 39");
-  return steps;
 }
 
 /** The preset with what the flags change. @throws BAD_ARGUMENT naming what does not go together */
