@@ -10,10 +10,10 @@ import {
 import { addressable, positiveInteger } from "./check.js";
 import { turns } from "./chunk.js";
 import chunk from "./chunk.wgsl.js";
+import { perInvocation } from "./entry.js";
 import { lanesOf, storedLanes } from "./lanes.js";
 import threadsAlone from "./params.wgsl.js";
 import spans from "./spans.wgsl.js";
-import threads from "./threads.wgsl.js";
 
 /** What a kernel says that computes its outputs one by one; the rest of its contract follows. */
 export interface Elementwise<P extends object> {
@@ -72,7 +72,7 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
         { file: "kernels/lib/chunk.wgsl", text: chunk },
         { file: "kernels/lib/spans.wgsl", text: `const WORKGROUP: u32 = ${workgroup}u;\n${spans}` },
       ]
-    : [{ file: "kernels/lib/threads.wgsl", text: `const WORKGROUP: u32 = ${workgroup}u;\n${threads}` }];
+    : [perInvocation(workgroup)];
   return {
     name,
     source: [...parts, ...alone, ...shell, { file: `kernels/${spec.group}/${name}/kernel.wgsl`, text: source }],

@@ -1,5 +1,5 @@
-// The entry of kernels made by kernels/lib/elementwise.ts: the grid, folded into two dimensions, as one row of invocations;
-// `each(i)` of the kernel runs for i from 0 to p.threads. In front of this text: WORKGROUP.
+// The entry of kernels that have an invocation for each value (kernels/lib/entry.ts): the grid, folded into two dimensions, as
+// one row of invocations; `each(i)` of the kernel runs for i from 0 to p.threads. In front of this text: WORKGROUP.
 @compute @workgroup_size(WORKGROUP)
 fn main(
   @builtin(workgroup_id) wid: vec3u,

@@ -1,5 +1,6 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, fail, nonNegativeInteger, oneOf, positiveInteger } from "../../lib/check.js";
+import { summing } from "../../lib/entry.js";
 import source from "./kernel.wgsl.js";
 import { type MpSumWeightBackwardParams, pieces, reference } from "./reference.js";
 
@@ -8,7 +9,7 @@ const name = "mp-sum-weight-backward";
 /** Sums over pieces of the gradient of mp_sum's learned weight; `total` adds them up. */
 export const mpSumWeightBackward: Kernel<MpSumWeightBackwardParams> = {
   name,
-  source: [{ file: "kernels/network/mp-sum-weight-backward/kernel.wgsl", text: source }],
+  source: [...summing(64), { file: "kernels/network/mp-sum-weight-backward/kernel.wgsl", text: source }],
   check({ elements, type, weightIndex, weights }) {
     positiveInteger(name, "elements", elements);
     addressable(name, "a", elements);
@@ -26,7 +27,7 @@ export const mpSumWeightBackward: Kernel<MpSumWeightBackwardParams> = {
     { name: "part", access: "write", type: "f32", length: pieces(elements) },
   ],
   variant: ({ type }) => ({ key: type, prelude: `alias T = ${type === "act" ? "S" : "f32"};` }),
-  uniforms: ({ elements, weightIndex }) => ({ elements, weight_index: weightIndex }),
+  uniforms: ({ elements, weightIndex }) => ({ workgroups: pieces(elements), elements, weight_index: weightIndex }),
   grid: ({ elements }, _variant, caps) => grid1d(pieces(elements), 1, caps),
   cost: ({ elements, type }, bytesPerAct) => ({
     flops: 5 * elements,

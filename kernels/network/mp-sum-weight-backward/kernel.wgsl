@@ -1,10 +1,11 @@
 // Gradient of the learned weight of a magnitude-preserving sum (NCVSD, eq. 32; EDM2, eq. 88), as sums of pieces of 4096 elements:
 //   dstored = m * sum of g ((1 - t) b - t a) / Q^3,  Q = sqrt((1 - t)^2 + t^2),  t = clip(stored, 0, 1),
 //   m = 1 where 0 <= stored <= 1, else 0.
-// The sum runs over all images, channels and pixels, and its terms nearly cancel: each invocation adds up 64 terms, then the
-// sums are added in pairs, always in the same order. a, b, g: [elements]; part: [pieces]. Prelude: T (storage type).
+// The sum runs over all images, channels and pixels, and its terms nearly cancel: each invocation adds up 64 terms, then
+// kernels/lib/pair-sum.wgsl their sums. a, b, g: [elements]; part: [pieces]. Prelude: T (storage type).
 
 struct Params {
+  workgroups: u32, // pieces
   elements: u32,
   weight_index: u32,
 }
@@ -16,15 +17,7 @@ struct Params {
 @group(0) @binding(4) var<storage, read> g: array<T>;
 @group(0) @binding(5) var<storage, read_write> part: array<f32>;
 
-var<workgroup> sums: array<f32, 64>;
-
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let piece = wid.y * nwg.x + wid.x;
+fn each_workgroup(piece: u32, lid: u32) {
   let stored = w[p.weight_index];
   let t = clamp(stored, 0.0, 1.0);
   let q = (1.0 - t) * (1.0 - t) + t * t;
@@ -36,15 +29,8 @@ fn main(
       sum += f32(g[i]) * ((1.0 - t) * f32(b[i]) - t * f32(a[i]));
     }
   }
-  sums[lid] = sum * factor;
-  workgroupBarrier();
-  for (var half = 32u; half > 0u; half /= 2u) {
-    if (lid < half) {
-      sums[lid] += sums[lid + half];
-    }
-    workgroupBarrier();
-  }
-  if (lid == 0u && piece * 4096u < p.elements) {
-    part[piece] = sums[0];
+  let all = pair_sum(lid, sum * factor);
+  if (lid == 0u) {
+    part[piece] = all;
   }
 }

@@ -1,53 +1,26 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
-import { addressable, finiteNumber, positiveInteger } from "../../lib/check.js";
+import type { Kernel } from "../../../src/gpu/contract.js";
+import { read, write } from "../../lib/buffers.js";
+import { ROW_CASES, type WeightRows, weightRows } from "../../lib/weight-rows.js";
 import source from "./kernel.wgsl.js";
-import { type NormalizeWeightBackwardParams, reference } from "./reference.js";
-
-const name = "normalize-weight-backward";
+import { reference } from "./reference.js";
 
 /** Gradient of an MPConv's effective weight: w, g [rows, fanIn] to dw [rows, fanIn] and, with a gain, dgain [rows]. All f32. */
-export const normalizeWeightBackward: Kernel<NormalizeWeightBackwardParams> = {
-  name,
-  source: [{ file: "kernels/network/normalize-weight-backward/kernel.wgsl", text: source }],
-  check({ rows, fanIn, factor }) {
-    positiveInteger(name, "rows", rows);
-    positiveInteger(name, "fanIn", fanIn);
-    finiteNumber(name, "factor", factor);
-    addressable(name, "w", rows, fanIn);
-  },
+export const normalizeWeightBackward: Kernel<WeightRows> = {
+  ...weightRows("normalize-weight-backward", source, "vec2f"),
   buffers: ({ rows, fanIn, gained }) => [
-    { name: "w", access: "read", type: "f32", length: rows * fanIn },
-    { name: "gain", access: "read", type: "f32", length: gained ? 1 : 0 },
-    { name: "g", access: "read", type: "f32", length: rows * fanIn },
-    { name: "dw", access: "write", type: "f32", length: rows * fanIn },
-    { name: "dgain", access: "write", type: "f32", length: gained ? rows : 0 },
+    read("w", rows * fanIn),
+    read("gain", gained ? 1 : 0),
+    read("g", rows * fanIn),
+    write("dw", rows * fanIn),
+    write("dgain", gained ? rows : 0),
   ],
-  variant({ gained }, caps) {
-    // On a processor a workgroup has no lanes to fill.
-    const size = caps.software ? 8 : 64;
-    return {
-      key: `${size}${gained ? "-gained" : ""}`,
-      prelude: `const SIZE: u32 = ${size}u;\nconst GAINED: bool = ${gained};`,
-    };
-  },
-  uniforms: ({ rows, fanIn, factor }) => ({ rows, fan_in: fanIn, scale: factor / Math.sqrt(fanIn) }),
-  grid: ({ rows }, _variant, caps) => grid1d(rows, 1, caps),
   cost: ({ rows, fanIn }) => ({ flops: 7 * rows * fanIn, bytes: 12 * rows * fanIn }),
   reference,
   cases: [
     { name: "one row of two", params: { rows: 1, fanIn: 2, gained: true, factor: 1 }, inputs: withMean },
     { name: "odd sizes", params: { rows: 7, fanIn: 37, gained: true, factor: 0.7 }, inputs: withMean },
     { name: "a gain of 0", params: { rows: 7, fanIn: 64, gained: true, factor: 1 }, inputs: silent },
-    { name: "fewer entries than invocations", params: { rows: 19, fanIn: 5, gained: false, factor: 1 } },
-    {
-      name: "zero and tiny rows",
-      params: { rows: 6, fanIn: 27, gained: false, factor: 1 },
-      inputs: (buffer, length, random) =>
-        buffer === "w"
-          ? Float32Array.from({ length }, (_, i) => random() * (i < 54 ? 0 : i < 108 ? 1e-4 : 1))
-          : undefined,
-    },
-    { name: "a layer of 3x3", params: { rows: 128, fanIn: 1152, gained: false, factor: 1 } },
+    ...ROW_CASES,
   ],
   tolerance: { f32: 3e-6, f16: 3e-6 },
 };

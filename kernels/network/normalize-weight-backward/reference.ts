@@ -1,17 +1,8 @@
-export interface NormalizeWeightBackwardParams {
-  /** Output channels. */
-  readonly rows: number;
-  /** Entries of a row. */
-  readonly fanIn: number;
-  /** There is a learned gain [1]. */
-  readonly gained: boolean;
-  /** Multiplies the gain. */
-  readonly factor: number;
-}
+import type { WeightRows } from "../../lib/weight-rows.js";
 
 /** dgain is per row: its sum is the gain's gradient. */
 export function reference(
-  { rows, fanIn, gained, factor }: NormalizeWeightBackwardParams,
+  { rows, fanIn, gained, factor }: WeightRows,
   { w, gain, g }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {
   const dw = new Float64Array(rows * fanIn);

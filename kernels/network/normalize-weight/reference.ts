@@ -1,17 +1,8 @@
-export interface NormalizeWeightParams {
-  /** Output channels. */
-  readonly rows: number;
-  /** Entries of a row. */
-  readonly fanIn: number;
-  /** There is a learned gain [1]. */
-  readonly gained: boolean;
-  /** Multiplies the gain. */
-  readonly factor: number;
-}
+import type { WeightRows } from "../../lib/weight-rows.js";
 
 /** y = w / (1e-4 + RMS of the row) * factor * gain / sqrt(fanIn). */
 export function reference(
-  { rows, fanIn, gained, factor }: NormalizeWeightParams,
+  { rows, fanIn, gained, factor }: WeightRows,
   { w, gain }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {
   const y = new Float64Array(rows * fanIn);

@@ -1,9 +1,9 @@
 import type { Vjp } from "../../lib/vjp.js";
+import type { WeightRows } from "../../lib/weight-rows.js";
 import { normalizeWeightBackward } from "../normalize-weight-backward/kernel.js";
 import { total } from "../total/kernel.js";
-import type { NormalizeWeightParams } from "./reference.js";
 
-export const normalizeWeightVjp: Vjp<NormalizeWeightParams> = ({ tape, name, params, reads, gradients }) => {
+export const normalizeWeightVjp: Vjp<WeightRows> = ({ tape, name, params, reads, gradients }) => {
   const { w, gain } = reads;
   const { rows } = params;
   const shapes = { dw: w!.shape, dgain: [rows] };

@@ -1,5 +1,6 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
+import { summing, summingSize } from "../../lib/entry.js";
 import { lanesOf, storedLanes } from "../../lib/lanes.js";
 import slope from "../../lib/mp-silu-slope.wgsl.js";
 import source from "./kernel.wgsl.js";
@@ -11,6 +12,7 @@ const name = "scale-silu-backward";
 export const scaleSiluBackward: Kernel<ScaleSiluBackwardParams> = {
   name,
   source: [
+    ...summing(),
     { file: "kernels/lib/mp-silu-slope.wgsl", text: slope },
     { file: "kernels/network/scale-silu-backward/kernel.wgsl", text: source },
   ],
@@ -31,15 +33,14 @@ export const scaleSiluBackward: Kernel<ScaleSiluBackwardParams> = {
   variant({ pixels }, caps) {
     const count = lanesOf(pixels);
     const lanes = storedLanes(count, "S", caps);
-    // On a processor an invocation costs as much as several elements, and a workgroup has no lanes to fill.
-    const size = caps.software ? 8 : 64;
+    const { size, prelude } = summingSize(caps);
     const across = count === 4 ? "(v.x + v.y) + (v.z + v.w)" : "v";
     return {
       key: `${lanes.key}-${size}`,
-      prelude: `${lanes.prelude}const SIZE: u32 = ${size}u;\nfn across(v: F) -> f32 {\n  return ${across};\n}\n`,
+      prelude: `${lanes.prelude}${prelude}fn across(v: F) -> f32 {\n  return ${across};\n}\n`,
     };
   },
-  uniforms: ({ batch, channels, pixels }) => ({ planes: batch * channels, pixels: pixels / lanesOf(pixels) }),
+  uniforms: ({ batch, channels, pixels }) => ({ workgroups: batch * channels, pixels: pixels / lanesOf(pixels) }),
   grid: ({ batch, channels }, _variant, caps) => grid1d(batch * channels, 1, caps),
   cost: ({ batch, channels, pixels }, bytesPerAct) => ({
     flops: 15 * batch * channels * pixels,

@@ -1,12 +1,13 @@
 import type { Kernel } from "../../../src/gpu/contract.js";
 import { addressable, fail, nonNegativeInteger, positiveInteger } from "../../lib/check.js";
+import { summing } from "../../lib/entry.js";
 import source from "./kernel.wgsl.js";
 import { reference, type TotalParams } from "./reference.js";
 
 /** x [count] to y [length], all zero but for the sum. */
 export const total: Kernel<TotalParams> = {
   name: "total",
-  source: [{ file: "kernels/network/total/kernel.wgsl", text: source }],
+  source: [...summing(64), { file: "kernels/network/total/kernel.wgsl", text: source }],
   check({ count, index, length }) {
     positiveInteger("total", "count", count);
     positiveInteger("total", "length", length);
@@ -19,7 +20,7 @@ export const total: Kernel<TotalParams> = {
     { name: "y", access: "write", type: "f32", length },
   ],
   variant: () => ({ key: "", prelude: "" }),
-  uniforms: ({ count, index, length }) => ({ count, index, len: length }),
+  uniforms: ({ count, index, length }) => ({ workgroups: 1, count, index, len: length }),
   grid: () => [1, 1, 1],
   cost: ({ count, length }) => ({ flops: count, bytes: 4 * (count + length) }),
   reference,

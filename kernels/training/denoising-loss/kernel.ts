@@ -1,6 +1,7 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { addressable, finiteNumber, positiveInteger, positiveNumber } from "../../lib/check.js";
+import { summing } from "../../lib/entry.js";
 import exp from "../../lib/exp.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { lossPieces, PIECE } from "./pieces.js";
@@ -10,6 +11,7 @@ import { type DenoisingLossParams, reference } from "./reference.js";
 export const denoisingLoss: Kernel<DenoisingLossParams> = {
   name: "denoising-loss",
   source: [
+    ...summing(64),
     { file: "kernels/lib/exp.wgsl", text: exp },
     { file: "kernels/training/denoising-loss/kernel.wgsl", text: source },
   ],

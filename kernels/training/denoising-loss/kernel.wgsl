@@ -9,7 +9,7 @@
 //   D, x0, loss, dD [N, elements]; t, u [N]; partials [N, pieces]
 //
 // Terms of the sums nearly cancel in a trained network. One workgroup per piece of PIECE entries: each invocation adds up 64
-// terms, then the sums are added in pairs, always in the same order.
+// terms, then kernels/lib/pair-sum.wgsl their sums.
 struct Params {
   elements: u32,
   pieces: u32,
@@ -28,18 +28,7 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> dD: array<f32>;
 @group(0) @binding(7) var<storage, read_write> partials: array<f32>;
 
-var<workgroup> sums: array<f32, 64>;
-
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let w = wid.y * nwg.x + wid.x;
-  if (w >= p.workgroups) {
-    return;
-  }
+fn each_workgroup(w: u32, lid: u32) {
   let n = w / p.pieces;
   let first = (w % p.pieces) * PIECE;
   let level = t[n];
@@ -48,8 +37,8 @@ fn main(
   let weight = (level * level + p.sigmaData * p.sigmaData) / (scaled * scaled) * expFine(-variance);
   let slope = 2.0 * weight * p.factor;
   var sum = 0.0;
-  for (var k = 0u; k < PIECE / 64u; k++) {
-    let i = first + 64u * k + lid;
+  for (var k = 0u; k < PIECE / SIZE; k++) {
+    let i = first + SIZE * k + lid;
     if (i < p.elements) {
       let at = n * p.elements + i;
       let e = D[at] - x0[at];
@@ -59,15 +48,8 @@ fn main(
       sum += 1.0 - square;
     }
   }
-  sums[lid] = sum;
-  workgroupBarrier();
-  for (var half = 32u; half > 0u; half /= 2u) {
-    if (lid < half) {
-      sums[lid] += sums[lid + half];
-    }
-    workgroupBarrier();
-  }
+  let all = pair_sum(lid, sum);
   if (lid == 0u) {
-    partials[w] = sums[0];
+    partials[w] = all;
   }
 }

@@ -1,13 +1,14 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { addressable, finiteNumber, positiveInteger } from "../../lib/check.js";
+import { summing } from "../../lib/entry.js";
 import source from "./kernel.wgsl.js";
 import { reference, type SumRowsParams } from "./reference.js";
 
 /** x [rows, count] to y [rows], sums times a factor. All f32. */
 export const sumRows: Kernel<SumRowsParams> = {
   name: "sum-rows",
-  source: [{ file: "kernels/training/sum-rows/kernel.wgsl", text: source }],
+  source: [...summing(64), { file: "kernels/training/sum-rows/kernel.wgsl", text: source }],
   check({ rows, count, factor }) {
     positiveInteger("sum-rows", "rows", rows);
     positiveInteger("sum-rows", "count", count);
@@ -16,7 +17,7 @@ export const sumRows: Kernel<SumRowsParams> = {
   },
   buffers: ({ rows, count }) => [read("x", rows * count), write("y", rows)],
   variant: () => ({ key: "", prelude: "" }),
-  uniforms: ({ rows, count, factor }) => ({ rows, count, factor }),
+  uniforms: ({ rows, count, factor }) => ({ workgroups: rows, count, factor }),
   grid: ({ rows }, _variant, caps) => grid1d(rows, 1, caps),
   cost: ({ rows, count }) => ({ flops: rows * count, bytes: 4 * rows * (count + 1) }),
   reference,

@@ -1,6 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { addressable, multipleOf, positiveInteger } from "../../lib/check.js";
+import { summing } from "../../lib/entry.js";
 import { GROUP_PIECE, groupPieces } from "../../lib/group-pieces.js";
 import source from "./kernel.wgsl.js";
 import { type GroupStatsParams, reference } from "./reference.js";
@@ -8,7 +9,7 @@ import { type GroupStatsParams, reference } from "./reference.js";
 /** x [N, C, P] (and bias [C]) to the mean and the sum of squared deviations of every piece of every group. */
 export const groupStats: Kernel<GroupStatsParams> = {
   name: "group-stats",
-  source: [{ file: "kernels/vae/group-stats/kernel.wgsl", text: source }],
+  source: [...summing(64), { file: "kernels/vae/group-stats/kernel.wgsl", text: source }],
   check(params) {
     for (const name of ["batch", "channels", "pixels", "groups"] as const) {
       positiveInteger("group-stats", name, params[name]);

@@ -20,23 +20,6 @@ struct Params {
 @group(0) @binding(2) var<storage, read> bias: array<f32>;
 @group(0) @binding(3) var<storage, read_write> partials: array<f32>;
 
-var<workgroup> sums: array<f32, 64>;
-
-// The same order whatever the hardware: 64 sums in a tree.
-fn total(lid: u32, own: f32) -> f32 {
-  sums[lid] = own;
-  workgroupBarrier();
-  for (var step = 32u; step > 0u; step /= 2u) {
-    if (lid < step) {
-      sums[lid] += sums[lid + step];
-    }
-    workgroupBarrier();
-  }
-  let sum = sums[0];
-  workgroupBarrier();
-  return sum;
-}
-
 // Element i of group g (of all images).
 fn at(g: u32, i: u32) -> f32 {
   let v = f32(x[g * p.length + i]);
@@ -46,30 +29,22 @@ fn at(g: u32, i: u32) -> f32 {
   return v + bias[(g % p.groups) * (p.channels / p.groups) + i / p.pixels];
 }
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let w = wid.y * nwg.x + wid.x;
-  if (w >= p.workgroups) {
-    return;
-  }
+fn each_workgroup(w: u32, lid: u32) {
   let g = w / p.pieces;
   let start = (w % p.pieces) * PIECE;
   let end = min(start + PIECE, p.length);
   var sum = 0.0;
-  for (var i = start + lid; i < end; i += 64u) {
+  for (var i = start + lid; i < end; i += SIZE) {
     sum += at(g, i);
   }
-  let mean = total(lid, sum) / f32(end - start);
+  let mean = pair_sum(lid, sum) / f32(end - start);
+  workgroupBarrier();
   sum = 0.0;
-  for (var i = start + lid; i < end; i += 64u) {
+  for (var i = start + lid; i < end; i += SIZE) {
     let d = at(g, i) - mean;
     sum += d * d;
   }
-  let squares = total(lid, sum);
+  let squares = pair_sum(lid, sum);
   if (lid == 0u) {
     partials[2u * w] = mean;
     partials[2u * w + 1u] = squares;
