@@ -1,6 +1,11 @@
 import { inRange, nonNegativeInteger, oneOf, positiveInteger } from "./check.js";
 import { tilesOf, type WinogradParams, wholeOf, winograd } from "./winograd.js";
 import block from "./winograd-block.wgsl.js";
+import input2 from "./winograd-input2.wgsl.js";
+import input4 from "./winograd-input4.wgsl.js";
+
+/** WGSL of B^T by the size of a tile: `input_line` of a line, and `weights`, its rows. */
+export const inputLines = { 2: input2, 4: input4 } as const;
 
 /** What the contracts of both transforms, one invocation a block and channel, have in common. */
 export function winogradTransform(name: string) {

@@ -2,13 +2,14 @@ import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { checkAttention, paddedPixels } from "../../lib/attention-backward.js";
 import { attentionRows } from "../../lib/attention-rows.js";
 import { read, write } from "../../lib/buffers.js";
+import { perInvocation } from "../../lib/entry.js";
 import source from "./kernel.wgsl.js";
 import { type AttentionBackwardParams, reference } from "./reference.js";
 
 /** qkv [N, heads * d * 3, P], y and its gradient g [N, heads * d, P] to norms [N * heads, 4, padded P]: r of q, k, v, and e. */
 export const attentionBackwardNorms: Kernel<AttentionBackwardParams> = {
   name: "attention-backward-norms",
-  source: [{ file: "kernels/network/attention-backward-norms/kernel.wgsl", text: source }],
+  source: [perInvocation(32), { file: "kernels/network/attention-backward-norms/kernel.wgsl", text: source }],
   check: (params) => checkAttention("attention-backward-norms", params),
   buffers(params) {
     const { batch, heads, headDim, pixels } = params;
@@ -28,7 +29,7 @@ export const attentionBackwardNorms: Kernel<AttentionBackwardParams> = {
     headDim,
     pixels,
     quads: Math.ceil(pixels / 4),
-    heads: batch * heads,
+    threads: batch * heads * Math.ceil(pixels / 4),
     invDim: 1 / headDim,
   }),
   grid: ({ batch, heads, pixels }, _variant, caps) => grid1d(batch * heads * Math.ceil(pixels / 4), 32, caps),

@@ -8,12 +8,11 @@
 // e(query) = sum over keys of A dA, the mean that the derivative of softmax takes off; g is the gradient of y.
 // One invocation per quad of pixels. `loadQkv`, `loadY`, `loadG`: kernels/lib/attention-rows.ts.
 struct Params {
+  threads: u32, // quads of all heads of all images
   headDim: u32,
   pixels: u32,
   // Quads of a row of pixels, the last one perhaps not full.
   quads: u32,
-  // Of all images.
-  heads: u32,
   invDim: f32,
 }
 
@@ -23,16 +22,7 @@ struct Params {
 @group(0) @binding(3) var<storage, read> g: array<V>;
 @group(0) @binding(4) var<storage, read_write> norms: array<vec4f>;
 
-@compute @workgroup_size(32)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let i = (wid.y * nwg.x + wid.x) * 32u + lid;
-  if (i >= p.heads * p.quads) {
-    return;
-  }
+fn each(i: u32) {
   let headDim = p.headDim;
   let head = i / p.quads;
   let quad = i % p.quads;

@@ -1,6 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { channelOperandLength, octets, PANEL, panels } from "../../lib/channel-operand.js";
+import { channelPlaces } from "../../lib/channel-place.js";
 import { addressable, inRange, nonNegativeInteger, oneOf, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
 import quads from "./quads.wgsl.js";
@@ -13,10 +14,13 @@ const lengthOf = (p: ConvWeightBackwardPixelsParams) =>
 const inQuads = (p: ConvWeightBackwardPixelsParams) =>
   p.window === 1 && [p.height * p.width, partOf(p).first, partOf(p).count].every((pixels) => pixels % 4 === 0);
 
+const invocations = (p: ConvWeightBackwardPixelsParams) =>
+  panels(partOf(p).count) * octets(p.channels) * PANEL * (inQuads(p) ? 0.5 : 2);
+
 /** x [N, C, H, W] to v [panels][octets of C][taps][16][8] f32, an operand of a weight gradient's products. */
 export const convWeightBackwardPixels: Kernel<ConvWeightBackwardPixelsParams> = {
   name: "conv-weight-backward-pixels",
-  source: [{ file: "kernels/network/conv-weight-backward-pixels/kernel.wgsl", text: source }],
+  source: [...channelPlaces, { file: "kernels/network/conv-weight-backward-pixels/kernel.wgsl", text: source }],
   check(p) {
     for (const name of ["batch", "channels", "height", "width"] as const)
       positiveInteger("conv-weight-backward-pixels", name, p[name]);
@@ -39,11 +43,9 @@ export const convWeightBackwardPixels: Kernel<ConvWeightBackwardPixelsParams> = 
   uniforms(p) {
     const { channels, height, width } = p;
     const { first, count } = partOf(p);
-    return { channels, octets: octets(channels), height, width, firstPixel: first, pixels: count };
+    return { channels, octets: octets(channels), height, width, first, places: count, threads: invocations(p) };
   },
-  grid(p, _variant, caps) {
-    return grid1d(panels(partOf(p).count) * octets(p.channels) * PANEL * (inQuads(p) ? 0.5 : 2), 64, caps);
-  },
+  grid: (p, _variant, caps) => grid1d(invocations(p), 64, caps),
   cost(p, bytesPerAct) {
     return { flops: 0, bytes: bytesPerAct * p.channels * partOf(p).count + 4 * lengthOf(p) };
   },

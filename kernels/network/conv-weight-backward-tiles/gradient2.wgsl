@@ -3,10 +3,6 @@ const TILE: i32 = 2;
 const BEFORE: i32 = 0;
 const ROWS: i32 = 2;
 
-alias Pixels = array<vec4f, 2>;
-alias Line = array<vec4f, 4>;
-alias Patch = array<Line, 2>;
-
 // A of one row: its polynomial at the points; infinity has the highest coefficient.
 fn line(r: Pixels) -> Line {
   let g0 = r[0];

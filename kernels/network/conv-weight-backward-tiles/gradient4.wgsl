@@ -3,10 +3,6 @@ const TILE: i32 = 4;
 const BEFORE: i32 = 0;
 const ROWS: i32 = 4;
 
-alias Pixels = array<vec4f, 4>;
-alias Line = array<vec4f, 6>;
-alias Patch = array<Line, 4>;
-
 // A of one row: its polynomial at the points; infinity has the highest coefficient.
 fn line(r: Pixels) -> Line {
   const a = 0.625;

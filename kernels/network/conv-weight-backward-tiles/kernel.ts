@@ -1,8 +1,10 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { channelOperandLength, octets, PANEL, panels } from "../../lib/channel-operand.js";
+import { channelPlaces } from "../../lib/channel-place.js";
 import { addressable, inRange, nonNegativeInteger, oneOf, positiveInteger } from "../../lib/check.js";
 import { winograd } from "../../lib/winograd.js";
+import { inputLines } from "../../lib/winograd-transform.js";
 import gradient2 from "./gradient2.wgsl.js";
 import gradient4 from "./gradient4.wgsl.js";
 import input2 from "./input2.wgsl.js";
@@ -12,15 +14,20 @@ import quads from "./load-quads.wgsl.js";
 import scalars from "./load-scalars.wgsl.js";
 import { type ConvWeightBackwardTilesParams, partOf, reference, tilesOf } from "./reference.js";
 
-const TEXTS = { input: { 2: input2, 4: input4 }, gradient: { 2: gradient2, 4: gradient4 } };
+const TEXTS = {
+  input: { 2: inputLines[2] + input2, 4: inputLines[4] + input4 },
+  gradient: { 2: gradient2, 4: gradient4 },
+};
 
 const lengthOf = (p: ConvWeightBackwardTilesParams) =>
   channelOperandLength(p.channels, partOf(p).count, winograd(p.tile).points);
 
+const invocations = (p: ConvWeightBackwardTilesParams) => panels(partOf(p).count) * octets(p.channels) * PANEL * 2;
+
 /** x [N, C, H, W] to v [panels][octets of C][points][16][8] f32, an operand of a weight gradient's products. */
 export const convWeightBackwardTiles: Kernel<ConvWeightBackwardTilesParams> = {
   name: "conv-weight-backward-tiles",
-  source: [{ file: "kernels/network/conv-weight-backward-tiles/kernel.wgsl", text: source }],
+  source: [...channelPlaces, { file: "kernels/network/conv-weight-backward-tiles/kernel.wgsl", text: source }],
   check(p) {
     for (const name of ["batch", "channels", "height", "width"] as const)
       positiveInteger("conv-weight-backward-tiles", name, p[name]);
@@ -59,15 +66,14 @@ export const convWeightBackwardTiles: Kernel<ConvWeightBackwardTilesParams> = {
       height,
       width,
       ...tilesOf(p),
-      firstTile: first,
-      tiles: count,
+      first,
+      places: count,
+      threads: invocations(p),
       rows: p.of === "input" ? input : tile,
       lines: input,
     };
   },
-  grid(p, _variant, caps) {
-    return grid1d(panels(partOf(p).count) * octets(p.channels) * PANEL * 2, 64, caps);
-  },
+  grid: (p, _variant, caps) => grid1d(invocations(p), 64, caps),
   cost(p, bytesPerAct) {
     const { tilesX, tilesY } = tilesOf(p);
     const { points, input } = winograd(p.tile);

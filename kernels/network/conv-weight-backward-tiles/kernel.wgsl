@@ -8,6 +8,7 @@
 // gradient2.wgsl, gradient4.wgsl and in load-scalars.wgsl, load-quads.wgsl, one of each in front of this text. No workgroup
 // memory, no barriers.
 struct Params {
+  threads: u32,
   channels: u32,
   octets: u32,
   height: u32,
@@ -15,8 +16,8 @@ struct Params {
   tilesX: u32,
   tilesY: u32,
   // The first tile of v and how many it holds.
-  firstTile: u32,
-  tiles: u32,
+  first: u32,
+  places: u32,
   // Rows of a patch, and m + 2.
   rows: u32,
   lines: u32,
@@ -26,29 +27,20 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<V>;
 @group(0) @binding(2) var<storage, read_write> v: array<vec4f>;
 
-@compute @workgroup_size(64)
-fn main(
-  @builtin(workgroup_id) wid: vec3u,
-  @builtin(num_workgroups) nwg: vec3u,
-  @builtin(local_invocation_index) lid: u32,
-) {
-  let t = (wid.y * nwg.x + wid.x) * 64u + lid;
+// A row of a patch, the row transformed, and the patch.
+alias Pixels = array<vec4f, ROWS>;
+alias Line = array<vec4f, TILE + 2>;
+alias Patch = array<Line, ROWS>;
+
+fn each(t: u32) {
   let cell = t / 32u;
-  // Remainders by multiplication: software adapters divide lane by lane.
-  let panel = cell / p.octets;
-  let octet = cell - panel * p.octets;
-  if (panel * 16u >= p.tiles) {
-    return;
-  }
-  let place = panel * 16u + t / 2u % 16u;
-  let which = p.firstTile + min(place, p.tiles - 1u);
+  let place = placeOf(cell, t / 2u % 16u, t);
+  let which = p.first + min(place.at, p.places - 1u);
   let tileRow = which / p.tilesX;
   let tx = which - tileRow * p.tilesX;
   let n = tileRow / p.tilesY;
   let ty = tileRow - n * p.tilesY;
-  let channel = octet * 8u + t % 2u * 4u;
-  let real = select(0u, p.channels - min(p.channels, channel), place < p.tiles);
-  let images = (n * p.channels + min(vec4u(channel) + vec4u(0u, 1u, 2u, 3u), vec4u(p.channels - 1u))) * (p.height * p.width);
+  let images = planesOf(n, place.channel);
   // Loops that take their length from the uniform stay loops: unrolled, they cost software adapters seconds of compilation.
   // For the same reason d is moved along instead of indexed.
   var d: Patch;
@@ -56,7 +48,7 @@ fn main(
     for (var k = 0; k + 1 < ROWS; k++) {
       d[k] = d[k + 1];
     }
-    d[ROWS - 1] = line(load(images, real, i32(ty) * TILE - BEFORE + i, i32(tx) * TILE - BEFORE));
+    d[ROWS - 1] = line(load(images, place.real, i32(ty) * TILE - BEFORE + i, i32(tx) * TILE - BEFORE));
   }
   var at = cell * p.lines * p.lines * 32u + t % 32u;
   for (var i = 0u; i < p.lines; i++) {

@@ -2,7 +2,7 @@ import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
 import { operandLength, tilesOf, wholeOf, winograd } from "../../lib/winograd.js";
-import { winogradTransform } from "../../lib/winograd-transform.js";
+import { inputLines, winogradTransform } from "../../lib/winograd-transform.js";
 import source from "./kernel.wgsl.js";
 import quads from "./load-quads.wgsl.js";
 import scalars from "./load-scalars.wgsl.js";
@@ -28,7 +28,7 @@ export const winogradInput = elementwise<WinogradInputParams>({
     const lanes = lanesOf(p.width);
     const quad = lanes === 4;
     const load4 = quad ? quads : pixelScalars + scalars;
-    const text = p.tile === 2 ? (quad ? pixelQuads : pixelScalars) + tile2 : load4 + tile4;
+    const text = inputLines[p.tile ?? 4] + (p.tile === 2 ? (quad ? pixelQuads : pixelScalars) + tile2 : load4 + tile4);
     return { key: `f${p.tile ?? 4} lanes${lanes}`, prelude: lanesPrelude(lanes) + text };
   },
   cost(p, bytesPerAct) {

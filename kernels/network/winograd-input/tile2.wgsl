@@ -3,21 +3,6 @@ const TILE: u32 = 2u;
 
 alias Line = array<vec4f, 4>;
 
-// B^T of one line of all four patches, points 0, 1, -1, infinity.
-fn line(d0: vec4f, d1: vec4f, d2: vec4f, d3: vec4f) -> Line {
-  return Line(d2 - d0, d1 + d2, d2 - d1, d3 - d1);
-}
-
-// Row i of B^T.
-fn weights(i: u32) -> vec4f {
-  return vec4f(
-    select(0.0, -1.0, i == 0u),
-    select(select(-1.0, 1.0, i == 1u), 0.0, i == 0u),
-    select(1.0, 0.0, i == 3u),
-    select(0.0, 1.0, i == 3u),
-  );
-}
-
 // Six neighbours of one row. A clamped row keeps the loads inside the buffer; what lies outside the image is then zero.
 struct Row {
   before: f32,
@@ -44,7 +29,7 @@ fn transform(image: u32, row: i32, col: u32, real: bool, first: u32, step: u32) 
     d[0] = d[1];
     d[1] = d[2];
     d[2] = d[3];
-    d[3] = line(
+    d[3] = input_line(
       vec4f(up.before, up.quad.y, low.before, low.quad.y),
       vec4f(up.quad.x, up.quad.z, low.quad.x, low.quad.z),
       vec4f(up.quad.y, up.quad.w, low.quad.y, low.quad.w),

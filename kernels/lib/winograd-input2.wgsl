@@ -1,0 +1,16 @@
+// B^T of F(2x2, 3x3), four patches or channels at a time. The kernel has `alias Line = array<vec4f, 4>`.
+
+// Of one line; points 0, 1, -1, infinity.
+fn input_line(d0: vec4f, d1: vec4f, d2: vec4f, d3: vec4f) -> Line {
+  return Line(d2 - d0, d1 + d2, d2 - d1, d3 - d1);
+}
+
+// Row i of B^T.
+fn weights(i: u32) -> vec4f {
+  return vec4f(
+    select(0.0, -1.0, i == 0u),
+    select(select(-1.0, 1.0, i == 1u), 0.0, i == 0u),
+    select(1.0, 0.0, i == 3u),
+    select(0.0, 1.0, i == 3u),
+  );
+}
