@@ -20,7 +20,7 @@ export interface Elementwise<P extends object> {
   readonly name: string;
   /** Folder of the kernel below kernels/. */
   readonly group: string;
-  /** kernel.wgsl: `struct Params` with `threads: u32` and more, if there is more, the bindings, and `fn each(i: u32)`. */
+  /** kernel.wgsl: `struct Params` with `threads: u32` and more, if there is more and no part has it, the bindings, and `fn each(i: u32)`. */
   readonly source: string;
   /** Texts of kernels/lib that it needs. */
   readonly parts?: readonly SourcePart[];
@@ -60,7 +60,7 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
   const { name, source, parts = [], workgroup = 64, reference, cases, tolerance } = spec;
   const valuesOf = spec.threads ?? ((params: P) => Object.values(spec.counts(params)).reduce((a, b) => a * b, 1));
   const buffers = (params: P) => spec.buffers(params, valuesOf(params));
-  const own = /struct Params \{([^}]*)\}/.exec(source)?.[1];
+  const own = /struct Params \{([^}]*)\}/.exec([...parts.map(({ text }) => text), source].join("\n"))?.[1];
   const members = new Set([...(own ?? "threads:").matchAll(/^\s*(\w+):/gm)].map((m) => m[1]!));
   const alone = own === undefined ? [{ file: "kernels/lib/params.wgsl", text: threadsAlone }] : [];
   const calls = (params: P) => {

@@ -12,24 +12,7 @@
 // exp cannot overflow for d <= 4096, and A is divided by its total at the end. No P x P tensor is stored.
 //
 // The loops over pairs are made by kernels/lib/attention-pairs*.ts, reads and writes of rows by attention-rows.ts.
-struct Params {
-  headDim: u32,
-  pixels: u32,
-  // Quads of a row of pixels, the last one perhaps not full.
-  quads: u32,
-  // Of all images.
-  heads: u32,
-  // 1 / sqrt(headDim) and 1 / headDim
-  scale: f32,
-  invDim: f32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> qkv: array<V>;
-@group(0) @binding(2) var<storage, read> g: array<V>;
-@group(0) @binding(3) var<storage, read> norms: array<vec4f>;
 @group(0) @binding(4) var<storage, read_write> totals: array<vec4f>;
-@group(0) @binding(5) var<storage, read_write> gqkv: array<V>;
 
 // A quad of queries: r and 1 / s of q, that times 1 / sqrt(d), and e.
 struct Own {

@@ -1,4 +1,5 @@
 import { type Caps, grid1d, type Kernel, type Variant } from "../../../src/gpu/contract.js";
+import { attentionParams, attentionUniforms } from "../../lib/attention-params.js";
 import { addressable, inRange, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
 import loadPacked from "./load-packed.wgsl.js";
@@ -35,7 +36,7 @@ function subgroupQuads({ headDim, pixels }: AttentionParams, caps: Caps): 0 | 1 
 /** Cosine attention of EDM2: qkv [N, heads * d * 3, P], channel (head * d + c) * 3 + (q, k, v), to y [N, heads * d, P]. */
 export const attention: Kernel<AttentionParams> = {
   name: "attention",
-  source: [{ file: "kernels/network/attention/kernel.wgsl", text: source }],
+  source: [attentionParams, { file: "kernels/network/attention/kernel.wgsl", text: source }],
   check(params) {
     const { batch, heads, headDim, pixels } = params;
     for (const name of ["batch", "heads", "headDim", "pixels"] as const) {
@@ -69,16 +70,7 @@ export const attention: Kernel<AttentionParams> = {
     const text = prelude + (whole ? loadVec4 : loadScalar) + load8 + tiled;
     return { key: `tiled c${channels} ${whole ? "vec4" : "scalar"}`, prelude: text };
   },
-  uniforms({ batch, heads, headDim, pixels }) {
-    return {
-      headDim,
-      pixels,
-      quads: Math.ceil(pixels / 4),
-      heads: batch * heads,
-      scale: 1 / Math.sqrt(headDim),
-      invDim: 1 / headDim,
-    };
-  },
+  uniforms: attentionUniforms,
   grid(params, _variant, caps) {
     const { batch, heads, headDim, pixels } = params;
     const wide = subgroupQuads(params, caps);

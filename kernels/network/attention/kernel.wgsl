@@ -12,18 +12,5 @@
 // The loops are in subgroup.ts (software adapters with subgroups of 8, heads of at most 64 channels) and tiled.wgsl (all
 // others), one of them in front of this text; in front of them `Element`, `Stored`, rowLength, load4 and store4 from
 // load-*.wgsl. Pixels are counted in quads of four.
-struct Params {
-  headDim: u32,
-  pixels: u32,
-  // Quads of a row of pixels, the last one perhaps not full.
-  quads: u32,
-  // Of all images.
-  heads: u32,
-  // 1 / sqrt(headDim) and 1 / headDim
-  scale: f32,
-  invDim: f32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> qkv: array<Element>;
 @group(0) @binding(2) var<storage, read_write> y: array<Stored>;

@@ -1,4 +1,6 @@
 import { read, write } from "../../lib/buffers.js";
+import { POOL_CASES } from "../../lib/disc-pool.js";
+import pool from "../../lib/disc-pool.wgsl.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
 import { catFactors, type DiscPoolParams, reference } from "./reference.js";
@@ -8,6 +10,7 @@ export const discPool = elementwise<DiscPoolParams>({
   name: "disc-pool",
   group: "network",
   source,
+  parts: [{ file: "kernels/lib/disc-pool.wgsl", text: pool }],
   counts: ({ batch, channelsA, channelsB, pixels }) => ({ batch, channelsA, channelsB, pixels }),
   threads: ({ batch, channelsA, channelsB }) => batch * (channelsA + channelsB),
   buffers: ({ batch, channelsA, channelsB, pixels }) => [
@@ -21,10 +24,6 @@ export const discPool = elementwise<DiscPoolParams>({
   },
   flops: ({ batch, channelsA, channelsB, pixels }) => batch * (channelsA + channelsB) * (pixels + 1),
   reference,
-  cases: [
-    { name: "one pixel", params: { batch: 1, channelsA: 1, channelsB: 1, pixels: 1 } },
-    { name: "odd sizes", params: { batch: 3, channelsA: 4, channelsB: 5, pixels: 15 } },
-    { name: "8x8", params: { batch: 4, channelsA: 128, channelsB: 128, pixels: 64 } },
-  ],
+  cases: POOL_CASES,
   tolerance: { f32: 1e-6, f16: 1e-6 },
 });

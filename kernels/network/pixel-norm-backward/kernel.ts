@@ -2,6 +2,7 @@ import { fail } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
 import { lanesOf } from "../../lib/lanes.js";
 import slope from "../../lib/mp-silu-slope.wgsl.js";
+import pixels from "../../lib/pixel-norm.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { type PixelNormBackwardParams, reference } from "./reference.js";
 
@@ -10,7 +11,10 @@ export const pixelNormBackward = elementwise<PixelNormBackwardParams>({
   name: "pixel-norm-backward",
   group: "network",
   source,
-  parts: [{ file: "kernels/lib/mp-silu-slope.wgsl", text: slope }],
+  parts: [
+    { file: "kernels/lib/mp-silu-slope.wgsl", text: slope },
+    { file: "kernels/lib/pixel-norm.wgsl", text: pixels },
+  ],
   counts: ({ batch, channels, pixels }) => ({ batch, channels, pixels }),
   check({ direct, silu }) {
     if (!direct && !silu) fail("pixel-norm-backward", "at least one of direct and silu must be true");

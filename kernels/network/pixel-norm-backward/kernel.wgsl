@@ -2,16 +2,8 @@
 // mp_silu(y) where that was written too:
 //   g = gy + gs mp_silu'(y),   dx = (g - x (g . x) / (m r s)) / s,   dx = g / s where r = 0
 // x, gy, gs, dx: [batch, channels, pixels]. One thread owns 1 or 4 neighbouring pixels (an F) and walks over the channels
-// three times; `pixels` counts in units of F. Prelude: V, F, load, store (kernels/lib/lanes.ts), DIRECT, SILU.
-
-struct Params {
-  threads: u32,
-  channels: u32,
-  pixels: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<V>;
+// three times; `pixels` counts in units of F. In
+// front of this text: kernels/lib/pixel-norm.wgsl, V, F, load, store (kernels/lib/lanes.ts), DIRECT, SILU.
 @group(0) @binding(2) var<storage, read> gy: array<V>;
 @group(0) @binding(3) var<storage, read> gs: array<V>;
 @group(0) @binding(4) var<storage, read_write> dx: array<V>;
@@ -28,8 +20,7 @@ fn arriving(o: u32, v: F, inverse: F) -> F {
 }
 
 fn each(i: u32) {
-  let n = i / p.pixels;
-  let first = n * p.channels * p.pixels + (i - n * p.pixels);
+  let first = first_channel(i);
   // Two sums each: a shorter way for rounding errors to grow.
   var even = F(0.0);
   var odd = F(0.0);

@@ -2,6 +2,7 @@ import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import { lanesOf, storedLanes } from "../../lib/lanes.js";
 import silu from "../../lib/mp-silu.wgsl.js";
+import pixels from "../../lib/pixel-norm.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { type PixelNormParams, reference } from "./reference.js";
 
@@ -10,7 +11,10 @@ export const pixelNorm = elementwise<PixelNormParams>({
   name: "pixel-norm",
   group: "network",
   source,
-  parts: [{ file: "kernels/lib/mp-silu.wgsl", text: silu }],
+  parts: [
+    { file: "kernels/lib/mp-silu.wgsl", text: silu },
+    { file: "kernels/lib/pixel-norm.wgsl", text: pixels },
+  ],
   counts: ({ batch, channels, pixels }) => ({ batch, channels, pixels }),
   // Rather than 64: at the lowest resolutions there are few pixels to spread over the workgroups.
   workgroup: 32,

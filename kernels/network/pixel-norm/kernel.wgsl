@@ -2,22 +2,13 @@
 // asked for.
 //   y[n,c,p] = x[n,c,p] / (1e-4 + sqrt(mean over c of x[n,c,p]^2)),   s = mp_silu(y)
 // x, y, s: [batch, channels, pixels]. One thread owns 1 or 4 neighbouring pixels (an F) and walks over the channels
-// twice; `pixels` counts in units of F. Prelude: V, F, load, store (kernels/lib/lanes.ts), SILU.
-
-struct Params {
-  threads: u32,
-  channels: u32,
-  pixels: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<V>;
+// twice; `pixels` counts in units of F. In
+// front of this text: kernels/lib/pixel-norm.wgsl, V, F, load, store (kernels/lib/lanes.ts), SILU.
 @group(0) @binding(2) var<storage, read_write> y: array<V>;
 @group(0) @binding(3) var<storage, read_write> s: array<V>;
 
 fn each(i: u32) {
-  let n = i / p.pixels;
-  let first = n * p.channels * p.pixels + (i - n * p.pixels);
+  let first = first_channel(i);
 
   // Four sums instead of one: independent chains, and a shorter way for rounding errors to grow.
   var sum0 = F(0.0);

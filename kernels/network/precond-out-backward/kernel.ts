@@ -1,5 +1,7 @@
+import { read, write } from "../../lib/buffers.js";
 import { positiveNumber } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
+import precond from "../../lib/precond.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { type PrecondOutBackwardParams, reference } from "./reference.js";
 
@@ -8,21 +10,18 @@ export const precondOutBackward = elementwise<PrecondOutBackwardParams>({
   name: "precond-out-backward",
   group: "network",
   source,
+  parts: [{ file: "kernels/lib/precond.wgsl", text: precond }],
   counts: ({ batch, channels, pixels }) => ({ batch, channels, pixels }),
   check: ({ sigmaData }) => positiveNumber("precond-out-backward", "sigmaData", sigmaData),
-  threads: ({ batch, channels, pixels }) => batch * channels * pixels,
-  buffers({ batch, channels, pixels, input }) {
-    const length = batch * channels * pixels;
-    return [
-      { name: "g", access: "read", type: "f32", length },
-      { name: "sigma", access: "read", type: "f32", length: batch },
-      { name: "df", access: "write", type: "act", length },
-      { name: "dx", access: "write", type: "f32", length: input ? length : 0 },
-    ];
-  },
-  uniforms: ({ channels, pixels, sigmaData }) => ({ size: channels * pixels, sigmaData }),
+  buffers: ({ batch, input }, n) => [
+    read("g", n),
+    read("sigma", batch),
+    write("df", n, "act"),
+    write("dx", input ? n : 0),
+  ],
+  uniforms: ({ channels, pixels }) => ({ size: channels * pixels }),
   flags: ({ input }) => ({ INPUT: input }),
-  flops: ({ batch, channels, pixels }) => 10 * batch * channels * pixels,
+  flops: (_, n) => 10 * n,
   reference,
   cases: [
     { name: "one pixel", params: { batch: 1, channels: 1, pixels: 1, sigmaData: 0.5, input: true }, inputs: levels },

@@ -1,13 +1,5 @@
-// Gradients of the denoiser's output D = c_skip x + c_out F (EDM2 preconditioning, eq. 7 of Karras et al. 2022):
-//   df = c_out g,  dx = c_skip g,  c_skip = sd^2 / (sigma^2 + sd^2),  c_out = sigma sd / sqrt(sigma^2 + sd^2)
+// Gradients of the denoiser's output D = c_skip x + c_out F (kernels/lib/precond.wgsl): df = c_out g, dx = c_skip g.
 // g, dx: [batch, size] f32, sigma: [batch] f32, df: [batch, size] act. Prelude: INPUT (dx is asked for).
-struct Params {
-  threads: u32,
-  size: u32,
-  sigmaData: f32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> g: array<f32>;
 @group(0) @binding(2) var<storage, read> sigma: array<f32>;
 @group(0) @binding(3) var<storage, read_write> df: array<S>;
@@ -15,9 +7,8 @@ struct Params {
 
 fn each(i: u32) {
   let s = sigma[i / p.size];
-  let q = s * s + p.sigmaData * p.sigmaData;
-  df[i] = S(s * p.sigmaData / sqrt(q) * g[i]);
+  df[i] = S(c_out(s) * g[i]);
   if (INPUT) {
-    dx[i] = p.sigmaData * p.sigmaData / q * g[i];
+    dx[i] = c_skip(s) * g[i];
   }
 }

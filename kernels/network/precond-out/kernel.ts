@@ -2,6 +2,7 @@ import { read, write } from "../../lib/buffers.js";
 import { noisyCase as at } from "../../lib/cases.js";
 import { positiveNumber } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
+import precond from "../../lib/precond.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { type PrecondOutParams, reference } from "./reference.js";
 
@@ -10,6 +11,7 @@ export const precondOut = elementwise<PrecondOutParams>({
   name: "precond-out",
   group: "network",
   source,
+  parts: [{ file: "kernels/lib/precond.wgsl", text: precond }],
   counts: ({ batch, channels, pixels }) => ({ batch, channels, pixels }),
   check({ sigmaData }) {
     positiveNumber("precond-out", "sigmaData", sigmaData);
