@@ -3,6 +3,7 @@ import { openCheckpoint } from "../checkpoint/index.js";
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { NcvsdConfig } from "../networks/edm2/arguments.js";
+import { parseConfig } from "../networks/edm2/config.js";
 import { discriminatorTensors } from "../networks/edm2/discriminator.js";
 import { expectedTensors } from "../networks/edm2/names.js";
 import { seedRow } from "../random/seeds.js";
@@ -51,8 +52,10 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
   const source = await networkTensors("openDistillation: teacher", options.teacher, teacherArguments(options));
   if (source.architecture !== "edm2" || !source.tensors)
     throw bad("openDistillation: teacher must be a trained EDM2 network.");
-  const { dropout: _dropout, gamma: _gamma, init_sigma: _init, ...changes } = options.config ?? {};
-  const config: NcvsdConfig = { ...source.config, ...changes, gamma: settings.gamma, init_sigma: 80 };
+  const asked = { ...source.config, ...options.config, gamma: settings.gamma };
+  const metadata = { architecture: "ncvsd", config: JSON.stringify(asked) };
+  const parsed = parseConfig({ name: "openDistillation: config", metadata, tensors: new Map() });
+  const config = parsed.config as NcvsdConfig;
   const shapes: Record<DistilledNetwork, ReadonlyMap<string, readonly number[]>> = {
     generator: expectedTensors("ncvsd", config),
     score: expectedTensors("ncvsd", config),

@@ -6,6 +6,7 @@ import type { Gpu } from "../../src/gpu/device.js";
 import { loadModel } from "../../src/networks/edm2/model.js";
 import { type Distillation, openDistillation } from "../../src/train/distillation.js";
 import { DISTILLED } from "../../src/train/distillation-settings.js";
+import { fixturePath } from "../support/fixtures.js";
 import { openTestGpu } from "../support/gpu.js";
 import { RawTensors } from "../support/raw-tensors.js";
 import { Verdict } from "../support/verdict.js";
@@ -252,4 +253,25 @@ describe("a distillation that was saved and opened again", () => {
     one.close();
     two.close();
   });
+});
+
+it("refuses arguments that cannot be right in one sentence, before anything is made", async () => {
+  const options = { teacher: fixturePath("training/edm2-micro.safetensors"), batch: 4, lr: { refLr: 0.01 } };
+  for (const [wrong, says] of [
+    [{ batchGpu: 3 }, "batch 4 must be a multiple of batchGpu"],
+    [{ gamma: 0 }, "gamma must be a positive number"],
+    [{ ganLossScaling: Number.NaN }, "ganLossScaling must be a number of at least 0"],
+    [{ config: { num_blocks: -1 } }, "num_blocks in its config is -1"],
+    [{ config: { model_channels: 8 } }, "their arguments must agree"],
+    [{ config: { dropout: 0.1 } }, "dropout is for teachers"],
+    [{ teacher: fixturePath("ncvsd-tiny.safetensors") }, "teacher must be a trained EDM2 network"],
+    [{ gLrScalin: 1 }, "did you mean gLrScaling?"],
+  ] as const)
+    await expect(openDistillation(gpu, { ...options, ...(wrong as object) }), says).rejects.toThrow(says);
+  const distillation = await openDistillation(gpu, options);
+  await expect(distillation.step()).rejects.toThrow("opened without data");
+  await expect(distillation.parameters("teacher" as never)).rejects.toThrow("there is no network teacher");
+  await expect(distillation.ema(0.2)).rejects.toThrow("there is no average of std 0.2");
+  distillation.close();
+  await expect(distillation.parameters()).rejects.toThrow("the distillation is closed");
 });
