@@ -65,6 +65,7 @@ export class StateFolder {
         name: own,
         write: (file, bytes) => this.#write(this.#join(dir, file), bytes),
         finish: (head) => this.#finish(own, head),
+        discard: () => this.#remove(own),
       };
     });
   }
@@ -78,13 +79,24 @@ export class StateFolder {
       this.#fs.renameSync(`${path}.new`, path);
       this.#sync(this.path);
     });
-    for (const other of this.#fs.readdirSync(this.path)) {
-      if (!GENERATION.test(other) || other === name) continue;
-      try {
-        this.#fs.rmSync(this.#join(this.path, other), { recursive: true, force: true });
-      } catch {
-        // It no longer counts; the next save tries again.
-      }
+    // Nothing below may throw: the new state counts, and would be discarded.
+    for (const other of this.#generations()) if (other !== name) this.#remove(other);
+  }
+
+  #generations(): string[] {
+    try {
+      return this.#fs.readdirSync(this.path).filter((name) => GENERATION.test(name));
+    } catch {
+      return [];
+    }
+  }
+
+  /** A generation that does not count. */
+  #remove(name: string): void {
+    try {
+      this.#fs.rmSync(this.#join(this.path, name), { recursive: true, force: true });
+    } catch {
+      // The next save tries again.
     }
   }
 
@@ -140,6 +152,8 @@ export interface Generation {
   write(file: string, bytes: Uint8Array): void;
   /** From here on this is the state. */
   finish(head: string): void;
+  /** Instead of finishing it: a disk that is full gets its room back. */
+  discard(): void;
 }
 
 /** Whether `name` can be a generation's: it comes from a file. */

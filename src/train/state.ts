@@ -80,24 +80,26 @@ export async function saveState(dir: string, { kind, networks, counters, setting
   const before = folder.head();
   const generation = folder.begin(counters.images, before === undefined ? undefined : folderIn(before));
   const files: Record<string, string> = {};
-  for (const { file, network, bank } of banksOf(networks)) {
-    const values = await bank.download();
-    const tensors = network.layout.entries.map(({ name, shape }) => ({
-      name,
-      dtype: "F32",
-      shape,
-      data: values.get(name)!,
-    }));
-    const bytes = writeSafetensors(tensors, { format: "pt", tool: "ncvsd-gpu" });
-    files[file] = createHash("sha256").update(bytes).digest("hex");
-    generation.write(file, bytes);
+  try {
+    for (const { file, network, bank } of banksOf(networks)) {
+      const values = await bank.download();
+      const tensors = network.layout.entries.map(({ name, shape }) => {
+        return { name, dtype: "F32", shape, data: values.get(name)! };
+      });
+      const bytes = writeSafetensors(tensors, { format: "pt", tool: "ncvsd-gpu" });
+      files[file] = createHash("sha256").update(bytes).digest("hex");
+      generation.write(file, bytes);
+    }
+    const updates = Object.fromEntries(Object.entries(networks).map(([name, network]) => [name, network.updates]));
+    const head: Head = {
+      ...{ tool: "ncvsd-gpu", what: WHAT, version: VERSION, kind, folder: generation.name },
+      ...{ counters, updates, settings, files },
+    };
+    generation.finish(`${JSON.stringify(head, null, 1)}\n`);
+  } catch (error) {
+    generation.discard();
+    throw error;
   }
-  const updates = Object.fromEntries(Object.entries(networks).map(([name, network]) => [name, network.updates]));
-  const head: Head = {
-    ...{ tool: "ncvsd-gpu", what: WHAT, version: VERSION, kind, folder: generation.name },
-    ...{ counters, updates, settings, files },
-  };
-  generation.finish(`${JSON.stringify(head, null, 1)}\n`);
 }
 
 /** The generation that a state.json names, if it can be read. */

@@ -140,13 +140,23 @@ describe("the state on disk", () => {
     expect(seen.new).toBeGreaterThan(2);
   });
 
-  it("says why it cannot be written, and keeps what was there", async () => {
+  it("says why it cannot be written, keeps what was there and leaves nothing half-written", async () => {
     const dir = place("full");
     await save(dir, 1024, 1);
-    stopAt(6, () => Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", errno: -28 }));
-    await expect(save(dir, 2048, 2)).rejects.toThrow(/no space left on device, write; the state before is as it was$/);
-    heal();
-    expect(await markOf(dir)).toBe(1);
+    for (let room = 0; room < 8; room++) {
+      let writes = 0;
+      fs.writeSync = ((...args: Parameters<typeof real.writeSync>) => {
+        if (writes++ < room) return real.writeSync(...args);
+        throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC", errno: -28 });
+      }) as typeof fs.writeSync;
+      syncBuiltinESMExports();
+      await expect(save(dir, 2048, 2)).rejects.toThrow(
+        /no space left on device, write; the state before is as it was$/,
+      );
+      heal();
+      expect(await markOf(dir)).toBe(1);
+      expect(fs.readdirSync(dir).filter((name) => name.startsWith("state-"))).toEqual(["state-0000001024"]);
+    }
   });
 
   it("refuses other settings, naming the first", async () => {
