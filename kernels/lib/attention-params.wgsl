@@ -10,5 +10,3 @@ struct Params {
   scale: f32,
   invDim: f32,
 }
-
-@group(0) @binding(0) var<uniform> p: Params;

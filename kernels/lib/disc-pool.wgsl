@@ -7,5 +7,3 @@ struct Params {
   factor_a: f32, // divided by the number of pixels
   factor_b: f32,
 }
-
-@group(0) @binding(0) var<uniform> p: Params;

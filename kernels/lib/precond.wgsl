@@ -7,8 +7,6 @@ struct Params {
   sigmaData: f32,
 }
 
-@group(0) @binding(0) var<uniform> p: Params;
-
 fn c_skip(sigma: f32) -> f32 {
   return p.sigmaData * p.sigmaData / (sigma * sigma + p.sigmaData * p.sigmaData);
 }

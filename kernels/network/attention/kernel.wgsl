@@ -12,5 +12,7 @@
 // The loops are in subgroup.ts (software adapters with subgroups of 8, heads of at most 64 channels) and tiled.wgsl (all
 // others), one of them in front of this text; in front of them `Element`, `Stored`, rowLength, load4 and store4 from
 // load-*.wgsl. Pixels are counted in quads of four.
+
+@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> qkv: array<Element>;
 @group(0) @binding(2) var<storage, read_write> y: array<Stored>;

@@ -1,6 +1,8 @@
 // What the discriminator's last layer sees (NCVSD, section 4.3): the mean over the pixels of mp_cat(a, b, 0.5),
 //   y[n] = [ factor_a mean(a[n]), factor_b mean(b[n]) ].
 // a: [batch, A, pixels], b: [batch, B, pixels] act, y: [batch, A + B] f32. One invocation for each channel of an image.
+
+@group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<S>;
 @group(0) @binding(2) var<storage, read> b: array<S>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;

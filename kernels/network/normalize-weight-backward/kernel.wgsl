@@ -3,6 +3,10 @@
 //   dgain[row] = scale (g . w) / s;   the sum over the rows is the gain's gradient
 // w, g, dw: [rows, fan_in], gain: [1], dgain: [rows]. A workgroup of SIZE invocations for each row;
 // kernels/lib/pair-sum.wgsl adds their sums. In front of this text: kernels/lib/weight-rows.wgsl, SIZE, GAINED.
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> w: array<f32>;
+@group(0) @binding(2) var<storage, read> gain: array<f32>;
 @group(0) @binding(3) var<storage, read> g: array<f32>;
 @group(0) @binding(4) var<storage, read_write> dw: array<f32>;
 @group(0) @binding(5) var<storage, read_write> dgain: array<f32>;

@@ -2,8 +2,11 @@
 // mp_silu(y) where that was written too:
 //   g = gy + gs mp_silu'(y),   dx = (g - x (g . x) / (m r s)) / s,   dx = g / s where r = 0
 // x, gy, gs, dx: [batch, channels, pixels]. One thread owns 1 or 4 neighbouring pixels (an F) and walks over the channels
-// three times; `pixels` counts in units of F. In
-// front of this text: kernels/lib/pixel-norm.wgsl, V, F, load, store (kernels/lib/lanes.ts), DIRECT, SILU.
+// three times; `pixels` counts in units of F.
+// In front of this text: kernels/lib/pixel-norm.wgsl, V, F, load, store (kernels/lib/lanes.ts), DIRECT, SILU.
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<V>;
 @group(0) @binding(2) var<storage, read> gy: array<V>;
 @group(0) @binding(3) var<storage, read> gs: array<V>;
 @group(0) @binding(4) var<storage, read_write> dx: array<V>;

@@ -2,8 +2,11 @@
 // asked for.
 //   y[n,c,p] = x[n,c,p] / (1e-4 + sqrt(mean over c of x[n,c,p]^2)),   s = mp_silu(y)
 // x, y, s: [batch, channels, pixels]. One thread owns 1 or 4 neighbouring pixels (an F) and walks over the channels
-// twice; `pixels` counts in units of F. In
-// front of this text: kernels/lib/pixel-norm.wgsl, V, F, load, store (kernels/lib/lanes.ts), SILU.
+// twice; `pixels` counts in units of F.
+// In front of this text: kernels/lib/pixel-norm.wgsl, V, F, load, store (kernels/lib/lanes.ts), SILU.
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<V>;
 @group(0) @binding(2) var<storage, read_write> y: array<V>;
 @group(0) @binding(3) var<storage, read_write> s: array<V>;
 
