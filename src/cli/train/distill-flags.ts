@@ -100,7 +100,7 @@ export function addDistillOptions(command: Command): Command {
         .argParser(integer("--seed", 0, MAX_SEED))
         .default(0),
     )
-    .optionsGroup("What is left on the way (each at the first iteration that reaches a multiple; 0: never):")
+    .optionsGroup("Left on the way (at the first iteration at a multiple; 0: never):")
     .option("--status <images>", "a line of the log", images("--status", 0))
     .option("--snapshot <images>", "averages, samples and the report; a multiple of 1024", images("--snapshot", 0))
     .option("--checkpoint <images>", "the state, from which the same command goes on", images("--checkpoint", 0))

@@ -94,7 +94,7 @@ export function addTrainOptions(command: Command): Command {
     .addOption(
       new Option("--seed <s>", "seed of weights, order and noise").argParser(integer("--seed", 0, MAX_SEED)).default(0),
     )
-    .optionsGroup("What is left on the way (each at the first update that reaches a multiple; 0: never):")
+    .optionsGroup("Left on the way (at the first update that reaches a multiple; 0: never):")
     .option("--status <images>", "a line of the log", images("--status", 0))
     .option("--snapshot <images>", "averages, samples and the report; a multiple of 1024", images("--snapshot", 0))
     .option("--checkpoint <images>", "the state, from which the same command goes on", images("--checkpoint", 0))

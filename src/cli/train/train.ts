@@ -39,13 +39,14 @@ export function registerTrain(program: Command): void {
       [
         "",
         "Examples:",
-        "  ncvsd-gpu dataset convert photos --dest photos.zip --resolution 32x32 \\",
-        "    --transform center-crop-dhariwal",
         "  ncvsd-gpu train --data photos.zip --outdir run",
         "  ncvsd-gpu train --data fashion.zip --outdir run --duration 256Ki --fd 1000",
-        "  ncvsd-gpu train --data imagenet64.zip --preset edm2-img64-xs --outdir run --dry-run",
-        "Settings that are not given are the preset's: EDM2's own, or of fashion32 such as suit batches of",
-        "some tens of images. A state is for one set of settings: others are refused, by name.",
+        "  ncvsd-gpu train --data imagenet64.zip --preset edm2-img64-xs --outdir run \\",
+        "    --dry-run",
+        "A data set is made by `dataset convert`.",
+        "Settings that are not given are the preset's: EDM2's own, or of fashion32 such",
+        "as suit batches of some tens of images. A state is for one set of settings:",
+        "others are refused, by name.",
       ].join("\n"),
     )
     .action(train);
