@@ -1,3 +1,4 @@
+import { pageHtml } from "./page.js";
 import { type FdResult, formatDistance, percent, samplerLabel } from "./result.js";
 import { chartSvg, escapeXml as text } from "./svg.js";
 
@@ -36,9 +37,6 @@ export interface Report {
   readonly date: string;
 }
 
-/** Nothing of the page runs, and nothing is fetched: whatever a file has put into it. */
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-
 const STYLE = `
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 1120px; margin: 2em auto; padding: 0 1.2em; }
 h1 { font-size: 1.6em; margin-bottom: .1em; } h2 { font-size: 1.2em; margin-top: 2em; } h3 { font-size: 1em; margin: 1.4em 0 .4em; }
@@ -72,22 +70,7 @@ export function reportHtml(report: Report): string {
     `<h2>Images by class, of the first seeds</h2>\n<div class="grids">${runs.map(pictureSection).join("\n")}</div>`,
     ...runs.map((run) => neighbourSection(run, report.data)),
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="generator" content="ncvsd-gpu">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${text(title)}</title>
-<link rel="icon" href="data:,">
-<style>${STYLE}</style>
-</head>
-<body>
-${sections.filter((s) => s !== "").join("\n")}
-</body>
-</html>
-`;
+  return pageHtml(title, STYLE, sections);
 }
 
 const unique = (names: readonly string[]) => [...new Set(names)].join(", ");

@@ -1,13 +1,7 @@
-import { bad, quote } from "../errors.js";
+import { presetOf, type RunPreset } from "./presets.js";
 
 /** Settings of one distillation; numbers of images unless said otherwise. */
-export interface DistillationPreset {
-  readonly duration: number;
-  readonly batch: number;
-  /** Learning rate of the score model, batches after which it decays, and the ramp-up. */
-  readonly refLr: number;
-  readonly refBatches: number;
-  readonly rampup: number;
+export interface DistillationPreset extends RunPreset {
   /** Rates of generator and discriminator, relative to the score model's. */
   readonly gLrScaling: number;
   readonly dLrScaling: number;
@@ -15,13 +9,6 @@ export interface DistillationPreset {
   readonly ganLossScaling: number;
   readonly ganWarmup: number;
   readonly gamma: number;
-  /** Of ln(t). */
-  readonly pMean: number;
-  readonly pStd: number;
-  readonly lossScaling: number;
-  readonly status: number;
-  readonly snapshot: number;
-  readonly checkpoint: number;
   /** Time steps of the sheets at snapshots (indices of the 40-level grid). */
   readonly ts: readonly number[];
 }
@@ -68,8 +55,4 @@ export const distillationPresets: ReadonlyMap<string, DistillationPreset> = new 
 ]);
 
 /** @throws BAD_ARGUMENT for a name that is none, with those that are */
-export function distillationPreset(name: string): DistillationPreset {
-  const found = distillationPresets.get(name);
-  if (!found) throw bad(`--preset ${quote(name)} is none: there are ${[...distillationPresets.keys()].join(", ")}`);
-  return found;
-}
+export const distillationPreset = (name: string): DistillationPreset => presetOf(distillationPresets, name);

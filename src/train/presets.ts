@@ -1,22 +1,27 @@
 import { bad, quote } from "../errors.js";
 import type { ConfigInput } from "./source.js";
 
-/** Settings of one teacher's training; numbers of images unless said otherwise. */
-export interface TrainingPreset {
-  /** Arguments of the network; size, channels and classes are the data's. */
-  readonly config: ConfigInput;
+/** Settings of any training; numbers of images unless said otherwise. */
+export interface RunPreset {
   readonly duration: number;
   readonly batch: number;
-  /** Reference learning rate, batches after which it decays, and the ramp-up. */
+  /** Reference learning rate (of a distillation: the score model's), batches after which it decays, and the ramp-up. */
   readonly refLr: number;
   readonly refBatches: number;
   readonly rampup: number;
+  /** Of the logarithm of the noise level. */
   readonly pMean: number;
   readonly pStd: number;
   readonly lossScaling: number;
   readonly status: number;
   readonly snapshot: number;
   readonly checkpoint: number;
+}
+
+/** Settings of one teacher's training. */
+export interface TrainingPreset extends RunPreset {
+  /** Arguments of the network; size, channels and classes are the data's. */
+  readonly config: ConfigInput;
 }
 
 const [KI, MI] = [2 ** 10, 2 ** 20];
@@ -80,8 +85,10 @@ export const trainingPresets: ReadonlyMap<string, TrainingPreset> = new Map([
 ]);
 
 /** @throws BAD_ARGUMENT for a name that is none, with those that are */
-export function trainingPreset(name: string): TrainingPreset {
-  const found = trainingPresets.get(name);
-  if (!found) throw bad(`--preset ${quote(name)} is none: there are ${[...trainingPresets.keys()].join(", ")}`);
+export function presetOf<P>(presets: ReadonlyMap<string, P>, name: string): P {
+  const found = presets.get(name);
+  if (!found) throw bad(`--preset ${quote(name)} is none: there are ${[...presets.keys()].join(", ")}`);
   return found;
 }
+
+export const trainingPreset = (name: string): TrainingPreset => presetOf(trainingPresets, name);

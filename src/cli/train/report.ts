@@ -1,4 +1,5 @@
 import { curveSvg } from "../../evaluate/curve-svg.js";
+import { pageHtml } from "../../evaluate/page.js";
 import { escapeXml as text } from "../../evaluate/svg.js";
 import { formatDuration } from "../../runs/progress.js";
 import type { LogEntry } from "./log.js";
@@ -14,9 +15,6 @@ export interface TrainingReport {
   /** Sheets of samples, oldest first. */
   readonly samples: readonly { readonly images: number; readonly png: Uint8Array }[];
 }
-
-/** Nothing of the page runs, and nothing is fetched: whatever a file has put into it. */
-const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const STYLE = `
 body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 1120px; margin: 2em auto; padding: 0 1.2em; }
@@ -62,22 +60,7 @@ export function trainingReportHtml(report: TrainingReport): string {
     pictures.length > 0 ? `<h2>Samples of the average</h2>\n<div class="samples">${pictures.join("\n")}</div>` : "",
     `<h2>Settings</h2>\n<table>${rows.join("\n")}</table>`,
   ];
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="generator" content="ncvsd-gpu">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${text(title)}</title>
-<link rel="icon" href="data:,">
-<style>${STYLE}</style>
-</head>
-<body>
-${sections.filter((section) => section !== "").join("\n")}
-</body>
-</html>
-`;
+  return pageHtml(title, STYLE, sections);
 }
 
 function progressLine(last: LogEntry | undefined, duration: number): string {
