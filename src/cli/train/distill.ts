@@ -1,28 +1,23 @@
 import { mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Command } from "commander";
-import { Dataset } from "../../data/dataset.js";
+import type { Dataset } from "../../data/dataset.js";
 import { shapeText } from "../../data/inputs.js";
 import { bad } from "../../errors.js";
-import { requireSamples } from "../../evaluate/frechet.js";
-import { type Gpu, mib } from "../../gpu/device.js";
 import { LATENT_SCALE } from "../../networks/vae/latents.js";
 import { claim } from "../../runs/claim.js";
-import { checkOutdir, prepareOutdir } from "../../runs/output.js";
-import { formatDuration, formatRate } from "../../runs/progress.js";
-import { Stopwatch } from "../../runs/stopwatch.js";
+import { prepareOutdir } from "../../runs/output.js";
 import { batchesOf } from "../../train/dataset-batches.js";
 import { type Distillation, openDistillation } from "../../train/distillation.js";
 import type { DistillationPreset } from "../../train/distillation-presets.js";
 import { DISTILLED } from "../../train/distillation-settings.js";
 import { networkTensors } from "../../train/source.js";
 import { findState } from "../../train/state.js";
-import { openEngine } from "../parts/engine.js";
+import { checkDistance, dryRun, finish, type Run as TrainingRun, withRun } from "./command.js";
 import { addDistillOptions, type DistillFlags, distillSettings } from "./distill-flags.js";
 import { stateDir, type Trainee, trainingLoop } from "./loop.js";
 import { classNames, classText, guarded, imageShape, largestRound } from "./parts.js";
 import { sampleSnapshot } from "./samples.js";
-import { FEATURES, finish } from "./train.js";
 
 export function registerDistill(program: Command): void {
   const command = program
@@ -50,49 +45,21 @@ export function registerDistill(program: Command): void {
     .action(distill);
 }
 
-interface Run {
-  readonly gpu: Gpu;
-  readonly flags: DistillFlags;
-  readonly settings: DistillationPreset;
-  readonly dataset: Dataset;
-  readonly silent: boolean;
-  readonly say: (line: string) => void;
-}
+type Run = TrainingRun<DistillFlags, DistillationPreset>;
 
 async function distill(flags: DistillFlags): Promise<void> {
-  const silent = Boolean(flags.quiet || flags.json);
-  const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
   const settings = distillSettings(flags);
-  checkOutdir(flags.outdir);
-  const dataset = await Dataset.open(flags.data, {
-    labels: flags.cond,
-    skipBad: flags.skipBad ?? false,
-    threads: 1,
-    say: (line) => process.stderr.write(`${line}\n`),
-  });
-  try {
+  const settingsFor = (dataset: Dataset) => {
     checkDistance(flags, dataset);
-    const gpu = await openEngine({ ...flags, tuning: false }, new Stopwatch());
-    try {
-      const run = { gpu, flags, settings, dataset, silent, say };
-      if (flags.dryRun) await dryRun(run);
-      else await distilAndReport(run);
-    } finally {
-      gpu.close();
-    }
-  } finally {
-    await dataset.close();
-  }
-}
-
-function checkDistance({ fd, data }: DistillFlags, dataset: Dataset): void {
-  if (fd === 0) return;
-  const [channels, height] = imageShape(dataset);
-  if (channels !== 1 || height !== 32)
-    throw bad(
-      `--fd needs grey images of 32x32, which the bundled features are of: --data ${data} has ${shapeText(dataset.shape)}`,
-    );
-  requireSamples(fd, FEATURES);
+    return settings;
+  };
+  await withRun(flags, settingsFor, async (run) => {
+    if (!flags.dryRun) return distilAndReport(run);
+    const distillation = await open(run, undefined);
+    const count = () => parameterCount(distillation);
+    const images = () => "for each network";
+    await dryRun(run, distillation, { count, of: " in three networks", step: "iteration", images });
+  });
 }
 
 async function open({ gpu, flags, settings, dataset, say }: Run, dir: string | undefined): Promise<Distillation> {
@@ -238,35 +205,4 @@ function factsOf({ flags, settings, dataset, gpu }: Run, distillation: Distillat
     ["samples", `time steps ${settings.ts.join(", ")}`],
     ["seed", String(flags.seed)],
   ];
-}
-
-/** What a run would take: one iteration is made and thrown away, and a second one measured. */
-async function dryRun(run: Run): Promise<void> {
-  const { gpu, flags, settings } = run;
-  const distillation = await open(run, undefined);
-  try {
-    const parameters = await parameterCount(distillation);
-    await distillation.step();
-    const start = performance.now();
-    await distillation.step();
-    const seconds = (performance.now() - start) / 1000;
-    const { batchGpu, rounds } = distillation.settings;
-    const { batch, duration } = settings;
-    const left = (seconds * duration) / batch;
-    const gpuBytes = gpu.allocatedBytes;
-    if (flags.json) {
-      const facts = { parameters, batch, batchGpu, rounds, gpuBytes, secondsPerIteration: seconds, seconds: left };
-      process.stdout.write(`${JSON.stringify(facts)}\n`);
-      return;
-    }
-    const lines = [
-      `parameters   ${parameters.toLocaleString("en")} in three networks`,
-      `GPU memory   ${mib(gpuBytes)} with rounds of ${batchGpu} images`,
-      `iteration    ${seconds.toPrecision(3)} s: ${batch} images for each network, ${formatRate(batch / seconds, "image")}`,
-      `the run      ${formatDuration(left)} for ${duration.toLocaleString("en")} images, without snapshots`,
-    ];
-    process.stdout.write(`${lines.join("\n")}\n`);
-  } finally {
-    distillation.close();
-  }
 }

@@ -1,29 +1,24 @@
 import { mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Command } from "commander";
-import { Dataset } from "../../data/dataset.js";
+import type { Dataset } from "../../data/dataset.js";
 import { shapeText } from "../../data/inputs.js";
 import { bad } from "../../errors.js";
-import { requireSamples } from "../../evaluate/frechet.js";
-import { type Gpu, mib } from "../../gpu/device.js";
+import { mib } from "../../gpu/device.js";
 import { LATENT_SCALE } from "../../networks/vae/latents.js";
 import { claim } from "../../runs/claim.js";
-import { checkOutdir, prepareOutdir } from "../../runs/output.js";
-import { formatDuration, formatRate } from "../../runs/progress.js";
-import { Stopwatch } from "../../runs/stopwatch.js";
+import { prepareOutdir } from "../../runs/output.js";
 import { batchesOf } from "../../train/dataset-batches.js";
 import type { ConfigInput } from "../../train/source.js";
 import { findState } from "../../train/state.js";
 import { openTraining, type Training, type TrainingOptions } from "../../train/training.js";
-import { openEngine } from "../parts/engine.js";
+import { checkDistance, dryRun, finish, type Run as TrainingRun, withRun } from "./command.js";
 import { addTrainOptions, settingsOf, type TrainFlags, type TrainSettings } from "./flags.js";
-import { type LoopResult, stateDir, type Trainee, trainingLoop } from "./loop.js";
+import { stateDir, type Trainee, trainingLoop } from "./loop.js";
 import { classNames, classText, guarded, imageShape, largestRound } from "./parts.js";
 import { sampleSnapshot } from "./samples.js";
 
 const SAMPLE_STEPS = 18;
-/** Of the bundled feature network. */
-export const FEATURES = 64;
 
 export function registerTrain(program: Command): void {
   const command = program
@@ -52,39 +47,17 @@ export function registerTrain(program: Command): void {
     .action(train);
 }
 
-async function train(flags: TrainFlags): Promise<void> {
-  const silent = Boolean(flags.quiet || flags.json);
-  const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
-  const settings = settingsOf(flags);
-  checkOutdir(flags.outdir);
-  const dataset = await Dataset.open(flags.data, {
-    labels: flags.cond,
-    skipBad: flags.skipBad ?? false,
-    threads: 1,
-    say: (line) => process.stderr.write(`${line}\n`),
-  });
-  try {
-    const config = configFor(flags, settings, dataset);
-    const gpu = await openEngine({ ...flags, tuning: false }, new Stopwatch());
-    try {
-      const run = { gpu, flags, settings: { ...settings, config }, dataset, silent, say };
-      if (flags.dryRun) await dryRun(run);
-      else await trainAndReport(run);
-    } finally {
-      gpu.close();
-    }
-  } finally {
-    await dataset.close();
-  }
-}
+type Run = TrainingRun<TrainFlags, TrainSettings>;
 
-interface Run {
-  readonly gpu: Gpu;
-  readonly flags: TrainFlags;
-  readonly settings: TrainSettings;
-  readonly dataset: Dataset;
-  readonly silent: boolean;
-  readonly say: (line: string) => void;
+async function train(flags: TrainFlags): Promise<void> {
+  const settings = settingsOf(flags);
+  const settingsFor = (dataset: Dataset) => ({ ...settings, config: configFor(flags, settings, dataset) });
+  await withRun(flags, settingsFor, async (run) => {
+    if (!flags.dryRun) return trainAndReport(run);
+    const training = await open(run, undefined);
+    const images = (rounds: number) => `in ${rounds} rounds`;
+    await dryRun(run, training, { count: () => parameterCount(training), step: "update", images });
+  });
 }
 
 /** The network's arguments for this data set: its size, channels and classes are the data's. */
@@ -98,11 +71,7 @@ function configFor(flags: TrainFlags, { config }: TrainSettings, dataset: Datase
     if (given !== undefined && given !== value)
       throw bad(`--config ${flags.config} has ${name} ${given}, but --data ${flags.data} makes it ${value}`);
   }
-  if (flags.fd > 0 && [channels, height].join() !== "1,32")
-    throw bad(
-      `--fd needs grey images of 32x32, which the bundled features are of: --data has ${shapeText(dataset.shape)}`,
-    );
-  if (flags.fd > 0) requireSamples(flags.fd, FEATURES);
+  checkDistance(flags, dataset);
   return { ...config, ...own };
 }
 
@@ -187,17 +156,6 @@ async function trainAndReport(run: Run): Promise<void> {
   }
 }
 
-export function finish(
-  { flags, say }: Pick<Run, "say"> & { flags: Pick<TrainFlags, "json" | "outdir"> },
-  { images, loss, files, stopped }: LoopResult,
-): void {
-  if (flags.json) process.stdout.write(`${JSON.stringify({ outdir: flags.outdir, images, loss, files })}\n`);
-  else process.stdout.write(`${files.length > 0 ? files.join("\n") : flags.outdir}\n`);
-  if (stopped === undefined) return;
-  say(`Stopped after ${images} images; the same command goes on from there.`);
-  process.exitCode = stopped;
-}
-
 function factsOf({ flags, settings, dataset, gpu }: Run, training: Training): [string, string][] {
   const { batchGpu, rounds, workers } = training.settings;
   const { batch, refLr, refBatches, rampup, pMean, pStd, lossScaling, duration } = settings;
@@ -213,34 +171,4 @@ function factsOf({ flags, settings, dataset, gpu }: Run, training: Training): [s
     ["averages", flags.ema.join(", ")],
     ["seed", String(flags.seed)],
   ];
-}
-
-/** What a run would take: one update is made and thrown away, and a second one measured. */
-async function dryRun(run: Run): Promise<void> {
-  const { gpu, flags, settings } = run;
-  const training = await open(run, undefined);
-  try {
-    const parameters = await parameterCount(training);
-    await training.step();
-    const start = performance.now();
-    await training.step();
-    const seconds = (performance.now() - start) / 1000;
-    const { batchGpu, rounds } = training.settings;
-    const { batch, duration } = settings;
-    const facts = { parameters, batch, batchGpu, rounds, gpuBytes: gpu.allocatedBytes, secondsPerUpdate: seconds };
-    const left = (seconds * duration) / batch;
-    if (flags.json) {
-      process.stdout.write(`${JSON.stringify({ ...facts, seconds: left })}\n`);
-      return;
-    }
-    const lines = [
-      `parameters   ${parameters.toLocaleString("en")}`,
-      `GPU memory   ${mib(gpu.allocatedBytes)} with rounds of ${batchGpu} images`,
-      `update       ${seconds.toPrecision(3)} s: ${batch} images in ${rounds} rounds, ${formatRate(batch / seconds, "image")}`,
-      `the run      ${formatDuration(left)} for ${duration.toLocaleString("en")} images, without snapshots`,
-    ];
-    process.stdout.write(`${lines.join("\n")}\n`);
-  } finally {
-    training.close();
-  }
 }
