@@ -78,4 +78,15 @@ describe("distill", () => {
       expect(existsSync(join(outdir, "log.jsonl"))).toBe(false);
     }
   });
+
+  it("says parameters, memory and time of all three networks, and leaves nothing", async () => {
+    const outdir = place("dry");
+    const { stdout } = await cliOk(distill(outdir, "--duration", "1Ki", "--dry-run"));
+    const [parameters, memory, iteration, all] = stdout.trimEnd().split("\n");
+    expect(parameters).toMatch(/^parameters {3}[\d,]+ in three networks$/);
+    expect(memory).toMatch(/^GPU memory {3}[\d.]+ MiB with rounds of 4 images$/);
+    expect(iteration).toMatch(/^iteration {4}[\d.]+ s: 8 images for each network, [\d.]+ images\/s$/);
+    expect(all).toMatch(/^the run {6}.+ for 1,024 images, without snapshots$/);
+    expect(existsSync(outdir)).toBe(false);
+  });
 });
