@@ -43,9 +43,9 @@ describe("errors of the GPU", () => {
 
   it("in types too", async () => {
     const text = scale.source.at(-1)!.text;
-    const line = text.split("\n").findIndex((l) => l.includes("@binding(0)")) + 1;
+    const line = text.split("\n").findIndex((l) => l.includes("@binding(1)")) + 1;
     const failure = runBroken((wgsl) =>
-      wgsl.replace("@group(0) @binding(0)", "const bad: u32 = 1.5;  @group(0) @binding(0)"),
+      wgsl.replace("@group(0) @binding(1)", "const bad: u32 = 1.5;  @group(0) @binding(1)"),
     );
     await expect(failure).rejects.toThrow(new RegExp(`^kernels/sampling/scale/kernel.wgsl:${line}:\\d+: `));
   });
