@@ -4,7 +4,7 @@ import type { RawTensors } from "./raw-tensors.js";
 
 /** What went worst, for the report of a run. */
 export class Verdict {
-  readonly #errors: { key: string; error: number; allowed: number }[] = [];
+  readonly #errors: { key: string; length: number; error: number; allowed: number }[] = [];
   readonly #file: RawTensors;
   readonly #recorded: Record<string, number>;
   constructor(file: RawTensors) {
@@ -22,15 +22,19 @@ export class Verdict {
     if (truth.every((v) => v === 0)) expect([...new Set(ours)], key).toEqual([0]);
     const own = this.#recorded[key] ?? this.#recorded[`${key}.f64`] ?? 0;
     const allowed = Math.max(truth.length > 1 ? orientation : 1e-3, 10 * own);
-    this.#errors.push({ key, error: relativeError(ours, truth), allowed });
+    this.#errors.push({ key, length: truth.length, error: relativeError(ours, truth), allowed });
   }
 
   end(what: string): void {
-    const worst = this.#errors.reduce((a, b) => (b.error > a.error ? b : a));
     const sorted = this.#errors.map(({ error }) => error).sort((a, b) => a - b);
-    const median = sorted[sorted.length >> 1]!;
+    const worst = (scalar: boolean) => {
+      const some = this.#errors.filter(({ length }) => scalar === (length === 1));
+      const found = some.reduce((a, b) => (b.error > a.error ? b : a), { key: "none", error: 0 });
+      return `${found.error.toExponential(1)} (${found.key})`;
+    };
+    const median = sorted[sorted.length >> 1]!.toExponential(1);
     console.info(
-      `${what}: ${sorted.length} tensors, median ${median.toExponential(1)}, ${worst.key} ${worst.error.toExponential(1)}`,
+      `${what}: ${sorted.length}, median ${median}, worst tensor ${worst(false)}, worst scalar ${worst(true)}`,
     );
     for (const { key, error, allowed } of this.#errors) expect(error, key).toBeLessThanOrEqual(allowed);
   }
