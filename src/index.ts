@@ -1,6 +1,17 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 export { type ErrorCode, NcvsdError } from "./errors.js";
 export type { Precision } from "./gpu/contract.js";
 export { type AdapterInfo, type Gpu, type OpenGpuOptions, openGpu } from "./gpu/device.js";
+export {
+  encodePng,
+  type FromImageOptions,
+  fromImage,
+  type PictureShape,
+  type Pixels,
+  psnr,
+  ssim,
+  toImageData,
+} from "./image/pictures.js";
 export type { Architecture, NcvsdConfig, NetworkConfig } from "./networks/edm2/arguments.js";
 export {
   type DenoiseInput,

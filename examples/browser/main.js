@@ -1,20 +1,14 @@
 // The library in a web page: `npx vite examples/browser` (from this repository) serves it.
-import { loadModel, openGpu, sampleMultiStep } from "ncvsd-gpu";
-import weights from "../../weights/ncvsd-fashion32.safetensors?url";
+import { loadModel, openGpu, sampleMultiStep, toImageData } from "ncvsd-gpu";
 
 const status = document.getElementById("status");
 const button = document.getElementById("go");
 let nextSeed = 0;
 
-/** One sample as a canvas; values are NCHW in [-1, 1]. */
+/** One sample, [1, height, width] in [-1, 1], as a canvas. */
 function draw(values, height, width) {
   const canvas = Object.assign(document.createElement("canvas"), { height, width });
-  const image = new ImageData(width, height);
-  values.forEach((v, i) => {
-    image.data.fill(127.5 * v + 127.5, 4 * i, 4 * i + 3);
-    image.data[4 * i + 3] = 255;
-  });
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  canvas.getContext("2d").putImageData(toImageData(values, [1, height, width]), 0, 0);
   return canvas;
 }
 
@@ -37,7 +31,7 @@ async function generate(model) {
 
 try {
   const gpu = await openGpu();
-  const model = await loadModel(gpu, new URL(weights, location.href));
+  const model = await loadModel(gpu);
   button.disabled = false;
   button.onclick = () => generate(model);
   const images = await generate(model);

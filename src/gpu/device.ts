@@ -159,6 +159,9 @@ export class Gpu {
   /** Buffers created since the device was opened. */
   allocations = 0;
 
+  /** Resolves when the device is gone: lost (code DEVICE_LOST; open it again and repeat), or closed. Never rejects. */
+  readonly lost: Promise<NcvsdError>;
+
   readonly #dummies: GPUBuffer[] = [];
   readonly #staging = new Map<number, GPUBuffer>();
   #failure: NcvsdError | undefined;
@@ -196,7 +199,7 @@ export class Gpu {
       maxWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
       ...(tuning ? { tuning: tuning.choices } : {}),
     };
-    void device.lost.then((lost) => {
+    this.lost = device.lost.then((lost) => {
       const error = new NcvsdError(
         "DEVICE_LOST",
         `The GPU device was lost (${lost.message || lost.reason}): nothing more can run on it; open it again and repeat.`,
@@ -204,6 +207,7 @@ export class Gpu {
       if (!this.#closed) this.#failure ??= error;
       this.#lost = error;
       for (const reject of this.#waiting) reject(error);
+      return error;
     });
     this.#onError = (event) => {
       const error = (event as GPUUncapturedErrorEvent).error;
@@ -389,6 +393,10 @@ export class Gpu {
     this.#dummies.length = 0;
     this.device.destroy();
     this.allocatedBytes = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
 

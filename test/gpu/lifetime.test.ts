@@ -22,6 +22,20 @@ async function alive(refs: readonly WeakRef<object>[]): Promise<number> {
   return refs.filter((ref) => ref.deref() !== undefined).length;
 }
 
+it("a device and a model can be disposed, and the device says that it is gone", async () => {
+  let lost: Promise<Error>;
+  let closed: Model;
+  {
+    using gpu = await openGpu();
+    lost = gpu.lost;
+    await using model = await loadModel(gpu);
+    expect(model.shape).toEqual([1, 32, 32]);
+    closed = model;
+  }
+  expect(await lost).toMatchObject({ code: "DEVICE_LOST" });
+  await expect(closed.generate({ y: new Float32Array(1024), sigma: 1 })).rejects.toThrow(/closed/);
+});
+
 describe("what is closed can be collected", () => {
   it("a device that was opened, used and closed", async () => {
     const refs: WeakRef<object>[] = [];

@@ -1,8 +1,8 @@
-import { injectNoise } from "../../../kernels/network/inject-noise/kernel.js";
+import { bundledNetwork } from "../../checkpoint/bundled.js";
 import { type Checkpoint, type CheckpointInput, openCheckpoint } from "../../checkpoint/index.js";
 import { bad, checkKeys, NcvsdError } from "../../errors.js";
 import { type Gpu, mib } from "../../gpu/device.js";
-import { Graph, tensorBytes } from "../../graph/graph.js";
+import { tensorBytes } from "../../graph/graph.js";
 import { type MemoryPlan, planMemory } from "../../graph/plan.js";
 import { ProgramPool } from "../../graph/pool.js";
 import { Program } from "../../graph/program.js";
@@ -20,6 +20,7 @@ import type {
 } from "../session.js";
 import type { Architecture, NcvsdConfig, NetworkConfig } from "./arguments.js";
 import { parseConfig } from "./config.js";
+import { openInjection } from "./injection.js";
 import { validateTensors } from "./names.js";
 import { buildNetwork, type NetworkGraph } from "./network.js";
 
@@ -71,10 +72,14 @@ const smallBytes = (nodes: number) => 512 * nodes + 2 ** 16;
 
 /**
  * Loads a checkpoint (`.safetensors`, or the index of its shards) onto the GPU.
- * @param input a path or URL, bytes, or a Blob
+ * @param input a path or URL, bytes, or a Blob; absent: the bundled NCVSD network (Fashion-MNIST, 32x32)
  * @throws NcvsdError BAD_CHECKPOINT when the file is no whole checkpoint of a known network, OUT_OF_MEMORY when it does not fit
  */
-export async function loadModel(gpu: Gpu, input: CheckpointInput, options: LoadModelOptions = {}): Promise<Model> {
+export async function loadModel(
+  gpu: Gpu,
+  input: CheckpointInput = bundledNetwork(),
+  options: LoadModelOptions = {},
+): Promise<Model> {
   checkKeys("loadModel", options, { config: true, onProgress: true });
   if (typeof gpu?.check !== "function") throw bad("loadModel: the first argument must be what openGpu() gives.");
   gpu.check();
@@ -275,7 +280,7 @@ export class Model implements Denoiser, GenerativeDenoiser {
     const { network, program } = net;
     if (network.labels) this.gpu.write(net.buffer(network.labels), rows);
     try {
-      net.injection ??= await createInjection(this.gpu, net, this.config.gamma ?? 0.414);
+      net.injection ??= await openInjection(this.gpu, network, (t) => net.buffer(t), this.config.gamma ?? 0.414);
     } catch (error) {
       net.destroy();
       throw error;
@@ -308,6 +313,10 @@ export class Model implements Denoiser, GenerativeDenoiser {
     this.#idle.close();
     this.#weights.destroy();
     await this.checkpoint.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   #build(batch: number, capture?: ReadonlySet<string>): NetworkGraph {
@@ -412,28 +421,6 @@ class PreparedNetwork {
     this.injection?.program.destroy();
     this.program.destroy();
   }
-}
-
-/** The noise injection in front of the network: (y, sigma, z) to (y_hat, sigma_hat), into the network's own inputs. */
-async function createInjection(gpu: Gpu, net: PreparedNetwork, gamma: number) {
-  const { network } = net;
-  const graph = new Graph();
-  const { batch } = network;
-  const elements = network.x.length / batch;
-  const y = graph.external("y", network.x.shape);
-  const sigma = graph.external("sigma", [batch]);
-  const z = graph.external("z", network.x.shape);
-  const yHat = graph.external("y_hat", network.x.shape);
-  const sigmaHat = graph.external("sigma_hat", [batch]);
-  graph.run("inject_noise", injectNoise, { batch, elements, gamma }, { y, sigma, z }, { yHat, sigmaHat });
-  const externals = new Map([
-    ["y", net.buffer(network.condX!)],
-    ["sigma", net.buffer(network.condSigma!)],
-    ["y_hat", net.buffer(network.x)],
-    ["sigma_hat", net.buffer(network.sigma)],
-  ]);
-  const program = await Program.create(gpu, { label: "noise injection", graph, externals });
-  return { program, z: program.buffer(z) };
 }
 
 async function notFinite(net: PreparedNetwork, what: string): Promise<NcvsdError> {

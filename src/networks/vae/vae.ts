@@ -197,6 +197,10 @@ export class Vae implements LoadedVae {
     this.weights.destroy();
     await this.checkpoint.close();
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
 }
 
 function keyOf(height: number, width: number): string {
