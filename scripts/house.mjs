@@ -16,6 +16,7 @@ export const ROOMS = [
   ["src/networks"],
   ["src/networks/edm2", "src/networks/vae", "src/networks/features"],
   ["src/operators"],
+  ["src/priors"],
   ["src/sample"],
   ["src/evaluate", "src/data", "src/setup"],
   ["src/train"],

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { type ErrorCode, NcvsdError } from "./errors.js";
+export { wasserstein1 } from "./evaluate/wasserstein.js";
 export type { Precision } from "./gpu/contract.js";
 export { type AdapterInfo, type Gpu, type OpenGpuOptions, openGpu } from "./gpu/device.js";
 export {
@@ -43,6 +44,13 @@ export type {
 } from "./operators/operator.js";
 export { operators } from "./operators/operators.js";
 export { presets, type TaskName, type TaskPreset } from "./operators/tasks.js";
+export {
+  type ConditionedMixture,
+  type GaussianMixture,
+  gaussianMixture,
+  type MixtureDraws,
+  type MixtureOptions,
+} from "./priors/mixture.js";
 export type { NoiseCallback } from "./random/noise.js";
 export { type HeunOptions, sampleHeun } from "./sample/heun.js";
 export { type LangevinInput, sampleLangevin } from "./sample/langevin.js";
