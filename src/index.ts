@@ -43,7 +43,8 @@ export type {
   UlaOptions,
 } from "./operators/operator.js";
 export { operators } from "./operators/operators.js";
-export { presets, type TaskName, type TaskPreset } from "./operators/tasks.js";
+export type { TaskPreset } from "./operators/tasks/task.js";
+export { presets, type TaskName } from "./operators/tasks.js";
 export {
   type ConditionedMixture,
   type GaussianMixture,

@@ -1,11 +1,9 @@
 import { type Command, Option } from "commander";
 import type { ValueRange } from "../../data/arrays.js";
-import { bad } from "../../errors.js";
-import type { TaskFlag } from "../../operators/tasks.js";
 import { parseInteger, parseNumber, parseRange, parseSeeds, parseTs, RANGE_HELP } from "../../runs/args.js";
 import type { SamplerFlags } from "../../sample/task-settings.js";
 import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, PRECISION_HELP } from "../parts/engine.js";
-import { TASK_FLAGS, TASKS, type TaskFlags } from "./task.js";
+import { TASK_FLAGS, TASKS, type TaskFlags } from "./task-flags.js";
 
 /** The options of `restore`, parsed. */
 export interface RestoreFlags extends EngineOptions, TaskFlags, SamplerFlags {
@@ -85,7 +83,7 @@ export function addRestoreOptions(command: Command): Command {
     .option("--quiet", "no progress")
     .option("--verbose", "say more: times of the start-up, the node of a failure, stacks of errors")
     .optionsGroup("Task:");
-  for (const flag of TASK_FLAGS.values()) command.addOption(taskOption(flag));
+  for (const flag of TASK_FLAGS.values()) command.option(flag.option, flag.help);
   return command
     .optionsGroup("Sampler (defaults: the paper's Table 4 for the task):")
     .option("--steps <n>", "noise levels N; N-1 evaluations of the prior", integer("--steps", { min: 2, max: 10000 }))
@@ -115,21 +113,4 @@ export function addRestoreOptions(command: Command): Command {
     )
     .option("--c1 <x>", "step size of the Langevin steps: c1 / (c2 / beta + 1 / sigma^2)", number("--c1", positive))
     .option("--c2 <x>", "see --c1", number("--c2", positive));
-}
-
-/** An option of the tasks' table. */
-function taskOption({ option, help, value }: TaskFlag): Option {
-  const name = option.split(" ")[0]!;
-  const made = new Option(option, help);
-  if ("number" in value) made.argParser((text) => parseNumber(text, name, value.number));
-  if ("integer" in value) made.argParser((text) => parseInteger(text, name, value.integer));
-  if ("choice" in value) {
-    made.argParser((text) => {
-      const found = value.choice.find((number) => String(number) === text);
-      if (found === undefined)
-        throw bad(`${name} "${text}": must be ${value.choice.slice(0, -1).join(", ")} or ${value.choice.at(-1)}`);
-      return found;
-    });
-  }
-  return made;
 }

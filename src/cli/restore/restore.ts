@@ -18,7 +18,8 @@ import { count, ms } from "../sample.js";
 import { addRestoreOptions, type RestoreFlags } from "./flags.js";
 import { summarise, summaryText } from "./report.js";
 import { type RestoreJob, restore } from "./run.js";
-import { checkTaskFlags, openTask, withOwnOperator } from "./task.js";
+import { openTask, withOwnOperator } from "./task.js";
+import { parseTaskFlags } from "./task-flags.js";
 
 /** Held-out images that come with the checkpoint, and how many of them a run without --data takes. */
 const bundledImages = join(packageRoot, "weights", "fashion32-test64.safetensors");
@@ -48,7 +49,7 @@ export function registerRestore(program: Command): void {
     )
     .action(async (flags: RestoreFlags) => {
       const watch = new Stopwatch();
-      checkTaskFlags(flags);
+      parseTaskFlags(flags);
       if (flags.data !== undefined && flags.measurement !== undefined)
         throw new NcvsdError(
           "BAD_ARGUMENT",

@@ -4,62 +4,17 @@ import { basename, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { readInput, stem } from "../../data/arrays.js";
 import { readKernel, readMask } from "../../data/inputs.js";
-import { bad, quote } from "../../errors.js";
+import { bad } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import type { ImageShape } from "../../networks/session.js";
 import type { Baselines, Measured } from "../../operators/baselines.js";
 import { volume } from "../../operators/check.js";
 import type { Operator } from "../../operators/operator.js";
 import { answered, giveUpWaiting, waitedFor, watched } from "../../operators/own.js";
-import {
-  type FileValues,
-  makeTask,
-  OWN_SETTINGS,
-  type RestoreTask,
-  type TaskFlag,
-  type TaskName,
-  type TaskOptions,
-  tasks,
-} from "../../operators/tasks.js";
+import type { FileValues } from "../../operators/tasks/task.js";
+import { makeTask, OWN_SETTINGS, type RestoreTask, tasks } from "../../operators/tasks.js";
 import { cleanUp } from "../../runs/interrupt.js";
-
-export const TASKS = Object.keys(tasks) as readonly TaskName[];
-
-/** What the command line says about the operator: the tasks' options, files by their paths. */
-export type TaskFlags = { readonly task?: string; readonly operator?: string } & {
-  readonly [K in keyof TaskOptions]?: NonNullable<TaskOptions[K]> extends FileValues ? string : TaskOptions[K];
-};
-
-/** Every option of every task once, in the tasks' order. */
-export const TASK_FLAGS: ReadonlyMap<keyof TaskOptions, TaskFlag> = new Map(
-  TASKS.flatMap((task) => Object.entries(tasks[task].flags) as [keyof TaskOptions, TaskFlag][]),
-);
-
-const flagName = (key: keyof TaskOptions) => TASK_FLAGS.get(key)!.option.split(" ")[0]!;
-/** "--a, --b and --c" */
-const enumerated = (names: readonly string[]) =>
-  names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
-
-/** `--task`, checked, and that no option of another task is given. */
-export function checkTaskFlags(flags: TaskFlags): TaskName | undefined {
-  const { task, operator } = flags;
-  if (task !== undefined && operator !== undefined)
-    throw bad("--task and --operator exclude each other: the file is the task");
-  if (task === undefined && operator === undefined)
-    throw bad(`name a task with --task (${TASKS.join(", ")}) or a file with --operator`);
-  const name = TASKS.find((known) => known === task);
-  if (task !== undefined && name === undefined)
-    throw bad(`--task ${quote(task)} is not known: there are ${TASKS.join(", ")}`);
-  for (const [key, { excludes = [] }] of TASK_FLAGS) {
-    if (flags[key] === undefined) continue;
-    const owners = TASKS.filter((t) => key in tasks[t].flags);
-    if (!name || !owners.includes(name))
-      throw bad(`${flagName(key)} is for ${owners.join(" and ")}, not for ${name ?? "--operator"}: leave it out`);
-    if (excludes.some((other) => flags[other] !== undefined))
-      throw bad(`${flagName(key)} names the ${key}: leave ${enumerated(excludes.map(flagName))} out`);
-  }
-  return name;
-}
+import { parseTaskFlags, type TaskFlags } from "./task-flags.js";
 
 /** Makes the operator that the command line asks for; files are read. A blur that was really made has its centre in the kernel's. */
 export async function openTask(
@@ -67,18 +22,23 @@ export async function openTask(
   flags: TaskFlags & { readonly measurement?: string },
   shape: ImageShape,
 ): Promise<RestoreTask> {
-  const name = checkTaskFlags(flags);
+  const { name, options } = parseTaskFlags(flags);
   if (name === undefined) return ownTask(gpu, flags.operator!, shape);
-  const { mask, kernel, task: _, operator: __, ...numbers } = flags;
-  return makeTask(gpu, name, shape, {
-    ...(flags.measurement === undefined ? {} : { kernelCentre: "kernel" }),
-    ...numbers,
-    ...(mask === undefined ? {} : { mask: fileValues(mask, await readMask(mask, shape)) }),
-    ...(kernel === undefined
-      ? {}
-      : { kernel: fileValues(kernel, (await readKernel(kernel, Math.min(shape[1], shape[2]))).kernel) }),
-  });
+  const read: Record<string, unknown> = {};
+  const known = tasks[name].flags;
+  if (flags.measurement !== undefined && "kernelCentre" in known) read.kernelCentre = "kernel";
+  for (const [key, value] of Object.entries(options)) {
+    const kind = known[key]!.value;
+    read[key] = "file" in kind ? fileValues(String(value), await READERS[kind.file](String(value), shape)) : value;
+  }
+  return makeTask(gpu, name, shape, read);
 }
+
+/** Readers of the files that tasks' options name. */
+const READERS: Record<"mask" | "kernel", (path: string, shape: ImageShape) => Promise<Float32Array>> = {
+  mask: readMask,
+  kernel: async (path, [, h, w]) => (await readKernel(path, Math.min(h, w))).kernel,
+};
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 

@@ -1,0 +1,28 @@
+import { bad } from "../../errors.js";
+import { bicubic } from "../baselines.js";
+import { operators } from "../operators.js";
+import { ALWAYS, ANNEALING, ULA } from "./common.js";
+import { task } from "./task.js";
+
+/** Antialiased bicubic reduction. */
+export const superResolution = task({
+  preset: { ...ANNEALING, beta: 1e-3, emaSigma: ALWAYS, emaDecay: 0.6, ula: ULA },
+  baselines: bicubic,
+  flags: {
+    factor: {
+      option: "--factor <n>",
+      help: "super_resolution: 2, 4, 8 or 16 (default: 4)",
+      value: { choice: [2, 4, 8, 16] },
+    },
+  },
+  make(gpu, shape, { factor = 4 }) {
+    const [, h, w] = shape;
+    if (h % factor !== 0 || w % factor !== 0)
+      throw bad(`--factor ${factor} does not divide the images of ${w}x${h}: take another factor`);
+    return {
+      operator: operators.superResolution(gpu, { shape, factor }),
+      description: `bicubic ${factor}x downsampling, ${w}x${h} to ${w / factor}x${h / factor}`,
+      options: { factor },
+    };
+  },
+});

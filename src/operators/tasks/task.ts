@@ -1,0 +1,84 @@
+import type { Gpu } from "../../gpu/device.js";
+import type { ImageShape } from "../../networks/session.js";
+import type { Baselines, Measured } from "../baselines.js";
+import type { Operator, UlaOptions } from "../operator.js";
+
+/** Settings of PnP-GD for one task. */
+export interface TaskPreset {
+  readonly steps: number;
+  readonly sigmaMax: number;
+  readonly sigmaMin: number;
+  /** Of the annealing schedule. */
+  readonly rho: number;
+  readonly beta: number;
+  readonly emaSigma: number;
+  readonly emaDecay: number;
+  /** Only for the tasks without a closed form. */
+  readonly ula?: Required<UlaOptions>;
+  /** Measurement noise in the network's value range, in the paper's experiments. */
+  readonly sigmaY: number;
+}
+
+/** Values read from a file that an option names. */
+export interface FileValues {
+  readonly values: Float32Array;
+  /** For descriptions. */
+  readonly name: string;
+  readonly sha256: string;
+}
+
+/** An option of a task as the command line knows it, under its name in the task's options. */
+export interface TaskFlag {
+  /** "--fraction <x>" */
+  readonly option: string;
+  readonly help: string;
+  /** A number within a range, one of a few, or a file. */
+  readonly value:
+    | { readonly number: { readonly min?: number; readonly max?: number; readonly above?: number } }
+    | { readonly integer: { readonly min?: number; readonly max?: number } }
+    | { readonly choice: readonly (number | string)[] }
+    | { readonly file: "mask" | "kernel" };
+  /** Options that make no sense beside it, for it says the same. */
+  readonly excludes?: readonly string[];
+}
+
+type Flags = Readonly<Record<string, TaskFlag>>;
+
+/** What an option of each kind gives. */
+type ValueOf<Kind> = Kind extends { readonly choice: readonly (infer One)[] }
+  ? One
+  : Kind extends { readonly file: string }
+    ? FileValues
+    : number;
+
+/** What may be said about a task's operator: a value for each of its options, or none. */
+export type OptionsOf<F extends Flags> = { readonly [K in keyof F]?: ValueOf<F[K]["value"]> };
+
+/** What a task's file makes of its options. */
+export interface Made {
+  readonly operator: Operator;
+  /** One line for sheets and tables. */
+  readonly description: string;
+  /** Departures from the paper's settings, each a sentence. */
+  readonly notes?: readonly string[];
+  /** Everything that decides the operator, for records. */
+  readonly options: Readonly<Record<string, number | string | readonly number[]>>;
+}
+
+/** Everything that the project knows of a task. */
+export interface Task<F extends Flags = Flags> {
+  /** Table 4 of the paper (NCVSD, appendix B.3), or the reference's preset. */
+  readonly preset: TaskPreset;
+  /** What `restore` takes instead. */
+  readonly settings?: TaskPreset;
+  readonly flags: F;
+  make(gpu: Gpu, shape: ImageShape, options: OptionsOf<F>): Made;
+  readonly baselines: (measured: Measured) => Promise<Baselines>;
+  /** Entries of a measurement count only where A maps ones to ones. */
+  readonly masked?: boolean;
+  /** Measurements are amplitudes, which do not tell where the picture lies, and are shown logarithmically. */
+  readonly amplitudes?: boolean;
+}
+
+/** The task as it is; its options get their types from its flags. */
+export const task = <const F extends Flags>(parts: Task<F>): Task<F> => parts;
