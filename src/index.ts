@@ -14,6 +14,7 @@ export {
   toImageData,
 } from "./image/pictures.js";
 export type { Architecture, NcvsdConfig, NetworkConfig } from "./networks/edm2/arguments.js";
+export { openDenoiserVjp } from "./networks/edm2/derivative.js";
 export {
   type DenoiseInput,
   type Evaluation,
@@ -25,6 +26,7 @@ export {
 export type {
   Denoiser,
   DenoiserSession,
+  DenoiserVjpSession,
   GenerativeDenoiser,
   GenerativeSession,
   ImageShape,

@@ -18,9 +18,10 @@ describe("what a bundler leaves of the library", () => {
   it("is no more than is asked for: a schedule in less than 2 kB", async () => {
     expect((await bundle("noiseLevels")).length).toBeLessThan(2000);
   });
-  it("has derivatives only where something is trained", async () => {
+  it("has derivatives only where something is trained, or asks for one", async () => {
     const backward = "mp_silu_slope";
     expect(await bundle("loadModel, openGpu, sampleMultiStep, sampleHeun")).not.toContain(backward);
     expect(await bundle("openTraining")).toContain(backward);
+    expect(await bundle("openDenoiserVjp")).toContain(backward);
   });
 });

@@ -148,9 +148,10 @@ export class Program {
     return this.#owned.reduce((sum, buffer) => sum + buffer.size, 0);
   }
 
-  /** Records all dispatches into a pass. */
-  encode(pass: GPUComputePassEncoder): void {
-    for (const { pipeline, bindGroup, grid } of this.#dispatches) {
+  /** Records all dispatches into a pass, or those of the nodes from `from` up to but excluding `to`. */
+  encode(pass: GPUComputePassEncoder, from = 0, to = this.#dispatches.length): void {
+    for (let i = from; i < to; i++) {
+      const { pipeline, bindGroup, grid } = this.#dispatches[i]!;
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, bindGroup);
       pass.dispatchWorkgroups(...grid);

@@ -1,7 +1,7 @@
 import type { ConvEpilogue } from "../../kernels/lib/conv-epilogue.js";
 import { linear as linearKernel, linearWeightLength, packLinearWeight } from "../../kernels/network/linear/kernel.js";
 import type { Tensor } from "../graph/graph.js";
-import { BINDING_BYTES, type ConvContext, convolve } from "./convolution.js";
+import { BINDING_BYTES, type ConvContext, convolve, type LayerWeight } from "./convolution.js";
 import {
   type Build,
   type ConvLayer,
@@ -23,16 +23,21 @@ export interface MpConvSpec extends ConvLayer {
 
 /** MPConv as one or more nodes: its weight is folded and packed at load (EDM2, eq. 66), for the layer's algorithm. */
 export function mpConv(build: ConvContext, name: string, spec: MpConvSpec, x: Tensor): Tensor {
-  const { weight, gain, factor = 1, ...layer } = spec;
-  const fanIn = spec.inChannels * spec.kernel ** 2;
-  const folded = {
+  const { weight: _weight, gain: _gain, factor: _factor, ...layer } = spec;
+  return convolve(build, name, { ...layer, weight: foldedWeight(spec) }, x);
+}
+
+/** The effective weight of an MPConv, rows normalised, gain and factor applied. */
+export function foldedWeight(layer: ConvLayer & { readonly factor?: number }): LayerWeight {
+  const { weight, gain, factor = 1, inChannels, kernel } = layer;
+  const fanIn = inChannels * kernel ** 2;
+  return {
     // The factor is part of the name, so that a capture of the raw layer gets a weight of its own.
     name: `${weight} * ${factor}`,
     sources: gain === undefined ? [weight] : [weight, gain],
-    rows: ([raw, gainValue]: readonly Float32Array[], first: number, count: number) =>
+    rows: ([raw, gainValue], first, count) =>
       foldWeight(raw!.subarray(first * fanIn, (first + count) * fanIn), count, factor * (gainValue?.[0] ?? 1)),
   };
-  return convolve(build, name, { ...layer, weight: folded }, x);
 }
 
 /** Weights as constants, made once at load; what follows a convolution is its epilogue. */

@@ -1,4 +1,5 @@
 import type { Gpu } from "../gpu/device.js";
+import type { Encodable } from "../graph/stage.js";
 
 /** One class index per image (-1: the all-zeros label), or N x label_dim weights; one entry or row serves the whole batch. */
 export type Labels = readonly number[] | Float32Array;
@@ -27,6 +28,16 @@ export interface DenoiserSession extends SessionBase {
   readonly denoised: GPUBuffer;
 }
 
+/** A denoiser with its derivative: J = dD/dx at the x and sigma that `encode` saw last, labels and sigma held fixed. */
+export interface DenoiserVjpSession extends DenoiserSession {
+  /** [N, C, H, W] */
+  readonly v: GPUBuffer;
+  /** J'v, [N, C, H, W]: the vector-Jacobian product of each image on its own. */
+  readonly vjp: GPUBuffer;
+  /** Records one reverse pass, from `v` to `vjp`; any number of them after one evaluation. */
+  readonly pullback: Encodable;
+}
+
 /** A generative denoiser G(y, sigma, z) made ready for one batch: a sample of p(x0 | y), all f32 on the GPU. */
 export interface GenerativeSession extends SessionBase {
   /** [N, C, H, W] */
@@ -47,6 +58,8 @@ export interface Denoiser {
   readonly labelDim?: number;
   /** Labels absent: the all-zeros label. */
   openDenoiser(batch: number, labels: Labels | undefined): Promise<DenoiserSession>;
+  /** Its derivative, where it has one of its own: an exact prior. Networks have theirs from `openDenoiserVjp`. */
+  openDenoiserVjp?(batch: number, labels: Labels | undefined): Promise<DenoiserVjpSession>;
 }
 
 /** What the multi-step sampler and PnP-GD need of a network. */

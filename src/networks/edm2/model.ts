@@ -124,7 +124,8 @@ export class Model implements Denoiser, GenerativeDenoiser {
   /** Class names, where the checkpoint has them. */
   readonly labels: readonly string[] | undefined;
   readonly shape: ImageShape;
-  readonly #weights: WeightStore;
+  /** Shared by all plans: the derivative (derivative.ts) adds those of its reverse pass. */
+  readonly weights: WeightStore;
   /** By batch. */
   readonly #idle: ProgramPool<number, PreparedNetwork>;
   readonly #forget: () => void;
@@ -142,7 +143,7 @@ export class Model implements Denoiser, GenerativeDenoiser {
     this.config = config;
     this.labels = labels;
     this.shape = [config.img_channels, config.img_resolution, config.img_resolution];
-    this.#weights = new WeightStore(gpu, checkpoint);
+    this.weights = new WeightStore(gpu, checkpoint);
     this.#idle = new ProgramPool(gpu);
     this.#forget = gpu.onClose(() => void checkpoint.close());
   }
@@ -158,7 +159,7 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   /** Reads and uploads the weights. */
   async prepare(onProgress?: (done: number, total: number) => void): Promise<void> {
-    await this.#weights.load(this.#build(1).graph, onProgress);
+    await this.weights.load(this.#build(1).graph, onProgress);
   }
 
   /** The memory and cost plan of one evaluation at this batch, without allocating anything. */
@@ -311,7 +312,7 @@ export class Model implements Denoiser, GenerativeDenoiser {
   async close(): Promise<void> {
     this.#forget();
     this.#idle.close();
-    this.#weights.destroy();
+    this.weights.destroy();
     await this.checkpoint.close();
   }
 
@@ -342,9 +343,14 @@ export class Model implements Denoiser, GenerativeDenoiser {
     return this.#share(batch) <= 1;
   }
 
-  async #checkout(batch: number, capture: ReadonlySet<string> = new Set()): Promise<PreparedNetwork> {
+  /** @throws NcvsdError BAD_ARGUMENT when the model is closed, DEVICE_LOST */
+  check(): void {
     this.gpu.check();
     if (this.#idle.closed) throw bad(`The model ${this.checkpoint.name} is closed: load it again with loadModel().`);
+  }
+
+  async #checkout(batch: number, capture: ReadonlySet<string> = new Set()): Promise<PreparedNetwork> {
+    this.check();
     const kept = capture.size > 0 ? undefined : this.#idle.take(batch);
     if (kept) {
       if (SAMPLER_TENSORS * 4 * kept.network.x.length + smallBytes(0) > this.#bytesLeft()) this.gpu.reclaim();
@@ -356,10 +362,10 @@ export class Model implements Denoiser, GenerativeDenoiser {
       if (!this.#fits(batch)) throw this.#tooLarge(batch);
     }
     const network = this.#build(batch, capture);
-    await this.#weights.load(network.graph);
+    await this.weights.load(network.graph);
     const label = `${this.architecture} network at batch ${batch}`;
     try {
-      const program = await Program.create(this.gpu, { label, graph: network.graph, constants: this.#weights.buffers });
+      const program = await Program.create(this.gpu, { label, graph: network.graph, constants: this.weights.buffers });
       return new PreparedNetwork(network, program);
     } catch (error) {
       throw error instanceof NcvsdError && error.code === "OUT_OF_MEMORY" ? this.#tooLarge(batch, error) : error;
