@@ -1,6 +1,17 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { type ErrorCode, NcvsdError } from "./errors.js";
-export { wasserstein1 } from "./evaluate/wasserstein.js";
+export {
+  type Coverage,
+  calibrationFactor,
+  coverage,
+  densityRanks,
+  mmseGap,
+  type RankOptions,
+  rankHistogram,
+  ranks,
+  type SampleSet,
+} from "./evaluate/calibration.js";
+export { slicedWasserstein, wasserstein1 } from "./evaluate/wasserstein.js";
 export type { Precision } from "./gpu/contract.js";
 export { type AdapterInfo, type Gpu, type OpenGpuOptions, openGpu } from "./gpu/device.js";
 export {
