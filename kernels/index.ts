@@ -1,4 +1,9 @@
 import type { AnyKernel } from "../src/gpu/contract.js";
+import { energyHead } from "./energy/energy-head/kernel.js";
+import { normAct } from "./energy/norm-act/kernel.js";
+import { normActBackward } from "./energy/norm-act-backward/kernel.js";
+import { sinusoid } from "./energy/sinusoid/kernel.js";
+import { sinusoidBackward } from "./energy/sinusoid-backward/kernel.js";
 import { conv2d } from "./features/conv2d/kernel.js";
 import { layerNorm } from "./features/layer-norm/kernel.js";
 import { pool2d } from "./features/pool2d/kernel.js";
@@ -169,5 +174,10 @@ export const kernels: readonly AnyKernel[] = [
   winogradInput,
   winogradOutput,
   tokenAttention,
+  energyHead,
+  normAct,
+  normActBackward,
+  sinusoid,
+  sinusoidBackward,
   ulaStep,
 ];

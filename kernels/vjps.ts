@@ -51,6 +51,7 @@ const LAYER = "the layer that makes it has a rule for all its nodes together (sr
 
 /** Why the others have none, by what the path of their WGSL begins with. */
 export const NOT_DIFFERENTIABLE: Readonly<Record<string, string>> = {
+  "kernels/energy/": "passes of their own, written out (src/networks/energy)",
   "kernels/features/": "feature networks are not trained",
   "kernels/operators/": "operators have adjoints of their own",
   "kernels/sampling/": "steps of samplers, and what a network is given",

@@ -14,7 +14,7 @@ export const ROOMS = [
   ["src/graph"],
   ["src/layers", "src/random"],
   ["src/networks"],
-  ["src/networks/edm2", "src/networks/vae", "src/networks/features"],
+  ["src/networks/edm2", "src/networks/vae", "src/networks/features", "src/networks/energy"],
   ["src/operators"],
   ["src/priors"],
   ["src/sample"],
@@ -26,7 +26,7 @@ export const ROOMS = [
 ];
 
 /** Groups of kernels; `lib` is what they share. */
-export const KERNEL_GROUPS = ["lib", "network", "vae", "features", "sampling", "operators", "training"];
+export const KERNEL_GROUPS = ["lib", "network", "energy", "vae", "features", "sampling", "operators", "training"];
 
 /** Where Node's modules may be imported: rooms of Node alone, and what lies behind src/gpu's native door. */
 const NODE = [

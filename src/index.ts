@@ -34,6 +34,15 @@ export {
   loadModel,
   type Model,
 } from "./networks/edm2/model.js";
+export {
+  type DiscoEvaluation,
+  type DiscoInput,
+  type DiscoModel,
+  type DiscoOptions,
+  type DiscoRows,
+  loadDisco,
+} from "./networks/energy/model.js";
+export type { EnergySession, EnergySessionOptions } from "./networks/energy/session.js";
 export type {
   Denoiser,
   DenoiserSession,

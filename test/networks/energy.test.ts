@@ -1,0 +1,85 @@
+import { describe, expect, test } from "vitest";
+import type { Gpu } from "../../src/gpu/device.js";
+import { loadDisco } from "../../src/networks/energy/model.js";
+import { fixturePath, Recording, relativeError } from "../support/fixtures.js";
+import { withTestGpu } from "../support/gpu.js";
+
+let gpu: Gpu;
+withTestGpu((opened) => {
+  gpu = opened;
+});
+
+const weights = (name: string) => fixturePath(`disco/${name}.safetensors`);
+const recorded = (name: string) => Recording.open(`disco/${name}.case.safetensors`);
+
+async function inputs(recording: Recording) {
+  const labels = recording.has("label") ? { labels: await recording.values("label") } : {};
+  return { x: await recording.values("x"), ...labels };
+}
+
+describe("outputs as recorded in float64", () => {
+  for (const name of ["energy-d2k32", "random-d5k26-label", "random-d2k20-label-direct"]) {
+    test(name, async () => {
+      const recording = await recorded(name);
+      const model = await loadDisco(gpu, weights(name));
+      const { z, phi, output, score } = await model.evaluate(await inputs(recording));
+      expect(relativeError(output, await recording.truth("out"))).toBeLessThan(2e-6);
+      if (model.energy) {
+        expect(relativeError(z, await recording.truth("z"))).toBeLessThan(2e-6);
+        expect(relativeError(phi!, await recording.truth("phi"))).toBeLessThan(2e-6);
+      } else expect(z).toEqual(output);
+      if (!model.conditional) expect(score[1]! * 0.01).toBeCloseTo(output[1]!, 6);
+      model.close();
+    });
+  }
+});
+
+test("a row's bits depend on no other row, in chunks or not; sessions take the caller's buffers", async () => {
+  const model = await loadDisco(gpu, weights("energy-d2k32"));
+  const points = (rows: number) => Float32Array.from({ length: 2 * rows }, (_, i) => 3 * Math.sin(i));
+  const few = await model.evaluate({ x: points(7) });
+  const rows = 4099;
+  const x = gpu.storage("points", 8 * rows);
+  const session = await model.open(rows, { x });
+  expect(session.x).toBe(x);
+  gpu.write(x, points(rows));
+  const encoder = gpu.device.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  session.encode(pass);
+  pass.end();
+  gpu.device.queue.submit([encoder.finish()]);
+  expect((await gpu.readF32(session.output, 14)).every((v, i) => v === few.output[i])).toBe(true);
+  expect((await gpu.readF32(session.phi!, 7)).every((v, i) => v === few.phi![i])).toBe(true);
+  const one = await model.evaluate({ x: points(rows).subarray(2 * 4098) });
+  expect(await gpu.readF32(session.output, 2, 2 * 4098)).toEqual(one.output);
+  session.release();
+  gpu.destroyBuffer(x);
+  model.close();
+});
+
+describe("what cannot be right is said", () => {
+  test("tensors in memory", async () => {
+    await expect(loadDisco(gpu, new Map())).rejects.toThrow("loadDisco: the tensor out.bias is missing");
+    const tensors = new Map<string, Float32Array>();
+    const file = await Recording.open("disco/energy-d2k32.safetensors");
+    for (const name of file.names) tensors.set(name, await file.values(name));
+    tensors.set("blocks.2.fc0.bias", new Float32Array(3));
+    await expect(loadDisco(gpu, tensors)).rejects.toThrow("blocks.2.fc0.bias must be a Float32Array of 32 values");
+  });
+
+  test("rows and labels", async () => {
+    const model = await loadDisco(gpu, weights("energy-d2k32"));
+    const x = new Float32Array(3);
+    await expect(model.evaluate({ x })).rejects.toThrow("rows of 2 coordinates, got 3 values");
+    await expect(model.evaluate({ x: new Float32Array(4), labels: [1] })).rejects.toThrow("takes no labels");
+    model.close();
+    const labelled = await loadDisco(gpu, weights("random-d5k26-label"));
+    await expect(labelled.evaluate({ x: new Float32Array(5) })).rejects.toThrow("needs labels, one for each of 1 rows");
+    labelled.close();
+    await expect(labelled.open(4)).rejects.toThrow("closed");
+  });
+
+  test("another network's file", async () => {
+    await expect(loadDisco(gpu, fixturePath("edm2-tiny.safetensors"))).rejects.toThrow("disco-mlp");
+  });
+});
