@@ -64,10 +64,13 @@ import { phaseResidual } from "./operators/phase-residual/kernel.js";
 import { spectralFilter } from "./operators/spectral-filter/kernel.js";
 import { spectralProximal } from "./operators/spectral-proximal/kernel.js";
 import { addNoise } from "./sampling/add-noise/kernel.js";
+import { clip } from "./sampling/clip/kernel.js";
+import { ddimStep } from "./sampling/ddim-step/kernel.js";
 import { ema } from "./sampling/ema/kernel.js";
 import { eulerStep } from "./sampling/euler-step/kernel.js";
 import { finite } from "./sampling/finite/kernel.js";
 import { heunStep } from "./sampling/heun-step/kernel.js";
+import { hmcStep } from "./sampling/hmc-step/kernel.js";
 import { normal } from "./sampling/normal/kernel.js";
 import { renoise } from "./sampling/renoise/kernel.js";
 import { scale } from "./sampling/scale/kernel.js";
@@ -117,11 +120,13 @@ export const kernels: readonly AnyKernel[] = [
   attentionBackwardQueries,
   axisGather,
   channelAffine,
+  clip,
   clipEntries,
   conv,
   conv2d,
   denoisingLoss,
   diffuse,
+  ddimStep,
   discPool,
   discPoolBackward,
   ema,
@@ -138,6 +143,7 @@ export const kernels: readonly AnyKernel[] = [
   groupFold,
   groupStats,
   heunStep,
+  hmcStep,
   injectNoise,
   layerNorm,
   linear,

@@ -84,13 +84,15 @@ export {
   type StepEvent,
   sampleMultiStep,
 } from "./sample/multi-step.js";
+export type { PosteriorSampler, SettingFlag } from "./sample/posterior/sampler.js";
+export { type PosteriorSamplerName, posteriorSamplers as samplers } from "./sample/posterior/samplers.js";
+export { multiStepLevel, noiseLevels, type ScheduleOptions } from "./sample/schedule.js";
 export {
   type PnpStepEvent,
   type SolveInverseOptions,
   type SolveInverseResult,
   solveInverse,
-} from "./sample/pnp-gd.js";
-export { multiStepLevel, noiseLevels, type ScheduleOptions } from "./sample/schedule.js";
+} from "./sample/solve-inverse.js";
 export { type Distillation, openDistillation } from "./train/distillation.js";
 export type {
   DistillationOptions,

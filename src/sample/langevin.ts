@@ -9,15 +9,29 @@ import type { NoiseCallback } from "../random/noise.js";
 import { type Energy, openEnergy } from "./energy.js";
 import { Run } from "./run.js";
 
+export interface LangevinOptions extends UlaOptions {
+  /** Step size in place of c1 and c2: the same at every level. */
+  readonly step?: number;
+}
+
+/** Step sizes that adapt to the level, or one fixed length. */
+export type UlaSettings =
+  | { readonly c1: number; readonly c2: number; readonly steps: number }
+  | { readonly step: number; readonly steps: number };
+
 /** Checked, with the paper's values (Table 4) where something is missing. */
-export function ulaSettings({ c1 = 0.1, c2 = 0.1, steps = 100 }: UlaOptions = {}): Required<UlaOptions> {
-  checkPositive("ula", "c1", c1);
-  checkPositive("ula", "c2", c2);
-  return { c1, c2, steps: checkInteger("ula", "steps", steps, 1) };
+export function ulaSettings({ c1, c2, step, steps = 100 }: LangevinOptions = {}): UlaSettings {
+  checkInteger("ula", "steps", steps, 1);
+  if (step !== undefined) {
+    if (c1 !== undefined || c2 !== undefined)
+      throw bad("ula: step is a fixed step size in place of c1 and c2: give one or the other.");
+    return { step: checkPositive("ula", "step", step), steps };
+  }
+  return { c1: checkPositive("ula", "c1", c1 ?? 0.1), c2: checkPositive("ula", "c2", c2 ?? 0.1), steps };
 }
 
 /** For checkKeys. */
-export const ULA = { c1: true, c2: true, steps: true } as const;
+export const ULA = { c1: true, c2: true, step: true, steps: true } as const;
 
 interface UlaBuffers {
   readonly origin: GPUBuffer;
@@ -33,7 +47,7 @@ const STEPS_PER_SUBMIT = 10;
 /**
  * Unadjusted Langevin dynamics for exp(-E(x) / beta - ||x - origin||^2 / (2 sigma^2)) (NCVSD, section 4):
  *
- *     x <- x - eta (grad E(x) / beta + (x - origin) / sigma^2) + sqrt(2 eta) z,   eta = c1 / (c2 / beta + 1 / sigma^2)
+ *     x <- x - eta (grad E(x) / beta + (x - origin) / sigma^2) + sqrt(2 eta) z,   eta = c1 / (c2 / beta + 1 / sigma^2), or `step`
  *
  * starting at the origin. With the built-in generator nothing is read back or written between the steps.
  */
@@ -42,7 +56,7 @@ export class Ula {
   readonly origin: GPUBuffer;
   /** The state; after `run` the result. */
   readonly x: GPUBuffer;
-  readonly settings: Required<UlaOptions>;
+  readonly settings: UlaSettings;
   readonly #run: Run;
   readonly #energy: Energy;
   readonly #beta: number;
@@ -54,7 +68,7 @@ export class Ula {
     run: Run,
     energy: Energy,
     beta: number,
-    settings: Required<UlaOptions>,
+    settings: UlaSettings,
     buffers: UlaBuffers,
     steps: readonly Encodable[],
   ) {
@@ -68,7 +82,7 @@ export class Ula {
     this.x = energy.x;
   }
 
-  static async create(run: Run, energy: Energy, beta: number, ula: UlaOptions | undefined): Promise<Ula> {
+  static async create(run: Run, energy: Energy, beta: number, ula: LangevinOptions | undefined): Promise<Ula> {
     const { batch, elements, noise } = run;
     const { recorded, seeds } = noise;
     const settings = ulaSettings(ula);
@@ -91,12 +105,14 @@ export class Ula {
     return new Ula(run, energy, beta, settings, { origin, level, draw }, steps);
   }
 
-  /** Runs all steps at level sigma. `onStep` costs a submission per step. */
-  async run(sigma: number, onStep?: (step: number) => void | Promise<void>): Promise<void> {
-    const { c1, c2, steps } = this.settings;
-    // In single precision, as the reference forms it.
-    const f = Math.fround;
-    const eta = f(f(c1) / f(f(c2 / this.#beta) + f(1 / f(sigma * sigma))));
+  /**
+   * Runs all steps at level sigma.
+   * @param fixed step size of this run, in place of the settings'
+   * @param onStep costs a submission per step
+   */
+  async run(sigma: number, fixed?: number, onStep?: (step: number) => void | Promise<void>): Promise<void> {
+    const { steps } = this.settings;
+    const eta = fixed ?? this.#stepAt(sigma);
     const { gpu, noise } = this.#run;
     const { level, z, draw } = this.#buffers;
     gpu.write(level, Float32Array.of(eta, this.#beta, sigma * sigma, Math.sqrt(2 * eta)));
@@ -116,13 +132,21 @@ export class Ula {
     }
   }
 
+  #stepAt(sigma: number): number {
+    if ("step" in this.settings) return this.settings.step;
+    const { c1, c2 } = this.settings;
+    // In single precision, as the reference forms it.
+    const f = Math.fround;
+    return f(f(c1) / f(f(c2 / this.#beta) + f(1 / f(sigma * sigma))));
+  }
+
   /** Lets the draws of one `run` go by. */
   skip(): void {
     for (let k = 0; k < this.settings.steps; k++) this.#run.noise.skip();
   }
 }
 
-export interface LangevinInput extends UlaOptions {
+export interface LangevinInput extends LangevinOptions {
   /** Centre of the prior and start, N*C*H*W. */
   readonly x: Float32Array;
   readonly y: Float32Array;
@@ -133,6 +157,8 @@ export interface LangevinInput extends UlaOptions {
   readonly seeds?: ArrayLike<number>;
   /** Replaces the generator: called once per step. */
   readonly noise?: NoiseCallback;
+  /** Stops the run: its `reason` is thrown. */
+  readonly signal?: AbortSignal;
   /** After each step, 1-based; `state` reads back. */
   readonly onStep?: (event: { readonly step: number; state(): Promise<Float32Array> }) => void | Promise<void>;
 }
@@ -152,10 +178,11 @@ export async function sampleLangevin(gpu: Gpu, given: Operator, input: LangevinI
     beta: true,
     seeds: true,
     noise: true,
+    signal: true,
     onStep: true,
   });
   const operator = watched(given);
-  const { x, y, sigma, beta, seeds, noise, onStep } = input;
+  const { x, y, sigma, beta, seeds, noise, signal, onStep } = input;
   const elements = volume(operator.shape);
   const batch = countOf("x", x, elements, operator.shape);
   if (countOf("y", y, volume(operator.measurementShape), operator.measurementShape) !== batch) {
@@ -164,16 +191,16 @@ export async function sampleLangevin(gpu: Gpu, given: Operator, input: LangevinI
   checkPositive("Langevin step", "sigma", sigma);
   checkPositive("Langevin step", "beta", beta);
   const of = { gpu, shape: operator.shape };
-  return Run.during(of, { what: "the Langevin step", batch, seeds, noise }, async (run) => {
+  return Run.during(of, { what: "the Langevin step", batch, seeds, noise, signal }, async (run) => {
     const ula = await Ula.create(run, await openEnergy(run, operator, y), beta, input);
     gpu.write(ula.origin, x);
     const state = () => run.read(ula.x);
-    await ula.run(sigma, onStep && ((step) => onStep({ step, state })));
+    await ula.run(sigma, undefined, onStep && ((step) => onStep({ step, state })));
     const result = await state();
     if (result.some((v) => !Number.isFinite(v))) {
       throw new NcvsdError(
         "NOT_FINITE",
-        `The Langevin step at level ${sigma} ended in values that are not finite: use a smaller c1, or look at the operator's gradient.`,
+        `The Langevin step at level ${sigma} ended in values that are not finite: use a smaller ${input.step === undefined ? "c1" : "step"}, or look at the operator's gradient.`,
       );
     }
     return result;

@@ -1,7 +1,7 @@
 import { bad } from "../errors.js";
-import type { Operator, UlaOptions } from "../operators/operator.js";
+import type { Operator } from "../operators/operator.js";
 import { expectBuffer, hasEnergy, nameOf, openEnergy, openSession } from "./energy.js";
-import { Ula, ulaSettings } from "./langevin.js";
+import { type LangevinOptions, Ula, ulaSettings } from "./langevin.js";
 import type { Run } from "./run.js";
 
 /** The likelihood step of PnP-GD for a fixed batch and measurement: from `centre` to `u`. */
@@ -20,7 +20,7 @@ export interface LikelihoodOptions {
   readonly y: Float32Array;
   readonly beta: number;
   /** Settings of the Langevin dynamics. */
-  readonly ula: UlaOptions | undefined;
+  readonly ula: LangevinOptions | undefined;
   /** Langevin dynamics even where the operator has a closed form. */
   readonly langevin?: boolean;
 }

@@ -34,6 +34,8 @@ export interface SampleOptions {
   readonly onStep?: (event: StepEvent) => void | Promise<void>;
   /** Read back after every step to name the node where values stop being finite. */
   readonly debug?: boolean;
+  /** Stops the run within a step: its `reason` is thrown. */
+  readonly signal?: AbortSignal;
 }
 
 /** For checkKeys. */
@@ -44,6 +46,7 @@ export const SAMPLE_OPTIONS = {
   batch: true,
   onStep: true,
   debug: true,
+  signal: true,
 } as const;
 
 export interface MultiStepOptions extends SampleOptions {
@@ -100,7 +103,7 @@ export async function sampleMultiStep(
   options: MultiStepOptions = {},
 ): Promise<SampleResult> {
   checkKeys("sampleMultiStep", options, { ...SAMPLE_OPTIONS, ts: true, zeta: true, y: true, sigma: true });
-  const { zeta = 1, y, labels, seeds, noise, onStep, debug = false } = options;
+  const { zeta = 1, y, labels, seeds, noise, signal, onStep, debug = false } = options;
   if (!(zeta >= 0 && zeta <= 1)) throw new NcvsdError("BAD_ARGUMENT", `zeta must be from 0 to 1, got ${zeta}.`);
   if (!y && options.sigma !== undefined)
     throw new NcvsdError("BAD_ARGUMENT", "sigma is the noise level of y: give both, or neither.");
@@ -108,7 +111,7 @@ export async function sampleMultiStep(
   const batch = runBatch(model, options);
   const sigma = sigmaRow("sigma", y ? options.sigma : model.initSigma, batch);
 
-  return Run.during(model, { what: "multi-step sampling", batch, seeds, noise }, async (run) => {
+  return Run.during(model, { what: "multi-step sampling", batch, seeds, noise, signal }, async (run) => {
     const { gpu } = run;
     const prior = await openPrior(model, run, { labels, ts, zeta });
     const watch = await run.watch(prior.x0);
@@ -125,6 +128,7 @@ export async function sampleMultiStep(
         watch: watch.stage,
         async after(step, level) {
           if (debug) await watch.verify("Sampling", steps, () => prior.locateNonFinite());
+          await run.breathe();
           if (!onStep) return;
           // So that the callback tells of work done, not of work submitted.
           await gpu.idle();

@@ -1,5 +1,6 @@
 import { finite } from "../../kernels/sampling/finite/kernel.js";
 import { scale } from "../../kernels/sampling/scale/kernel.js";
+import { bad } from "../errors.js";
 import type { Kernel } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Program } from "../graph/program.js";
@@ -20,7 +21,12 @@ export interface RunOptions {
   readonly batch: number;
   readonly seeds?: ArrayLike<number> | undefined;
   readonly noise?: NoiseCallback | undefined;
+  /** Stops the run: its `reason` is thrown. */
+  readonly signal?: AbortSignal | undefined;
 }
+
+/** Submissions after which a run that can be stopped waits for the GPU, so that a signal is heard within a step. */
+const SUBMISSIONS_AHEAD = 16;
 
 /** A copy to make after the work of a submission. */
 export type Copy = readonly [from: GPUBuffer, to: GPUBuffer];
@@ -37,21 +43,28 @@ export class Run {
   readonly total: number;
   readonly noise: NoiseSource;
   readonly #what: string;
+  readonly #signal: AbortSignal | undefined;
+  #ahead = 0;
   readonly #undo: (() => void)[] = [];
   readonly #seen = new Set<Encodable>();
 
-  private constructor({ gpu, shape }: RunOf, { what, batch, seeds, noise }: RunOptions) {
+  private constructor({ gpu, shape }: RunOf, { what, batch, seeds, noise, signal }: RunOptions) {
     this.gpu = gpu;
     this.batch = batch;
     this.elements = shape.reduce((a, b) => a * b, 1);
     this.total = batch * this.elements;
     this.#what = what;
+    this.#signal = signal;
     this.noise = new NoiseSource(gpu, batch, this.elements, seeds, noise);
     this.#undo.push(() => this.noise.destroy());
   }
 
   /** Opens a run, does its work, and gives everything back. */
   static async during<T>(of: RunOf, options: RunOptions, work: (run: Run) => Promise<T>): Promise<T> {
+    const { signal } = options;
+    if (signal !== undefined && typeof signal?.throwIfAborted !== "function")
+      throw bad("signal must be an AbortSignal, as an AbortController has it.");
+    signal?.throwIfAborted();
     const run = new Run(of, options);
     try {
       return await work(run);
@@ -114,13 +127,26 @@ export class Run {
     await this.submit([await this.stage("scale", scale, { elements: this.total }, { x: z, factor, y: target })]);
   }
 
+  /** The end of a step: a run that can be stopped waits for its work, and hears the signal. */
+  async breathe(): Promise<void> {
+    if (!this.#signal) return;
+    this.#ahead = 0;
+    await this.gpu.idle();
+    this.#signal.throwIfAborted();
+  }
+
   /** Reads the batch's values back. */
   read(buffer: GPUBuffer): Promise<Float32Array> {
     return this.gpu.readF32(buffer, this.total);
   }
 
-  /** Records work and then copies, and submits them. What is submitted for the first time is watched by error scopes. */
+  /**
+   * Records work and then copies, and submits them. What is submitted for the first time is watched by error scopes.
+   * @throws the signal's reason once it is aborted
+   */
   async submit(work: readonly Encodable[], copies: readonly Copy[] = []): Promise<void> {
+    this.#signal?.throwIfAborted();
+    if (++this.#ahead >= SUBMISSIONS_AHEAD) await this.breathe();
     const action = () => {
       this.gpu.check();
       const encoder = this.gpu.device.createCommandEncoder();

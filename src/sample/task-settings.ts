@@ -1,7 +1,6 @@
 import { NcvsdError } from "../errors.js";
-import type { UlaOptions } from "../operators/operator.js";
 import type { RestoreTask } from "../operators/tasks.js";
-import { ulaSettings } from "./langevin.js";
+import { type UlaSettings, ulaSettings } from "./langevin.js";
 import { noiseLevels } from "./schedule.js";
 
 /** What the command line says about the sampler. */
@@ -26,7 +25,7 @@ export interface SamplerSettings {
   readonly emaSigma: number;
   readonly emaDecay: number;
   readonly ts: readonly number[] | null;
-  readonly ula: Required<UlaOptions> | null;
+  readonly ula: UlaSettings | null;
 }
 
 /** The task's settings in the paper with the command line's changes. */

@@ -70,8 +70,8 @@ describe("unknown options are refused by every call, with the nearest name", () 
     ],
     [
       "ula",
-      /ula: unknown option "step"; did you mean steps/,
-      () => solveInverse(ncvsd, { ...inverse(), ula: { step: 1 } } as Wrong),
+      /ula: unknown option "stepz"; did you mean step/,
+      () => solveInverse(ncvsd, { ...inverse(), ula: { stepz: 1 } } as Wrong),
     ],
     [
       "sampleLangevin",
@@ -125,11 +125,11 @@ describe("unknown options are refused by every call, with the nearest name", () 
     expect(images.length).toBe(ONE);
   });
 
-  it("sigmaY alone gives beta", async () => {
+  it("sigmaY gives beta, and is 0.05 if absent", async () => {
     const run = async (strength: object) =>
       (await solveInverse(ncvsd, { operator: blur(), measurement: x, steps: 3, ...strength } as Wrong)).images;
     expect([...(await run({ sigmaY: 0.1 }))]).toEqual([...(await run({ beta: 2 * 0.1 ** 2 }))]);
-    expect(await refusal(() => run({}))).toMatchObject({ message: expect.stringMatching(/beta must be a positive/) });
+    expect([...(await run({}))]).toEqual([...(await run({ beta: 2 * 0.05 ** 2 }))]);
   });
 });
 

@@ -4,8 +4,8 @@ import type { Gpu } from "../../src/gpu/device.js";
 import type { Operator, UlaOptions } from "../../src/operators/operator.js";
 import { operators } from "../../src/operators/operators.js";
 import { sampleLangevin } from "../../src/sample/langevin.js";
-import { solveInverse } from "../../src/sample/pnp-gd.js";
 import { noiseLevels } from "../../src/sample/schedule.js";
+import { solveInverse } from "../../src/sample/solve-inverse.js";
 import {
   add,
   apply,

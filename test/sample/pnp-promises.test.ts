@@ -8,7 +8,7 @@ import type { Operator } from "../../src/operators/operator.js";
 import { operators } from "../../src/operators/operators.js";
 import { presets } from "../../src/operators/tasks.js";
 import { sampleLangevin } from "../../src/sample/langevin.js";
-import { type SolveInverseOptions, solveInverse } from "../../src/sample/pnp-gd.js";
+import { type SolveInverseOptions, solveInverse } from "../../src/sample/solve-inverse.js";
 import { fixturePath, relativeError } from "../support/fixtures.js";
 import { openTestGpu } from "../support/gpu.js";
 
@@ -309,7 +309,9 @@ describe("bad arguments are refused in one sentence", () => {
     ["measurement", /measurement has 5 values/, { measurement: new Float32Array(5) }],
     ["no measurement", /measurement must be a Float32Array/, { measurement: undefined as unknown as Float32Array }],
     ["beta", /beta must be a positive/, { beta: 0 }],
-    ["no beta", /beta must be a positive finite number, got undefined/, { beta: undefined as unknown as number }],
+    ["no noise", /sigmaY must be a positive finite number, got 0/, { sigmaY: 0 }],
+    ["step and c1", /step is a fixed step size in place of c1 and c2/, { ula: { step: 0.1, c1: 0.1 } }],
+    ["signal", /signal must be an AbortSignal/, { signal: true as unknown as AbortSignal }],
     ["levels", /at least 2/, { sigmas: [1] }],
     ["ascending levels", /descend strictly: level 1 is 2 after 1/, { sigmas: [1, 2] }],
     ["level 0", /Level 1 of the annealing schedule is 0/, { sigmas: [1, 0] }],

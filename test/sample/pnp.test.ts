@@ -3,8 +3,8 @@ import type { Gpu } from "../../src/gpu/device.js";
 import { loadModel, type Model } from "../../src/networks/edm2/model.js";
 import type { Operator } from "../../src/operators/operator.js";
 import { operators } from "../../src/operators/operators.js";
-import { solveInverse } from "../../src/sample/pnp-gd.js";
 import { noiseLevels } from "../../src/sample/schedule.js";
+import { solveInverse } from "../../src/sample/solve-inverse.js";
 import { fixturePath, Recording, recordedNoise, relativeError } from "../support/fixtures.js";
 import { openTestGpu } from "../support/gpu.js";
 

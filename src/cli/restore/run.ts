@@ -9,7 +9,7 @@ import { imageText, type Options, prepareOutdir, runKey } from "../../runs/outpu
 import { version } from "../../runs/package.js";
 import { createProgress, type Progress } from "../../runs/progress.js";
 import { writeAtomic } from "../../runs/whole-file.js";
-import { solveInverse } from "../../sample/pnp-gd.js";
+import { solveInverse } from "../../sample/solve-inverse.js";
 import type { SamplerSettings } from "../../sample/task-settings.js";
 import { extreme, type Judge, judge, measure, parts, tile } from "./figures.js";
 import { finishedResult, measurementPicture, moments, type Reconstruction, writeResult } from "./files.js";
