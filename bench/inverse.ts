@@ -41,7 +41,12 @@ function tasks(gpu: Gpu, shape: ImageShape): [string, Operator][] {
 async function measure(gpu: Gpu, operator: Operator, batch: number, runs: number, evaluate?: () => Promise<void>) {
   const y = new Float32Array(batch * operator.measurementShape.reduce((a, b) => a * b, 1)).fill(0.1);
   return Run.during({ gpu, shape: operator.shape }, { what: "the likelihood step", batch }, async (run) => {
-    const likelihood = await openLikelihood(run, operator, { y, beta: 1e-3, ula: undefined });
+    const likelihood = await openLikelihood(run, operator, {
+      y,
+      beta: 1e-3,
+      ula: undefined,
+      langevin: operator.langevinByUla === true,
+    });
     await likelihood.run(LEVEL);
     const steps: number[] = [];
     const evaluations: number[] = [];

@@ -52,17 +52,22 @@ import { winogradInput } from "./network/winograd-input/kernel.js";
 import { winogradOutput } from "./network/winograd-output/kernel.js";
 import { winogradWeight } from "./network/winograd-weight/kernel.js";
 import { axisGather } from "./operators/axis-gather/kernel.js";
+import { cglsScalars } from "./operators/cgls-scalars/kernel.js";
+import { cglsVectors } from "./operators/cgls-vectors/kernel.js";
 import { fftJoin } from "./operators/fft-join/kernel.js";
 import { fftPack } from "./operators/fft-pack/kernel.js";
 import { fftPass } from "./operators/fft-pass/kernel.js";
 import { fftSplit } from "./operators/fft-split/kernel.js";
 import { fftUnpack } from "./operators/fft-unpack/kernel.js";
+import { gramStep } from "./operators/gram-step/kernel.js";
+import { levelSum } from "./operators/level-sum/kernel.js";
 import { maskFilter } from "./operators/mask-filter/kernel.js";
 import { maskProximal } from "./operators/mask-proximal/kernel.js";
 import { phaseAmplitude } from "./operators/phase-amplitude/kernel.js";
 import { phaseResidual } from "./operators/phase-residual/kernel.js";
 import { spectralFilter } from "./operators/spectral-filter/kernel.js";
 import { spectralProximal } from "./operators/spectral-proximal/kernel.js";
+import { squareSums } from "./operators/square-sums/kernel.js";
 import { addNoise } from "./sampling/add-noise/kernel.js";
 import { clip } from "./sampling/clip/kernel.js";
 import { ddimStep } from "./sampling/ddim-step/kernel.js";
@@ -119,6 +124,11 @@ export const kernels: readonly AnyKernel[] = [
   attentionBackwardNorms,
   attentionBackwardQueries,
   axisGather,
+  cglsScalars,
+  cglsVectors,
+  gramStep,
+  levelSum,
+  squareSums,
   channelAffine,
   clip,
   clipEntries,

@@ -57,11 +57,16 @@ export { gaussianKernel, motionKernel } from "./operators/blur-kernels.js";
 export type { GpuOperator } from "./operators/gpu-operator.js";
 export type {
   EnergyInput,
+  Gram,
+  Law,
+  LawInput,
   Operator,
   OperatorSession,
   OperatorStage,
   ProximalInput,
   ProximalStage,
+  Solve,
+  SolverOptions,
   UlaOptions,
 } from "./operators/operator.js";
 export { operators } from "./operators/operators.js";

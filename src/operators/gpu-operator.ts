@@ -4,13 +4,25 @@ import type { Tensor } from "../graph/graph.js";
 import { ProgramPool } from "../graph/pool.js";
 import type { ImageShape } from "../networks/session.js";
 import { drawNoise } from "../random/noise.js";
+import { Cgls, solverSettings } from "./cgls.js";
 import { checkPositive, countOf, volume } from "./check.js";
-import type { Operator, OperatorSession, OperatorStage, ProximalStage } from "./operator.js";
+import type {
+  Operator,
+  OperatorSession,
+  OperatorStage,
+  ProximalInput,
+  ProximalStage,
+  Solve,
+  SolverOptions,
+} from "./operator.js";
 import { trusted } from "./own.js";
 import { type OpenStage, StageGraph } from "./stage-graph.js";
 
-/** An operator as graphs: each builder wires its stage and returns the tensor of the result, `stage.out(…)`. */
-export interface OperatorGraphs {
+/**
+ * An operator as graphs: each builder wires its stage and returns the tensor of the result, `stage.out(…)`. With `adjoint` and
+ * without `proximal` it is linear, and its likelihood step made by conjugate gradients of two draws.
+ */
+export interface OperatorGraphs extends Pick<Operator, "curvature" | "langevinByUla"> {
   readonly name: string;
   readonly shape: ImageShape;
   readonly measurementShape: readonly number[];
@@ -18,10 +30,14 @@ export interface OperatorGraphs {
   forward(stage: StageGraph): Tensor;
   /** From y. */
   adjoint?(stage: StageGraph): Tensor;
-  /** From x, y, z and level = [sigma, rho]. */
+  /** From x, y, z and level = [sigma, rho], and zy where there is a noiseShape. */
   proximal?(stage: StageGraph): Tensor;
   /** From x and y. */
   gradient?(stage: StageGraph): Tensor;
+  /** Extents of one picture's second draw that `proximal` reads. */
+  readonly noiseShape?: readonly number[];
+  /** Of the conjugate gradients. */
+  readonly solver?: SolverOptions | undefined;
 }
 
 /** An operator whose maps all run on the GPU. */
@@ -33,7 +49,7 @@ export interface GpuOperator extends Operator {
 }
 
 /** For checkKeys. */
-const PROXIMAL = { x: true, y: true, sigma: true, rho: true, noise: true, seeds: true } as const;
+const PROXIMAL = { x: true, y: true, sigma: true, rho: true, noise: true, noiseY: true, seeds: true } as const;
 
 type Kind = "forward" | "adjoint" | "proximal" | "gradient";
 
@@ -42,6 +58,17 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
   const { name, shape, measurementShape } = graphs;
   const image = volume(shape);
   const measured = volume(measurementShape);
+  const iterative = graphs.adjoint !== undefined && graphs.proximal === undefined;
+  const noiseShape = iterative ? measurementShape : graphs.noiseShape;
+  const solver = iterative ? solverSettings(name, graphs.solver) : undefined;
+  let solve: Solve | undefined;
+  const open = (batch: number) => {
+    const session = new Session(gpu, { ...graphs, ...(solver ? { solver } : {}) }, batch);
+    session.solved = (told) => {
+      solve = told;
+    };
+    return session;
+  };
   const idle = new ProgramPool<number, Session>(gpu);
   const check = () => {
     if (idle.closed) throw bad(`${name} is closed: make the operator again.`);
@@ -53,9 +80,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
     given: Readonly<Record<string, Float32Array | undefined>>,
     fill: (session: Session, stage: OpenStage) => void | Promise<void>,
   ) => {
-    check();
-    const session = idle.take(batch) ?? new Session(gpu, graphs, batch);
-    try {
+    const work = async (session: Session) => {
       const stage = await session.stage(kind);
       await fill(session, stage);
       await gpu.scoped(`${name}: ${kind}`, () => {
@@ -66,7 +91,21 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
         pass.end();
         gpu.device.queue.submit([encoder.finish()]);
       });
-      const result = await gpu.readF32(stage.buffer("out")!, batch * (kind === "forward" ? measured : image));
+      return stage.buffer("out")!;
+    };
+    return finite(kind, batch, given, work);
+  };
+  /** The buffer that `work` gives, read back. */
+  const finite = async (
+    kind: Kind,
+    batch: number,
+    given: Readonly<Record<string, Float32Array | undefined>>,
+    work: (session: Session) => Promise<GPUBuffer>,
+  ) => {
+    check();
+    const session = idle.take(batch) ?? open(batch);
+    try {
+      const result = await gpu.readF32(await work(session), batch * (kind === "forward" ? measured : image));
       if (result.some((v) => !Number.isFinite(v))) {
         const wrong = Object.entries(given).find(([, values]) => values?.some((v) => !Number.isFinite(v)));
         const why = wrong ? `${wrong[0]} holds such values` : "its inputs are too large for single precision";
@@ -94,9 +133,13 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
     open: async (batch) => {
       if (!Number.isInteger(batch) || batch < 1) throw bad(`${name}: batch must be a positive integer, got ${batch}.`);
       check();
-      return new Session(gpu, graphs, batch);
+      return open(batch);
     },
     close: () => idle.close(),
+    ...(graphs.curvature === undefined ? {} : { curvature: graphs.curvature }),
+    ...(graphs.langevinByUla ? { langevinByUla: true } : {}),
+    ...(noiseShape ? { noiseShape } : {}),
+    ...(solver ? { solver } : {}),
   };
   if (graphs.adjoint)
     operator.adjoint = (y) => promised(() => evaluate("adjoint", measurements(y), { y }, (s) => gpu.write(s.y, y)));
@@ -113,25 +156,46 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
         });
       });
   }
-  if (graphs.proximal) {
-    operator.sampleProximal = (input) =>
-      promised(() => {
-        checkKeys(`${name}: sampleProximal`, input, PROXIMAL);
-        const { x, y, sigma, rho, noise, seeds } = input;
-        const batch = images("x", x);
-        measurements(y, batch);
-        checkPositive(name, "sigma", sigma);
-        checkPositive(name, "rho", rho);
-        if (noise && images("noise", noise) !== batch)
-          throw bad(`${name}: noise must have the ${x.length} values of x, got ${noise.length}.`);
-        return evaluate("proximal", batch, { x, y, noise }, async (s, stage) => {
-          gpu.write(s.x, x);
-          gpu.write(s.y, y);
-          gpu.write(stage.buffer("level")!, Float32Array.of(sigma, rho));
-          if (noise) gpu.write(stage.buffer("z")!, noise);
-          else await drawNoise(gpu, stage.buffer("z")!, seeds, batch, image);
-        });
+  if (graphs.proximal || iterative) {
+    operator.sampleProximal = (input) => promised(() => draw(input));
+  }
+  if (iterative) Object.defineProperty(operator, "solve", { get: () => solve, enumerable: true });
+
+  function draw(input: ProximalInput): Promise<Float32Array> {
+    checkKeys(`${name}: sampleProximal`, input, PROXIMAL);
+    const { x, y, sigma, rho, noise, noiseY, seeds } = input;
+    const batch = images("x", x);
+    measurements(y, batch);
+    checkPositive(name, "sigma", sigma);
+    checkPositive(name, "rho", rho);
+    if (noise && images("noise", noise) !== batch)
+      throw bad(`${name}: noise must have the ${x.length} values of x, got ${noise.length}.`);
+    const second = volume(noiseShape ?? []);
+    if (noiseY && !noiseShape) throw bad(`${name}: its likelihood step takes one draw: leave noiseY out.`);
+    if (noiseY && countOf(`${name}: noiseY`, noiseY, second, noiseShape!) !== batch)
+      throw bad(`${name}: noiseY must have ${batch * second} values, got ${noiseY.length}.`);
+    const fill = async (step: { z: GPUBuffer; zy?: GPUBuffer; level: GPUBuffer }) => {
+      gpu.write(step.level, Float32Array.of(sigma, rho));
+      if (noise) gpu.write(step.z, noise);
+      else await drawNoise(gpu, step.z, seeds, batch, image);
+      if (noiseY) gpu.write(step.zy!, noiseY);
+      else if (step.zy) await drawNoise(gpu, step.zy, seeds, batch, second, 1);
+    };
+    const given = { x, y, noise, noiseY };
+    if (!iterative)
+      return evaluate("proximal", batch, given, async (session, stage) => {
+        gpu.write(session.x, x);
+        gpu.write(session.y, y);
+        await fill(proximalBuffers(stage));
       });
+    return finite("proximal", batch, given, async (session) => {
+      const cgls = await session.cgls();
+      gpu.write(cgls.centre, x);
+      gpu.write(cgls.y, y);
+      await fill(cgls);
+      await cgls.run();
+      return cgls.out;
+    });
   }
   return trusted(operator);
 }
@@ -151,7 +215,10 @@ class Session implements OperatorSession {
   readonly openProximal?: () => Promise<ProximalStage>;
   readonly openGradient?: () => Promise<OperatorStage>;
   readonly #graphs: OperatorGraphs;
+  solved?: (solve: Solve) => void;
   readonly #stages = new Map<Kind, Promise<OpenStage>>();
+  #cgls: Promise<Cgls> | undefined;
+  #openedCgls: Cgls | undefined;
   readonly #opened: OpenStage[] = [];
   #released = false;
 
@@ -167,9 +234,22 @@ class Session implements OperatorSession {
     if (graphs.proximal) {
       this.openProximal = async () => {
         const stage = await this.stage("proximal");
-        return { ...asStage(stage), z: stage.buffer("z")!, level: stage.buffer("level")! };
+        return { ...asStage(stage), ...proximalBuffers(stage) };
       };
     }
+  }
+
+  /** Steps by conjugate gradients, opened once. */
+  cgls(): Promise<Cgls> {
+    const opened = async () => {
+      this.#openedCgls = await Cgls.open(this, this.#graphs);
+      return this.#openedCgls;
+    };
+    this.#cgls ??= opened();
+    this.#cgls.catch(() => {
+      this.#cgls = undefined;
+    });
+    return this.#cgls;
   }
 
   stage(kind: Kind): Promise<OpenStage> {
@@ -183,9 +263,15 @@ class Session implements OperatorSession {
   }
 
   async #create(kind: Kind): Promise<OpenStage> {
-    const { name, shape, measurementShape } = this.#graphs;
+    const { name, shape, measurementShape, noiseShape = [] } = this.#graphs;
     const image = [this.batch, ...shape];
-    const graph = new StageGraph(this.batch, { x: image, y: [this.batch, ...measurementShape], z: image, level: [2] });
+    const graph = new StageGraph(this.batch, {
+      x: image,
+      y: [this.batch, ...measurementShape],
+      z: image,
+      zy: [this.batch, ...noiseShape],
+      level: [2],
+    });
     this.#graphs[kind]!(graph);
     const buffers = new Map([
       ["x", this.x],
@@ -201,7 +287,8 @@ class Session implements OperatorSession {
   }
 
   get bytes(): number {
-    return this.#opened.reduce((sum, stage) => sum + stage.bytes, this.x.size + this.y.size);
+    const own = this.x.size + this.y.size + (this.#openedCgls?.bytes ?? 0);
+    return this.#opened.reduce((sum, stage) => sum + stage.bytes, own);
   }
 
   destroy(): void {
@@ -211,11 +298,17 @@ class Session implements OperatorSession {
   release(): void {
     if (this.#released) return;
     this.#released = true;
+    this.#openedCgls?.destroy();
     for (const stage of this.#opened) stage.destroy();
     this.gpu.destroyBuffer(this.x);
     this.gpu.destroyBuffer(this.y);
     this.gpu.flushDestroyed();
   }
+}
+
+function proximalBuffers(stage: OpenStage): Pick<ProximalStage, "z" | "zy" | "level"> {
+  const zy = stage.buffer("zy");
+  return { z: stage.buffer("z")!, level: stage.buffer("level")!, ...(zy ? { zy } : {}) };
 }
 
 function asStage(stage: OpenStage): OperatorStage {

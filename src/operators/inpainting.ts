@@ -34,6 +34,7 @@ export function inpainting(gpu: Gpu, options: InpaintingOptions): GpuOperator {
     name: "inpainting",
     shape,
     measurementShape: shape,
+    curvature: 2,
     forward: (s) => filter("x", s),
     adjoint: (s) => filter("y", s),
     proximal(s) {

@@ -13,8 +13,51 @@ export interface ProximalInput {
   readonly rho: number;
   /** Standard normal values, shaped like x. Absent: draw 0 of `seeds`. All zeros give the posterior's mean. */
   readonly noise?: Float32Array;
+  /** The second draw of operators that have a `noiseShape`: N times that many values. Absent: draw 1 of `seeds`. */
+  readonly noiseY?: Float32Array;
   /** One per image, default 0, 1, 2, …; only used where no noise is given. */
   readonly seeds?: ArrayLike<number>;
+}
+
+/** When the conjugate gradients of a two-draw step stop. */
+export interface SolverOptions {
+  /** In standard deviations of the posterior, root mean square over a picture's numbers; default 0.01. */
+  readonly tolerance?: number;
+  /** Most steps, each a forward and an adjoint; default 100. Reaching it is no error: the step is then less exact. */
+  readonly maxIterations?: number;
+}
+
+/** What the last call took: the most steps over the batch, and whether every picture's stopped before the cap. */
+export interface Solve {
+  readonly iterations: number;
+  readonly converged: boolean;
+}
+
+/** A A' = T W T' with T orthogonal and W diagonal. Maps take and give batches of measurements. */
+export interface Gram {
+  /** Eigenvalues, none negative: one for all, or one per entry of a measurement. Where one is 0, y is not looked at. */
+  readonly W: number | ArrayLike<number>;
+  /** Absent: the identity, as is Tt. */
+  T?(v: Float32Array): Promise<Float32Array> | Float32Array;
+  /** T'. */
+  Tt?(v: Float32Array): Promise<Float32Array> | Float32Array;
+}
+
+/** For the exact law of one entry under N(x, rho^2), of operators that act on every entry alone. */
+export interface LawInput {
+  readonly x: Float32Array;
+  readonly y: Float32Array;
+  /** Standard deviation of the measurement noise; operators that can do without take 0 or nothing. */
+  readonly sigma?: number;
+  readonly rho: number;
+  /** Where to evaluate the distribution function, one value per entry of the law. */
+  readonly at?: Float32Array;
+}
+
+export interface Law {
+  readonly mean: Float64Array;
+  readonly variance: Float64Array;
+  readonly cdf?: Float64Array;
 }
 
 export interface EnergyInput {
@@ -24,12 +67,15 @@ export interface EnergyInput {
 
 /**
  * A measurement operator A: y = A(x) + noise. All methods work on batches, take and give `Float32Array`s (images NCHW in the
- * network's value range) and are pure. `forward` is always there. For `solveInverse` an operator must have
- * `sampleProximal` (a closed form of the likelihood step), or `energyGradient`, or `adjoint` if it is linear
- * (the gradient is then 2 A'(A x - y)); the latter two are sampled with Langevin dynamics.
+ * network's value range) and are pure. `forward` is always there. For `solveInverse` an operator must have one of
  *
- * An operator of your own may stop here: it then costs a read-back per likelihood step (per Langevin step with a gradient).
- * With `open` it stays on the GPU.
+ * - `sampleProximal`: an exact likelihood step;
+ * - `adjoint`, if it is linear: the exact step then follows, in closed form from `gram` where that is given, else by conjugate
+ *   gradients from two draws (x' = the mean at x + rho z and y - sigma zy);
+ * - `energyGradient`: Langevin dynamics. With `adjoint` alone the gradient is 2 A'(A x - y).
+ *
+ * An operator of your own may stop here: it then costs read-backs (one per likelihood step, two per step of conjugate gradients,
+ * one per Langevin step). With `open` it stays on the GPU.
  */
 export interface Operator {
   /** For messages. */
@@ -44,6 +90,25 @@ export interface Operator {
   adjoint?(y: Float32Array): Promise<Float32Array>;
   /** One draw of p(x' | y) ~ N(y; A x', sigma^2) N(x'; x, rho^2). */
   sampleProximal?(input: ProximalInput): Promise<Float32Array>;
+  /** Extents of the second standard normal draw of `sampleProximal` for one picture; absent: one draw is all. */
+  readonly noiseShape?: readonly number[];
+  /** In place of `sampleProximal`, beside `adjoint`: the exact step follows. */
+  readonly gram?: Gram;
+  /** Of the conjugate gradients, where the step is made by them. */
+  readonly solver?: SolverOptions;
+  /** What the last step by conjugate gradients took. */
+  readonly solve?: Solve | undefined;
+  /** Mean and variance of every entry's posterior, for pointwise laws. Their mean is not the draw with zero noise. */
+  law?(input: LawInput): Promise<Law>;
+  /** The posterior's mean in pixels, N*C*H*W, where the entries of `law` are no pixels. */
+  posteriorMean?(input: LawInput): Promise<Float32Array>;
+  /**
+   * Largest curvature of ||A(x) - y||^2 where it is known: 2 ||A||^2 of a linear operator. Langevin steps of length h on
+   * ||A(x) - y||^2 / (2 sigma^2) are stable while h times curvature / (2 sigma^2) is below 2.
+   */
+  readonly curvature?: number;
+  /** Its recorded runs take Langevin steps: where `ula` is given, it gets them although it has an exact step. */
+  readonly langevinByUla?: boolean;
   /** Gradient with respect to x of ||A(x) - y||^2, per image: summed over all entries, no factor 1/2. */
   energyGradient?(input: EnergyInput): Promise<Float32Array>;
   /** The same on the GPU for a fixed batch. */
@@ -63,6 +128,8 @@ export interface OperatorStage extends Encodable {
 export interface ProximalStage extends OperatorStage {
   /** Standard normal values, [N, C, H, W]; the caller fills it. */
   readonly z: GPUBuffer;
+  /** The second draw, [N, ...noiseShape], where the operator has one. */
+  readonly zy?: GPUBuffer;
   /** [sigma, rho] */
   readonly level: GPUBuffer;
 }
@@ -82,8 +149,11 @@ export interface OperatorSession {
   openForward?(): Promise<OperatorStage>;
   /** A'y */
   openAdjoint?(): Promise<OperatorStage>;
+  /** Absent, with forward and adjoint there: steps by conjugate gradients, which use x and y of the session. */
   openProximal?(): Promise<ProximalStage>;
   openGradient?(): Promise<OperatorStage>;
+  /** Hears what each step by conjugate gradients took. */
+  solved?(solve: Solve): void;
   /** Gives the buffers back; nothing of the session may be used afterwards. */
   release(): void;
 }

@@ -1,6 +1,7 @@
 import { bad, NcvsdError } from "../errors.js";
 import { checkShape, volume } from "./check.js";
-import type { Operator } from "./operator.js";
+import { checkLinear, conjugateDraw, gramDraw } from "./exact-step.js";
+import type { Operator, Solve } from "./operator.js";
 
 /** No image or noise of a sampler that goes well reaches this value. */
 const DIVERGED = 1e5;
@@ -33,7 +34,7 @@ export function watched(operator: Operator, name: unknown = operator?.name): Ope
   const [image, measured] = [volume(shape), volume(measurementShape)];
 
   const ask = async (
-    method: keyof Operator,
+    method: keyof Operator | "gram.T" | "gram.Tt",
     length: number,
     given: Partial<Record<"x" | "y", Float32Array>>,
     give: () => unknown,
@@ -60,7 +61,8 @@ export function watched(operator: Operator, name: unknown = operator?.name): Ope
     throw bad(`${method} of ${who} is ${told(found)}, not a function: leave it out, or give one.`);
   };
 
-  const checked: { -readonly [K in keyof Operator]: Operator[K] } = {
+  type Checked = { -readonly [K in keyof Operator]: Operator[K] };
+  const checked: Checked = {
     name: typeof name === "string" ? short(name) : "",
     shape,
     measurementShape,
@@ -71,6 +73,14 @@ export function watched(operator: Operator, name: unknown = operator?.name): Ope
   if (has("sampleProximal"))
     checked.sampleProximal = (input) =>
       ask("sampleProximal", input.x.length, input, () => operator.sampleProximal!(input));
+  if (operator.noiseShape !== undefined) checked.noiseShape = operator.noiseShape;
+  if (typeof operator.curvature === "number") checked.curvature = operator.curvature;
+  if (operator.langevinByUla) checked.langevinByUla = true;
+  if (has("law")) checked.law = (input) => operator.law!(input);
+  if (has("posteriorMean"))
+    checked.posteriorMean = (input) =>
+      ask("posteriorMean", input.x.length, input, () => operator.posteriorMean!(input));
+  if (!checked.sampleProximal && checked.adjoint) derived(checked as Checked & Required<Pick<Checked, "adjoint">>);
   if (has("energyGradient"))
     checked.energyGradient = (input) =>
       ask("energyGradient", input.x.length, input, () => operator.energyGradient!(input));
@@ -82,6 +92,45 @@ export function watched(operator: Operator, name: unknown = operator?.name): Ope
     };
   if (has("close")) checked.close = () => operator.close!();
   return trusted(checked);
+
+  /** The exact step of a linear operator. */
+  function derived(linear: Checked & Required<Pick<Checked, "adjoint">>): void {
+    linears.add(linear);
+    if (operator.gram) {
+      const { W, T, Tt } = operator.gram;
+      const map = (method: "T" | "Tt", given: typeof T) =>
+        given && { [method]: (v: Float32Array) => ask(`gram.${method}`, v.length, { y: v }, () => given(v)) };
+      linear.gram = { W, ...map("T", T), ...map("Tt", Tt) };
+      linear.sampleProximal = (input) => gramDraw(linear, input);
+      return;
+    }
+    let solve: Solve | undefined;
+    Object.defineProperty(linear, "solve", { get: () => solve, enumerable: true });
+    linear.solver = operator.solver ?? {};
+    linear.noiseShape = measurementShape;
+    linear.langevinByUla = true;
+    linear.sampleProximal = async (input) => {
+      const [values, took] = await conjugateDraw(linear, input);
+      solve = took;
+      return values;
+    };
+  }
+}
+
+/** A user's operators whose exact step follows from their adjoint. */
+const linears = new WeakSet<Operator>();
+
+/** Operators with such a step that have been seen to be linear. */
+const seen = new WeakSet<Operator>();
+
+/**
+ * Looks whether a user's operator whose exact step follows from its adjoint is linear, once.
+ * @throws NcvsdError BAD_ARGUMENT
+ */
+export async function requireLinear(operator: Operator): Promise<void> {
+  if (!linears.has(operator) || seen.has(operator)) return;
+  await checkLinear(operator as Operator & Required<Pick<Operator, "adjoint">>);
+  seen.add(operator);
 }
 
 /** What is being waited for, and how to stop. */

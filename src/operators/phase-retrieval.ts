@@ -48,6 +48,8 @@ export function phaseRetrieval(gpu: Gpu, options: PhaseRetrievalOptions): GpuOpe
     name: "phaseRetrieval",
     shape,
     measurementShape,
+    // Transform of (x + 1) / 2, which is unitary.
+    curvature: 0.5,
     forward: (s) =>
       s.graph.run(
         "amplitude",

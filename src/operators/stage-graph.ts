@@ -2,8 +2,8 @@ import type { Gpu } from "../gpu/device.js";
 import { Graph, type Tensor } from "../graph/graph.js";
 import { Program } from "../graph/program.js";
 
-/** Inputs that an operator's stage may have. */
-type InputName = "x" | "y" | "z" | "level";
+/** Inputs that an operator's stage may have; zy: the second draw. */
+type InputName = "x" | "y" | "z" | "zy" | "level";
 
 /** Lengths of the inputs, in values. */
 export type InputShapes = Readonly<Record<InputName, readonly number[]>>;

@@ -71,6 +71,7 @@ export function superResolution(gpu: Gpu, options: SuperResolutionOptions): GpuO
     name: "superResolution",
     shape,
     measurementShape: small,
+    langevinByUla: true,
     forward: (s) => reduce(s, { to: s.out([s.batch, ...small]) }),
     adjoint: (s) => enlarge(s, s.input("y"), 1),
     gradient: (s) => enlarge(s, reduce(s, { measured: s.input("y") }), 2),

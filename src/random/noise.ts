@@ -44,13 +44,13 @@ export class NoiseSource {
   }
 
   /** Makes the program that fills `target`, so that later draws allocate nothing. */
-  async prepare(target: GPUBuffer): Promise<void> {
+  async prepare(target: GPUBuffer, elements = this.#elements): Promise<void> {
     if (this.#callback || this.#programs.has(target)) return;
     const graph = new Graph();
     const seeds = graph.external("seeds", [this.#batch], "u32");
     const draw = graph.external("draw", [1], "u32");
-    const z = graph.external("z", [this.#batch, this.#elements]);
-    graph.run("normal", normal, { batch: this.#batch, elements: this.#elements }, { seeds, draw }, { z });
+    const z = graph.external("z", [this.#batch, elements]);
+    graph.run("normal", normal, { batch: this.#batch, elements }, { seeds, draw }, { z });
     const externals = new Map([
       ["seeds", this.#seeds],
       ["draw", this.#draw],
@@ -59,11 +59,11 @@ export class NoiseSource {
     this.#programs.set(target, await Program.create(this.#gpu, { label: "noise", graph, externals }));
   }
 
-  /** Fills `target` ([N, elements] f32) with the next draw. */
-  async fill(target: GPUBuffer): Promise<void> {
+  /** Fills `target` ([N, elements] f32) with the next draw; `elements`: values of an image, where they are others than a picture's. */
+  async fill(target: GPUBuffer, elements = this.#elements): Promise<void> {
     const draw = this.#next++;
     if (this.#callback) {
-      const length = this.#batch * this.#elements;
+      const length = this.#batch * elements;
       const values = this.#callback(draw, length);
       if (!(values instanceof Float32Array) || values.length !== length) {
         throw new NcvsdError(
@@ -74,7 +74,7 @@ export class NoiseSource {
       this.#gpu.write(target, values);
       return;
     }
-    await this.prepare(target);
+    await this.prepare(target, elements);
     this.#gpu.write(this.#draw, new Uint32Array([draw]));
     await this.#programs.get(target)!.run();
   }
@@ -97,9 +97,9 @@ export class NoiseSource {
   }
 
   /** A draw that the reference makes and throws away: only a caller's noise is asked for it. */
-  skip(): void {
+  skip(elements = this.#elements): void {
     const draw = this.#next++;
-    this.#callback?.(draw, this.#batch * this.#elements);
+    this.#callback?.(draw, this.#batch * elements);
   }
 
   destroy(): void {
@@ -110,16 +110,18 @@ export class NoiseSource {
   }
 }
 
-/** Fills `target` with draw 0 of `seeds`. */
+/** Fills `target` with draw `draw` of `seeds`. */
 export async function drawNoise(
   gpu: Gpu,
   target: GPUBuffer,
   seeds: ArrayLike<number> | undefined,
   batch: number,
   elements: number,
+  draw = 0,
 ): Promise<void> {
   const source = new NoiseSource(gpu, batch, elements, seeds);
   try {
+    source.take(draw);
     await source.fill(target);
   } finally {
     source.destroy();

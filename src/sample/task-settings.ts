@@ -31,7 +31,8 @@ export interface SamplerSettings {
 /** The task's settings in the paper with the command line's changes. */
 export function samplerSettings(task: RestoreTask, flags: SamplerFlags, sigmaY: number): SamplerSettings {
   const preset = task.settings;
-  const langevin = task.operator.sampleProximal === undefined;
+  // Tasks with recorded Langevin settings keep them.
+  const langevin = task.operator.sampleProximal === undefined || preset.ula !== undefined;
   const { c1, c2, ulaSteps } = flags;
   for (const [flag, value] of Object.entries({ "--c1": c1, "--c2": c2, "--ula-steps": ulaSteps })) {
     if (value !== undefined && !langevin)

@@ -53,7 +53,7 @@ async function evaluate(
   x: Float32Array,
   build: (s: StageGraph) => void,
 ): Promise<Float32Array> {
-  const stage = new StageGraph(1, { x: shape, y: [1], z: [1], level: [1] });
+  const stage = new StageGraph(1, { x: shape, y: [1], z: [1], zy: [1], level: [1] });
   build(stage);
   let open: OpenStage | undefined;
   try {

@@ -211,11 +211,13 @@ describe("operators of the user's own", () => {
   it("on arrays, with energyGradient or adjoint, take Langevin steps", async () => {
     const operator = half();
     const measurement = await operator.forward(noise(1, ONE));
-    const solve = (o: Operator) =>
-      solveInverse(model, { operator: o, measurement, beta: 0.01, ...short, seeds: [4], ula: { steps: 5 } });
-    const { images } = await solve(operator);
+    const common = { measurement, beta: 0.01, ...short, seeds: [4], ula: { steps: 5 } };
+    const solve = async (o: Operator, langevin?: boolean) =>
+      (await solveInverse(model, { operator: o, ...common, ...(langevin ? { langevin } : {}) })).images;
+    const images = await solve(operator);
     for (const method of ["energyGradient", "adjoint"] as const) {
-      expect(relativeError((await solve(onArrays(operator, [method]))).images, images)).toBeLessThanOrEqual(2e-6);
+      for (const langevin of [false, true])
+        expect(relativeError(await solve(onArrays(operator, [method]), langevin), images)).toBeLessThanOrEqual(2e-6);
     }
   });
 

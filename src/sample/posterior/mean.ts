@@ -1,6 +1,7 @@
 import type { Encodable } from "../../graph/stage.js";
 import type { Operator } from "../../operators/operator.js";
-import { expectBuffer, nameOf, openSession } from "../energy.js";
+import { nameOf } from "../energy.js";
+import { openExactStep } from "../likelihood.js";
 import type { Run } from "../run.js";
 import type { Problem } from "./sampler.js";
 
@@ -21,33 +22,6 @@ export function lacksMean(operator: Operator): string | undefined {
 
 /** Opens the operator's likelihood step without its noise: x + r^2 A'(sigmaY^2 + r^2 A A')^-1 (y - A x) of a linear A. */
 export async function openMean(run: Run, { operator, y, sigmaY }: Problem): Promise<PosteriorMean> {
-  const { gpu, total } = run;
-  const session = await openSession(run, operator);
-  if (session?.openProximal) {
-    const stage = await session.openProximal();
-    expectBuffer(operator, "out", stage.out, total);
-    expectBuffer(operator, "z", stage.z, total);
-    gpu.write(session.y, y);
-    gpu.write(stage.z, new Float32Array(total));
-    if (stage.prepare) await run.submit([stage.prepare]);
-    return {
-      x: session.x,
-      mean: stage.out,
-      async run(rho, more = []) {
-        gpu.write(stage.level, Float32Array.of(sigmaY, rho));
-        await run.submit([stage, ...more]);
-      },
-    };
-  }
-  // An operator on arrays: one read-back per step.
-  const [x, mean] = [run.buffer("centre"), run.buffer("mean")];
-  const noise = new Float32Array(total);
-  return {
-    x,
-    mean,
-    async run(rho, more = []) {
-      gpu.write(mean, await operator.sampleProximal!({ x: await run.read(x), y, sigma: sigmaY, rho, noise }));
-      await run.submit(more);
-    },
-  };
+  const step = await openExactStep(run, operator, { y, sigma: sigmaY });
+  return { x: step.centre, mean: step.u, run: (rho, more) => step.mean(rho, more) };
 }

@@ -1,10 +1,9 @@
 import { ddimStep } from "../../../kernels/sampling/ddim-step/kernel.js";
 import { bad } from "../../errors.js";
 import { checkInteger, checkPositive } from "../../operators/check.js";
-import type { Operator } from "../../operators/operator.js";
 import { hasEnergy, nameOf } from "../energy.js";
 import { given as givenLevels } from "../levels.js";
-import { openLikelihood } from "../likelihood.js";
+import { openLikelihood, takesExactStep } from "../likelihood.js";
 import type { Run } from "../run.js";
 import type { Settings } from "../samplers.js";
 import { noiseLevels } from "../schedule.js";
@@ -129,7 +128,7 @@ export const pnpDm: PosteriorSampler = {
   derivatives: () => 0,
   draws(s, { operator }) {
     const { diffusion, mcmc, langevin } = s as unknown as PnpDmSettings;
-    const own = exact(operator, langevin) ? 1 : mcmc.steps;
+    const own = takesExactStep(operator, { langevin }) ? 1 : mcmc.steps;
     const inner = innerTimes(s as unknown as PnpDmSettings).map((times) =>
       diffusion === null ? 1 : diffusion.mode === "sde" ? times.length - 2 : 0,
     );
@@ -183,10 +182,6 @@ function innerTimes(s: PnpDmSettings): Float64Array[] {
   });
 }
 
-/** Is the likelihood step a closed form? */
-const exact = (operator: Operator, langevin: boolean) =>
-  operator.sampleProximal !== undefined && !(langevin && hasEnergy(operator));
-
 async function runPnpDm(run: Run, problem: Problem, given: Settings): Promise<GPUBuffer> {
   const s = given as unknown as PnpDmSettings;
   const { operator, y, sigmaY, generative } = problem;
@@ -194,7 +189,7 @@ async function runPnpDm(run: Run, problem: Problem, given: Settings): Promise<GP
   const couplings = couplingsOf(given);
   const inner = innerTimes(s);
   const net = await openEstimate(run, problem);
-  const ula = exact(operator, s.langevin) ? undefined : s.mcmc;
+  const ula = takesExactStep(operator, { langevin: s.langevin }) ? undefined : s.mcmc;
   const likelihood = await openLikelihood(run, operator, { y, beta: 2 * sigmaY ** 2, ula, langevin: s.langevin });
   const x = likelihood.centre;
   const [end, z] = [run.buffer("end"), run.buffer("noise")];

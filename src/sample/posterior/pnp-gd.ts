@@ -3,7 +3,7 @@ import { bad, checkKeys } from "../../errors.js";
 import { checkPositive } from "../../operators/check.js";
 import { hasEnergy, nameOf } from "../energy.js";
 import { type LangevinOptions, ULA, ulaSettings } from "../langevin.js";
-import { openLikelihood } from "../likelihood.js";
+import { openLikelihood, takesExactStep } from "../likelihood.js";
 import { openPrior } from "../prior.js";
 import type { Run } from "../run.js";
 import type { Settings } from "../samplers.js";
@@ -117,9 +117,9 @@ export const pnpGd: PosteriorSampler = {
   derivatives: () => 0,
   draws(s, { operator }) {
     const { ts, ula, langevin } = s as unknown as PnpGdSettings;
-    const closed = operator.sampleProximal !== undefined && !(langevin && hasEnergy(operator));
+    const exact = takesExactStep(operator, { ula, langevin });
     const prior = ts ? 1 + 2 * ts.length : 1;
-    return 1 + (levelsOf(s).length - 1) * (prior + (closed ? 1 : ulaSettings(ula ?? {}).steps));
+    return 1 + (levelsOf(s).length - 1) * (prior + (exact ? 1 : ulaSettings(ula ?? {}).steps));
   },
   run: runPnpGd,
 };

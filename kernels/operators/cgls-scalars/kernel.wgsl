@@ -1,0 +1,70 @@
+// The numbers of conjugate gradients on |A e - d|^2 + t^2 |e|^2, t = s / rho, one set per image: state [images, 16] =
+//
+//   0: c = |g|^2    1: al = c / (|q|^2 + t^2 |p|^2)    2: ratio = c' / c    3: 1 when finished    4: steps
+//   6 ... 15: by how much each of the last ten steps lowered the squared distance to the solution, in posterior deviations:
+//             al c / s^2 (zeros in the beginning)
+//
+// from sums of squares in pieces, `first` [images, count] and `second` [images, others]. PART 0: c of the first gradient, and all
+// else afresh; 1: al, of |q|^2 and |p|^2; 2: c', ratio, and whether to stop: the last ten together below `limit`, or the last
+// one below 1e-4 of it, or nothing left. A finished image has al = 0 from then on: in single precision further steps would lead
+// away from the solution.
+//
+// One workgroup per image, sums in a fixed order (kernels/lib/pair-sum.wgsl).
+struct Params {
+  workgroups: u32, // images
+  count: u32,
+  others: u32,
+  limit: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> first: array<f32>;
+@group(0) @binding(2) var<storage, read> second: array<f32>;
+@group(0) @binding(3) var<storage, read> level: array<f32>;
+@group(0) @binding(4) var<storage, read_write> state: array<f32>;
+
+fn each_workgroup(image: u32, lid: u32) {
+  let at = 16u * image;
+  var own = 0.0;
+  for (var i = lid; i < p.count; i += SIZE) {
+    own += first[image * p.count + i];
+  }
+  if (PART == 1) {
+    let t = level[0] / level[1];
+    for (var i = lid; i < p.others; i += SIZE) {
+      own += t * t * second[image * p.others + i];
+    }
+  }
+  let sum = pair_sum(lid, own);
+  if (lid != 0u) {
+    return;
+  }
+  if (PART == 0) {
+    for (var i = 0u; i < 16u; i++) {
+      state[at + i] = 0.0;
+    }
+    state[at] = sum;
+    state[at + 3u] = select(1.0, 0.0, sum > 0.0);
+  } else if (PART == 1) {
+    let live = state[at + 3u] == 0.0 && sum > 0.0;
+    let al = select(0.0, state[at] / sum, live);
+    state[at + 1u] = al;
+    if (live) {
+      let steps = u32(state[at + 4u]);
+      state[at + 6u + steps % 10u] = al * state[at] / (level[0] * level[0]);
+      state[at + 4u] = f32(steps + 1u);
+    } else {
+      state[at + 3u] = 1.0;
+    }
+  } else {
+    var ten = 0.0;
+    for (var i = 6u; i < 16u; i++) {
+      ten += state[at + i];
+    }
+    let last = state[at + 6u + (u32(state[at + 4u]) + 9u) % 10u];
+    let stop = state[at + 3u] != 0.0 || !(sum > 0.0) || !(ten >= p.limit) || last < 1e-4 * p.limit;
+    state[at + 2u] = select(sum / state[at], 0.0, stop);
+    state[at] = sum;
+    state[at + 3u] = select(0.0, 1.0, stop);
+  }
+}

@@ -1,0 +1,39 @@
+import { axisGather } from "../../kernels/operators/axis-gather/kernel.js";
+import type { Tensor } from "../graph/graph.js";
+import type { Place } from "./linear-operator.js";
+import type { LineMap } from "./resize.js";
+import type { StageGraph } from "./stage-graph.js";
+
+/** Lines side by side: the axis's stride. Absent: 1, as of the last axis. */
+export interface Lines {
+  readonly inner?: number;
+  /** What the sums are multiplied with; default 1. */
+  readonly scale?: number;
+  /** Absent: a new tensor. */
+  readonly to?: Place;
+}
+
+/** A map of lines along one axis of `x`, [outer, map.inputs, inner]. */
+export function alongAxis(s: StageGraph, name: string, x: Tensor, map: LineMap, lines: Lines = {}): Tensor {
+  const { inner = 1, scale = 1, to } = lines;
+  const { inputs: from, outputs, taps } = map;
+  const outer = x.length / (from * inner);
+  const inputs = {
+    x,
+    weights: s.table(`${name} weights`, () => map.weights),
+    positions: s.table(`${name} positions`, () => map.positions),
+  };
+  const params = { outer, from, to: outputs, inner, taps, factor: scale, residual: false };
+  return s.graph.run(name, axisGather, params, inputs, { y: to ?? [outer, outputs, inner] }).y;
+}
+
+/** A map whose outputs are one input each, or none: `sources` names them, -1 for none; the others are multiplied with `weight`. */
+export function selection(inputs: number, sources: readonly number[], weight = 1): LineMap {
+  return {
+    inputs,
+    outputs: sources.length,
+    taps: 1,
+    weights: Float32Array.from(sources, (at) => (at < 0 ? 0 : weight)),
+    positions: Uint32Array.from(sources, (at) => Math.max(0, at)),
+  };
+}
