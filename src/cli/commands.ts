@@ -6,6 +6,7 @@ import { registerDemo } from "./demo.js";
 import { registerDoctor } from "./doctor.js";
 import { registerEvaluate } from "./evaluate/evaluate.js";
 import { registerInspect } from "./inspect.js";
+import { registerMeasure } from "./measure/measure.js";
 import { registerPhema } from "./phema.js";
 import { registerRestore } from "./restore/restore.js";
 import { registerSample } from "./sample.js";
@@ -17,6 +18,7 @@ export function registerAll(program: Command): void {
   for (const register of [
     registerSample,
     registerRestore,
+    registerMeasure,
     registerEvaluate,
     registerDemo,
     registerConvert,

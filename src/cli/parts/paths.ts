@@ -16,7 +16,7 @@ import { checkWritable, isFolder } from "../../runs/whole-file.js";
  */
 export const PATHS = {
   inputs:
-    "net gnet teacher vae data ref features operator measurement mask kernel lpips file shards results in.pkl snapshots source label-file config".split(
+    "net gnet teacher vae data ref features operator measurement mask kernel lpips file shards results in.pkl snapshots source label-file config geometry".split(
       " ",
     ),
   files: "grid save-raw out trace out.safetensors".split(" "),
