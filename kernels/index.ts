@@ -69,17 +69,30 @@ import { spectralFilter } from "./operators/spectral-filter/kernel.js";
 import { spectralProximal } from "./operators/spectral-proximal/kernel.js";
 import { squareSums } from "./operators/square-sums/kernel.js";
 import { addNoise } from "./sampling/add-noise/kernel.js";
+import { clampGiven } from "./sampling/clamp-given/kernel.js";
 import { clip } from "./sampling/clip/kernel.js";
 import { ddimStep } from "./sampling/ddim-step/kernel.js";
 import { ema } from "./sampling/ema/kernel.js";
 import { eulerStep } from "./sampling/euler-step/kernel.js";
 import { finite } from "./sampling/finite/kernel.js";
+import { freeLangevin } from "./sampling/free-langevin/kernel.js";
+import { gatherFree } from "./sampling/gather-free/kernel.js";
 import { heunStep } from "./sampling/heun-step/kernel.js";
+import { hmcAccept } from "./sampling/hmc-accept/kernel.js";
+import { hmcStart } from "./sampling/hmc-start/kernel.js";
 import { hmcStep } from "./sampling/hmc-step/kernel.js";
+import { leapfrog } from "./sampling/leapfrog/kernel.js";
+import { mixtureDensity } from "./sampling/mixture-density/kernel.js";
 import { normal } from "./sampling/normal/kernel.js";
+import { permuteRows } from "./sampling/permute-rows/kernel.js";
 import { renoise } from "./sampling/renoise/kernel.js";
+import { reweight } from "./sampling/reweight/kernel.js";
 import { scale } from "./sampling/scale/kernel.js";
 import { sigmaCombine } from "./sampling/sigma-combine/kernel.js";
+import { systematic } from "./sampling/systematic/kernel.js";
+import { takeRows } from "./sampling/take-rows/kernel.js";
+import { tallyTaken } from "./sampling/tally-taken/kernel.js";
+import { temper } from "./sampling/temper/kernel.js";
 import { ulaStep } from "./sampling/ula-step/kernel.js";
 import { adam } from "./training/adam/kernel.js";
 import { add } from "./training/add/kernel.js";
@@ -101,6 +114,19 @@ import { subsample } from "./vae/subsample/kernel.js";
 export const kernels: readonly AnyKernel[] = [
   adam,
   add,
+  clampGiven,
+  gatherFree,
+  hmcStart,
+  leapfrog,
+  hmcAccept,
+  takeRows,
+  tallyTaken,
+  temper,
+  reweight,
+  systematic,
+  permuteRows,
+  freeLangevin,
+  mixtureDensity,
   addNoise,
   axpby,
   convWeightBackward,

@@ -89,6 +89,18 @@ export {
   type StepEvent,
   sampleMultiStep,
 } from "./sample/multi-step.js";
+export { type Density, type DensitySession, mixtureDensity } from "./sample/particles/density.js";
+export type { Box, Given } from "./sample/particles/given.js";
+export {
+  type ChainResult,
+  type HmcOptions,
+  type HmcTransitionInput,
+  type HmcTransitionResult,
+  hmcTransition,
+  sampleHmc,
+} from "./sample/particles/hmc.js";
+export { type SmcDraws, type SmcOptions, type SmcOrder, type SmcResult, sampleSmc } from "./sample/particles/smc.js";
+export { sampleUla, type UlaChainOptions, type UlaChainResult } from "./sample/particles/ula.js";
 export type { PosteriorSampler, SettingFlag } from "./sample/posterior/sampler.js";
 export { type PosteriorSamplerName, posteriorSamplers as samplers } from "./sample/posterior/samplers.js";
 export { multiStepLevel, noiseLevels, type ScheduleOptions } from "./sample/schedule.js";
