@@ -32,7 +32,7 @@ export interface ParticleOptions {
 }
 
 /** Particles of a run at most: an index of the resampling. */
-export const MAX_PARTICLES = 2 ** 22;
+const MAX_PARTICLES = 2 ** 22;
 
 /**
  * Particles of many runs on the GPU: each run's observed coordinates are clamped, and its draws are those of the seed
