@@ -2,8 +2,14 @@ import type { AnyKernel } from "../src/gpu/contract.js";
 import { energyHead } from "./energy/energy-head/kernel.js";
 import { normAct } from "./energy/norm-act/kernel.js";
 import { normActBackward } from "./energy/norm-act-backward/kernel.js";
+import { normActParameters } from "./energy/norm-act-parameters/kernel.js";
+import { normActSecond } from "./energy/norm-act-second/kernel.js";
+import { normActTangent } from "./energy/norm-act-tangent/kernel.js";
+import { scoreLoss } from "./energy/score-loss/kernel.js";
 import { sinusoid } from "./energy/sinusoid/kernel.js";
 import { sinusoidBackward } from "./energy/sinusoid-backward/kernel.js";
+import { sinusoidCurvature } from "./energy/sinusoid-curvature/kernel.js";
+import { sinusoidTangent } from "./energy/sinusoid-tangent/kernel.js";
 import { conv2d } from "./features/conv2d/kernel.js";
 import { layerNorm } from "./features/layer-norm/kernel.js";
 import { pool2d } from "./features/pool2d/kernel.js";
@@ -219,6 +225,12 @@ export const kernels: readonly AnyKernel[] = [
   energyHead,
   normAct,
   normActBackward,
+  normActParameters,
+  normActSecond,
+  normActTangent,
+  scoreLoss,
+  sinusoidCurvature,
+  sinusoidTangent,
   sinusoid,
   sinusoidBackward,
   ulaStep,

@@ -34,9 +34,12 @@ export {
   loadModel,
   type Model,
 } from "./networks/edm2/model.js";
+export type { EnergyHvp, HvpBuffers } from "./networks/energy/derivatives.js";
 export {
   type DiscoEvaluation,
+  type DiscoGradients,
   type DiscoInput,
+  type DiscoLossInput,
   type DiscoModel,
   type DiscoOptions,
   type DiscoRows,

@@ -82,7 +82,7 @@ export const columnOf = (values: ArrayLike<number>, channels: number, columns: n
   Float64Array.from({ length: channels }, (_, c) => values[c * columns + column]!);
 
 /** A case's normalised inputs: n of mean 0 and mean square 1 in every column, s positive. */
-export function normalised(channels: number, columns: number, random: () => number): Float32Array {
+function normalised(channels: number, columns: number, random: () => number): Float32Array {
   const n = Float32Array.from({ length: channels * columns }, random);
   for (let column = 0; column < columns; column++) {
     const own = columnOf(n, channels, columns, column);
@@ -109,3 +109,13 @@ export const unitCases = (
 function places(channels: number) {
   return { bank: 4 * channels + 6, alpha: 3, gamma: channels + 3, beta: 2 * channels + 5 };
 }
+
+/** Cases of the derivatives, with inputs that fit each other. */
+export const derivativeCases = unitCases.map(({ name, shape }) => ({
+  name,
+  params: shape,
+  inputs: (buffer: string, length: number, random: () => number) => {
+    if (buffer === "n") return normalised(shape.channels, shape.columns, random);
+    return buffer === "s" ? Float32Array.from({ length }, () => 0.2 + Math.abs(random())) : undefined;
+  },
+}));

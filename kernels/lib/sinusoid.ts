@@ -21,3 +21,14 @@ export function checkSinusoid(kernel: string, { rows, columns, embed }: Sinusoid
   if (columns < rows) fail(kernel, `columns must be at least rows (${rows})`, columns);
   if (embed < 4) fail(kernel, "embed must be at least 4", embed);
 }
+
+/** What its derivatives are tested with. */
+export const sinusoidCases = [
+  { name: "one coordinate", params: { rows: 1, columns: 4, dims: 1, embed: 4 } },
+  { name: "odd features, columns past the last row", params: { rows: 7, columns: 8, dims: 3, embed: 5 } },
+  { name: "a layer", params: { rows: 250, columns: 252, dims: 2, embed: 32 } },
+].map(({ name, params }) => ({
+  name,
+  params,
+  inputs: (buffer: string) => (buffer === "q" ? frequencies(params.embed) : undefined),
+}));

@@ -28,6 +28,22 @@ describe("outputs as recorded in float64", () => {
         expect(relativeError(z, await recording.truth("z"))).toBeLessThan(2e-6);
         expect(relativeError(phi!, await recording.truth("phi"))).toBeLessThan(2e-6);
       } else expect(z).toEqual(output);
+      const loss = { target: await recording.values("target"), weight: await recording.values("weight") };
+      const result = await model.gradients({ ...(await inputs(recording)), ...loss });
+      expect(result.loss / (await recording.truth("loss"))[0]!).toBeCloseTo(1, 5);
+      const errors = new Map<string, number>();
+      for (const [parameter, values] of result.gradients)
+        errors.set(parameter, relativeError(values, await recording.truth(`grad.${parameter}`)));
+      expect(errors.size).toBe(47);
+      for (const [parameter, error] of errors) expect(error, parameter).toBeLessThan(5e-6);
+      if (model.energy) {
+        const direction = await recording.values("direction");
+        const product = await model.hvp({ ...(await inputs(recording)), direction });
+        expect(relativeError(product, await recording.truth("hvp"))).toBeLessThan(5e-6);
+      } else
+        await expect(
+          model.hvp({ x: new Float32Array(2), labels: [1], direction: new Float32Array(2) }),
+        ).rejects.toThrow("no Hessian");
       if (!model.conditional) expect(score[1]! * 0.01).toBeCloseTo(output[1]!, 6);
       model.close();
     });

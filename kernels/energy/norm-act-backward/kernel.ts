@@ -2,12 +2,11 @@ import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import {
   checkNormAct,
+  derivativeCases,
   type NormActShape,
   normActFlags,
   normActUniforms,
-  normalised,
   partsOf,
-  unitCases,
 } from "../../lib/norm-act.js";
 import source from "./kernel.wgsl.js";
 import { reference } from "./reference.js";
@@ -37,13 +36,6 @@ export const normActBackward = elementwise<NormActShape>({
   flags: normActFlags,
   flops: ({ channels, columns }) => 14 * channels * columns,
   reference,
-  cases: unitCases.map(({ name, shape }) => ({
-    name,
-    params: shape,
-    inputs: (buffer: string, length: number, random: () => number) => {
-      if (buffer === "n") return normalised(shape.channels, shape.columns, random);
-      return buffer === "s" ? Float32Array.from({ length }, () => 0.2 + Math.abs(random())) : undefined;
-    },
-  })),
+  cases: derivativeCases,
   tolerance: { f32: 2e-6, f16: 2e-6 },
 });

@@ -1,6 +1,6 @@
 import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
-import { checkSinusoid, frequencies, type SinusoidShape } from "../../lib/sinusoid.js";
+import { checkSinusoid, type SinusoidShape, sinusoidCases } from "../../lib/sinusoid.js";
 import source from "./kernel.wgsl.js";
 import { reference } from "./reference.js";
 
@@ -20,14 +20,6 @@ export const sinusoidBackward = elementwise<SinusoidShape>({
   ],
   flops: ({ embed }, n) => 3 * embed * n,
   reference,
-  cases: [
-    { name: "one coordinate", params: { rows: 1, columns: 4, dims: 1, embed: 4 } },
-    { name: "odd features, repeated row", params: { rows: 7, columns: 8, dims: 3, embed: 5 } },
-    { name: "a layer", params: { rows: 250, columns: 252, dims: 2, embed: 32 } },
-  ].map(({ name, params }) => ({
-    name,
-    params,
-    inputs: (buffer: string) => (buffer === "q" ? frequencies(params.embed) : undefined),
-  })),
+  cases: sinusoidCases,
   tolerance: { f32: 1e-6, f16: 1e-6 },
 });

@@ -2,7 +2,16 @@ import { type CheckpointInput, openCheckpoint } from "../../checkpoint/index.js"
 import { bad, checkKeys, NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import { ProgramPool } from "../../graph/pool.js";
+import type { Encodable } from "../../graph/stage.js";
 import { configOfCheckpoint, configOfTensors, type DiscoConfig, discoTensors, sigmaOf } from "./config.js";
+import {
+  type EnergyHvp,
+  type EnergyProgram,
+  type HvpBuffers,
+  type LossBuffers,
+  openEnergyHvp,
+  openEnergyLoss,
+} from "./derivatives.js";
 import { EnergyParameters } from "./parameters.js";
 import { type EnergySession, type EnergySessionOptions, openEnergySession } from "./session.js";
 
@@ -28,6 +37,18 @@ export interface DiscoEvaluation {
   readonly output: Float32Array;
   /** [rows, dims]: output / sigma(0)^2, or output / sigma(label) where the network is conditional. */
   readonly score: Float32Array;
+}
+
+export interface DiscoLossInput extends DiscoRows {
+  /** [rows, dims]: what the output is to be, x* - x for a draw x* of the data's posterior, or for its mean. */
+  readonly target: Float32Array;
+  /** [rows]; default 1. */
+  readonly weight?: Float32Array;
+}
+
+export interface DiscoGradients {
+  readonly loss: number;
+  readonly gradients: Map<string, Float32Array>;
 }
 
 /**
@@ -81,6 +102,17 @@ interface Evaluator {
   destroy(): void;
 }
 
+/** Submits one run, watched by error scopes. */
+async function submitted(gpu: Gpu, what: string, program: Encodable): Promise<void> {
+  await gpu.scoped(what, () => {
+    const encoder = gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    program.encode(pass);
+    pass.end();
+    gpu.device.queue.submit([encoder.finish()]);
+  });
+}
+
 /** A network of DISCO on a device. Close it, or the device, when done. */
 export class DiscoModel {
   readonly gpu: Gpu;
@@ -115,6 +147,15 @@ export class DiscoModel {
   }
 
   /**
+   * Makes ready gradients of phi and Hessian-vector products of so many rows over the caller's buffers; see `EnergyHvp`. All rows go
+   * through the network at once: it takes about 200 times 4 K bytes for each.
+   */
+  async openHvp(rows: number, buffers: HvpBuffers): Promise<EnergyHvp> {
+    if (this.#idle.closed) throw bad("The disco-mlp network is closed: load it again.");
+    return openEnergyHvp(this.#parameters, rows, buffers);
+  }
+
+  /**
    * Evaluates rows of points.
    * @throws BAD_ARGUMENT for rows that are not whole or labels that do not fit; NOT_FINITE naming the node
    */
@@ -128,13 +169,7 @@ export class DiscoModel {
     try {
       this.gpu.write(session.x, x);
       if (each) this.gpu.write(session.labels!, each);
-      await this.gpu.scoped("Evaluating a disco-mlp network", () => {
-        const encoder = this.gpu.device.createCommandEncoder();
-        const pass = encoder.beginComputePass();
-        session.encode(pass);
-        pass.end();
-        this.gpu.device.queue.submit([encoder.finish()]);
-      });
+      await submitted(this.gpu, "disco-mlp evaluate", session);
       const output = await this.gpu.readF32(session.output, rows * this.dims);
       const z = this.energy ? await this.gpu.readF32(session.z!, rows * this.dims) : output.slice();
       const phi = session.phi ? { phi: await this.gpu.readF32(session.phi, rows) } : {};
@@ -152,6 +187,42 @@ export class DiscoModel {
     } finally {
       this.#idle.give(rows, evaluator);
     }
+  }
+
+  /**
+   * DISCO's loss, mean over the rows of weight times mean over the coordinates of (output - target)^2, and its gradient by every
+   * parameter, by name, each row-major.
+   * @throws BAD_ARGUMENT for inputs that do not fit each other; NOT_FINITE
+   */
+  async gradients(input: DiscoLossInput): Promise<DiscoGradients> {
+    checkKeys("gradients", input, { x: true, labels: true, target: true, weight: true });
+    const rows = this.#rowsOf("gradients", input.x);
+    const labels = this.#labelsOf("gradients", input.labels, rows);
+    const target = this.#sameLength("gradients", "target", input.target, rows * this.dims);
+    const weight = this.#sameLength("gradients", "weight", input.weight ?? new Float32Array(rows).fill(1), rows);
+    const { layout } = this.#parameters;
+    const inputs = { x: input.x, ...(labels ? { labels } : {}), goal: target, weight };
+    const outputs = { gradients: layout.elements, loss: 1 };
+    const open = (buffers: Record<string, GPUBuffer>) =>
+      openEnergyLoss(this.#parameters, rows, buffers as unknown as LossBuffers);
+    const results = await this.#once("gradients", inputs, outputs, open);
+    return { loss: results.loss![0]!, gradients: layout.tensors(results.gradients!) };
+  }
+
+  /**
+   * The Hessian of phi times a direction, [rows, dims] each.
+   * @throws BAD_ARGUMENT where the network is direct; NOT_FINITE
+   */
+  async hvp(input: DiscoRows & { readonly direction: Float32Array }): Promise<Float32Array> {
+    checkKeys("hvp", input, { x: true, labels: true, direction: true });
+    const rows = this.#rowsOf("hvp", input.x);
+    const labels = this.#labelsOf("hvp", input.labels, rows);
+    const direction = this.#sameLength("hvp", "direction", input.direction, rows * this.dims);
+    const inputs = { x: input.x, ...(labels ? { labels } : {}), direction };
+    const outputs = { output: rows * this.dims, hvp: rows * this.dims };
+    const open = (buffers: Record<string, GPUBuffer>) =>
+      openEnergyHvp(this.#parameters, rows, buffers as unknown as HvpBuffers);
+    return (await this.#once("hvp", inputs, outputs, open)).hvp!;
   }
 
   close(): void {
@@ -186,6 +257,47 @@ export class DiscoModel {
     const each = Float32Array.from({ length: rows }, (_, i) => labels[labels.length === 1 ? 0 : i]!);
     if (!each.every(Number.isFinite)) throw bad(`${call}: labels must be finite numbers.`);
     return each;
+  }
+
+  #sameLength(call: string, name: string, values: Float32Array, length: number): Float32Array {
+    if (!(values instanceof Float32Array) || values.length !== length)
+      throw bad(`${call}: ${name} must be a Float32Array of ${length} values, got ${values?.length ?? "none"}.`);
+    if (!values.every(Number.isFinite)) throw bad(`${call}: ${name} has values that are not finite.`);
+    return values;
+  }
+
+  /** Runs a program made for this call alone: inputs are written, outputs of the lengths given are read. */
+  async #once<K extends string>(
+    call: string,
+    inputs: Readonly<Record<string, Float32Array>>,
+    outputs: Readonly<Record<K, number>>,
+    open: (buffers: Record<string, GPUBuffer>) => Promise<EnergyProgram>,
+  ): Promise<Record<K, Float32Array>> {
+    if (this.#idle.closed) throw bad("The disco-mlp network is closed: load it again.");
+    const { gpu } = this;
+    const buffers: Record<string, GPUBuffer> = {};
+    let program: EnergyProgram | undefined;
+    try {
+      for (const [name, values] of Object.entries(inputs)) {
+        buffers[name] = gpu.storage(`disco ${name}`, values.byteLength);
+        gpu.write(buffers[name], values);
+      }
+      for (const [name, length] of Object.entries<number>(outputs))
+        buffers[name] = gpu.storage(`disco ${name}`, 4 * length);
+      program = await open(buffers);
+      await submitted(gpu, `disco-mlp ${call}`, program);
+      const results = {} as Record<K, Float32Array>;
+      for (const [name, length] of Object.entries<number>(outputs) as [K, number][]) {
+        results[name] = await gpu.readF32(buffers[name]!, length);
+        if (name !== "gradients" && !results[name].every(Number.isFinite))
+          throw new NcvsdError("NOT_FINITE", `${call}: the network gave values that are not finite.`);
+      }
+      return results;
+    } finally {
+      program?.destroy();
+      for (const buffer of Object.values(buffers)) gpu.destroyBuffer(buffer);
+      gpu.flushDestroyed();
+    }
   }
 
   async #evaluator(rows: number): Promise<Evaluator> {

@@ -55,13 +55,13 @@ function sharedExternal(graph: Graph, name: string, shape: readonly number[], ty
   );
 }
 
-const bankOf = ({ graph, layout }: PassContext) => sharedExternal(graph, "bank", [layout.elements], "f32");
+export const bankOf = ({ graph, layout }: PassContext) => sharedExternal(graph, "bank", [layout.elements], "f32");
 
-const frequenciesOf = ({ graph }: PassContext, embed: number) =>
+export const frequenciesOf = ({ graph }: PassContext, embed: number) =>
   sharedExternal(graph, frequencyName(embed), [Math.floor(embed / 2)], "u32");
 
 /** The units in order: two of every block, and the last one. */
-function unitsOf({ config, layout, columns }: Pick<PassContext, "config" | "layout" | "columns">): Unit[] {
+export function unitsOf({ config, layout, columns }: Pick<PassContext, "config" | "layout" | "columns">): Unit[] {
   const { width, blocks, conditional, negative_slope } = config;
   const first: UnitSource = conditional ? "label" : "doubled";
   const unit = (norm: string, layer: string, source: UnitSource, before: string): Unit => ({
@@ -103,12 +103,20 @@ export function product(context: PassContext, name: string, layer: string, trans
 }
 
 /** Shape of the features of the coordinates. */
-const featureShape = ({ config, rows, columns }: PassContext) => ({
+export const featureShape = ({ config, rows, columns }: PassContext) => ({
   rows,
   columns,
   dims: config.dim,
   embed: config.embed,
 });
+
+/** Features of x [rows, dim]: [dim embed][columns]. */
+export function coordinateFeatures(context: PassContext, x: Tensor, to?: Tensor): Tensor {
+  const { graph, config, columns, prefix } = context;
+  const reads = { x, q: frequenciesOf(context, config.embed) };
+  const f = to ?? [config.dim * config.embed, columns];
+  return graph.run(`${prefix}features`, sinusoid, featureShape(context), reads, { f }).f;
+}
 
 /** Where the forward pass puts its results: external tensors, or new ones. */
 export interface ForwardOutputs {
@@ -116,8 +124,9 @@ export interface ForwardOutputs {
   readonly z?: Tensor | undefined;
   /** [rows] */
   readonly phi?: Tensor | undefined;
-  /** A place for the activations of a unit, where somebody needs them there. */
-  readonly activated?: (unit: number) => Tensor;
+  /** Places for the activations of the units, and the derivative by z, where somebody needs them there. */
+  readonly activated?: readonly Tensor[];
+  readonly dz?: Tensor;
 }
 
 /**
@@ -131,16 +140,9 @@ export function forwardPass(
   outputs: ForwardOutputs = {},
 ): Tape & { readonly z: Tensor; readonly phi: Tensor | undefined } {
   const { graph, config, layout, rows, columns, prefix } = context;
-  const { dim, embed, width } = config;
+  const { dim, width } = config;
   const w = bankOf(context);
-  const q = frequenciesOf(context, embed);
-  const features = graph.run(
-    `${prefix}features`,
-    sinusoid,
-    featureShape(context),
-    { x: inputs.x, q },
-    { f: [dim * embed, columns] },
-  ).f;
+  const features = coordinateFeatures(context, inputs.x);
   let r: Tensor | undefined;
   if (config.conditional) {
     const shape = { rows, columns, dims: 1, embed: width / 2 };
@@ -154,7 +156,7 @@ export function forwardPass(
   for (const [i, { norm, layer, shape, bias }] of unitsOf(context).entries()) {
     const params = { ...shape, bias, eps: config.norm_eps, tape: keep };
     const all = [width, columns];
-    const to = { h: all, n: all, s: [columns], v: outputs.activated?.(i) ?? all };
+    const to = { h: all, n: all, s: [columns], v: outputs.activated?.[i] ?? all };
     const { h, n, s, v } = graph.run(`${prefix}${norm}`, normAct, params, { g, w, r }, to);
     normal.push(n);
     inverse.push(s);
@@ -170,7 +172,7 @@ export function forwardPass(
     bias: layout.place("out.bias").offset,
     energy: config.energy,
   };
-  const to = { z: outputs.z ?? [rows, dim], phi: outputs.phi ?? [rows], dz: [dim, columns] };
+  const to = { z: outputs.z ?? [rows, dim], phi: outputs.phi ?? [rows], dz: outputs.dz ?? [dim, columns] };
   const { z, phi, dz } = graph.run(`${prefix}head`, energyHead, head, { g, w }, to);
   return { features, normal, inverse, activated, dz, z, phi };
 }
@@ -181,12 +183,10 @@ export interface Backward {
   readonly products: readonly Tensor[];
   /** Derivatives by the activations of the units. */
   readonly activated: readonly Tensor[];
-  /** By the features. */
-  readonly features: Tensor;
 }
 
 /**
- * The first backward pass: from the derivative by z, [dim][columns], to that by the features.
+ * The first backward pass, from the derivative by z, [dim][columns], to that by the product of `in`.
  * @param places places for the derivatives by the products, `in` first; the last is `dz` itself
  */
 export function backwardPass(context: PassContext, tape: Tape, dz: Tensor, places?: readonly Tensor[]): Backward {
@@ -210,8 +210,12 @@ export function backwardPass(context: PassContext, tape: Tape, dz: Tensor, place
     products[i] = g;
     if (shape.source === "residual") r = g;
   }
-  return { products, activated, features: product(context, "in backward", "in", true, g) };
+  return { products, activated };
 }
+
+/** The derivative by the features. */
+export const byFeatures = (context: PassContext, name: string, { products }: Backward) =>
+  product(context, `in ${name}`, "in", true, products[0]!);
 
 /** The derivative by x, [rows, dim], from that by the features. */
 export function coordinates(context: PassContext, tape: Tape, g: Tensor, to: Tensor | undefined): Tensor {

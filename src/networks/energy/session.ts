@@ -4,7 +4,7 @@ import { Graph, type Tensor } from "../../graph/graph.js";
 import { Program, type Region } from "../../graph/program.js";
 import { nonFiniteNode } from "../../graph/trace.js";
 import type { EnergyParameters } from "./parameters.js";
-import { backwardPass, coordinates, forwardPass, type PassContext } from "./passes.js";
+import { backwardPass, byFeatures, coordinates, forwardPass, type PassContext } from "./passes.js";
 
 export interface EnergySessionOptions {
   /** The caller's own buffers in place of new ones, each at least as long as said at `EnergySession`. */
@@ -95,7 +95,7 @@ export async function openEnergySession(
       const to = { z: part("z", z, dim), phi: part("phi", phi, 1) };
       const tape = forwardPass(context, inputs, energy, to);
       if (tape.dz) {
-        const { features } = backwardPass(context, tape, tape.dz);
+        const features = byFeatures(context, "backward", backwardPass(context, tape, tape.dz));
         coordinates(context, tape, features, part("output", output, dim));
       }
     }

@@ -1,0 +1,43 @@
+import { read, write } from "../../lib/buffers.js";
+import { elementwise } from "../../lib/elementwise.js";
+import {
+  checkNormAct,
+  derivativeCases,
+  type NormActShape,
+  normActFlags,
+  normActUniforms,
+  partsOf,
+} from "../../lib/norm-act.js";
+import source from "./kernel.wgsl.js";
+import { reference } from "./reference.js";
+
+/** Derivatives by v of <r, grad phi>, g, and of phi, first, and the change hd of h, to the derivative by the product in front, dg. */
+export const normActSecond = elementwise<NormActShape>({
+  name: "norm-act-second",
+  group: "energy",
+  source,
+  workgroup: 32,
+  counts: ({ channels, columns }) => ({ channels, columns }),
+  check: (params) => checkNormAct("norm-act-second", params),
+  threads: ({ columns }) => columns / 4,
+  buffers(params) {
+    const { channels, columns, bank } = params;
+    const all = channels * columns;
+    return [
+      read("g", all),
+      read("first", all),
+      read("hd", all),
+      read("n", all),
+      read("s", columns),
+      read("w", bank),
+      read("r", params.source === "plain" ? 0 : all),
+      write("dg", partsOf(params).g * columns),
+    ];
+  },
+  uniforms: normActUniforms,
+  flags: normActFlags,
+  flops: ({ channels, columns }) => 30 * channels * columns,
+  reference,
+  cases: derivativeCases,
+  tolerance: { f32: 3e-6, f16: 3e-6 },
+});
