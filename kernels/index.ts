@@ -74,10 +74,12 @@ import { phaseResidual } from "./operators/phase-residual/kernel.js";
 import { spectralFilter } from "./operators/spectral-filter/kernel.js";
 import { spectralProximal } from "./operators/spectral-proximal/kernel.js";
 import { squareSums } from "./operators/square-sums/kernel.js";
+import { addDirections } from "./sampling/add-directions/kernel.js";
 import { addNoise } from "./sampling/add-noise/kernel.js";
 import { clampGiven } from "./sampling/clamp-given/kernel.js";
 import { clip } from "./sampling/clip/kernel.js";
 import { ddimStep } from "./sampling/ddim-step/kernel.js";
+import { diagonalSolve } from "./sampling/diagonal-solve/kernel.js";
 import { ema } from "./sampling/ema/kernel.js";
 import { eulerStep } from "./sampling/euler-step/kernel.js";
 import { finite } from "./sampling/finite/kernel.js";
@@ -87,11 +89,15 @@ import { heunStep } from "./sampling/heun-step/kernel.js";
 import { hmcAccept } from "./sampling/hmc-accept/kernel.js";
 import { hmcStart } from "./sampling/hmc-start/kernel.js";
 import { hmcStep } from "./sampling/hmc-step/kernel.js";
+import { krylovSolve } from "./sampling/krylov-solve/kernel.js";
+import { krylovStep } from "./sampling/krylov-step/kernel.js";
 import { leapfrog } from "./sampling/leapfrog/kernel.js";
 import { mixtureDensity } from "./sampling/mixture-density/kernel.js";
+import { normSlope } from "./sampling/norm-slope/kernel.js";
 import { normal } from "./sampling/normal/kernel.js";
 import { permuteRows } from "./sampling/permute-rows/kernel.js";
 import { renoise } from "./sampling/renoise/kernel.js";
+import { residualNorm } from "./sampling/residual-norm/kernel.js";
 import { reweight } from "./sampling/reweight/kernel.js";
 import { scale } from "./sampling/scale/kernel.js";
 import { sigmaCombine } from "./sampling/sigma-combine/kernel.js";
@@ -133,6 +139,7 @@ export const kernels: readonly AnyKernel[] = [
   permuteRows,
   freeLangevin,
   mixtureDensity,
+  addDirections,
   addNoise,
   axpby,
   convWeightBackward,
@@ -167,6 +174,7 @@ export const kernels: readonly AnyKernel[] = [
   conv,
   conv2d,
   denoisingLoss,
+  diagonalSolve,
   diffuse,
   ddimStep,
   discPool,
@@ -187,6 +195,8 @@ export const kernels: readonly AnyKernel[] = [
   heunStep,
   hmcStep,
   injectNoise,
+  krylovSolve,
+  krylovStep,
   layerNorm,
   linear,
   logisticLoss,
@@ -198,6 +208,7 @@ export const kernels: readonly AnyKernel[] = [
   mpSum,
   normal,
   normalizeRows,
+  normSlope,
   phaseAmplitude,
   phaseResidual,
   pixelNorm,
@@ -207,6 +218,7 @@ export const kernels: readonly AnyKernel[] = [
   precondOut,
   renoise,
   resample,
+  residualNorm,
   scale,
   sigmaCombine,
   softmax,

@@ -21,8 +21,8 @@ export function summing(size?: number, type: "f32" | "vec2f" = "f32"): SourcePar
   ];
 }
 
-/** Invocations that share the sum of a short row. On a processor a workgroup has no lanes to fill. */
-export function summingSize({ software }: Caps): { readonly size: number; readonly prelude: string } {
-  const size = software ? 8 : 64;
+/** Invocations that share a sum: few for a short row, many for a whole image. On a processor a workgroup has no lanes to fill. */
+export function summingSize({ software }: Caps, lanes = 64): { readonly size: number; readonly prelude: string } {
+  const size = software ? 8 : lanes;
   return { size, prelude: `const SIZE: u32 = ${size}u;\n` };
 }

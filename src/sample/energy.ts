@@ -52,7 +52,7 @@ export async function openEnergy(run: Run, operator: Operator, y: Float32Array):
 }
 
 /** The gradient from whatever array methods the operator has. */
-function arrayGradient(operator: Operator): (x: Float32Array, y: Float32Array) => Promise<Float32Array> {
+export function arrayGradient(operator: Operator): (x: Float32Array, y: Float32Array) => Promise<Float32Array> {
   if (operator.energyGradient) return (x, y) => operator.energyGradient!({ x, y });
   if (!operator.adjoint)
     throw bad(

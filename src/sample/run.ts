@@ -3,7 +3,7 @@ import { scale } from "../../kernels/sampling/scale/kernel.js";
 import { bad } from "../errors.js";
 import type { Kernel } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
-import type { Program } from "../graph/program.js";
+import type { Program, Region } from "../graph/program.js";
 import { type Encodable, stage } from "../graph/stage.js";
 import { type NoiseCallback, NoiseSource } from "../random/noise.js";
 import { FiniteWatch } from "./watch.js";
@@ -87,12 +87,12 @@ export class Run {
     return buffer;
   }
 
-  /** One kernel over buffers, made ready once and replayed. */
+  /** One kernel over buffers, or parts of them, made ready once and replayed. */
   async stage<P extends object>(
     name: string,
     kernel: Kernel<P>,
     params: P,
-    buffers: Readonly<Record<string, GPUBuffer>>,
+    buffers: Readonly<Record<string, GPUBuffer | Region>>,
   ): Promise<Program> {
     const program = await stage(this.gpu, name, kernel, params, buffers);
     this.#undo.push(() => program.destroy());

@@ -72,7 +72,11 @@ export interface SolveInverseOptions extends ProblemOptions, LevelOptions {
   readonly clip?: boolean;
   /** diffpir: weight of the prior in the data step, r = s / sqrt(lambda). */
   readonly lambda?: number;
-  /** type2: standard deviation of images. */
+  /** dps: step size along the gradient of the misfit. */
+  readonly strength?: number;
+  /** mmps: GMRES steps, a derivative each. */
+  readonly iterations?: number;
+  /** type2, pigdm: standard deviation of images. */
   readonly sigmaPrior?: number;
   /** daps: the inner ODE. */
   readonly ode?: { readonly steps?: number; readonly sigmaMin?: number };

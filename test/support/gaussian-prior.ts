@@ -1,7 +1,13 @@
 import { grid1d, type Kernel } from "../../src/gpu/contract.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { stage } from "../../src/graph/stage.js";
-import type { GenerativeDenoiser, GenerativeSession, ImageShape } from "../../src/networks/session.js";
+import type {
+  Denoiser,
+  DenoiserVjpSession,
+  GenerativeDenoiser,
+  GenerativeSession,
+  ImageShape,
+} from "../../src/networks/session.js";
 import { diagonal, type Matrix, multiply, type Vector } from "./dense.js";
 
 /**
@@ -130,6 +136,90 @@ export function gaussianDenoiser(gpu: Gpu, prior: GaussianPrior): GenerativeDeno
       };
     },
   };
+}
+
+const MEAN = `
+struct Params { batch: u32, elements: u32, centred: u32 }
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> sigma: array<f32>;
+@group(0) @binding(3) var<storage, read> prior: array<f32>; // mean, variances, axis
+@group(0) @binding(4) var<storage, read_write> d: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) wid: vec3u, @builtin(num_workgroups) nwg: vec3u, @builtin(local_invocation_index) lid: u32) {
+  let n = (wid.y * nwg.x + wid.x) * 64u + lid;
+  if (n >= p.batch) {
+    return;
+  }
+  let size = p.elements;
+  let s2 = sigma[n] * sigma[n];
+  var along = 0.0;
+  for (var i = 0u; i < size; i++) {
+    along += prior[2u * size + i] * (x[n * size + i] - f32(p.centred) * prior[i]);
+  }
+  var back = 0.0;
+  for (var i = 0u; i < size; i++) {
+    let v = prior[2u * size + i];
+    let l = prior[size + i];
+    let w = l / (l + s2) * (x[n * size + i] - f32(p.centred) * prior[i] - 2.0 * v * along);
+    d[n * size + i] = w;
+    back += v * w;
+  }
+  for (var i = 0u; i < size; i++) {
+    d[n * size + i] += f32(p.centred) * prior[i] - 2.0 * prior[2u * size + i] * back;
+  }
+}
+`;
+
+/** The mean E[x0 | x], or with the prior's own mean left out its derivative, which is symmetric. */
+const expectation: Kernel<DrawParams & { readonly centred: boolean }> = {
+  ...{ check() {}, variant: draw.variant, grid: draw.grid, cost: draw.cost, reference: draw.reference },
+  ...{ cases: [], tolerance: draw.tolerance },
+  name: "test-gaussian-mean",
+  source: [{ file: "test/support/gaussian-prior.ts", text: MEAN }],
+  buffers({ batch, elements }) {
+    const length = batch * elements;
+    return [
+      { name: "x", access: "read", type: "f32", length },
+      { name: "sigma", access: "read", type: "f32", length: batch },
+      { name: "prior", access: "read", type: "f32", length: 3 * elements },
+      { name: "d", access: "write", type: "f32", length },
+    ];
+  },
+  uniforms: ({ batch, elements, centred }) => ({ batch, elements, centred: Number(centred) }),
+};
+
+/** The exact denoiser D(x; sigma) = E[x0 | x] of the prior, with J'v. */
+export function gaussianMean(gpu: Gpu, prior: GaussianPrior): Denoiser {
+  const elements = prior.mean.length;
+  const open = async (batch: number): Promise<DenoiserVjpSession> => {
+    const total = batch * elements;
+    const image = (name: string) => gpu.storage(name, 4 * total);
+    const [x, denoised, v, vjp] = ["x", "denoised", "v", "vjp"].map(image) as [
+      GPUBuffer,
+      GPUBuffer,
+      GPUBuffer,
+      GPUBuffer,
+    ];
+    const sigma = gpu.storage("sigma", 4 * batch);
+    const values = gpu.storage("prior", 12 * elements);
+    gpu.write(values, Float32Array.from([...prior.mean, ...prior.variances, ...prior.axis]));
+    const program = (centred: boolean, from: GPUBuffer, to: GPUBuffer) =>
+      stage(gpu, "gaussian mean", expectation, { batch, elements, centred }, { x: from, sigma, prior: values, d: to });
+    const [forward, pullback] = [await program(true, x, denoised), await program(false, v, vjp)];
+    return {
+      ...{ gpu, batch, x, sigma, denoised, v, vjp, pullback },
+      encode: (pass) => forward.encode(pass),
+      locateNonFinite: async () => undefined,
+      release() {
+        for (const one of [forward, pullback]) one.destroy();
+        for (const one of [x, denoised, v, vjp, sigma, values]) gpu.destroyBuffer(one);
+        gpu.flushDestroyed();
+      },
+    };
+  };
+  return { gpu, shape: prior.shape, openDenoiser: open, openDenoiserVjp: open };
 }
 
 /** A normal distribution. */
