@@ -70,11 +70,17 @@ export function checkKeys<T extends object>(
   const names = Object.keys(known);
   for (const [key, value] of Object.entries(given)) {
     if (value === undefined || Object.hasOwn(known, key)) continue;
-    const near = names.map((name) => ({ name, steps: distance(plain(key), plain(name)) }));
-    const best = near.reduce((a, b) => (b.steps < a.steps ? b : a));
-    const hint = best.steps <= 2 ? `did you mean ${best.name}?` : `it takes ${names.join(", ")}.`;
+    const near = nearest(key, names);
+    const hint = near ? `did you mean ${near}?` : `it takes ${names.join(", ")}.`;
     throw bad(`${call}: unknown option ${quote(key)}; ${hint}`);
   }
+}
+
+/** The name that a word is a slip of, if there is one: at most two letters apart. */
+export function nearest(word: string, names: readonly string[]): string | undefined {
+  const near = names.map((name) => ({ name, steps: distance(plain(word), plain(name)) }));
+  const best = near.reduce((a, b) => (b.steps < a.steps ? b : a));
+  return best.steps <= 2 ? best.name : undefined;
 }
 
 /** Without case and underscores: `s_min` and `sMin` are the same slip. */

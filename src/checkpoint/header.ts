@@ -1,8 +1,8 @@
+import type { ByteSource } from "./byte-source.js";
 import { DTYPES, dtypeBits, tensorBytes } from "./dtypes.js";
 import { bad, quote } from "./fail.js";
 import { JsonNumber, type JsonValue, parseJson } from "./json.js";
 import { SNIFF_BYTES, sniff } from "./sniff.js";
-import type { ByteSource } from "./source.js";
 
 /** Longest header: the bound of the safetensors crate, against files that make a reader allocate without end. */
 export const MAX_HEADER_BYTES = 100_000_000;

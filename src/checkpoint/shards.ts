@@ -1,7 +1,9 @@
+import type { ByteSource } from "./byte-source.js";
+import type { FetchOptions } from "./download.js";
 import { bad, quote } from "./fail.js";
 import { MAX_HEADER_BYTES, MAX_TENSORS, readHeader, type StoredTensor } from "./header.js";
 import { type JsonValue, parseJson } from "./json.js";
-import { type ByteSource, besideInput, type CheckpointInput, openSource } from "./source.js";
+import { besideInput, type CheckpointInput, openSource } from "./source.js";
 
 /** Most shards of one checkpoint: they are all open at once, and a process may have 1024 files open. */
 const MAX_SHARDS = 512;
@@ -19,7 +21,11 @@ export interface OpenedShards {
  * Metadata are those of the shards together with the strings in the index's own; they must not disagree.
  * @throws NcvsdError BAD_CHECKPOINT if the index and the shards do not fit each other exactly.
  */
-export async function openShards(index: ByteSource, input: CheckpointInput): Promise<OpenedShards> {
+export async function openShards(
+  index: ByteSource,
+  input: CheckpointInput,
+  options: FetchOptions = {},
+): Promise<OpenedShards> {
   const { weightMap, own } = await readIndex(index);
   const files = [...new Set(weightMap.values())];
   if (files.length === 0) throw bad(`${quote(index.name)}: its weight_map is empty`);
@@ -37,7 +43,7 @@ export async function openShards(index: ByteSource, input: CheckpointInput): Pro
           `${quote(index.name)} is an index given as bytes, so its shards cannot be found: give its path or URL`,
         );
       }
-      const source = await openSource(path).catch((cause: Error) => {
+      const source = await openSource(path, options).catch((cause: Error) => {
         throw bad(`${quote(index.name)} names the shard ${quote(file)}, but ${cause.message}`, cause);
       });
       sources.push(source);

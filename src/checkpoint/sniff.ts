@@ -8,6 +8,13 @@ function startsWith(bytes: Uint8Array, magic: string | readonly number[], at = 0
   return bytes.length >= at + codes.length && codes.every((code, i) => bytes[at + i] === code);
 }
 
+/** Whether a file begins as a pickle or an archive of PyTorch does. */
+export function isPickled(head: Uint8Array): boolean {
+  // PROTO opcode; PyTorch's own files before 1.6 start with a pickle too.
+  if (head[0] === 0x80 && head[1] !== undefined && head[1] >= 2 && head[1] <= 5) return true;
+  return startsWith(head, "PK\x03\x04") && TORCH_ENTRY.test(firstEntry(head, new TextDecoder("latin1").decode(head)));
+}
+
 /**
  * What a file that is not safetensors looks like, from its first bytes: the second half of the sentence
  * "FILE is not a safetensors file: it ...". Undefined when nothing is recognised.
@@ -18,10 +25,6 @@ export function sniff(head: Uint8Array): string | undefined {
 
   if (startsWith(head, "version https://git-lfs")) {
     return "is a git-lfs pointer, not the file itself; fetch the file with `git lfs pull`";
-  }
-  // PROTO opcode; PyTorch's own files before 1.6 start with a pickle too.
-  if (head[0] === 0x80 && head[1] !== undefined && head[1] >= 2 && head[1] <= 5) {
-    return `looks like a Python pickle (.pkl, .pt); ${CONVERT}`;
   }
   if (startsWith(head, "PK\x03\x04")) return zip(head, text);
   if (startsWith(head, "PK\x05\x06")) return "is an empty zip archive";
@@ -53,12 +56,16 @@ export function sniff(head: Uint8Array): string | undefined {
   return undefined;
 }
 
-function zip(head: Uint8Array, text: string): string {
+/** What PyTorch's archives begin with. */
+const TORCH_ENTRY = /(^|\/)(data\.pkl|byteorder|version|\.format_version|\.storage_alignment)$/;
+
+function firstEntry(head: Uint8Array, text: string): string {
   const nameLength = (head[26] ?? 0) | ((head[27] ?? 0) << 8);
-  const name = text.slice(30, 30 + nameLength);
+  return text.slice(30, 30 + nameLength);
+}
+
+function zip(head: Uint8Array, text: string): string {
+  const name = firstEntry(head, text);
   if (name.endsWith(".npy")) return "looks like a NumPy archive (.npz); a .safetensors file is needed";
-  if (/(^|\/)(data\.pkl|byteorder|version|\.format_version|\.storage_alignment)$/.test(name)) {
-    return `looks like a PyTorch archive (.pt, .pth, .bin); ${CONVERT}`;
-  }
   return `is a zip archive; if it was saved by PyTorch, ${CONVERT}, otherwise extract it first`;
 }

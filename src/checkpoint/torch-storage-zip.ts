@@ -1,4 +1,4 @@
-import type { ByteSource } from "./source.js";
+import type { ByteSource } from "./byte-source.js";
 import { type Budget, PickleError } from "./unpickle/limits.js";
 import { unpickle } from "./unpickle/machine.js";
 import { readExactly } from "./unpickle/sources.js";

@@ -1,5 +1,5 @@
+import type { ByteSource } from "./byte-source.js";
 import { SNIFF_BYTES, sniff } from "./sniff.js";
-import type { ByteSource } from "./source.js";
 import { openTorchZip } from "./torch-storage-zip.js";
 import { type Budget, PickleError } from "./unpickle/limits.js";
 import { unpickle } from "./unpickle/machine.js";

@@ -1,5 +1,5 @@
+import { type ByteSource, isNode } from "./byte-source.js";
 import { quote } from "./fail.js";
-import { type ByteSource, isNode } from "./source.js";
 import { CHUNK_BYTES, LIMITS, PickleError } from "./unpickle/limits.js";
 import { readExactly } from "./unpickle/sources.js";
 

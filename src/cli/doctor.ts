@@ -1,5 +1,7 @@
 import type { Command } from "commander";
 import { kernels } from "../../kernels/index.js";
+import { keptBytes } from "../checkpoint/kept-folder.js";
+import { modelsFolder } from "../checkpoint/remote.js";
 import { NcvsdError } from "../errors.js";
 import { toleranceOf } from "../gpu/contract.js";
 import { type Gpu, mib, openGpu } from "../gpu/device.js";
@@ -51,9 +53,8 @@ export function registerDoctor(program: Command): void {
       try {
         const adapters = (await listAdapters()).map(({ name }) => name);
         const checks = flags.check ? await checkKernels(gpu) : undefined;
-        process.stdout.write(
-          `${flags.json ? JSON.stringify(facts(gpu, adapters, installed, checks)) : report(gpu, adapters, installed, checks)}\n`,
-        );
+        const found = [gpu, adapters, installed, await fetchedModels(), checks] as const;
+        process.stdout.write(`${flags.json ? JSON.stringify(facts(...found)) : report(...found)}\n`);
         const failed = checks?.filter((c) => !c.ok) ?? [];
         if (failed.length > 0) {
           const names = failed.map((c) => c.kernel).join(", ");
@@ -92,7 +93,25 @@ async function checkKernels(gpu: Gpu): Promise<Check[]> {
   return checks;
 }
 
-function facts(gpu: Gpu, adapters: readonly string[], installed: string | null, checks: Check[] | undefined) {
+/** Networks that were fetched and are kept. */
+interface Models {
+  readonly folder: string | null;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+async function fetchedModels(): Promise<Models> {
+  const folder = await modelsFolder();
+  return folder === undefined ? { folder: null, files: 0, bytes: 0 } : { folder, ...(await keptBytes(folder)) };
+}
+
+function facts(
+  gpu: Gpu,
+  adapters: readonly string[],
+  installed: string | null,
+  models: Models,
+  checks: Check[] | undefined,
+) {
   const { limits } = gpu.device;
   return {
     version,
@@ -111,6 +130,7 @@ function facts(gpu: Gpu, adapters: readonly string[], installed: string | null, 
     addresses: pciAddresses(adapters).map((address) => address ?? null),
     note: noteOn(gpu) ?? null,
     installed,
+    models,
     ...(checks ? { checks } : {}),
   };
 }
@@ -118,7 +138,13 @@ function facts(gpu: Gpu, adapters: readonly string[], installed: string | null, 
 /** A GPU that is here and cannot be used, beside the software adapter that is used in its place. */
 const noteOn = (gpu: Gpu) => (gpu.info.software ? nvidiaTrouble() : undefined);
 
-function report(gpu: Gpu, adapters: readonly string[], installed: string | null, checks: Check[] | undefined): string {
+function report(
+  gpu: Gpu,
+  adapters: readonly string[],
+  installed: string | null,
+  models: Models,
+  checks: Check[] | undefined,
+): string {
   const { limits } = gpu.device;
   const has = (feature: string) => (gpu.features.includes(feature) ? "yes" : "no");
   const { subgroupMinSize: low, subgroupMaxSize: high } = gpu.caps;
@@ -133,6 +159,9 @@ function report(gpu: Gpu, adapters: readonly string[], installed: string | null,
     `buffers     up to ${mib(limits.maxBufferSize)}, ${mib(limits.maxStorageBufferBindingSize)} in one binding`,
     `workgroups  ${limits.maxComputeInvocationsPerWorkgroup} invocations, ${limits.maxComputeWorkgroupStorageSize / 1024} KiB of shared memory`,
     ...(gpu.memoryLimit === undefined ? [] : [`memory      ${mib(gpu.memoryLimit)} free`]),
+    ...(models.folder === null
+      ? []
+      : [`models      ${models.files} fetched, ${mib(models.bytes)}, in ${models.folder}`]),
   ];
   const note = noteOn(gpu);
   if (note) lines.push("", note);

@@ -11,6 +11,7 @@ import { parseConfig } from "../networks/edm2/config.js";
 import { validateTensors } from "../networks/edm2/names.js";
 import { buildNetwork } from "../networks/edm2/network.js";
 import { multiplyAdds, networkPreset, PRESET_NAMES, parameterCount } from "../networks/edm2/presets.js";
+import { networkFile } from "../networks/edm2/published.js";
 import { parseInteger, parsePrecision } from "../runs/args.js";
 import { bundledCheckpoint } from "../runs/package.js";
 import { shortened, table } from "../runs/table.js";
@@ -121,7 +122,7 @@ interface Subject {
 }
 
 async function fromFile(file: string): Promise<Subject> {
-  const checkpoint = await openCheckpoint(file);
+  const checkpoint = await openCheckpoint(networkFile(file));
   try {
     const { architecture, config, labels } = parseConfig(checkpoint);
     validateTensors(checkpoint, architecture, config);

@@ -20,10 +20,13 @@ import {
   type EngineOptions,
   loadNetwork,
   NO_TUNING_HELP,
+  OFFLINE_HELP,
   openEngine,
   PRECISION_HELP,
+  SHA256_HELP,
   tuningLine,
 } from "./parts/engine.js";
+import { NET_HELP, publishedTable, withPreset } from "./parts/published.js";
 import { addSamplerOptions, chooseSampler, type SamplerFlags } from "./parts/sampler.js";
 import { openPictures, type Pictures, VAE_HELP } from "./parts/vae.js";
 
@@ -41,6 +44,11 @@ interface SampleFlags extends EngineOptions, SamplerFlags {
   force?: boolean;
   json?: boolean;
   quiet?: boolean;
+  preset?: string;
+  sha256?: string;
+  offline?: boolean;
+  gnet?: string;
+  guidance?: number;
 }
 
 export function registerSample(program: Command): void {
@@ -51,10 +59,10 @@ export function registerSample(program: Command): void {
       "Generates images from a checkpoint: an NCVSD network by multi-step generative denoising, an EDM2 teacher by Heun's sampler. " +
         "Images that are there already and belong to the same options are kept.",
     )
-    .option(
-      "--net <file>",
-      "checkpoint, .safetensors or the index of its shards (default: the bundled Fashion-MNIST one)",
-    )
+    .option("--net <file>", NET_HELP)
+    .option("--preset <name>", "a published network with its guide and guidance; `--preset help` lists them")
+    .option("--sha256 <sum>", SHA256_HELP)
+    .option("--offline", OFFLINE_HELP)
     .addOption(
       new Option("--seeds <list>", "one image per seed")
         .argParser((t) => parseSeeds(t))
@@ -94,9 +102,13 @@ export function registerSample(program: Command): void {
     .action(async (given: SampleFlags) => {
       const watch = new Stopwatch();
       watch.parts["start of Node"] = performance.now() / 1000;
-      const flags = ofShard(given);
+      if (given.preset === "help") {
+        process.stdout.write(`${publishedTable().join("\n")}\n`);
+        return;
+      }
+      const flags = ofShard(withPreset(given));
       checkOutdir(flags.outdir);
-      await checkNetwork(flags.net ?? bundledCheckpoint);
+      await checkNetwork(flags.net ?? bundledCheckpoint, flags, Boolean(flags.quiet || flags.json));
       const gpu = await openEngine(flags, watch);
       try {
         await runSample(gpu, flags, watch);
@@ -132,7 +144,7 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
   const say = (line: string) => {
     if (!silent) process.stderr.write(`${line}\n`);
   };
-  const model = await loadNetwork(gpu, flags.net ?? bundledCheckpoint, watch, silent);
+  const model = await loadNetwork(gpu, flags.net ?? bundledCheckpoint, watch, silent, flags);
   const pictures = await openPictures(gpu, model, flags);
   const task = await makeTask(gpu, model, flags, watch, silent, pictures);
   if (flags.grid !== undefined) checkGrid(flags.grid, task, pictures.shape);

@@ -9,6 +9,7 @@ import { parseConfig } from "../networks/edm2/config.js";
 import { validateTensors } from "../networks/edm2/names.js";
 import { buildNetwork, type NetworkGraph } from "../networks/edm2/network.js";
 import { multiplyAdds } from "../networks/edm2/presets.js";
+import { networkFile } from "../networks/edm2/published.js";
 import { labelRows } from "../networks/inputs.js";
 import type { Stopwatch } from "../runs/stopwatch.js";
 import { hasTimestamps, type Peak, type Timeline, timeline } from "./peaks.js";
@@ -32,7 +33,7 @@ export function median(values: readonly number[]): number {
  * @throws NcvsdError BAD_CHECKPOINT; BAD_ARGUMENT for a batch whose tensors no kernel can index
  */
 export async function planNetwork(path: string, batch: number, tuning?: ReadonlyMap<string, string>) {
-  const checkpoint = await openCheckpoint(path);
+  const checkpoint = await openCheckpoint(networkFile(path));
   try {
     const { architecture, config } = parseConfig(checkpoint);
     validateTensors(checkpoint, architecture, config);
@@ -65,7 +66,7 @@ export async function startNetworks(
   networks: readonly NetworkGraph[],
   watch: Stopwatch,
 ): Promise<Program[]> {
-  const checkpoint = await openCheckpoint(path);
+  const checkpoint = await openCheckpoint(networkFile(path));
   const weights = new WeightStore(gpu, checkpoint);
   try {
     for (const { graph } of networks) await weights.load(graph);

@@ -63,7 +63,7 @@ export function createProgress(options: ProgressOptions): Progress {
     if (drawn) writeControl(stream, "\r\x1b[2K");
     drawn = false;
   };
-  const plural = total === 1 ? unit : `${unit}s`;
+  const plural = total === 1 ? unit : plurals(unit);
   const count = () => `${Math.min(Math.floor(done + 1e-9), total)}/${total}`;
   const speed = () => {
     const last = history.at(-1)!;
@@ -140,10 +140,13 @@ function bar(fraction: number, width: number, env: Record<string, string | undef
   return unicode ? "█".repeat(full) + "░".repeat(width - full) : `[${"#".repeat(full)}${".".repeat(width - full)}]`;
 }
 
+/** Units of measurement stay as they are: "MB". */
+const plurals = (unit: string): string => (/[A-Z]$/.test(unit) ? unit : `${unit}s`);
+
 /** "123 images/s", "3.4 images/s", "0.21 images/s". */
 export function formatRate(perSecond: number, unit: string): string {
   const digits = perSecond >= 100 ? 0 : perSecond >= 1 ? 1 : 2;
-  return `${perSecond > 0 && perSecond < 0.01 ? perSecond.toPrecision(1) : perSecond.toFixed(digits)} ${unit}s/s`;
+  return `${perSecond > 0 && perSecond < 0.01 ? perSecond.toPrecision(1) : perSecond.toFixed(digits)} ${plurals(unit)}/s`;
 }
 
 /** "0.4 s", "12 s", "3 min 05 s", "2 h 07 min". */

@@ -3,6 +3,7 @@ import { bad } from "../errors.js";
 import type { Architecture, NcvsdConfig, NetworkConfig } from "../networks/edm2/arguments.js";
 import { parseConfig } from "../networks/edm2/config.js";
 import { expectedTensors, validateTensors } from "../networks/edm2/names.js";
+import { networkFile } from "../networks/edm2/published.js";
 
 /** A network's tensors by state-dict name, or where they are. */
 export type NetworkInput = CheckpointInput | ReadonlyMap<string, Float32Array>;
@@ -38,7 +39,7 @@ export async function networkTensors(
     const tensors = network && checkTensors(what, network as ReadonlyMap<string, Float32Array>, shapes);
     return { architecture, config, dropout, labels: undefined, shapes, tensors };
   }
-  const checkpoint = await openCheckpoint(network as CheckpointInput);
+  const checkpoint = await openCheckpoint(networkFile(network as CheckpointInput));
   try {
     const own = ownArguments(checkpoint.metadata.config);
     const config = JSON.stringify({ ...own, ...changes });

@@ -1,4 +1,4 @@
-import { isNode } from "../checkpoint/source.js";
+import { isNode } from "../checkpoint/byte-source.js";
 import { bad } from "../errors.js";
 
 type Fs = typeof import("node:fs");

@@ -1,11 +1,9 @@
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { narrowBF16, narrowF16, openCheckpoint, openSource, writeSafetensors } from "../../src/checkpoint/index.js";
 import { Sha256 } from "../../src/checkpoint/sha256.js";
 import { fixturePath, loadFixture, rawFile, weightsPath } from "../support/safetensors-fixture.js";
@@ -189,26 +187,6 @@ describe("values that are not finite", () => {
 });
 
 describe("where the bytes come from", () => {
-  let server: Server | undefined;
-  afterEach(() => server?.close());
-  async function serve(handler: RequestListener): Promise<string> {
-    server = createServer(handler);
-    await new Promise<void>((done) => server!.listen(0, "127.0.0.1", done));
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  }
-  const ranged =
-    (bytes: Uint8Array, sent: { bytes: number }, tag = () => '"1"'): RequestListener =>
-    (request, response) => {
-      const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "")!.map(Number) as [
-        number,
-        number,
-        number,
-      ];
-      sent.bytes += to - from + 1;
-      response.writeHead(206, { "Content-Range": `bytes ${from}-${to}/${bytes.length}`, ETag: tag() });
-      response.end(bytes.subarray(from, to + 1));
-    };
-
   it("path, file URL (object and string), ArrayBuffer, bytes inside a larger buffer, Blob, File", async () => {
     const bytes = sample();
     const path = join(folder, "a b#1.safetensors");
@@ -233,54 +211,6 @@ describe("where the bytes come from", () => {
       await checkpoint.close();
     }
     expect(names).toEqual([path, path, path, "(bytes)", "(bytes)", "(blob)", "f.safetensors"]);
-  });
-
-  it("http with ranges: only what is asked for is fetched, and the query is not shown", async () => {
-    const bytes = readFileSync(weightsPath("ncvsd-fashion32.safetensors"));
-    const sent = { bytes: 0 };
-    const base = await serve(ranged(bytes, sent));
-    const checkpoint = await openCheckpoint(`${base}/w.safetensors?token=secret`);
-    expect(checkpoint.name).toBe(`${base}/w.safetensors`);
-    expect(await checkpoint.readF32("dec.additional_skips_weight")).toHaveLength(6);
-    expect(sent.bytes).toBeLessThan(20_000);
-  });
-
-  it("http without ranges: one request", async () => {
-    let requests = 0;
-    const base = await serve((_, response) => {
-      requests++;
-      response.end(sample());
-    });
-    const checkpoint = await openCheckpoint(new URL(`${base}/w.safetensors`));
-    expect([...(await checkpoint.readF32("single"))]).toEqual([...values]);
-    expect(requests).toBe(1);
-  });
-
-  it("http that goes wrong", async () => {
-    const base = await serve((_, response) => {
-      response.writeHead(404);
-      response.end("<html>");
-    });
-    await expect(openCheckpoint(`${base}/w`)).rejects.toMatchObject({
-      code: "BAD_CHECKPOINT",
-      message: expect.stringMatching(/answered 404/),
-    });
-    server!.close();
-    await expect(openCheckpoint("http://127.0.0.1:1/w")).rejects.toMatchObject({
-      code: "BAD_CHECKPOINT",
-      message: expect.stringMatching(/cannot be fetched/),
-    });
-  });
-
-  it("http file that is replaced meanwhile", async () => {
-    let tag = '"1"';
-    const base = await serve(ranged(sample(), { bytes: 0 }, () => tag));
-    const checkpoint = await openCheckpoint(`${base}/w`);
-    tag = '"2"';
-    await expect(checkpoint.readF32("single")).rejects.toMatchObject({
-      code: "BAD_CHECKPOINT",
-      message: expect.stringMatching(/was replaced/),
-    });
   });
 
   it("a file that becomes shorter while it is read", async () => {

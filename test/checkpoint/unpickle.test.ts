@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { ByteSource } from "../../src/checkpoint/byte-source.js";
 import { narrowBF16, openSource } from "../../src/checkpoint/index.js";
-import type { ByteSource } from "../../src/checkpoint/source.js";
 import { Budget, CHUNK_BYTES } from "../../src/checkpoint/unpickle/limits.js";
 import { decodeLong, unpickle } from "../../src/checkpoint/unpickle/machine.js";
 import { arrayValues } from "../../src/checkpoint/unpickle/numpy.js";

@@ -68,15 +68,11 @@ describe.concurrent("a checkpoint that cannot be used", () => {
     ["is a folder", () => fixturePath("heun"), /heun' is a folder: give the \.safetensors file in it/],
     ["is empty", () => file("empty.safetensors", ""), /empty\.safetensors.*(empty|0 bytes|too short)/],
     [
-      "is a pickle",
-      () => fixturePath("pickle/edm2-tiny.nosrc.pkl"),
-      /looks like a Python pickle .*`ncvsd-gpu convert`/,
+      "is a pickle of something else",
+      () => fixturePath("pickle/encoder-latent.pkl"),
+      /encoder-latent\.pkl' cannot be converted: it holds no EDM2 Precond/,
     ],
-    [
-      "is a zip of torch.save",
-      () => fixturePath("convert/edm2-state-dict.pt"),
-      /not a safetensors file: it looks like .*`ncvsd-gpu convert`/,
-    ],
+    ["is a zip of torch.save", () => fixturePath("convert/edm2-state-dict.pt"), /channels_per_head/],
     [
       "is a picture",
       async () => {

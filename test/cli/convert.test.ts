@@ -80,6 +80,17 @@ describe("snapshots of the reference", () => {
     await expected.close();
   });
 
+  it.each(["edm2-tiny", "ncvsd-tiny"])("%s: opened as it is, it is the same network", async (name) => {
+    const [pickled, expected] = await Promise.all(
+      [`pickle/${name}.nosrc.pkl`, `${name}.safetensors`].map((file) => openCheckpoint(fixturePath(file))),
+    );
+    expect(parseConfig(pickled!).config).toEqual(parseConfig(expected!).config);
+    expect([...pickled!.tensors.keys()].sort()).toEqual([...expected!.tensors.keys()].sort());
+    for (const key of expected!.tensors.keys())
+      expect(await pickled!.readF32(key)).toEqual(await expected!.readF32(key));
+    await Promise.all([pickled!.close(), expected!.close()]);
+  });
+
   it("a snapshot without a network says where it looked", async () => {
     await expect(convert(fixturePath("pickle/encoder-latent.pkl"))).rejects.toMatchObject({
       code: "BAD_CHECKPOINT",

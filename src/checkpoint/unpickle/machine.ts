@@ -1,5 +1,5 @@
+import type { ByteSource } from "../byte-source.js";
 import { quote } from "../fail.js";
-import type { ByteSource } from "../source.js";
 import { build, newObject, reduce } from "./globals.js";
 import { type Budget, LIMITS, PickleError, RefusedCall } from "./limits.js";
 import { OP, refusal } from "./opcodes.js";

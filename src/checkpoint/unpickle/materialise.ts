@@ -1,4 +1,4 @@
-import type { ByteSource } from "../source.js";
+import type { ByteSource } from "../byte-source.js";
 import { resolveStorage } from "../torch-storage.js";
 import { type Budget, CHUNK_BYTES, LIMITS, PickleError } from "./limits.js";
 import { readExactly } from "./sources.js";

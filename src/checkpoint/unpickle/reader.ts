@@ -1,4 +1,4 @@
-import type { ByteSource } from "../source.js";
+import type { ByteSource } from "../byte-source.js";
 import { PickleError } from "./limits.js";
 import { readExactly } from "./sources.js";
 

@@ -1,6 +1,6 @@
 import { NcvsdError } from "../../errors.js";
+import type { ByteSource } from "../byte-source.js";
 import { bad, quote } from "../fail.js";
-import type { ByteSource } from "../source.js";
 import { openPickleOrTorch } from "../torch-storage.js";
 import { type Argument, type Arguments, networkArguments, toJson } from "./arguments.js";
 import { chooseNetwork, findNetworks } from "./candidates.js";

@@ -1,4 +1,4 @@
-import type { ByteSource } from "../source.js";
+import type { ByteSource } from "../byte-source.js";
 import { PickleError } from "./limits.js";
 
 /** `source.read`, with a short or impossible read turned into the error of a damaged file. */

@@ -10,6 +10,7 @@ import { tuningRecord } from "../../runs/run-record.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, openEngine, PRECISION_HELP } from "../parts/engine.js";
+import { NET_HELP } from "../parts/published.js";
 import {
   chromeTrace,
   type Header,
@@ -45,7 +46,7 @@ export function registerBench(program: Command): void {
       "Measures the evaluations of a network, or every kernel by itself, beside the adapter's own multiply-add and copy peaks of " +
         "the same run. Times are those of the GPU's clock where the adapter has timestamp queries.",
     )
-    .option("--net <file>", "checkpoint, .safetensors or the index of its shards (default: the bundled one)")
+    .option("--net <file>", NET_HELP)
     .option(
       "--batch <n>",
       "images per evaluation",

@@ -21,6 +21,7 @@ import { chooseShard, SHARD_HELP, type Shard, shardRange } from "../../runs/shar
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP } from "../parts/engine.js";
+import { NET_HELP } from "../parts/published.js";
 import { addSamplerOptions, chooseSampler, type SamplerFlags } from "../parts/sampler.js";
 import { addBatchOption, openReference } from "./options.js";
 import { describeResult, makeResult } from "./result.js";
@@ -50,7 +51,7 @@ export function registerEvaluateFd(evaluate: Command): Command {
       "Generates images with balanced classes (class = seed modulo the number of classes), rounds them to 8 bits, extracts features " +
         "and reports the Frechet distance to reference statistics. Images are not stored unless --outdir asks for them.",
     )
-    .option("--net <file>", "checkpoint (default: the bundled Fashion-MNIST one)")
+    .option("--net <file>", NET_HELP)
     .addOption(new Option("--n <images>", "images to generate").argParser(integer("--n", 1, MOST_IMAGES)).default(5000))
     .addOption(new Option("--seed <s>", "seed of the first one").argParser(integer("--seed", 0, MAX_SEED)).default(0))
     .option("--ref <file>", "reference statistics, .safetensors or .npz (default: those of the bundled data)")

@@ -1,11 +1,12 @@
-import { openCheckpoint } from "../../checkpoint/index.js";
+import { type FetchOptions, openCheckpoint } from "../../checkpoint/index.js";
 import { type Gpu, openGpu } from "../../gpu/device.js";
 import { silenceDriverWarnings } from "../../gpu/native.js";
 import { parseConfig } from "../../networks/edm2/config.js";
 import { loadModel, type Model } from "../../networks/edm2/model.js";
 import { validateTensors } from "../../networks/edm2/names.js";
+import { networkFile } from "../../networks/edm2/published.js";
 import { parsePrecision } from "../../runs/args.js";
-import { createProgress } from "../../runs/progress.js";
+import { createProgress, type Progress } from "../../runs/progress.js";
 import type { Stopwatch } from "../../runs/stopwatch.js";
 
 /** How a command opens its GPU. */
@@ -39,12 +40,41 @@ export function tuningLine({ tuning }: Gpu): string {
   return `tuned choices: ${tuning.choices.size}${tuning.file === null ? "" : ` from ${tuning.file}`}`;
 }
 
+/** How a network's file may be had. */
+export interface FetchFlags {
+  readonly offline?: boolean;
+  readonly sha256?: string;
+}
+
+export const OFFLINE_HELP = "ask no server: use what was fetched before (so does NCVSD_OFFLINE=1)";
+export const SHA256_HELP = "SHA-256 that the file of --net must have";
+
+/** Something that may fetch a file: how much of it is there is shown when it takes longer than a moment. */
+export async function fetching<T>(
+  { offline, sha256 }: FetchFlags,
+  silent: boolean,
+  open: (options: FetchOptions) => Promise<T>,
+): Promise<T> {
+  let progress: Progress | undefined;
+  const started = performance.now();
+  const onBytes = (done: number, total: number) => {
+    if (performance.now() - started < 500 || !(total > 0)) return;
+    progress ??= createProgress({ total: Math.max(1, Math.round(total / 1e6)), label: "fetching", unit: "MB", silent });
+    progress.update(done / 1e6);
+  };
+  try {
+    return await open({ onBytes, ...(offline ? { offline } : {}), ...(sha256 === undefined ? {} : { sha256 }) });
+  } finally {
+    progress?.stop();
+  }
+}
+
 /**
  * Reads a checkpoint's head and checks it, before a GPU is looked for: what is wrong with the file is told first.
  * @throws NcvsdError BAD_CHECKPOINT
  */
-export async function checkNetwork(path: string): Promise<void> {
-  const checkpoint = await openCheckpoint(path);
+export async function checkNetwork(path: string, flags: FetchFlags = {}, silent = false): Promise<void> {
+  const checkpoint = await fetching(flags, silent, (options) => openCheckpoint(networkFile(path), options));
   try {
     const { architecture, config } = parseConfig(checkpoint);
     validateTensors(checkpoint, architecture, config);
@@ -54,16 +84,23 @@ export async function checkNetwork(path: string): Promise<void> {
 }
 
 /** Loads a checkpoint; a large one shows its progress. */
-export async function loadNetwork(gpu: Gpu, path: string, watch: Stopwatch, silent: boolean): Promise<Model> {
-  let progress: ReturnType<typeof createProgress> | undefined;
+export async function loadNetwork(
+  gpu: Gpu,
+  path: string,
+  watch: Stopwatch,
+  silent: boolean,
+  flags: FetchFlags = {},
+): Promise<Model> {
+  let progress: Progress | undefined;
   const started = performance.now();
-  const model = await loadModel(gpu, path, {
-    onProgress(done, total) {
-      if (performance.now() - started < 2000) return;
-      progress ??= createProgress({ total, label: "loading", unit: "tensor", silent });
-      progress.update(done);
-    },
-  }).finally(() => progress?.stop());
+  const onProgress = (done: number, total: number) => {
+    if (performance.now() - started < 2000) return;
+    progress ??= createProgress({ total, label: "loading", unit: "tensor", silent });
+    progress.update(done);
+  };
+  const model = await fetching(flags, silent, (options) => loadModel(gpu, path, { ...options, onProgress })).finally(
+    () => progress?.stop(),
+  );
   watch.lap("weights");
   return model;
 }

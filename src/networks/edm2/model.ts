@@ -1,5 +1,4 @@
-import { bundledNetwork } from "../../checkpoint/bundled.js";
-import { type Checkpoint, type CheckpointInput, openCheckpoint } from "../../checkpoint/index.js";
+import { type Checkpoint, type CheckpointInput, type FetchOptions, openCheckpoint } from "../../checkpoint/index.js";
 import { bad, checkKeys, NcvsdError } from "../../errors.js";
 import { type Gpu, mib } from "../../gpu/device.js";
 import { tensorBytes } from "../../graph/graph.js";
@@ -23,13 +22,24 @@ import { parseConfig } from "./config.js";
 import { openInjection } from "./injection.js";
 import { validateTensors } from "./names.js";
 import { buildNetwork, type NetworkGraph } from "./network.js";
+import { networkFile } from "./published.js";
 
-export interface LoadModelOptions {
+/** Besides: how a file behind an address is fetched. `signal` stops loading within a tensor. */
+export interface LoadModelOptions extends FetchOptions {
   /** Constructor arguments that replace those of the checkpoint, under the reference's names: `{ clip_act: null }`. */
   readonly config?: Partial<NcvsdConfig>;
   /** Called while weights are read: tensors done, tensors in all. */
   readonly onProgress?: (done: number, total: number) => void;
 }
+
+const LOAD_OPTIONS = {
+  config: true,
+  onProgress: true,
+  onBytes: true,
+  signal: true,
+  sha256: true,
+  offline: true,
+} as const;
 
 /** Inputs of D. Arrays are NCHW in the network's value range; a sigma is one number, or one per image. */
 export interface DenoiseInput {
@@ -71,24 +81,30 @@ const SPARE_TENSORS = 4;
 const smallBytes = (nodes: number) => 512 * nodes + 2 ** 16;
 
 /**
- * Loads a checkpoint (`.safetensors`, or the index of its shards) onto the GPU.
- * @param input a path or URL, bytes, or a Blob; absent: the bundled NCVSD network (Fashion-MNIST, 32x32)
+ * Loads a checkpoint (`.safetensors`, the index of its shards, or a pickle of the reference) onto the GPU.
+ * @param input a path or URL, `hf://owner/repo/file`, the name of a published network, bytes, or a Blob; absent or "bundled": the
+ *   bundled NCVSD network (Fashion-MNIST, 32x32). What is fetched is kept: in Node in the user's cache folder, in browsers in
+ *   their Cache storage.
  * @throws NcvsdError BAD_CHECKPOINT when the file is no whole checkpoint of a known network, OUT_OF_MEMORY when it does not fit
  */
 export async function loadModel(
   gpu: Gpu,
-  input: CheckpointInput = bundledNetwork(),
+  input: CheckpointInput = "bundled",
   options: LoadModelOptions = {},
 ): Promise<Model> {
-  checkKeys("loadModel", options, { config: true, onProgress: true });
+  const { config, onProgress, ...fetching } = options;
+  checkKeys("loadModel", options, LOAD_OPTIONS);
   if (typeof gpu?.check !== "function") throw bad("loadModel: the first argument must be what openGpu() gives.");
   gpu.check();
-  const checkpoint = await openCheckpoint(input);
+  const checkpoint = await openCheckpoint(networkFile(input), fetching);
   try {
-    const parsed = parseConfig(withArguments(checkpoint, options.config));
+    const parsed = parseConfig(withArguments(checkpoint, config));
     validateTensors(checkpoint, parsed.architecture, parsed.config);
     const model = new Model(gpu, checkpoint, parsed.architecture, parsed.config, parsed.labels);
-    await model.prepare(options.onProgress);
+    await model.prepare((done, total) => {
+      options.signal?.throwIfAborted();
+      onProgress?.(done, total);
+    });
     return model;
   } catch (error) {
     await checkpoint.close();
