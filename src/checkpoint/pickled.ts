@@ -1,7 +1,7 @@
 import type { ByteSource } from "./byte-source.js";
+import type { Checkpoint, TensorInfo } from "./checkpoint.js";
 import { bad, quote } from "./fail.js";
 import { hashOf } from "./hash.js";
-import type { Checkpoint, TensorInfo } from "./safetensors.js";
 import { readSnapshot, type SnapshotTensor } from "./unpickle/snapshot.js";
 import { checkedValues, requireFloats, toF32 } from "./values.js";
 

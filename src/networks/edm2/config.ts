@@ -300,3 +300,21 @@ function show(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }
+
+/** The checkpoint as if its config said `changes`, so that they pass the same checks. */
+export function withArguments(
+  checkpoint: Checkpoint,
+  changes: object | undefined,
+): Pick<Checkpoint, "name" | "metadata" | "tensors"> {
+  if (!changes || Object.keys(changes).length === 0) return checkpoint;
+  const { name, metadata, tensors } = checkpoint;
+  let own: object;
+  try {
+    own = JSON.parse(metadata.config ?? "{}");
+  } catch {
+    // What is wrong with it is said by the checks.
+    return checkpoint;
+  }
+  const config = JSON.stringify({ ...own, ...changes });
+  return { name, tensors, metadata: { ...metadata, config } };
+}

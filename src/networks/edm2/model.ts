@@ -18,7 +18,7 @@ import type {
   Labels,
 } from "../session.js";
 import type { Architecture, NcvsdConfig, NetworkConfig } from "./arguments.js";
-import { parseConfig } from "./config.js";
+import { parseConfig, withArguments } from "./config.js";
 import { openInjection } from "./injection.js";
 import { validateTensors } from "./names.js";
 import { buildNetwork, type NetworkGraph } from "./network.js";
@@ -110,24 +110,6 @@ export async function loadModel(
     await checkpoint.close();
     throw error;
   }
-}
-
-/** The checkpoint as if its config said `changes`, so that they pass the same checks. */
-function withArguments(
-  checkpoint: Checkpoint,
-  changes: object | undefined,
-): Pick<Checkpoint, "name" | "metadata" | "tensors"> {
-  if (!changes || Object.keys(changes).length === 0) return checkpoint;
-  const { name, metadata, tensors } = checkpoint;
-  let own: object;
-  try {
-    own = JSON.parse(metadata.config ?? "{}");
-  } catch {
-    // What is wrong with it is said by the checks.
-    return checkpoint;
-  }
-  const config = JSON.stringify({ ...own, ...changes });
-  return { name, tensors, metadata: { ...metadata, config } };
 }
 
 /** A network on a device. Its weights are held once; plans for several batch sizes share them. */
