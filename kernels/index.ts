@@ -74,6 +74,14 @@ import { phaseResidual } from "./operators/phase-residual/kernel.js";
 import { spectralFilter } from "./operators/spectral-filter/kernel.js";
 import { spectralProximal } from "./operators/spectral-proximal/kernel.js";
 import { squareSums } from "./operators/square-sums/kernel.js";
+import { chooseOne } from "./priors/choose-one/kernel.js";
+import { mixtureCoordinates } from "./priors/mixture-coordinates/kernel.js";
+import { mixtureMean } from "./priors/mixture-mean/kernel.js";
+import { mixtureSlopes } from "./priors/mixture-slopes/kernel.js";
+import { setDistances } from "./priors/set-distances/kernel.js";
+import { softmaxRows } from "./priors/softmax-rows/kernel.js";
+import { tiltWeights } from "./priors/tilt-weights/kernel.js";
+import { weightedMean } from "./priors/weighted-mean/kernel.js";
 import { addDirections } from "./sampling/add-directions/kernel.js";
 import { addNoise } from "./sampling/add-noise/kernel.js";
 import { clampGiven } from "./sampling/clamp-given/kernel.js";
@@ -246,4 +254,12 @@ export const kernels: readonly AnyKernel[] = [
   sinusoid,
   sinusoidBackward,
   ulaStep,
+  chooseOne,
+  mixtureCoordinates,
+  mixtureMean,
+  setDistances,
+  softmaxRows,
+  weightedMean,
+  mixtureSlopes,
+  tiltWeights,
 ];

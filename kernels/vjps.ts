@@ -54,6 +54,7 @@ export const NOT_DIFFERENTIABLE: Readonly<Record<string, string>> = {
   "kernels/energy/": "passes of their own, written out (src/networks/energy)",
   "kernels/features/": "feature networks are not trained",
   "kernels/operators/": "operators have adjoints of their own",
+  "kernels/priors/": "priors that are known exactly have derivatives of their own",
   "kernels/sampling/": "steps of samplers, and what a network is given",
   "kernels/training/": "what comes after the gradients",
   "kernels/vae/": "the autoencoder is not trained",

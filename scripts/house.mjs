@@ -26,7 +26,17 @@ export const ROOMS = [
 ];
 
 /** Groups of kernels; `lib` is what they share. */
-export const KERNEL_GROUPS = ["lib", "network", "energy", "vae", "features", "sampling", "operators", "training"];
+export const KERNEL_GROUPS = [
+  "lib",
+  "network",
+  "energy",
+  "vae",
+  "features",
+  "sampling",
+  "priors",
+  "operators",
+  "training",
+];
 
 /** Where Node's modules may be imported: rooms of Node alone, and what lies behind src/gpu's native door. */
 const NODE = [

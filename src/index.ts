@@ -75,6 +75,8 @@ export type {
 export { operators } from "./operators/operators.js";
 export type { TaskPreset } from "./operators/tasks/task.js";
 export { presets, type TaskName } from "./operators/tasks.js";
+export { type DatasetPosterior, type DatasetPrior, datasetPrior } from "./priors/dataset-prior.js";
+export { type ExactModel, exactModel } from "./priors/exact-model.js";
 export {
   type ConditionedMixture,
   type GaussianMixture,
