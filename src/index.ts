@@ -11,6 +11,7 @@ export {
   ranks,
   type SampleSet,
 } from "./evaluate/calibration.js";
+export { fisherError, type GridOptions, gridWasserstein1, phiOnGrid } from "./evaluate/conditionals.js";
 export { slicedWasserstein, wasserstein1 } from "./evaluate/wasserstein.js";
 export type { Precision } from "./gpu/contract.js";
 export { type AdapterInfo, type Gpu, type OpenGpuOptions, openGpu } from "./gpu/device.js";
@@ -95,6 +96,14 @@ export {
   sampleMultiStep,
 } from "./sample/multi-step.js";
 export { type Density, type DensitySession, mixtureDensity } from "./sample/particles/density.js";
+export {
+  type DiffusionDraws,
+  type DiffusionMethod,
+  type DiffusionOptions,
+  type DiffusionResult,
+  type DiffusionStep,
+  sampleDiffusion,
+} from "./sample/particles/diffusion.js";
 export type { Box, Given } from "./sample/particles/given.js";
 export {
   type ChainResult,

@@ -4,6 +4,7 @@ import type { Gpu } from "../../src/gpu/device.js";
 import { loadDisco } from "../../src/networks/energy/model.js";
 import { gaussianMixture } from "../../src/priors/mixture.js";
 import { mixtureDensity } from "../../src/sample/particles/density.js";
+import { sampleDiffusion } from "../../src/sample/particles/diffusion.js";
 import { hmcTransition, sampleHmc } from "../../src/sample/particles/hmc.js";
 import { type SmcOptions, sampleSmc } from "../../src/sample/particles/smc.js";
 import { sampleUla } from "../../src/sample/particles/ula.js";
@@ -147,6 +148,50 @@ describe("recorded runs", () => {
     });
   }
 
+  for (const method of ["replacement", "guidance", "twisted"] as const) {
+    it(`a diffusion model by ${method}`, async () => {
+      const file = new RawTensors("disco/heuristics.safetensors");
+      const of = (key: string) => file.values(`${method === "twisted" ? "tds" : method}.${key}`);
+      const observed = Array.from(file.values("observed")).flatMap((seen, d) => (seen === 1 ? [d] : []));
+      const values = file.values("x_cond");
+      const rows = (name: string) =>
+        Array.from({ length: of(name).length / 64 }, (_, k) => f32(of(name).slice(64 * k, 64 * (k + 1))));
+      const [steps, errors, weights] = [of("x_steps.f64"), [] as number[], [] as number[]];
+      const { samples, evaluations, products } = await sampleDiffusion(
+        await loadDisco(gpu, fixturePath("disco/diffusion-d2k32.safetensors")),
+        {
+          method,
+          given: { indices: observed, values: observed.map((d) => values[d]!) },
+          particles: 32,
+          labels: Array.from(file.values("levels_index")),
+          draws: {
+            x0: f32(of("x_init")),
+            noise: rows("noise"),
+            ...(method === "replacement" ? { replace: rows("noise_replace") } : {}),
+            ...(method === "twisted" ? { systematic: Array.from(of("u_systematic")) } : {}),
+          },
+          onStep({ step, x, logWeights }) {
+            errors.push(difference(x, steps.slice(64 * (step - 1), 64 * step)));
+            if (logWeights)
+              weights.push(difference(logWeights, of("log_weights.f64").slice(32 * (step - 1), 32 * step)));
+          },
+        },
+      );
+      expect(errors.length).toBe(steps.length / 64);
+      // Guidance multiplies the network's rounding by up to sigma_0^2 / sigma^2.
+      expect(Math.max(...errors)).toBeLessThan(method === "guidance" ? 5e-4 : 1e-5);
+      expect([evaluations, products]).toEqual([10, { replacement: 0, guidance: 10, twisted: 9 }[method]]);
+      if (method !== "twisted") return;
+      expect(Math.max(...weights)).toBeLessThan(5e-5);
+      expect(
+        difference(
+          samples,
+          of("x_final.f64").filter((_, i) => i % 2 !== observed[0]!),
+        ),
+      ).toBeLessThan(1e-5);
+    });
+  }
+
   it("a run of SMC on the smoothed mixture itself, with its evidence", async () => {
     const file = new RawTensors("disco/smc-mixture.safetensors");
     const config = JSON.parse(file.metadata.config!);
@@ -239,6 +284,8 @@ describe("what cannot be is refused", () => {
     ));
   it("a network that takes noise levels, and one of scores alone", async () => {
     const labelled = await loadDisco(gpu, fixturePath("disco/random-d5k26-label.safetensors"));
+    await expect(sampleDiffusion(await network(), { method: "unconditional" })).rejects.toThrow(/use sampleSmc/);
+    await expect(sampleDiffusion(labelled, { method: "guidance" })).rejects.toThrow(/needs given/);
     await expect(sampleSmc(labelled)).rejects.toThrow(/noise levels as labels/);
     await expect(sampleSmc({ ...mixtureDensity(gpu, d2), energy: false })).rejects.toThrow(/no energy/);
   });

@@ -74,6 +74,26 @@ export function rowsOfGiven(call: string, { values }: Given, count: number): num
   );
 }
 
+/**
+ * Coordinates that are observed and those that are not, and the observed values of every run.
+ * @throws BAD_ARGUMENT
+ */
+export function observedOf(
+  call: string,
+  dims: number,
+  { given, runs }: { readonly given?: Given | undefined; readonly runs?: number | undefined },
+) {
+  if (given !== undefined) checkKeys(`${call}: given`, given, { indices: true, values: true });
+  const { seen, free } = coordinatesOf(call, dims, given?.indices ?? []);
+  const rows = given ? rowsOfGiven(call, given, seen.length) : [[]];
+  const count = runs ?? rows.length;
+  if (!Number.isSafeInteger(count) || count < 1) throw bad(`${call}: runs must be a positive integer, got ${runs}.`);
+  if (rows.length !== 1 && rows.length !== count)
+    throw bad(`${call}: given.values has ${rows.length} rows for ${count} runs: give one, or one per run.`);
+  const values = Array.from({ length: count }, (_, r) => rows[rows.length === 1 ? 0 : r]!);
+  return { runs: count, seen, free, values };
+}
+
 /** Walls of every coordinate, one number each. */
 function wallsOf(call: string, dims: number, box: Box): { low: number[]; high: number[] } {
   const { low, high } = Array.isArray(box)
@@ -114,19 +134,13 @@ export function clampOf(
   open = false,
 ): Clamp {
   const { dims } = model;
-  if (given !== undefined) checkKeys(`${call}: given`, given, { indices: true, values: true });
-  const { seen, free } = coordinatesOf(call, dims, given?.indices ?? []);
-  const rows = given ? rowsOfGiven(call, given, seen.length) : [[]];
-  const count = runs ?? rows.length;
-  if (!Number.isSafeInteger(count) || count < 1) throw bad(`${call}: runs must be a positive integer, got ${runs}.`);
-  if (rows.length !== 1 && rows.length !== count)
-    throw bad(`${call}: given.values has ${rows.length} rows for ${count} runs: give one, or one per run.`);
+  const { runs: count, seen, free, values: rows } = observedOf(call, dims, { given, runs });
   const walls = wallsOf(call, dims, box ?? ownBox(model));
   if (!open || box !== undefined) checkInside(call, seen, rows, walls);
   const values = new Float32Array(count * dims);
   for (let r = 0; r < count; r++)
     seen.forEach((d, k) => {
-      values[r * dims + d] = rows[rows.length === 1 ? 0 : r]![k]!;
+      values[r * dims + d] = rows[r]![k]!;
     });
   const unbounded = open && box === undefined;
   const low = Float32Array.from(free, (d) => (unbounded ? -NO_WALL : walls.low[d]!));
