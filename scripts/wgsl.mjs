@@ -3,8 +3,15 @@
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
+/** The text without comments, indentation and spaces at the ends of lines; every line keeps its number. */
+export const bare = (text) =>
+  text
+    .replace(/\/\*[\s\S]*?\*\//g, (comment) => comment.replace(/[^\n]/g, ""))
+    .replace(/\/\/.*$/gm, "")
+    .replace(/^[ \t]+|[ \t]+$/gm, "");
+
 /** The module beside a .wgsl file. */
-export const wgslModule = (path) => `export default ${JSON.stringify(readFileSync(path, "utf8"))};\n`;
+export const wgslModule = (path) => `export default ${JSON.stringify(bare(readFileSync(path, "utf8")))};\n`;
 
 /** The same as a plugin of vite. */
 export const wgslPlugin = {

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { describe, expect, it } from "vitest";
 
@@ -17,6 +18,10 @@ async function bundle(names: string): Promise<string> {
 describe("what a bundler leaves of the library", () => {
   it("is no more than is asked for: a schedule in less than 2 kB", async () => {
     expect((await bundle("noiseLevels")).length).toBeLessThan(2000);
+  });
+  it("samplers of both kinds of networks in less than 100 kB, packed: no parser of WGSL, no comments", async () => {
+    const text = await bundle("loadModel, openGpu, sampleMultiStep, sampleHeun");
+    expect(gzipSync(text).length).toBeLessThan(100_000);
   });
   it("has derivatives only where something is trained, or asks for one", async () => {
     const backward = "mp_silu_slope";

@@ -1,4 +1,3 @@
-import { WgslReflect } from "wgsl_reflect/wgsl_reflect.module.js";
 import { type AnyKernel, actType, type Precision, type SourcePart, type Variant } from "./contract.js";
 
 /** A storage buffer as declared in WGSL. */
@@ -81,29 +80,44 @@ export function reflectSource(text: string): Reflection {
   return known;
 }
 
-function reflectAnew(text: string): Reflection {
-  const reflect = new WgslReflect(text);
-  const storage = reflect.storage
-    .map((v) => ({ name: v.name, binding: v.binding, writable: v.access === "read_write" || v.access === "write" }))
+/** Size in scalars and alignment in bytes of what a uniform struct of ours may hold (WGSL, "Alignment and size"). */
+const LAYOUT: Readonly<Record<string, readonly [count: number, align: number]>> = {
+  scalar: [1, 4],
+  vec2: [2, 8],
+  vec3: [3, 16],
+  vec4: [4, 16],
+};
+const KIND = { f: "f32", u: "u32", i: "i32" } as const;
+
+/**
+ * Kernels declare in one way: buffers of group 0, and one uniform struct of scalars, vectors and arrays of vec4. A test compares what
+ * is read here with a whole parser of WGSL, for every text of every kernel.
+ */
+function reflectAnew(source: string): Reflection {
+  const text = source.replace(/\/\/[^\n]*|\/\*[\s\S]*?\*\//g, "");
+  const buffers = text.matchAll(/@group\(0\)\s*@binding\((\d+)\)\s*var<storage(?:,\s*(\w+))?>\s*(\w+)\s*:/g);
+  const storage = [...buffers]
+    .map(([, binding, access, name]) => ({ name: name!, binding: Number(binding), writable: access === "read_write" }))
     .sort((a, b) => a.binding - b.binding);
-  const uniform = reflect.uniforms[0];
-  const members: UniformMember[] = (uniform?.members ?? []).map((member) => {
-    const scalar = /(u32|i32|f32)/.exec(`${member.type.name} ${typeName(member.type)}`)?.[1];
-    if (scalar === undefined) throw new Error(`uniform member ${member.name} has an unsupported type`);
-    return { name: member.name, offset: member.offset, kind: scalar as UniformMember["kind"], count: member.size / 4 };
-  });
-  return { storage, members, uniformSize: Math.ceil((uniform?.size ?? 16) / 16) * 16 };
-}
-
-function typeName(type: { name: string; format?: unknown }): string {
-  const format = type.format as { name: string; format?: unknown } | null | undefined;
-  return format ? `${format.name} ${typeName(format)}` : shortVector(type.name);
-}
-
-/** vec4f, vec4u, vec4i carry their scalar in the last letter. */
-function shortVector(name: string): string {
-  const letter = /^vec[234]([fui])$/.exec(name)?.[1];
-  return letter === "f" ? "f32" : letter === "u" ? "u32" : letter === "i" ? "i32" : name;
+  const type = /var<uniform>\s*\w+\s*:\s*(\w+)\s*;/.exec(text)?.[1];
+  if (type === undefined) return { storage, members: [], uniformSize: 16 };
+  const body = new RegExp(`struct\\s+${type}\\s*\\{([^}]*)\\}`).exec(text)?.[1];
+  if (body === undefined) throw new Error(`the uniform ${type} is no struct of this text`);
+  const members: UniformMember[] = [];
+  let end = 0;
+  for (const [, name, written] of body.matchAll(/(\w+)\s*:\s*(\w+(?:<[^>]*>)?)/g)) {
+    const [, length] = /^array<\s*vec4[fui]\s*,\s*(\d+)u?\s*>$/.exec(written!) ?? [];
+    const [, element, vector, letter] = /(?:^|<\s*)((vec[234])([fui])|u32|i32|f32)/.exec(written!) ?? [];
+    const layout = LAYOUT[vector ?? "scalar"];
+    if (!element || !layout || (written!.includes("<") && !length))
+      throw new Error(`uniform member ${name} has an unsupported type`);
+    const [count, align] = layout;
+    const kind = letter ? KIND[letter as keyof typeof KIND] : (element as UniformMember["kind"]);
+    const offset = Math.ceil(end / align) * align;
+    members.push({ name: name!, offset, kind, count: count * Number(length ?? 1) });
+    end = offset + 4 * count * Number(length ?? 1);
+  }
+  return { storage, members, uniformSize: Math.ceil(Math.max(end, 16) / 16) * 16 };
 }
 
 /** Packs values by member name; a missing, superfluous or overlong value is a mistake in the kernel's contract. */
