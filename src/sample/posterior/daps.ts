@@ -164,9 +164,10 @@ function checkStability(operator: Operator, s: DapsSettings, levels: Float64Arra
     if (size > most) [most, at] = [size, i];
   });
   if (most <= 1.001 * bound) return;
-  const holds = Number(((0.995 * s.mcmc.step * bound) / most).toPrecision(2));
+  const holds = (s.mcmc.step * bound) / most;
+  const digit = 10 ** (Math.floor(Math.log10(holds)) - 1);
   throw bad(
-    `daps: mcmc.step ${s.mcmc.step} with tau ${s.mcmc.tau} diverges at level ${at}: it times the curvature is ${most.toPrecision(3)}, above ${bound.toPrecision(3)}; ${holds} would hold.`,
+    `daps: mcmc.step ${s.mcmc.step} with tau ${s.mcmc.tau} diverges at level ${at}: it times the curvature is ${most.toPrecision(3)}, above ${bound.toPrecision(3)}; ${Number((Math.floor(holds / digit) * digit).toPrecision(2))} would hold.`,
   );
 }
 
