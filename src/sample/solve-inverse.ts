@@ -248,7 +248,8 @@ function checkProblem(model: Denoiser | GenerativeDenoiser, operator: Operator, 
     );
   }
   const count = countOf("measurement", measurement, volume(operator.measurementShape), operator.measurementShape);
-  if (sigmaY !== undefined) checkPositive("solveInverse", "sigmaY", sigmaY);
+  // Pointwise laws can do without noise.
+  if (sigmaY !== undefined && !(sigmaY === 0 && operator.law)) checkPositive("solveInverse", "sigmaY", sigmaY);
   if (!Number.isInteger(runs) || runs < 1) throw bad(`runs must be a positive integer, got ${runs}.`);
   requireRoom(model, count * runs);
   return count;

@@ -222,7 +222,7 @@ describe("bad input is refused in one sentence", () => {
     ["mode", /diffusion.mode must be one of sde, ode/, () => ({ sampler: "pnp-dm", diffusion: { mode: "cfg" } })],
     [
       "no closed form",
-      /sampler diffpir needs a closed form .* phaseRetrieval lacks: the samplers that would work are daps, pnp-dm/,
+      /sampler diffpir needs an exact likelihood step, which the operator phaseRetrieval lacks: the samplers that would work are daps, pnp-dm/,
       () => ({ sampler: "diffpir", operator: phase(), measurement: new Float32Array(3 * 32 * 32) }),
     ],
     [
@@ -264,9 +264,10 @@ describe("bad input is refused in one sentence", () => {
 
 describe("values that are not finite", () => {
   it("stop the run, which names the level", async () => {
-    const operator = phase();
-    const measurement = await operator.forward(noise(1, ONE));
-    const own: Operator = { ...operator, name: "of nobody" };
+    // Of an operator that does not tell its curvature.
+    const { curvature, ...own } = phase();
+    expect(curvature).toBe(0.5);
+    const measurement = await own.forward(noise(1, ONE));
     const steps: number[] = [];
     const run = solveInverse(teacher(), {
       ...{ sampler: "daps", operator: own, measurement, steps: 3, mcmc: { steps: 60, step: 0.1 } },

@@ -11,7 +11,6 @@ import type { Run } from "../run.js";
 import type { Settings } from "../samplers.js";
 import { noiseLevels } from "../schedule.js";
 import { openEstimate } from "./conditional.js";
-import { curvatureOf } from "./curvature.js";
 import type { PosteriorSampler, Problem, SettingFlag } from "./sampler.js";
 import { checkWord, completeGroup, completeLevels, LEVEL_FLAGS, levelDefaults } from "./settings.js";
 import { verifyLevel } from "./solvers.js";
@@ -87,7 +86,7 @@ export const daps: PosteriorSampler = {
   settings,
   flags,
   lacks: (operator) =>
-    hasEnergy(operator) ? undefined : `the gradient of ||A(x) - y||^2, which${nameOf(operator)} lacks`,
+    hasEnergy(operator) ? undefined : `the gradient of ||A(x) - y||^2, which the operator${nameOf(operator)} lacks`,
   complete(given, { operator, generative }) {
     const convention = checkWord("convention", given.convention ?? settings.convention, ["daps", "inversebench"]);
     const complete = { ode: completeOde(given, generative), mcmc: completeMcmc(given), convention };
@@ -152,15 +151,16 @@ function stepAt({ mcmc, convention }: DapsSettings, i: number, n: number): numbe
 
 /**
  * The chain grows without bound where the step size times the largest curvature, 2 L / beta + 1 / s^2, exceeds 2 (with momentum
- * 2 (1 + momentum)); L: the largest eigenvalue of A'A. On the edge, where the authors' step of 1e-4 is for a mask, it does not.
+ * 2 (1 + momentum)); L: the largest
+ * eigenvalue of A'A, 2 L = `operator.curvature`. On the edge, where the authors' step of 1e-4 is for a mask, it does not.
  */
 function checkStability(operator: Operator, s: DapsSettings, levels: Float64Array): void {
-  const largest = curvatureOf(operator);
-  if (largest === undefined) return;
+  const { curvature } = operator;
+  if (curvature === undefined) return;
   const bound = 2 * (s.mcmc.algorithm === "hmc" ? 1 + s.mcmc.momentum : 1);
   let [most, at] = [0, 0];
   levels.forEach((level, i) => {
-    const size = stepAt(s, i, levels.length) * ((2 * largest) / betaOf(s) + 1 / level ** 2);
+    const size = stepAt(s, i, levels.length) * (curvature / betaOf(s) + 1 / level ** 2);
     if (size > most) [most, at] = [size, i];
   });
   if (most <= 1.001 * bound) return;

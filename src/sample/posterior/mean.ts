@@ -17,7 +17,7 @@ export interface PosteriorMean {
 
 /** What an operator lacks for a posterior mean; undefined: nothing. */
 export function lacksMean(operator: Operator): string | undefined {
-  return operator.sampleProximal ? undefined : `a closed form of the likelihood step, which${nameOf(operator)} lacks`;
+  return operator.sampleProximal ? undefined : `an exact likelihood step, which the operator${nameOf(operator)} lacks`;
 }
 
 /** Opens the operator's likelihood step without its noise: x + r^2 A'(sigmaY^2 + r^2 A A')^-1 (y - A x) of a linear A. */

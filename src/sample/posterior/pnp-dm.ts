@@ -104,7 +104,7 @@ export const pnpDm: PosteriorSampler = {
   lacks: (operator) =>
     operator.sampleProximal || hasEnergy(operator)
       ? undefined
-      : `a closed form of the likelihood step or a gradient, which${nameOf(operator)} lacks`,
+      : `an exact likelihood step or a gradient, which the operator${nameOf(operator)} lacks`,
   complete(given, { generative }) {
     const mcmc = completeGroup("mcmc", given, settings) as PnpDmSettings["mcmc"];
     checkInteger("pnp-dm", "mcmc.steps", mcmc.steps, 1);

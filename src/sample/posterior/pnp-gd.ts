@@ -111,7 +111,7 @@ export const pnpGd: PosteriorSampler = {
   lacks: (operator) =>
     operator.sampleProximal || hasEnergy(operator)
       ? undefined
-      : `a closed form of the likelihood step or a gradient, and${nameOf(operator) || " this one"} has neither sampleProximal, energyGradient nor adjoint`,
+      : `an exact likelihood step or a gradient, and the operator${nameOf(operator)} has neither sampleProximal, energyGradient nor adjoint`,
   complete,
   evaluations: (s) => (levelsOf(s).length - 1) * ((s as unknown as PnpGdSettings).ts?.length ?? 1),
   derivatives: () => 0,
