@@ -10,6 +10,8 @@ function startsWith(bytes: Uint8Array, magic: string | readonly number[], at = 0
 
 /** Whether a file begins as a pickle or an archive of PyTorch does. */
 export function isPickled(head: Uint8Array): boolean {
+  // The length of a safetensors header may have the same first bytes; four zeros and a brace follow it.
+  if (startsWith(head, [0, 0, 0, 0, 0x7b], 4)) return false;
   // PROTO opcode; PyTorch's own files before 1.6 start with a pickle too.
   if (head[0] === 0x80 && head[1] !== undefined && head[1] >= 2 && head[1] <= 5) return true;
   return startsWith(head, "PK\x03\x04") && TORCH_ENTRY.test(firstEntry(head, new TextDecoder("latin1").decode(head)));

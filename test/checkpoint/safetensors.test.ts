@@ -31,6 +31,17 @@ const sample = () =>
   );
 
 describe("what is written is read back", () => {
+  it("a header whose length begins as a pickle does", async () => {
+    const tensors = [{ name: "w", dtype: "F32", shape: [1], data: Float32Array.of(5) }] as const;
+    const plain = writeSafetensors(tensors, { note: "" });
+    const length = new DataView(plain.buffer, plain.byteOffset).getUint32(0, true);
+    for (const wanted of [0x280, 0x380, 0x10580]) {
+      const file = writeSafetensors(tensors, { note: "x".repeat(wanted - length) });
+      expect(file[0]).toBe(0x80);
+      expect([...(await (await openCheckpoint(file)).readF32("w"))]).toEqual([5]);
+    }
+  });
+
   it("large tensors that are no F32 too, which are read a piece at a time", async () => {
     const length = 5 * 2 ** 20 + 3;
     const large = Float32Array.from({ length }, (_, i) => (i % 2039) - 1000);
