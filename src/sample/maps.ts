@@ -2,6 +2,7 @@ import { axpby } from "../../kernels/network/axpby/kernel.js";
 import type { Encodable } from "../graph/stage.js";
 import { volume } from "../operators/check.js";
 import type { Operator, OperatorStage } from "../operators/operator.js";
+import { requireLinear } from "../operators/own.js";
 import { arrayGradient, expectBuffer, openSession } from "./energy.js";
 import type { Run } from "./run.js";
 
@@ -44,7 +45,7 @@ export interface Maps {
   readonly entries: number;
   /** A(x). */
   forward(): Promise<Mapped>;
-  /** A'y of a linear operator. */
+  /** A'y of a linear operator. @throws NcvsdError BAD_ARGUMENT where an own operator's adjoint is none */
   adjoint(): Promise<Mapped>;
   /** Gradient of ||A(x) - y||^2, where y is what it is now. */
   gradient(): Promise<Mapped>;
@@ -75,6 +76,7 @@ export async function openMaps(run: Run, operator: Operator): Promise<Maps> {
       return { out: stage.out, step: stage };
     },
     async adjoint() {
+      await requireLinear(operator);
       if (!session?.openAdjoint) return onArrays(total, async () => operator.adjoint!(await readY()));
       const stage = recorded(await session.openAdjoint(), total);
       const encode = (pass: GPUComputePassEncoder) => {

@@ -254,6 +254,22 @@ describe("with a network", () => {
       );
   });
 
+  it("pigdm refuses operators that are not linear although they have a mean, mmps and tmpd wrong adjoints", async () => {
+    const prior = gaussianMean(gpu, ROUND);
+    const measurement = new Float32Array(SIZE);
+    const pointwise: Operator = {
+      ...{ name: "squares", shape: SHAPE, measurementShape: SHAPE, forward: async (x) => x.map((v) => v * v) },
+      ...{ sampleProximal: async ({ x }) => x, energyGradient: async ({ x }) => x.map((v) => 4 * v ** 3) },
+      law: async ({ x }) => ({ mean: Float64Array.from(x), variance: new Float64Array(x.length) }),
+    };
+    const pigdm = solveInverse(prior, { sampler: "pigdm", operator: pointwise, measurement });
+    await expect(pigdm).rejects.toThrow(/needs a linear operator, which squares is not: .* diffpir, .*dps/);
+    const { sampleProximal: _, ...maps } = matrixOperator(identity(SIZE));
+    const wrong: Operator = { ...maps, adjoint: async (y) => y.map((v, i) => (i % 2) * v) };
+    for (const sampler of ["mmps", "tmpd"] as const)
+      await expect(solveInverse(prior, { sampler, operator: wrong, measurement })).rejects.toThrow("adjoint");
+  });
+
   it("generative denoisers are refused: they give draws, not the mean", async () => {
     const ncvsd = await loadModel(gpu, fixturePath("ncvsd-tiny.safetensors"));
     const measurement = new Float32Array(768);

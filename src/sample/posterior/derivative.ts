@@ -2,6 +2,7 @@ import type { DenoiserVjpSession } from "../../networks/session.js";
 import type { Operator } from "../../operators/operator.js";
 import { nameOf } from "../energy.js";
 import type { Run } from "../run.js";
+import { lacksMean } from "./mean.js";
 import type { Problem } from "./sampler.js";
 
 /** Opens D with J'v. Imported when a sampler needs it: derivatives are no part of what others load. */
@@ -12,5 +13,12 @@ export async function openVjp(run: Run, { model, labels }: Problem): Promise<Den
 
 /** What an operator lacks for samplers that use A and A' themselves; undefined: nothing. */
 export function lacksAdjoint(operator: Operator): string | undefined {
-  return operator.adjoint ? undefined : `a linear operator with its adjoint, which${nameOf(operator)} is not`;
+  return operator.adjoint ? undefined : `a linear operator with its adjoint, which${which(operator)} is not`;
 }
+
+/** What an operator lacks for a guidance that is exact for linear ones alone: a pointwise law's mean is another thing. */
+export function lacksLinearMean(operator: Operator): string | undefined {
+  return operator.law ? `a linear operator, which${which(operator)} is not` : lacksMean(operator);
+}
+
+const which = (operator: Operator) => nameOf(operator) || " this one";

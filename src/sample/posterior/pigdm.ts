@@ -4,10 +4,10 @@ import { checkPositive } from "../../operators/check.js";
 import type { Run } from "../run.js";
 import type { Settings } from "../samplers.js";
 import { type ConditionalDenoiser, priorRho } from "./conditional.js";
-import { openVjp } from "./derivative.js";
+import { lacksLinearMean, openVjp } from "./derivative.js";
 import { openGuide } from "./guide.js";
 import { guided } from "./guided.js";
-import { lacksMean, openMean } from "./mean.js";
+import { openMean } from "./mean.js";
 import type { Problem } from "./sampler.js";
 import { levelDefaults, SIGMA_PRIOR_FLAG, solverDefaults } from "./settings.js";
 
@@ -29,7 +29,7 @@ export const pigdm = guided({
     ...levelDefaults({ steps: 100, sigmaMin: 0.01, sigmaMax: 80 }),
   },
   flags: [SIGMA_PRIOR_FLAG],
-  lacks: lacksMean,
+  lacks: lacksLinearMean,
   own(given, defaults, { solver, clip }) {
     if (clip && solver !== "heun")
       throw bad(`pigdm: clip belongs to the solver heun: with ${solver} the guidance is added after the step.`);
