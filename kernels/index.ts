@@ -1,10 +1,14 @@
 import type { AnyKernel } from "../src/gpu/contract.js";
 import { energyHead } from "./energy/energy-head/kernel.js";
+import { gatherRows } from "./energy/gather-rows/kernel.js";
+import { levelDraw } from "./energy/level-draw/kernel.js";
 import { normAct } from "./energy/norm-act/kernel.js";
 import { normActBackward } from "./energy/norm-act-backward/kernel.js";
 import { normActParameters } from "./energy/norm-act-parameters/kernel.js";
 import { normActSecond } from "./energy/norm-act-second/kernel.js";
 import { normActTangent } from "./energy/norm-act-tangent/kernel.js";
+import { pointDraw } from "./energy/point-draw/kernel.js";
+import { posteriorTarget } from "./energy/posterior-target/kernel.js";
 import { scoreLoss } from "./energy/score-loss/kernel.js";
 import { sinusoid } from "./energy/sinusoid/kernel.js";
 import { sinusoidBackward } from "./energy/sinusoid-backward/kernel.js";
@@ -245,6 +249,10 @@ export const kernels: readonly AnyKernel[] = [
   energyHead,
   normAct,
   normActBackward,
+  gatherRows,
+  levelDraw,
+  pointDraw,
+  posteriorTarget,
   normActParameters,
   normActSecond,
   normActTangent,

@@ -124,6 +124,8 @@ export {
   type SolveInverseResult,
   solveInverse,
 } from "./sample/solve-inverse.js";
+export { type DiscoStepInput, type DiscoTraining, openDisco } from "./train/disco.js";
+export type { DiscoRate, DiscoSettings, DiscoTrainingOptions } from "./train/disco-settings.js";
 export { type Distillation, openDistillation } from "./train/distillation.js";
 export type {
   DistillationOptions,

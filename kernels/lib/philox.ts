@@ -50,13 +50,17 @@ function boxMuller(radiusBits: number, angle: number): [number, number] {
   return [radius * Math.cos(phi), radius * Math.sin(phi)];
 }
 
+/** Four standard normal values from four words. */
+export function gaussians([a, b, c, d]: Words4): Words4 {
+  return [...boxMuller(a, b), ...boxMuller(c, d)];
+}
+
 /**
  * Standard normal values of elements `4 * block .. 4 * block + 3`: counter (block, draw, 0, 0), key (seed, 0); words 0
  * and 1 give radius and angle of the first two, words 2 and 3 those of the last two. All arguments are u32.
  */
 function normal4(seed: number, draw: number, block: number): Words4 {
-  const [a, b, c, d] = philox4x32([block, draw, 0, 0], [seed, 0]);
-  return [...boxMuller(a, b), ...boxMuller(c, d)];
+  return gaussians(philox4x32([block, draw, 0, 0], [seed, 0]));
 }
 
 /** The first `length` standard normal values of draw number `draw` of the stream `seed`. */

@@ -24,6 +24,14 @@ export interface DiscoConfig {
   readonly sigma_max: number;
   /** Noise levels, geometrically spaced. */
   readonly levels: number;
+  /** What the data were before training: coordinate d of the network is (value - mean[d]) / std[d]. Absent: the value itself. */
+  readonly mean?: readonly number[];
+  readonly std?: readonly number[];
+  /** Names of the coordinates. */
+  readonly columns?: readonly string[];
+  /** Walls of the region that was trained on, of the network's coordinates: the data's range and 3 sigma_min to each side. */
+  readonly box_low?: readonly number[];
+  readonly box_high?: readonly number[];
 }
 
 /** Extents of every parameter by name, in the order of a weight file. */
@@ -60,10 +68,14 @@ const integer = (min: number, max: number): Rule => [
 ];
 const number: Rule = ["a number", (v) => typeof v === "number" && Number.isFinite(v)];
 const positive: Rule = ["a positive number", (v) => number[1](v) && (v as number) > 0];
+const optional = ([must, test]: Rule): Rule => [
+  `a list of which each entry is ${must}`,
+  (v) => v === undefined || (Array.isArray(v) && v.every(test)),
+];
 const boolean: Rule = ["true or false", (v) => typeof v === "boolean"];
 
 /** The upper bounds are far beyond any use; they keep a damaged file from asking for endless memory. */
-const RULES: Readonly<Record<keyof DiscoConfig, Rule>> = {
+const RULES: Readonly<Record<keyof Required<DiscoConfig>, Rule>> = {
   dim: integer(1, 4096),
   width: integer(8, 65536),
   conditional: boolean,
@@ -75,14 +87,22 @@ const RULES: Readonly<Record<keyof DiscoConfig, Rule>> = {
   sigma_min: positive,
   sigma_max: positive,
   levels: integer(2, 2 ** 20),
+  mean: optional(number),
+  std: optional(positive),
+  columns: optional(["a text", (v) => typeof v === "string"]),
+  box_low: optional(number),
+  box_high: optional(number),
 };
+
+/** What a config says of the data: a value for every coordinate. */
+const OF_DATA = ["mean", "std", "columns", "box_low", "box_high"] as const;
 
 /**
  * A config with its defaults: dim and width have none.
  * @param fail makes the error of what is wrong
  * @throws what `fail` makes, for an argument that is missing or out of its range
  */
-function completeConfig(given: Partial<DiscoConfig>, fail: (what: string) => NcvsdError): DiscoConfig {
+export function completeConfig(given: Partial<DiscoConfig>, fail: (what: string) => NcvsdError): DiscoConfig {
   const { dim = Number.NaN, width = Number.NaN } = given;
   const config: DiscoConfig = {
     dim,
@@ -96,12 +116,16 @@ function completeConfig(given: Partial<DiscoConfig>, fail: (what: string) => Ncv
     sigma_min: given.sigma_min ?? 0.1,
     sigma_max: given.sigma_max ?? defaultSigmaMax(dim),
     levels: given.levels ?? 100,
+    ...Object.fromEntries(OF_DATA.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]))),
   };
   for (const [name, [must, test]] of Object.entries(RULES) as [keyof DiscoConfig, Rule][]) {
     if (test(config[name])) continue;
     const embed = name === "embed" && given.embed === undefined;
     throw fail(embed ? tooNarrow(config) : `${name} must be ${must}, got ${JSON.stringify(given[name]) ?? "nothing"}`);
   }
+  for (const name of OF_DATA)
+    if (config[name] && config[name].length !== config.dim)
+      throw fail(`${name} must have an entry for each of ${config.dim} coordinates, got ${config[name].length}`);
   if (config.width % 2 !== 0) throw fail(`width must be even, got ${config.width}`);
   if (config.sigma_max <= config.sigma_min)
     throw fail(`sigma_max (${config.sigma_max}) must be larger than sigma_min (${config.sigma_min})`);

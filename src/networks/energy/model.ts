@@ -64,7 +64,7 @@ export async function loadDisco(gpu: Gpu, input: DiscoInput, options: DiscoOptio
   return new DiscoModel(await EnergyParameters.create(gpu, config, tensors));
 }
 
-const CONFIG_KEYS: { readonly [K in keyof DiscoConfig]: true } = {
+const CONFIG_KEYS: { readonly [K in keyof Required<DiscoConfig>]: true } = {
   dim: true,
   width: true,
   conditional: true,
@@ -76,10 +76,15 @@ const CONFIG_KEYS: { readonly [K in keyof DiscoConfig]: true } = {
   sigma_min: true,
   sigma_max: true,
   levels: true,
+  mean: true,
+  std: true,
+  columns: true,
+  box_low: true,
+  box_high: true,
 };
 
 /** Config and parameters of a network, from wherever they come. */
-async function discoTensorsOf(
+export async function discoTensorsOf(
   call: string,
   input: DiscoInput,
   options: DiscoOptions = {},

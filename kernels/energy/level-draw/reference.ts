@@ -1,0 +1,19 @@
+import type { Inputs } from "../../../src/gpu/contract.js";
+import { philox4x32 } from "../../lib/philox.js";
+
+export interface LevelDrawParams {
+  readonly rows: number;
+  /** Noise levels. */
+  readonly levels: number;
+  readonly seed: number;
+}
+
+export function reference({ rows, levels, seed }: LevelDrawParams, { step }: Inputs) {
+  const [labels, u] = [new Float64Array(rows), new Float64Array(rows)];
+  for (let row = 0; row < rows; row++) {
+    const words = philox4x32([row, step![0]!, 0, 2], [seed, 0]);
+    labels[row] = Math.floor((words[0] * levels) / 2 ** 32);
+    u[row] = (words[1] >>> 8) / 2 ** 24;
+  }
+  return { labels, u };
+}
