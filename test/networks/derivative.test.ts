@@ -70,8 +70,12 @@ class Direct extends Map<string, string> {
 }
 
 /** The graph with its inputs and constants. */
-async function inFloat64({ x, sigma, v }: Point, classes: readonly (readonly number[])[]) {
-  const net = vjpGraph(model.config, sigma.length, new Direct());
+async function inFloat64(
+  { x, sigma, v }: Point,
+  classes: readonly (readonly number[])[],
+  options: Parameters<typeof vjpGraph>[2] = { tuning: new Direct() },
+) {
+  const net = vjpGraph(model.config, sigma.length, options);
   const given = new Map<string, ArrayLike<number>>([
     ["x", x],
     ["sigma", Float64Array.from(sigma)],
@@ -116,6 +120,18 @@ describe("J'v of a teacher", () => {
       expect(error).toBeLessThan(1e-5);
       expect(relativeError(part(D), part(truth.get(denoised)!))).toBeLessThan(1e-5);
     }
+  });
+
+  it("is the same with layers in parts", async () => {
+    const one = point(1);
+    const run = async (bindingBytes?: number) => {
+      const { graph, given, vjp } = await inFloat64(one, [oneHot(3)], bindingBytes ? { bindingBytes } : {});
+      const parts = graph.nodes.filter(({ name }) => /^d .* 2\/\d/.test(name)).length;
+      return { parts, values: interpret(graph, given).get(vjp)! };
+    };
+    const [whole, cut] = [await run(), await run(3 * 2 ** 13)];
+    expect([whole.parts, cut.parts > 5]).toEqual([0, true]);
+    expect(relativeError(cut.values, whole.values)).toBeLessThan(1e-12);
   });
 
   it("is the same after other vectors, and after the next level was written", async () => {

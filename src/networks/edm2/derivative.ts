@@ -5,6 +5,7 @@ import { mib } from "../../gpu/device.js";
 import { gradient } from "../../graph/gradient.js";
 import { Graph, type Tensor } from "../../graph/graph.js";
 import { planMemory } from "../../graph/plan.js";
+import { type Pooled, ProgramPool } from "../../graph/pool.js";
 import { Program } from "../../graph/program.js";
 import { nonFiniteNode } from "../../graph/trace.js";
 import { pulled } from "../../layers/pulled.js";
@@ -12,7 +13,7 @@ import { labelRows } from "../inputs.js";
 import type { Denoiser, DenoiserVjpSession, Labels } from "../session.js";
 import type { NetworkConfig } from "./arguments.js";
 import { Model } from "./model.js";
-import { addDenoiser } from "./network.js";
+import { addDenoiser, type BuildOptions } from "./network.js";
 
 /** D(x; sigma) of a teacher, and behind it J'v. */
 interface VjpGraph {
@@ -31,7 +32,11 @@ interface VjpGraph {
  * The evaluation and one reverse pass as one graph. What the reverse pass reads of the evaluation keeps its place to the end, so
  * that it can run several times.
  */
-export function vjpGraph(config: NetworkConfig, batch: number, tuning?: ReadonlyMap<string, string>): VjpGraph {
+export function vjpGraph(
+  config: NetworkConfig,
+  batch: number,
+  { tuning, bindingBytes }: Pick<BuildOptions, "tuning" | "bindingBytes"> = {},
+): VjpGraph {
   const graph = new Graph();
   const { layers, rules } = pulled();
   const { img_channels: channels, img_resolution: side } = config;
@@ -44,7 +49,7 @@ export function vjpGraph(config: NetworkConfig, batch: number, tuning?: Readonly
   // A copy, since a sampler may write its next level before the reverse pass.
   const copy = { elements: batch, type: "f32" as const, alpha: 1, beta: null };
   const level = graph.run("sigma, as evaluated", axpby, copy, { a: sigma }, { y: [batch] }).y;
-  const build = { graph, batch, tuning, layers, wants: () => false, tap() {} };
+  const build = { graph, batch, tuning, bindingBytes, layers, wants: () => false, tap() {} };
   addDenoiser(build, config, { x, sigma: level, labels }, denoised);
   const forward = graph.nodes.length;
   const dx = gradient(graph, new Map([[denoised, v]]), [x], { vjps, rules }).get(x)!;
@@ -81,20 +86,9 @@ export async function openDenoiserVjp(
     );
   model.check();
   const rows = labelRows(labels, batch, config.label_dim);
-  const net = vjpGraph(config, batch, gpu.caps.tuning);
-  const plan = planMemory(net.graph, gpu.precision, gpu.device.limits.maxBufferSize);
-  const label = `edm2 network with its derivative at batch ${batch}`;
-  const create = async () => {
-    await model.weights.load(net.graph);
-    return Program.create(gpu, { label, graph: net.graph, constants: model.weights.buffers, plan });
-  };
-  const program = await create().catch((error: unknown) => {
-    if (!(error instanceof NcvsdError && error.code === "OUT_OF_MEMORY")) throw error;
-    const needs = `${mib(plan.activationBytes + plan.externalBytes)} beside ${mib(plan.constantBytes)} of weights`;
-    const advice = batch > 1 ? "try fewer images at a time" : "use a sampler without derivatives";
-    const message = `The network with its derivative at batch ${batch} needs ${needs}, more than ${gpu.info.name} can hold: ${advice}.`;
-    throw new NcvsdError("OUT_OF_MEMORY", message, { cause: error });
-  });
+  const pool = poolOf(model);
+  const prepared = pool.take(batch) ?? (await prepare(model, batch));
+  const { net, program } = prepared;
   if (net.labels) gpu.write(program.buffer(net.labels), rows);
   return {
     gpu,
@@ -107,6 +101,43 @@ export async function openDenoiserVjp(
     encode: (pass) => program.encode(pass, 0, net.forward),
     pullback: { encode: (pass) => program.encode(pass, net.forward) },
     locateNonFinite: () => nonFiniteNode(program),
-    release: () => program.destroy(),
+    release: () => pool.give(batch, prepared),
   };
+}
+
+/** A graph made ready, for one batch. */
+interface Prepared extends Pooled {
+  readonly net: VjpGraph;
+  readonly program: Program;
+}
+
+/** What nobody uses now, by model and batch. */
+const pools = new WeakMap<Model, ProgramPool<number, Prepared>>();
+
+function poolOf(model: Model): ProgramPool<number, Prepared> {
+  const known = pools.get(model);
+  if (known) return known;
+  const pool = new ProgramPool<number, Prepared>(model.gpu);
+  pools.set(model, pool);
+  model.onClose(() => pool.close());
+  return pool;
+}
+
+async function prepare({ gpu, config, weights }: Model, batch: number): Promise<Prepared> {
+  const { tuning } = gpu.caps;
+  const net = vjpGraph(config, batch, { tuning });
+  const { graph } = net;
+  const plan = planMemory(graph, gpu.precision, gpu.device.limits.maxBufferSize);
+  const label = `edm2 network with its derivative at batch ${batch}`;
+  try {
+    await weights.load(graph);
+    const program = await Program.create(gpu, { label, graph, constants: weights.buffers, plan });
+    return { net, program, bytes: program.bytes, destroy: () => program.destroy() };
+  } catch (error) {
+    if (!(error instanceof NcvsdError && error.code === "OUT_OF_MEMORY")) throw error;
+    const needs = `${mib(plan.activationBytes + plan.externalBytes)} beside ${mib(plan.constantBytes)} of weights`;
+    const advice = batch > 1 ? "try fewer images at a time" : "use a sampler without derivatives";
+    const message = `The network with its derivative at batch ${batch} needs ${needs}, more than ${gpu.info.name} can hold: ${advice}.`;
+    throw new NcvsdError("OUT_OF_MEMORY", message, { cause: error });
+  }
 }

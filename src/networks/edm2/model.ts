@@ -127,6 +127,7 @@ export class Model implements Denoiser, GenerativeDenoiser {
   /** By batch. */
   readonly #idle: ProgramPool<number, PreparedNetwork>;
   readonly #forget: () => void;
+  readonly #onClose: (() => void)[] = [];
 
   constructor(
     gpu: Gpu,
@@ -306,10 +307,16 @@ export class Model implements Denoiser, GenerativeDenoiser {
     return largestThatFits((batch) => this.#share(batch, SPARE_TENSORS), atMost);
   }
 
+  /** Calls `action` when the model is closed. */
+  onClose(action: () => void): void {
+    this.#onClose.push(action);
+  }
+
   /** Releases weights and plans. */
   async close(): Promise<void> {
     this.#forget();
     this.#idle.close();
+    for (const action of this.#onClose) action();
     this.weights.destroy();
     await this.checkpoint.close();
   }
