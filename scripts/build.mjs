@@ -25,6 +25,11 @@ for (const entry of readdirSync(join(root, "kernels"), { recursive: true })) {
   mkdirSync(dirname(target), { recursive: true });
   writeFileSync(target, wgslModule(join(root, "kernels", entry)));
 }
+// The DOM of TypeScript below 6 has no WebGPU.
+writeFileSync(
+  join(fresh, "src/index-dom5.d.ts"),
+  '/// <reference types="@webgpu/types" />\nexport * from "./index.js";\n',
+);
 chmodSync(join(fresh, "src/cli/main.js"), 0o755);
 
 rmSync(join(root, BUILT_FROM), { force: true });

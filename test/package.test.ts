@@ -50,6 +50,7 @@ describe("the packed package", () => {
       "package.json",
       "weights/README.md",
       ...weights.map((name) => `weights/${name}.safetensors`),
+      "dist/src/index-dom5.d.ts",
       ...built,
     ];
     expect(packed.files.map(({ path }) => path).sort()).toEqual(expected.sort());
@@ -106,7 +107,7 @@ describe("installed in an empty folder", () => {
     }
   });
 
-  it("its types hold for a strict TypeScript program that checks libraries, too", async () => {
+  it("its types hold for a strict program that checks libraries, too, in TypeScript 5.9 and 7", async () => {
     const source = `
       import { loadModel, type Model, type MultiStepOptions, NcvsdError, openGpu, type SampleResult, sampleHeun, sampleMultiStep } from "ncvsd-gpu";
       const gpu = await openGpu({ precision: "f32" });
@@ -142,9 +143,14 @@ describe("installed in an empty folder", () => {
       noEmit: true,
     };
     writeFileSync(join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["use.ts"] }));
-    const tsc = join(root, "node_modules/typescript/bin/tsc");
-    const result = await run(process.execPath, [tsc, "-p", "."], { cwd: app });
-    expect(`${result.stdout}${result.stderr}`).toBe("");
-    expect(result.code).toBe(0);
+    const older = place("typescript5");
+    mkdirSync(older);
+    await npm(["install", "--prefix", older, "--prefer-offline", "--no-audit", "--no-fund", "typescript@~5.9"], older);
+    for (const home of [root, older]) {
+      const tsc = join(home, "node_modules/typescript/bin/tsc");
+      const result = await run(process.execPath, [tsc, "-p", "."], { cwd: app });
+      expect(`${result.stdout}${result.stderr}`).toBe("");
+      expect(result.code).toBe(0);
+    }
   });
 });
