@@ -61,6 +61,8 @@ import { total } from "./network/total/kernel.js";
 import { winogradInput } from "./network/winograd-input/kernel.js";
 import { winogradOutput } from "./network/winograd-output/kernel.js";
 import { winogradWeight } from "./network/winograd-weight/kernel.js";
+import { aliasFold } from "./operators/alias-fold/kernel.js";
+import { aliasSpread } from "./operators/alias-spread/kernel.js";
 import { axisGather } from "./operators/axis-gather/kernel.js";
 import { cglsScalars } from "./operators/cgls-scalars/kernel.js";
 import { cglsVectors } from "./operators/cgls-vectors/kernel.js";
@@ -70,11 +72,14 @@ import { fftPass } from "./operators/fft-pass/kernel.js";
 import { fftSplit } from "./operators/fft-split/kernel.js";
 import { fftUnpack } from "./operators/fft-unpack/kernel.js";
 import { gramStep } from "./operators/gram-step/kernel.js";
+import { hadamardPass } from "./operators/hadamard-pass/kernel.js";
 import { levelSum } from "./operators/level-sum/kernel.js";
 import { maskFilter } from "./operators/mask-filter/kernel.js";
 import { maskProximal } from "./operators/mask-proximal/kernel.js";
+import { matrixProduct } from "./operators/matrix-product/kernel.js";
 import { phaseAmplitude } from "./operators/phase-amplitude/kernel.js";
 import { phaseResidual } from "./operators/phase-residual/kernel.js";
+import { singularFilter } from "./operators/singular-filter/kernel.js";
 import { spectralFilter } from "./operators/spectral-filter/kernel.js";
 import { spectralProximal } from "./operators/spectral-proximal/kernel.js";
 import { squareSums } from "./operators/square-sums/kernel.js";
@@ -87,6 +92,7 @@ import { softmaxRows } from "./priors/softmax-rows/kernel.js";
 import { tiltWeights } from "./priors/tilt-weights/kernel.js";
 import { weightedMean } from "./priors/weighted-mean/kernel.js";
 import { addDirections } from "./sampling/add-directions/kernel.js";
+import { varyingBlur } from "./operators/varying-blur/kernel.js";
 import { addNoise } from "./sampling/add-noise/kernel.js";
 import { clampGiven } from "./sampling/clamp-given/kernel.js";
 import { clip } from "./sampling/clip/kernel.js";
@@ -174,7 +180,12 @@ export const kernels: readonly AnyKernel[] = [
   attentionBackwardKeys,
   attentionBackwardNorms,
   attentionBackwardQueries,
+  aliasFold,
+  aliasSpread,
   axisGather,
+  hadamardPass,
+  matrixProduct,
+  varyingBlur,
   cglsScalars,
   cglsVectors,
   gramStep,
@@ -234,6 +245,7 @@ export const kernels: readonly AnyKernel[] = [
   scale,
   sigmaCombine,
   softmax,
+  singularFilter,
   spectralFilter,
   spectralProximal,
   subsample,

@@ -59,6 +59,8 @@ export type {
 export { type DecodeOptions, Vae } from "./networks/vae/vae.js";
 export { gaussianKernel, motionKernel } from "./operators/blur-kernels.js";
 export type { GpuOperator } from "./operators/gpu-operator.js";
+export type { HadamardOperator, HadamardOptions } from "./operators/hadamard.js";
+export type { LinearOptions } from "./operators/linear.js";
 export type {
   EnergyInput,
   Gram,

@@ -13,7 +13,7 @@ export function perInvocation(workgroup: number): SourcePart {
  * `pair_sum(lid, own)` over a workgroup. The kernel sees SIZE.
  * @param size invocations; absent: the variant's prelude says SIZE (`summingSize`)
  */
-export function summing(size?: number, type: "f32" | "vec2f" = "f32"): SourcePart[] {
+export function summing(size?: number, type: "f32" | "vec2f" | "vec4f" = "f32"): SourcePart[] {
   const constant = size === undefined ? "" : `const SIZE: u32 = ${size}u;\n`;
   return [
     { file: "kernels/lib/pair-sum.wgsl", text: `${constant}alias Sum = ${type};\n${pairSum}` },

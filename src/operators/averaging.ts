@@ -20,7 +20,7 @@ function blocks(inputs: number, factor: number): LineMap {
     inputs,
     outputs,
     taps: factor,
-    weights: new Float32Array(factor * outputs).fill(1 / factor),
+    weights: new Float64Array(factor * outputs).fill(1 / factor),
     positions: Uint32Array.from(
       { length: factor * outputs },
       (_, i) => (i % outputs) * factor + Math.floor(i / outputs),

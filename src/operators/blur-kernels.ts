@@ -15,6 +15,12 @@ export function reflected(index: number, length: number): number {
  * @returns size * size values
  */
 export function gaussianKernel(size: number, std: number): Float64Array {
+  const line = gaussianLine(size, std);
+  return Float64Array.from({ length: size * size }, (_, i) => line[Math.floor(i / size)]! * line[i % size]!);
+}
+
+/** The same along one axis: `gaussianKernel` is its outer product. */
+export function gaussianLine(size: number, std: number): Float64Array {
   checkInteger("gaussianBlur", "kernelSize", size, 1);
   checkPositive("gaussianBlur", "std", std);
   const radius = Math.floor(4 * std + 0.5);
@@ -27,7 +33,7 @@ export function gaussianKernel(size: number, std: number): Float64Array {
       if (reflected(i + j, size) === centre) line[i] = line[i]! + weights[j + radius]! / sum;
     }
   }
-  return Float64Array.from({ length: size * size }, (_, i) => line[Math.floor(i / size)]! * line[i % size]!);
+  return line;
 }
 
 /** Points of a path per pixel of kernel size. */

@@ -3,10 +3,12 @@ import { spectralProximal } from "../../kernels/operators/spectral-proximal/kern
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Tensor } from "../graph/graph.js";
-import { gaussianKernel, motionKernel } from "./blur-kernels.js";
+import { gaussianKernel, gaussianLine, motionKernel, reflected } from "./blur-kernels.js";
 import { checkFinite, checkInteger, checkShape } from "./check.js";
 import { type Frame, frequencies, inverseRealFft2, realFft2 } from "./fft.js";
 import { type GpuOperator, gpuOperator } from "./gpu-operator.js";
+import { type LineMap, lineMap } from "./resize.js";
+import { separableOperator } from "./separable.js";
 import type { StageGraph } from "./stage-graph.js";
 
 interface BlurOptions {
@@ -34,7 +36,24 @@ export interface GaussianBlurOptions extends BlurOptions {
   readonly kernelSize: number;
   /** In pixels; the paper's is 3. */
   readonly std: number;
+  /**
+   * How the picture goes on outside: "circular" (default, the paper's); "reflect" (d c b | a b c d | c b a, the border pixel not
+   * repeated), "symmetric" (c b a | a b c d | d c b), "zero". With the latter three the kernel's entry floor(kernelSize / 2) stays
+   * in place, the adjoint is exact, and the kernel may be larger than the picture.
+   */
+  readonly boundary?: keyof typeof BOUNDARIES | "circular";
 }
+
+/** Where the pixel `i` of a line lies, or -1: nowhere. */
+const BOUNDARIES = {
+  reflect: (i: number, length: number) => {
+    const period = Math.max(1, 2 * length - 2);
+    const j = ((i % period) + period) % period;
+    return j < length ? j : period - j;
+  },
+  symmetric: reflected,
+  zero: (i: number, length: number) => (i >= 0 && i < length ? i : -1),
+};
 
 export interface MotionBlurOptions extends BlurOptions {
   /** kernelSize * kernelSize values. */
@@ -47,13 +66,40 @@ export interface MotionBlurOptions extends BlurOptions {
 }
 
 /**
- * Blur with a Gaussian kernel, circular at the borders.
+ * Blur with a Gaussian kernel. Its likelihood step is one draw in closed form, in frequencies where the border is circular, else
+ * in singular vectors of both axes.
  * @throws NcvsdError BAD_ARGUMENT
  */
 export function gaussianBlur(gpu: Gpu, options: GaussianBlurOptions): GpuOperator {
-  checkKeys("gaussianBlur", options, { ...BLUR, kernelSize: true, std: true });
-  const { kernelSize, std } = options;
+  checkKeys("gaussianBlur", options, { ...BLUR, kernelSize: true, std: true, boundary: true });
+  const { kernelSize, std, boundary = "circular" } = options;
+  if (boundary !== "circular") {
+    if (!Object.hasOwn(BOUNDARIES, boundary))
+      throw bad(
+        `gaussianBlur: boundary must be "circular", "reflect", "symmetric" or "zero", got ${String(boundary)}.`,
+      );
+    if (options.centre === "reference" || options.transpose === "reference")
+      throw bad(`gaussianBlur: the reference's centre and transpose belong to circular borders: leave them out.`);
+    const shape = checkShape("gaussianBlur", options.shape);
+    const line = gaussianLine(kernelSize, std);
+    const map = (length: number) => blurMap(line, length, BOUNDARIES[boundary]);
+    return separableOperator(gpu, { name: "gaussianBlur", shape, rows: map(shape[1]), columns: map(shape[2]) });
+  }
   return circularBlur(gpu, "gaussianBlur", options, gaussianKernel(kernelSize, std), kernelSize);
+}
+
+/** out[i] = sum over a of line[a] in[i + a - floor(size / 2)], with the line continued. */
+function blurMap(line: Float64Array, length: number, place: (i: number, length: number) => number): LineMap {
+  const middle = Math.floor(line.length / 2);
+  const rows = Array.from({ length }, (_, i) => {
+    const row = new Map<number, number>();
+    line.forEach((weight, a) => {
+      const j = place(i + a - middle, length);
+      if (j >= 0) row.set(j, (row.get(j) ?? 0) + weight);
+    });
+    return [...row].sort(([a], [b]) => a - b);
+  });
+  return lineMap(length, rows);
 }
 
 /**
@@ -137,6 +183,7 @@ function circularBlur(
     name,
     shape,
     measurementShape: shape,
+    curvature: 2 * largestSquare(transfers.forward),
     forward: (s) => filter(s, "x", "forward"),
     adjoint: (s) => filter(s, "y", "back"),
     proximal(s) {
@@ -213,6 +260,13 @@ function transferFunctions(
     }
   }
   return { forward, back };
+}
+
+/** The largest |h|^2 of complex values. */
+function largestSquare(values: Float32Array): number {
+  let largest = 0;
+  for (let i = 0; i < values.length; i += 2) largest = Math.max(largest, values[i]! ** 2 + values[i + 1]! ** 2);
+  return largest;
 }
 
 function turns(length: number): Float64Array {

@@ -31,7 +31,7 @@ export function colorization(gpu: Gpu, options: ColorizationOptions): GpuOperato
   const gram = weights.reduce((sum, w) => sum + w * w, 0);
   if (!(gram > 0)) throw bad("colorization: all weights are 0: at least one must not be.");
   const positions = Uint32Array.from(weights, (_, c) => c);
-  const mix = { inputs: channels, outputs: 1, taps: channels, weights, positions };
+  const mix = { inputs: channels, outputs: 1, taps: channels, weights: Float64Array.from(weights), positions };
   const spread = adjointOf(mix);
   const inner = height * width;
   return linearOperator(gpu, {

@@ -2,6 +2,7 @@ import { normals } from "../../kernels/lib/philox.js";
 import { bad } from "../errors.js";
 import { solverSettings } from "./cgls.js";
 import { volume } from "./check.js";
+import { checkDraw } from "./draw-input.js";
 import type { Operator, ProximalInput, Solve } from "./operator.js";
 
 /** An operator on arrays that is linear: what its exact likelihood step needs. */
@@ -45,7 +46,7 @@ const of = ({ name }: Pick<Operator, "name">) => (name ? ` of ${name}` : "");
  */
 export async function gramDraw(operator: Linear, input: ProximalInput): Promise<Float32Array> {
   const { x, y, sigma, rho, seeds } = input;
-  const batch = x.length / volume(operator.shape);
+  const batch = checkDraw(operator.name || "operator", { ...operator, noiseShape: undefined }, input);
   const z = input.noise ?? drawn(seeds, 0, batch, volume(operator.shape));
   const w = eigenvalues(operator);
   const { T, Tt } = operator.gram!;
@@ -91,7 +92,9 @@ class Image {
     let c = 0;
     for (let i = 0; i < g.length; i++) c += (g[i]! + t * r2[i]!) ** 2;
     const ten = this.lowered.slice(-10).reduce((a, b) => a + b, 0);
-    const enough = this.steps > 0 && (!(ten >= limit) || this.lowered.at(-1)! < 1e-4 * limit);
+    const all = this.lowered.reduce((a, b) => a + b, 0);
+    const least = Math.max(1e-4 * limit, 1e-14 * all);
+    const enough = this.steps > 0 && (!(ten >= limit) || this.lowered.at(-1)! < least);
     this.finished ||= !(c > 0) || enough;
     const ratio = this.steps > 0 && !this.finished ? c / this.c : 0;
     for (let i = 0; i < g.length; i++) p[i] = g[i]! + t * r2[i]! + ratio * p[i]!;
@@ -129,6 +132,7 @@ export async function conjugateDraw(operator: Linear, input: ProximalInput): Pro
   const { x, y, sigma, rho, seeds } = input;
   const { tolerance, maxIterations } = solverSettings(operator.name || "operator", operator.solver);
   const [n, m] = [volume(operator.shape), volume(operator.measurementShape)];
+  checkDraw(operator.name || "operator", { ...operator, noiseShape: operator.measurementShape }, input);
   const batch = x.length / n;
   const z = input.noise ?? drawn(seeds, 0, batch, n);
   const zy = input.noiseY ?? drawn(seeds, 1, batch, m);
@@ -186,6 +190,26 @@ export async function checkLinear(operator: Linear): Promise<void> {
   if (!(apart <= LINEAR * scale))
     throw bad(
       `The adjoint${of(operator)} is not that of its forward: <A x, v> and <x, A' v> differ by ${(apart / scale).toPrecision(2)} of their size; it must be the transposed map.`,
+    );
+}
+
+/**
+ * Is gram that of A? A A' v and T W T' v of a random measurement.
+ * @throws NcvsdError BAD_ARGUMENT
+ */
+export async function checkGram(operator: Linear): Promise<void> {
+  const w = eigenvalues(operator);
+  const { T, Tt } = operator.gram!;
+  const v = Float32Array.from(normals(4, 0, volume(operator.measurementShape)));
+  const seen = await operator.forward(await operator.adjoint(v.slice()));
+  const coordinates = Tt ? await Tt(v.slice()) : v;
+  const weighed = coordinates.map((value, i) => w(i) * value);
+  const told = T ? await T(weighed) : weighed;
+  const gap = Math.sqrt(squared(seen.map((value, i) => value - told[i]!)));
+  const size = Math.sqrt(squared(seen)) + Math.sqrt(squared(told));
+  if (!(gap <= LINEAR * size))
+    throw bad(
+      `gram${of(operator)} is not that of A: A A' v and T W T' v differ by ${(gap / size).toPrecision(2)} of their size; leave it out to solve without it.`,
     );
 }
 

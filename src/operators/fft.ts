@@ -125,7 +125,7 @@ export function inverseRealFft2(
   name: string,
   spectrum: Tensor,
   frame: Frame,
-  to: Tensor,
+  to: Tensor | readonly number[],
   factor: number,
   base?: Tensor,
 ): Tensor {

@@ -5,7 +5,8 @@ import { ProgramPool } from "../graph/pool.js";
 import type { ImageShape } from "../networks/session.js";
 import { drawNoise } from "../random/noise.js";
 import { Cgls, solverSettings } from "./cgls.js";
-import { checkPositive, countOf, volume } from "./check.js";
+import { countOf, volume } from "./check.js";
+import { checkDraw, measurementsOf } from "./draw-input.js";
 import type {
   Operator,
   OperatorSession,
@@ -47,9 +48,6 @@ export interface GpuOperator extends Operator {
   open(batch: number): Promise<OperatorSession>;
   close(): void;
 }
-
-/** For checkKeys. */
-const PROXIMAL = { x: true, y: true, sigma: true, rho: true, noise: true, noiseY: true, seeds: true } as const;
 
 type Kind = "forward" | "adjoint" | "proximal" | "gradient";
 
@@ -117,12 +115,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
     }
   };
   const images = (what: string, x: Float32Array) => countOf(`${name}: ${what}`, x, image, shape);
-  const measurements = (y: Float32Array, batch?: number) => {
-    const found = countOf(`${name}: y`, y, measured, measurementShape);
-    if (batch !== undefined && found !== batch)
-      throw bad(`${name}: y holds ${found} measurements for ${batch} images: they must agree.`);
-    return found;
-  };
+  const measurements = (y: Float32Array, batch?: number) => measurementsOf(name, graphs, y, batch);
 
   const operator: { -readonly [K in keyof GpuOperator]: GpuOperator[K] } = {
     name,
@@ -162,24 +155,14 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
   if (iterative) Object.defineProperty(operator, "solve", { get: () => solve, enumerable: true });
 
   function draw(input: ProximalInput): Promise<Float32Array> {
-    checkKeys(`${name}: sampleProximal`, input, PROXIMAL);
+    const batch = checkDraw(name, operator, input);
     const { x, y, sigma, rho, noise, noiseY, seeds } = input;
-    const batch = images("x", x);
-    measurements(y, batch);
-    checkPositive(name, "sigma", sigma);
-    checkPositive(name, "rho", rho);
-    if (noise && images("noise", noise) !== batch)
-      throw bad(`${name}: noise must have the ${x.length} values of x, got ${noise.length}.`);
-    const second = volume(noiseShape ?? []);
-    if (noiseY && !noiseShape) throw bad(`${name}: its likelihood step takes one draw: leave noiseY out.`);
-    if (noiseY && countOf(`${name}: noiseY`, noiseY, second, noiseShape!) !== batch)
-      throw bad(`${name}: noiseY must have ${batch * second} values, got ${noiseY.length}.`);
     const fill = async (step: { z: GPUBuffer; zy?: GPUBuffer; level: GPUBuffer }) => {
       gpu.write(step.level, Float32Array.of(sigma, rho));
       if (noise) gpu.write(step.z, noise);
       else await drawNoise(gpu, step.z, seeds, batch, image);
       if (noiseY) gpu.write(step.zy!, noiseY);
-      else if (step.zy) await drawNoise(gpu, step.zy, seeds, batch, second, 1);
+      else if (step.zy) await drawNoise(gpu, step.zy, seeds, batch, volume(noiseShape!), 1);
     };
     const given = { x, y, noise, noiseY };
     if (!iterative)

@@ -14,6 +14,8 @@ export interface InpaintingOptions {
   readonly mask?: ArrayLike<number>;
   /** The unknown rows `top` to `bottom` - 1 and columns `left` to `right` - 1. */
   readonly box?: readonly [top: number, bottom: number, left: number, right: number] | readonly number[];
+  /** Outpainting: only the rows `top` to `bottom` - 1 and columns `left` to `right` - 1 are known. */
+  readonly known?: readonly [top: number, bottom: number, left: number, right: number] | readonly number[];
   /** Share of the pixels that are unknown, 0 to 1: exactly round(fraction * H * W) of them, drawn with `seed`. */
   readonly fraction?: number;
   /** For `fraction`; an integer from 0 to 2^32 - 1, default 0. */
@@ -26,7 +28,7 @@ export interface InpaintingOptions {
  * @throws NcvsdError BAD_ARGUMENT
  */
 export function inpainting(gpu: Gpu, options: InpaintingOptions): GpuOperator {
-  checkKeys("inpainting", options, { shape: true, mask: true, box: true, fraction: true, seed: true });
+  checkKeys("inpainting", options, { shape: true, mask: true, box: true, known: true, fraction: true, seed: true });
   const shape = checkShape("inpainting", options.shape);
   const mask = maskOf(shape, options);
   const elements = volume(shape);
@@ -63,11 +65,11 @@ export function inpainting(gpu: Gpu, options: InpaintingOptions): GpuOperator {
 }
 
 /** The mask as C*H*W values. */
-function maskOf(shape: ImageShape, { mask, box, fraction, seed = 0 }: InpaintingOptions): Float32Array {
+function maskOf(shape: ImageShape, { mask, box, known, fraction, seed = 0 }: InpaintingOptions): Float32Array {
   const [channels, height, width] = shape;
   const pixels = height * width;
-  const given = [mask, box, fraction].filter((v) => v !== undefined).length;
-  if (given !== 1) throw bad(`inpainting: give one of mask, box and fraction, got ${given} of them.`);
+  const given = [mask, box, known, fraction].filter((v) => v !== undefined).length;
+  if (given !== 1) throw bad(`inpainting: give one of mask, box, known and fraction, got ${given} of them.`);
   let plane: Float32Array;
   if (mask !== undefined) {
     if (mask.length !== pixels && mask.length !== channels * pixels) {
@@ -80,22 +82,24 @@ function maskOf(shape: ImageShape, { mask, box, fraction, seed = 0 }: Inpainting
         throw bad(`inpainting: the mask holds ${mask[i]} at index ${i}: only 0 (unknown) and 1 (known) are possible.`);
     }
     plane = Float32Array.from(mask);
-  } else if (box !== undefined) {
-    const [top, bottom, left, right] = box as readonly number[];
+  } else if (box !== undefined || known !== undefined) {
+    const [name, edges] = box === undefined ? ["known", known as readonly number[]] : ["box", box];
+    const [top, bottom, left, right] = edges as readonly number[];
     const inside = (from: unknown, to: unknown, size: number) =>
       Number.isInteger(from) &&
       Number.isInteger(to) &&
       0 <= (from as number) &&
       (from as number) < (to as number) &&
       (to as number) <= size;
-    if (box.length !== 4 || !inside(top, bottom, height) || !inside(left, right, width)) {
+    if (edges.length !== 4 || !inside(top, bottom, height) || !inside(left, right, width)) {
       throw bad(
-        `inpainting: box must be [top, bottom, left, right] inside ${height} x ${width} (bottom and right not included), got [${Array.from(box)}].`,
+        `inpainting: ${name} must be [top, bottom, left, right] inside ${height} x ${width} (bottom and right not included), got [${Array.from(edges)}].`,
       );
     }
+    const within = Number(box === undefined);
     plane = Float32Array.from({ length: pixels }, (_, i) => {
       const [row, column] = [Math.floor(i / width), i % width];
-      return row >= top! && row < bottom! && column >= left! && column < right! ? 0 : 1;
+      return row >= top! && row < bottom! && column >= left! && column < right! ? within : 1 - within;
     });
   } else {
     if (typeof fraction !== "number" || !(fraction >= 0 && fraction <= 1))

@@ -9,21 +9,24 @@ export interface Lines {
   readonly inner?: number;
   /** What the sums are multiplied with; default 1. */
   readonly scale?: number;
+  /** Subtracted before scaling. */
+  readonly measured?: Tensor;
   /** Absent: a new tensor. */
   readonly to?: Place;
 }
 
 /** A map of lines along one axis of `x`, [outer, map.inputs, inner]. */
 export function alongAxis(s: StageGraph, name: string, x: Tensor, map: LineMap, lines: Lines = {}): Tensor {
-  const { inner = 1, scale = 1, to } = lines;
+  const { inner = 1, scale = 1, measured, to } = lines;
   const { inputs: from, outputs, taps } = map;
   const outer = x.length / (from * inner);
   const inputs = {
     x,
-    weights: s.table(`${name} weights`, () => map.weights),
+    measured,
+    weights: s.table(`${name} weights`, () => Float32Array.from(map.weights)),
     positions: s.table(`${name} positions`, () => map.positions),
   };
-  const params = { outer, from, to: outputs, inner, taps, factor: scale, residual: false };
+  const params = { outer, from, to: outputs, inner, taps, factor: scale, residual: measured !== undefined };
   return s.graph.run(name, axisGather, params, inputs, { y: to ?? [outer, outputs, inner] }).y;
 }
 
@@ -33,7 +36,7 @@ export function selection(inputs: number, sources: readonly number[], weight = 1
     inputs,
     outputs: sources.length,
     taps: 1,
-    weights: Float32Array.from(sources, (at) => (at < 0 ? 0 : weight)),
+    weights: Float64Array.from(sources, (at) => (at < 0 ? 0 : weight)),
     positions: Uint32Array.from(sources, (at) => Math.max(0, at)),
   };
 }

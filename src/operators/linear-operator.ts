@@ -20,6 +20,8 @@ export interface LinearGraphs
   readonly adjoint: MapGraph;
   /** c where A A' = c I on all that A' sees: the exact step is one draw, in closed form. */
   readonly gram?: number;
+  /** Of ||A x - y||^2; absent: 2 A'(A x - y) of the maps. */
+  readonly gradient?: (stage: StageGraph) => Tensor;
   /** Another closed form of one draw. Neither: two draws and conjugate gradients. */
   readonly proximal?: (stage: StageGraph) => Tensor;
 }
@@ -40,13 +42,15 @@ export function linearOperator(gpu: Gpu, linear: LinearGraphs): GpuOperator {
     solver: linear.solver,
     forward: (s) => forward(s, s.input("x"), s.out(measurement(s))),
     adjoint: (s) => adjoint(s, s.input("y"), s.out(image(s))),
-    gradient(s) {
-      const seen = forward(s, s.input("x"), measurement(s));
-      const elements = s.batch * volume(measurementShape);
-      const params = { elements, type: "f32", alpha: 2, beta: -2 } as const;
-      const residual = s.graph.run("residual", axpby, params, { a: seen, b: s.input("y") }, { y: seen.shape }).y;
-      return adjoint(s, residual, s.out(image(s)));
-    },
+    gradient:
+      linear.gradient ??
+      ((s) => {
+        const seen = forward(s, s.input("x"), measurement(s));
+        const elements = s.batch * volume(measurementShape);
+        const params = { elements, type: "f32", alpha: 2, beta: -2 } as const;
+        const residual = s.graph.run("residual", axpby, params, { a: seen, b: s.input("y") }, { y: seen.shape }).y;
+        return adjoint(s, residual, s.out(image(s)));
+      }),
     ...(step ? { proximal: step } : {}),
   });
 }

@@ -5,7 +5,7 @@ export interface LineMap {
   readonly inputs: number;
   readonly outputs: number;
   readonly taps: number;
-  readonly weights: Float32Array;
+  readonly weights: Float64Array;
   readonly positions: Uint32Array;
 }
 
@@ -49,10 +49,10 @@ export function adjointOf(map: LineMap): LineMap {
 }
 
 /** Rows of different lengths are filled up with weights 0. */
-function lineMap(inputs: number, rows: readonly (readonly (readonly [number, number])[])[]): LineMap {
+export function lineMap(inputs: number, rows: readonly (readonly (readonly [number, number])[])[]): LineMap {
   const outputs = rows.length;
   const taps = Math.max(1, ...rows.map((row) => row.length));
-  const weights = new Float32Array(taps * outputs);
+  const weights = new Float64Array(taps * outputs);
   const positions = new Uint32Array(taps * outputs);
   rows.forEach((row, o) => {
     row.forEach(([position, weight], t) => {

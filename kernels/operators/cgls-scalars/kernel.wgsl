@@ -2,11 +2,11 @@
 //
 //   0: c = |g|^2    1: al = c / (|q|^2 + t^2 |p|^2)    2: ratio = c' / c    3: 1 when finished    4: steps
 //   6 ... 15: by how much each of the last ten steps lowered the squared distance to the solution, in posterior deviations:
-//             al c / s^2 (zeros in the beginning)
+//             al c / s^2 (zeros in the beginning)    5: the same of all steps
 //
 // from sums of squares in pieces, `first` [images, count] and `second` [images, others]. PART 0: c of the first gradient, and all
 // else afresh; 1: al, of |q|^2 and |p|^2; 2: c', ratio, and whether to stop: the last ten together below `limit`, or the last
-// one below 1e-4 of it, or nothing left. A finished image has al = 0 from then on: in single precision further steps would lead
+// one below 1e-4 of it, or below what single precision can tell of the way gone (1e-14 of all), or nothing left. A finished image has al = 0 from then on: in single precision further steps would lead
 // away from the solution.
 //
 // One workgroup per image, sums in a fixed order (kernels/lib/pair-sum.wgsl).
@@ -51,7 +51,9 @@ fn each_workgroup(image: u32, lid: u32) {
     state[at + 1u] = al;
     if (live) {
       let steps = u32(state[at + 4u]);
-      state[at + 6u + steps % 10u] = al * state[at] / (level[0] * level[0]);
+      let lowered = al * state[at] / (level[0] * level[0]);
+      state[at + 6u + steps % 10u] = lowered;
+      state[at + 5u] += lowered;
       state[at + 4u] = f32(steps + 1u);
     } else {
       state[at + 3u] = 1.0;
@@ -62,7 +64,8 @@ fn each_workgroup(image: u32, lid: u32) {
       ten += state[at + i];
     }
     let last = state[at + 6u + (u32(state[at + 4u]) + 9u) % 10u];
-    let stop = state[at + 3u] != 0.0 || !(sum > 0.0) || !(ten >= p.limit) || last < 1e-4 * p.limit;
+    let least = max(1e-4 * p.limit, 1e-14 * state[at + 5u]);
+    let stop = state[at + 3u] != 0.0 || !(sum > 0.0) || !(ten >= p.limit) || last < least;
     state[at + 2u] = select(sum / state[at], 0.0, stop);
     state[at] = sum;
     state[at + 3u] = select(0.0, 1.0, stop);

@@ -29,13 +29,15 @@ export function reference(p: CglsScalarsParams, { first, second, level, state: b
       const live = own[3] === 0 && sum > 0;
       own[1] = live ? own[0]! / sum : 0;
       if (live) {
-        own[6 + (own[4]! % 10)] = (own[1]! * own[0]!) / s ** 2;
+        const lowered = (own[1]! * own[0]!) / s ** 2;
+        own[6 + (own[4]! % 10)] = lowered;
+        own[5]! += lowered;
         own[4]! += 1;
       } else own[3] = 1;
     } else {
       const ten = own.subarray(6).reduce((a, b) => a + b, 0);
       const last = own[6 + ((own[4]! + 9) % 10)]!;
-      const stop = own[3] !== 0 || !(sum > 0) || !(ten >= p.limit) || last < 1e-4 * p.limit;
+      const stop = own[3] !== 0 || !(sum > 0) || !(ten >= p.limit) || last < Math.max(1e-4 * p.limit, 1e-14 * own[5]!);
       own[2] = stop ? 0 : sum / own[0]!;
       own[0] = sum;
       own[3] = stop ? 1 : 0;
