@@ -3,6 +3,7 @@ import { registerBench } from "./bench/bench.js";
 import { registerConvert } from "./convert.js";
 import { registerDataset } from "./dataset/dataset.js";
 import { registerDemo } from "./demo.js";
+import { registerDisco } from "./disco/disco.js";
 import { registerDoctor } from "./doctor.js";
 import { registerEvaluate } from "./evaluate/evaluate.js";
 import { registerInspect } from "./inspect.js";
@@ -26,6 +27,7 @@ export function registerAll(program: Command): void {
     registerTrain,
     registerDistill,
     registerPhema,
+    registerDisco,
     registerInspect,
     registerDoctor,
     registerBench,

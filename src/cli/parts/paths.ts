@@ -1,6 +1,7 @@
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import type { Command } from "commander";
+import { NPY_MARK } from "../../checkpoint/npy-write.js";
 import { stem } from "../../data/arrays.js";
 import { foldedName } from "../../data/names.js";
 import { bad } from "../../errors.js";
@@ -16,10 +17,10 @@ import { checkWritable, isFolder } from "../../runs/whole-file.js";
  */
 export const PATHS = {
   inputs:
-    "net gnet teacher vae data ref features operator measurement mask kernel lpips file shards results in.pkl snapshots source label-file config geometry".split(
+    "net gnet teacher vae data ref features operator measurement mask kernel lpips file shards results in.pkl snapshots source label-file config geometry model".split(
       " ",
     ),
-  files: "grid save-raw out trace out.safetensors".split(" "),
+  files: "grid save-raw out trace out.safetensors plot".split(" "),
   folders: ["outdir"],
   /** A folder, unless it ends in .zip. */
   either: ["dest"],
@@ -237,6 +238,8 @@ export function isOurs(path: string): boolean {
   if (bytes[0] === 0x89) return Object.keys(peekPngText(bytes)).some((key) => key.startsWith("ncvsd-gpu:"));
   if (/^\s*\{/.test(text)) return /^\s*\{\s*"tool":\s*"ncvsd-gpu"/.test(text);
   if (/^<!doctype html>/i.test(text)) return text.includes('name="generator" content="ncvsd-gpu');
+  if (/^<svg /i.test(text)) return text.slice(0, 1000).includes('data-made-by="ncvsd-gpu"');
+  if (text.startsWith("\x93NUMPY")) return text.slice(0, 1000).includes(NPY_MARK);
   if (path.endsWith(".md")) return text.includes("(ncvsd-gpu ");
   return isOurSafetensors(text);
 }

@@ -28,11 +28,11 @@ export interface Density {
   readonly energy: boolean;
   /** Whether it needs a label with every point: then it is no density of the data. */
   readonly conditional: boolean;
-  /** sigma_min: the smoothing sigma(0). low, high: walls of the region that it knows, one per coordinate. */
+  /** sigma_min: the smoothing sigma(0). box_low, box_high: walls of the region that it knows, one per coordinate. */
   readonly config: {
     readonly sigma_min: number;
-    readonly low?: readonly number[] | undefined;
-    readonly high?: readonly number[] | undefined;
+    readonly box_low?: readonly number[] | undefined;
+    readonly box_high?: readonly number[] | undefined;
   };
   open(rows: number): Promise<DensitySession>;
 }

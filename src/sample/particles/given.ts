@@ -36,13 +36,13 @@ export interface Clamp {
   readonly box: Uint32Array<ArrayBuffer>;
 }
 
-/** Refuses what is no density of the data. */
-export function checkDensity(call: string, model: Density): void {
+/** Refuses what is no density of the data; `scores`: a score without an energy will do. */
+export function checkDensity(call: string, model: Density, scores = false): void {
   if (model.conditional)
     throw bad(
       `${call}: the network takes noise levels as labels, so it is no density of the data: use sampleDiffusion.`,
     );
-  if (!model.energy)
+  if (!model.energy && !scores)
     throw bad(`${call}: the network gives a score alone and no energy: train one with energy: true, or use sampleUla.`);
 }
 
@@ -112,7 +112,7 @@ function wallsOf(call: string, dims: number, box: Box): { low: number[]; high: n
 }
 
 /** The region that a density is sampled in where nobody says. */
-function ownBox({ dims, config: { low, high } }: Density): Box {
+function ownBox({ dims, config: { box_low: low, box_high: high } }: Density): Box {
   if (low && high) return { low, high };
   return { low: new Array<number>(dims).fill(-DEFAULT_WALL), high: new Array<number>(dims).fill(DEFAULT_WALL) };
 }

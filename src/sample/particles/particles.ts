@@ -130,21 +130,18 @@ export class Particles {
     const params = { runs: clamp.runs, particles, dims, free, recorded: x0 !== undefined };
     const placing = await run.stage("placing particles", clampGiven, params, inputs);
     const { phi } = session;
-    if (!phi) throw bad("The network gives no energy.");
     await run.submit(
       [placing, session],
-      [
-        [session.x, points.x],
-        [phi, points.phi],
-        [session.output, points.o],
-      ],
+      [[session.x, points.x], [session.output, points.o], ...(phi ? [[phi, points.phi] as const] : [])],
     );
-    const first = await run.gpu.readF32(points.phi, rows);
-    const at = first.findIndex((v) => !Number.isFinite(v));
+    // A score alone has no phi: then its gradient is looked at.
+    const [looked, each, what] = phi ? [points.phi, 1, "log density"] : [points.o, dims, "score"];
+    const first = await run.gpu.readF32(looked, rows * each);
+    const at = Math.floor(first.findIndex((v) => !Number.isFinite(v)) / each);
     if (at >= 0)
       throw new NcvsdError(
         "NOT_FINITE",
-        `The model's log density is ${first[at]} at the start of particle ${at % particles} of run ${Math.floor(at / particles)}: check its weights.`,
+        `The model's ${what} is not finite at the start of particle ${at % particles} of run ${Math.floor(at / particles)}: check its weights.`,
       );
   }
 

@@ -42,7 +42,8 @@ const STEPS_PER_SUBMIT = 10;
 /**
  * Independent chains of unadjusted Langevin dynamics of exp(beta phi / sigma^2), the observed coordinates clamped:
  * u <- u + eta beta grad phi / sigma^2 + sqrt(2 eta) z (Wedenig and Peharz, section 4). Biased by the step size, and each chain
- * stays in its mode: `sampleSmc` is the better choice for conditionals of several modes.
+ * stays in its mode: `sampleSmc` is the better choice for conditionals of several modes. The one sampler for networks that give
+ * scores and no energy.
  * @throws BAD_ARGUMENT, OUT_OF_MEMORY, NOT_FINITE
  */
 export async function sampleUla(model: Density, options: UlaChainOptions = {}): Promise<UlaChainResult> {
@@ -62,7 +63,7 @@ export async function sampleUla(model: Density, options: UlaChainOptions = {}): 
     onStep: true,
     signal: true,
   });
-  checkDensity(call, model);
+  checkDensity(call, model, true);
   const { particles = 1024, x, noise, onStep, signal } = options;
   const clamp = clampOf(call, model, options);
   const sigma = numberOf(call, "sigma", options.sigma ?? model.config.sigma_min, { above: 0 });

@@ -1,0 +1,12 @@
+import type { Command } from "commander";
+import { registerDiscoSample } from "./sample.js";
+
+export function registerDisco(program: Command): void {
+  const disco = program
+    .command("disco")
+    .summary("diffusion-free score models of tables: exact conditionals")
+    .description(
+      "Diffusion-free score matching (DISCO): one energy of a table's columns, of which any columns given the others can be sampled.",
+    );
+  for (const register of [registerDiscoSample]) register(disco).exitOverride().copyInheritedSettings(program);
+}

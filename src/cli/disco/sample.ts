@@ -1,0 +1,177 @@
+import { type Command, Option } from "commander";
+import { npyBytes } from "../../checkpoint/npy-write.js";
+import { bad, quote } from "../../errors.js";
+import { densityFigure, kernelDensity, planeFigure } from "../../evaluate/density-plot.js";
+import type { Gpu } from "../../gpu/device.js";
+import { MAX_SEED, parseInteger, parseNumber } from "../../runs/args.js";
+import { Stopwatch } from "../../runs/stopwatch.js";
+import { writeAtomic } from "../../runs/whole-file.js";
+import { sampleHmc } from "../../sample/particles/hmc.js";
+import { sampleSmc } from "../../sample/particles/smc.js";
+import { sampleUla } from "../../sample/particles/ula.js";
+import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
+import { givenOf, openDiscoModel, parseGiven, type Table } from "./model.js";
+
+interface SampleFlags extends EngineOptions {
+  model: string;
+  given?: [string, number][];
+  n: number;
+  sampler: "smc" | "hmc" | "ula";
+  cool?: number;
+  tau?: number;
+  moves?: number;
+  leapfrog?: number;
+  steps?: number;
+  seed: number;
+  out: string;
+  plot?: string;
+  json?: boolean;
+}
+
+/** Which settings belong to which sampler. */
+const SETTINGS = { smc: ["tau", "moves", "leapfrog"], hmc: ["steps", "leapfrog"], ula: ["steps"] } as const;
+
+export function registerDiscoSample(disco: Command): Command {
+  return disco
+    .command("sample")
+    .summary("samples of some columns given the others")
+    .description(
+      "Samples the columns that --given leaves open, given the others, from a network of `disco train`: a NumPy array with a row per " +
+        "sample and a column for each that is open, in their order and in the table's units. Without --given: the whole table's " +
+        "columns; to marginalise, leave columns of the samples out.",
+    )
+    .requiredOption("--model <file>", "the network's weights (.safetensors)")
+    .option("--given <list>", "columns by number or name and their values: 0=1.75,2=-0.3", parseGiven)
+    .option("--n <count>", "samples", (t: string) => parseInteger(t, "--n", { min: 1, max: 2 ** 22 }), 4096)
+    .addOption(
+      new Option("--sampler <name>", "tempered sequential Monte Carlo, or chains: Hamiltonian, unadjusted Langevin")
+        .choices(["smc", "hmc", "ula"])
+        .default("smc"),
+    )
+    .option(
+      "--cool <sigma>",
+      "sigma_s below the model's own smoothing: sharpens modes, and squares their ratios",
+      (t: string) => parseNumber(t, "--cool", { above: 0 }),
+    )
+    .option("--tau <share>", "smc: effective sample size at an increment (0.75)", (t: string) =>
+      parseNumber(t, "--tau", { above: 0, max: 0.999 }),
+    )
+    .option("--moves <count>", "smc: Hamiltonian transitions per temperature (2)", (t: string) =>
+      parseInteger(t, "--moves", { min: 1, max: 1000 }),
+    )
+    .option("--leapfrog <count>", "smc, hmc: steps of a transition (2, 10)", (t: string) =>
+      parseInteger(t, "--leapfrog", { min: 1, max: 1000 }),
+    )
+    .option("--steps <count>", "hmc: transitions (100); ula: steps (500)", (t: string) =>
+      parseInteger(t, "--steps", { min: 1, max: 1_000_000 }),
+    )
+    .option("--seed <int>", "of the draws", (t: string) => parseInteger(t, "--seed", { min: 0, max: MAX_SEED }), 0)
+    .option("--out <file>", "the samples", "samples.npy")
+    .option("--plot <file>", "also draw their densities (.svg)")
+    .option("--force", "replace a file that is there, whoever made it")
+    .option("--adapter <name>", ADAPTER_HELP)
+    .option("--json", "print one JSON object on stdout")
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  ncvsd-gpu disco sample --model model.safetensors --given 0=1.75 --out samples.npy --plot samples.svg",
+        "  ncvsd-gpu disco sample --model table.safetensors --given age=41,height=1.8 --n 100000",
+      ].join("\n"),
+    )
+    .action(async (flags: SampleFlags) => {
+      for (const name of ["tau", "moves", "leapfrog", "steps"] as const) {
+        const fits = (SETTINGS[flags.sampler] as readonly string[]).includes(name);
+        if (flags[name] !== undefined && !fits)
+          throw bad(`--${name} is no setting of ${flags.sampler}, which has --${SETTINGS[flags.sampler].join(", --")}`);
+      }
+      if (flags.plot !== undefined && !/\.svg$/i.test(flags.plot))
+        throw bad(`--plot ${quote(flags.plot)}: the figure is an SVG; name it so`);
+      const watch = new Stopwatch();
+      const gpu = await openEngine(flags, watch);
+      try {
+        await run(gpu, flags);
+      } finally {
+        gpu.close();
+      }
+    });
+}
+
+async function run(gpu: Gpu, flags: SampleFlags): Promise<void> {
+  const { model, table } = await openDiscoModel(gpu, flags.model);
+  const given = givenOf(flags.given ?? [], table);
+  const sigma = flags.cool ?? model.config.sigma_min;
+  const started = performance.now();
+  const { n: particles, seed, leapfrog, tau, moves, steps } = flags;
+  const shared = { given, particles, sigma, seed };
+  const set = <T extends object>(options: T) =>
+    Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const drawn = await {
+    smc: async () => {
+      const { samples, logEvidence, betas, acceptance, evaluations } = await sampleSmc(model, {
+        ...shared,
+        ...set({ tau, moves, leapfrog }),
+      });
+      return {
+        samples,
+        evaluations,
+        about: { temperatures: betas.length, acceptance: acceptance.map(([a]) => a!), logEvidence: logEvidence[0]! },
+      };
+    },
+    hmc: async () => {
+      const { samples, acceptance, evaluations } = await sampleHmc(model, { ...shared, ...set({ steps, leapfrog }) });
+      return { samples, evaluations, about: { acceptance: [acceptance[0]!] } };
+    },
+    ula: async () => ({ ...(await sampleUla(model, { ...shared, ...set({ steps }) })), about: {} }),
+  }[flags.sampler]();
+  const seconds = (performance.now() - started) / 1000;
+  const open = Array.from({ length: model.dims }, (_, d) => d).filter((d) => !given.indices.includes(d));
+  const values = drawn.samples.map((v, i) => {
+    const d = open[i % open.length]!;
+    return v * table.std[d]! + table.mean[d]!;
+  });
+  writeAtomic(flags.out, npyBytes(values, [particles, open.length]));
+  if (flags.plot !== undefined) writeAtomic(flags.plot, Buffer.from(figure(values, open, table, flags)));
+  const result = {
+    out: flags.out,
+    n: particles,
+    columns: open.map((d) => table.columns[d]!),
+    given: Object.fromEntries((flags.given ?? []).map(([name, value]) => [name, value])),
+    sampler: flags.sampler,
+    sigma,
+    seed,
+    evaluations: drawn.evaluations,
+    ...drawn.about,
+    seconds,
+    adapter: gpu.info.name,
+    ...(flags.plot === undefined ? {} : { plot: flags.plot }),
+  };
+  if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  else {
+    process.stderr.write(
+      `${particles} samples of ${result.columns.join(", ")} in ${seconds.toFixed(2)} s: ${drawn.evaluations} gradients each\n`,
+    );
+    process.stdout.write(`${flags.out}\n`);
+  }
+}
+
+/** One open column: its density. More: the plane of the first two. */
+function figure(values: Float32Array, open: readonly number[], { columns }: Table, flags: SampleFlags): string {
+  const said = (flags.given ?? []).map(([name, value]) => `${name} = ${value}`).join(", ");
+  const title = `${flags.n} samples${said && ` given ${said}`}`;
+  const column = (j: number) => values.filter((_, i) => i % open.length === j);
+  const first = column(0);
+  if (open.length > 1) {
+    const second = column(1);
+    return planeFigure(
+      title,
+      [columns[open[0]!]!, columns[open[1]!]!],
+      Array.from(first, (v, i) => [v, second[i]!] as const),
+    );
+  }
+  const [low, high] = first.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
+  const pad = 0.1 * (high! - low! || 1);
+  const points = kernelDensity(first, [low! - pad, high! + pad]);
+  return densityFigure(title, columns[open[0]!]!, [{ name: "samples", points }], false);
+}
