@@ -1,4 +1,4 @@
-import { bin, extent, max, quantileSorted } from "d3-array";
+import { bin, deviation, extent, max, min } from "d3-array";
 import { contourDensity } from "d3-contour";
 import { scaleLinear } from "d3-scale";
 import { area, line } from "d3-shape";
@@ -73,14 +73,13 @@ export function framed(frame: Frame, draw: (x: Place, y: Place) => string): stri
 /** Points of a curve. */
 export type Curve = readonly (readonly [x: number, y: number])[];
 
-/** A kernel density estimate over [low, high]: Gaussian kernels of Silverman's width on a histogram of fine bins. */
+/** A kernel density estimate over [low, high]: Gaussian kernels on a histogram of fine bins. */
 export function kernelDensity(samples: ArrayLike<number>, [low, high]: readonly [number, number], points = 200): Curve {
   const sorted = Array.from(samples).sort((a, b) => a - b);
-  const mean = sorted.reduce((a, b) => a + b, 0) / sorted.length;
-  const deviation = Math.sqrt(sorted.reduce((a, b) => a + (b - mean) ** 2, 0) / sorted.length);
-  const middle = (quantileSorted(sorted, 0.75)! - quantileSorted(sorted, 0.25)!) / 1.34;
-  // Of a narrow and a wide mode the wide one must not smear the narrow one away: half of Silverman's width.
-  const silverman = 0.45 * Math.min(deviation, middle || deviation) * sorted.length ** -0.2;
+  // Silverman's rule by the densest quarter of the samples: several modes far apart would smear each other by any measure of all.
+  const quarter = Math.max(1, Math.floor(sorted.length / 4));
+  const spread = min(sorted.slice(quarter), (v, i) => v - sorted[i]!)! / 0.637;
+  const silverman = 0.9 * Math.min(spread, deviation(sorted) || spread) * sorted.length ** -0.2;
   const width = Math.max(silverman, (high - low) / (2 * points));
   const bins = bin<number, number>()
     .domain([low, high])

@@ -158,7 +158,8 @@ async function run(gpu: Gpu, flags: SampleFlags): Promise<void> {
 
 /** One open column: its density. More: the plane of the first two. */
 function figure(values: Float32Array, open: readonly number[], { columns }: Table, flags: SampleFlags): string {
-  const said = (flags.given ?? []).map(([name, value]) => `${name} = ${value}`).join(", ");
+  const label = (name: string) => (/^\d+$/.test(name) ? `column ${name}` : name);
+  const said = (flags.given ?? []).map(([name, value]) => `${label(name)} = ${value}`).join(", ");
   const title = `${flags.n} samples${said && ` given ${said}`}`;
   const column = (j: number) => values.filter((_, i) => i % open.length === j);
   const first = column(0);
@@ -166,12 +167,12 @@ function figure(values: Float32Array, open: readonly number[], { columns }: Tabl
     const second = column(1);
     return planeFigure(
       title,
-      [columns[open[0]!]!, columns[open[1]!]!],
+      [label(columns[open[0]!]!), label(columns[open[1]!]!)],
       Array.from(first, (v, i) => [v, second[i]!] as const),
     );
   }
   const [low, high] = first.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
   const pad = 0.1 * (high! - low! || 1);
   const points = kernelDensity(first, [low! - pad, high! + pad]);
-  return densityFigure(title, columns[open[0]!]!, [{ name: "samples", points }], false);
+  return densityFigure(title, label(columns[open[0]!]!), [{ name: "samples", points }], false);
 }
