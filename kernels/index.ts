@@ -64,8 +64,13 @@ import { winogradWeight } from "./network/winograd-weight/kernel.js";
 import { aliasFold } from "./operators/alias-fold/kernel.js";
 import { aliasSpread } from "./operators/alias-spread/kernel.js";
 import { axisGather } from "./operators/axis-gather/kernel.js";
+import { blockDct } from "./operators/block-dct/kernel.js";
+import { cellLaw } from "./operators/cell-law/kernel.js";
 import { cglsScalars } from "./operators/cgls-scalars/kernel.js";
 import { cglsVectors } from "./operators/cgls-vectors/kernel.js";
+import { ctBack } from "./operators/ct-back/kernel.js";
+import { ctProject } from "./operators/ct-project/kernel.js";
+import { ctRotate } from "./operators/ct-rotate/kernel.js";
 import { fftJoin } from "./operators/fft-join/kernel.js";
 import { fftPack } from "./operators/fft-pack/kernel.js";
 import { fftPass } from "./operators/fft-pass/kernel.js";
@@ -73,16 +78,27 @@ import { fftSplit } from "./operators/fft-split/kernel.js";
 import { fftUnpack } from "./operators/fft-unpack/kernel.js";
 import { gramStep } from "./operators/gram-step/kernel.js";
 import { hadamardPass } from "./operators/hadamard-pass/kernel.js";
+import { hdrLaw } from "./operators/hdr-law/kernel.js";
+import { hermitianExpand } from "./operators/hermitian-expand/kernel.js";
+import { hermitianFold } from "./operators/hermitian-fold/kernel.js";
 import { levelSum } from "./operators/level-sum/kernel.js";
 import { maskFilter } from "./operators/mask-filter/kernel.js";
 import { maskProximal } from "./operators/mask-proximal/kernel.js";
 import { matrixProduct } from "./operators/matrix-product/kernel.js";
+import { mriProximal } from "./operators/mri-proximal/kernel.js";
 import { phaseAmplitude } from "./operators/phase-amplitude/kernel.js";
 import { phaseResidual } from "./operators/phase-residual/kernel.js";
+import { pointMeasure } from "./operators/point-measure/kernel.js";
+import { poissonLaw } from "./operators/poisson-law/kernel.js";
 import { singularFilter } from "./operators/singular-filter/kernel.js";
 import { spectralFilter } from "./operators/spectral-filter/kernel.js";
 import { spectralProximal } from "./operators/spectral-proximal/kernel.js";
+import { spectrumPlanes } from "./operators/spectrum-planes/kernel.js";
 import { squareSums } from "./operators/square-sums/kernel.js";
+import { varyingBlur } from "./operators/varying-blur/kernel.js";
+import { viewCombine } from "./operators/view-combine/kernel.js";
+import { viewMeasure } from "./operators/view-measure/kernel.js";
+import { viewTake } from "./operators/view-take/kernel.js";
 import { chooseOne } from "./priors/choose-one/kernel.js";
 import { mixtureCoordinates } from "./priors/mixture-coordinates/kernel.js";
 import { mixtureMean } from "./priors/mixture-mean/kernel.js";
@@ -92,7 +108,6 @@ import { softmaxRows } from "./priors/softmax-rows/kernel.js";
 import { tiltWeights } from "./priors/tilt-weights/kernel.js";
 import { weightedMean } from "./priors/weighted-mean/kernel.js";
 import { addDirections } from "./sampling/add-directions/kernel.js";
-import { varyingBlur } from "./operators/varying-blur/kernel.js";
 import { addNoise } from "./sampling/add-noise/kernel.js";
 import { clampGiven } from "./sampling/clamp-given/kernel.js";
 import { clip } from "./sampling/clip/kernel.js";
@@ -182,6 +197,21 @@ export const kernels: readonly AnyKernel[] = [
   attentionBackwardQueries,
   aliasFold,
   aliasSpread,
+  hdrLaw,
+  cellLaw,
+  poissonLaw,
+  pointMeasure,
+  blockDct,
+  ctProject,
+  ctBack,
+  ctRotate,
+  viewTake,
+  viewCombine,
+  viewMeasure,
+  spectrumPlanes,
+  mriProximal,
+  hermitianExpand,
+  hermitianFold,
   axisGather,
   hadamardPass,
   matrixProduct,

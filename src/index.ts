@@ -58,14 +58,19 @@ export type {
 } from "./networks/session.js";
 export { type DecodeOptions, Vae } from "./networks/vae/vae.js";
 export { gaussianKernel, motionKernel } from "./operators/blur-kernels.js";
+export type { CodedPhaseOptions } from "./operators/coded-phase.js";
 export type { GpuOperator } from "./operators/gpu-operator.js";
 export type { HadamardOperator, HadamardOptions } from "./operators/hadamard.js";
+export type { HdrOptions } from "./operators/hdr.js";
+export type { JpegOptions } from "./operators/jpeg.js";
 export type { LinearOptions } from "./operators/linear.js";
+export { type LineMaskOptions, lineMask, type MriOptions } from "./operators/mri.js";
 export type {
   EnergyInput,
   Gram,
   Law,
   LawInput,
+  LawProximalInput,
   Operator,
   OperatorSession,
   OperatorStage,
@@ -76,8 +81,13 @@ export type {
   UlaOptions,
 } from "./operators/operator.js";
 export { operators } from "./operators/operators.js";
+export type { LawOperator } from "./operators/pointwise.js";
+export type { PoissonOptions } from "./operators/poisson.js";
+export type { FourierPtychographyOptions, PtychographyOptions } from "./operators/ptychography.js";
+export type { QuantizationOptions } from "./operators/quantization.js";
 export type { TaskPreset } from "./operators/tasks/task.js";
 export { presets, type TaskName } from "./operators/tasks.js";
+export type { TomographyOptions } from "./operators/tomography.js";
 export { type DatasetPosterior, type DatasetPrior, datasetPrior } from "./priors/dataset-prior.js";
 export { type ExactModel, exactModel } from "./priors/exact-model.js";
 export {

@@ -60,3 +60,6 @@ export const solverCases = [
   solverCase("odd length, guided", [3, 131, true], [3, 1.9, 2.1]),
   solverCase("low noise, guided", [1, 257, true], [0.003, 0.002, 1.4]),
 ];
+
+/** A value in [0, 1), roughly uniform, of a source of standard normal values. */
+export const uniformOf = (random: () => number): number => Math.abs(random()) % 1;

@@ -1,5 +1,5 @@
 import type { Case } from "../../src/gpu/contract.js";
-import { fail, nonNegativeInteger } from "./check.js";
+import { fail, finiteNumber, nonNegativeInteger } from "./check.js";
 
 /** Frequencies of a real row that its others follow from. */
 export function halfOf(columns: number): number {
@@ -52,6 +52,34 @@ export function halfSpectrum(name: string) {
       { name: "even columns", params: { planes: 2, height: 8, columns: 10, rows: 8, top: 0 } },
       { name: "images", params: { planes: 6, height: 32, columns: 32, rows: 32, top: 0 } },
     ] satisfies Case<HalfSpectrumParams>[],
+    tolerance: { f32: 2e-7, f16: 2e-7 },
+  };
+}
+
+/** Whole spectra as centred planes [planes, 2, rows, columns], a mask or weights of one plane, and the half spectra of it. */
+interface CentredParams {
+  readonly planes: number;
+  readonly rows: number;
+  readonly columns: number;
+  readonly factor: number;
+}
+
+/** Half of the contracts of hermitian-expand and hermitian-fold. */
+export function hermitian(name: string) {
+  const inputs = (buffer: string, length: number): Float32Array | undefined =>
+    buffer === "mask" ? Float32Array.from({ length }, (_, i) => [1, 0, 1, 1, 0][i % 5]!) : undefined;
+  return {
+    name,
+    group: "operators",
+    counts: ({ planes, rows, columns }: CentredParams) => ({ planes, rows, columns }),
+    check: ({ factor }: CentredParams) => finiteNumber(name, "factor", factor),
+    uniforms: ({ columns }: CentredParams) => ({ half: halfOf(columns) }),
+    cases: [
+      { name: "one value", params: { planes: 1, rows: 1, columns: 1, factor: 1 }, inputs },
+      { name: "odd sizes", params: { planes: 3, rows: 9, columns: 7, factor: 0.5 }, inputs },
+      { name: "even sizes", params: { planes: 2, rows: 8, columns: 10, factor: 0.1 }, inputs },
+      { name: "images", params: { planes: 2, rows: 64, columns: 64, factor: 1 / 64 }, inputs },
+    ] satisfies Case<CentredParams>[],
     tolerance: { f32: 2e-7, f16: 2e-7 },
   };
 }

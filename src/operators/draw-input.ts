@@ -20,19 +20,21 @@ export function measurementsOf(
 
 /**
  * Checks what `sampleProximal` is given.
+ * @param withoutNoise sigma may be 0
  * @returns the number of images
  */
 export function checkDraw(
   name: string,
   operator: Pick<Operator, "shape" | "measurementShape"> & { readonly noiseShape?: readonly number[] | undefined },
   input: ProximalInput,
+  withoutNoise = false,
 ): number {
   checkKeys(`${name}: sampleProximal`, input, PROXIMAL);
   const { x, y, sigma, rho, noise, noiseY } = input;
   const { shape, noiseShape } = operator;
   const batch = countOf(`${name}: x`, x, volume(shape), shape);
   measurementsOf(name, operator, y, batch);
-  checkPositive(name, "sigma", sigma);
+  if (!(withoutNoise && sigma === 0)) checkPositive(name, "sigma", sigma);
   checkPositive(name, "rho", rho);
   if (noise && countOf(`${name}: noise`, noise, volume(shape), shape) !== batch)
     throw bad(`${name}: noise must have the ${x.length} values of x, got ${noise.length}.`);

@@ -71,6 +71,19 @@ export function fft(stage: StageGraph, name: string, x: Tensor, lines: FftLines,
   return value;
 }
 
+/** The unnormalised 2-D DFT of complex planes [planes, rows, columns], interleaved. */
+export function fft2(
+  stage: StageGraph,
+  name: string,
+  x: Tensor,
+  size: { readonly planes: number; readonly rows: number; readonly columns: number },
+  inverse = false,
+): Tensor {
+  const { planes, rows, columns } = size;
+  const inRows = fft(stage, `${name} rows`, x, { outer: planes * rows, length: columns, inner: 1, inverse });
+  return fft(stage, `${name} columns`, inRows, { outer: planes, length: rows, inner: columns, inverse });
+}
+
 /** Real images in a frame of zeros, and the half spectra [planes, rows, floor(columns / 2) + 1] of the whole. */
 export interface Frame {
   readonly planes: number;

@@ -23,7 +23,7 @@ import { type OpenStage, StageGraph } from "./stage-graph.js";
  * An operator as graphs: each builder wires its stage and returns the tensor of the result, `stage.out(…)`. With `adjoint` and
  * without `proximal` it is linear, and its likelihood step made by conjugate gradients of two draws.
  */
-export interface OperatorGraphs extends Pick<Operator, "curvature" | "langevinByUla"> {
+export interface OperatorGraphs extends Pick<Operator, "curvature" | "langevinByUla" | "warning"> {
   readonly name: string;
   readonly shape: ImageShape;
   readonly measurementShape: readonly number[];
@@ -39,6 +39,8 @@ export interface OperatorGraphs extends Pick<Operator, "curvature" | "langevinBy
   readonly noiseShape?: readonly number[];
   /** Of the conjugate gradients. */
   readonly solver?: SolverOptions | undefined;
+  /** `proximal` takes a sigma of 0. */
+  readonly withoutNoise?: boolean;
 }
 
 /** An operator whose maps all run on the GPU. */
@@ -130,6 +132,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
     },
     close: () => idle.close(),
     ...(graphs.curvature === undefined ? {} : { curvature: graphs.curvature }),
+    ...(graphs.warning === undefined ? {} : { warning: graphs.warning }),
     ...(graphs.langevinByUla ? { langevinByUla: true } : {}),
     ...(noiseShape ? { noiseShape } : {}),
     ...(solver ? { solver } : {}),
@@ -155,7 +158,7 @@ export function gpuOperator(gpu: Gpu, graphs: OperatorGraphs): GpuOperator {
   if (iterative) Object.defineProperty(operator, "solve", { get: () => solve, enumerable: true });
 
   function draw(input: ProximalInput): Promise<Float32Array> {
-    const batch = checkDraw(name, operator, input);
+    const batch = checkDraw(name, operator, input, graphs.withoutNoise);
     const { x, y, sigma, rho, noise, noiseY, seeds } = input;
     const fill = async (step: { z: GPUBuffer; zy?: GPUBuffer; level: GPUBuffer }) => {
       gpu.write(step.level, Float32Array.of(sigma, rho));

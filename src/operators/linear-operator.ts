@@ -15,7 +15,10 @@ export type MapGraph = (stage: StageGraph, from: Tensor, to: Place) => Tensor;
 
 /** A linear operator as the graphs of its maps; the rest follows. */
 export interface LinearGraphs
-  extends Pick<OperatorGraphs, "name" | "shape" | "measurementShape" | "curvature" | "langevinByUla" | "solver"> {
+  extends Pick<
+    OperatorGraphs,
+    "name" | "shape" | "measurementShape" | "curvature" | "langevinByUla" | "warning" | "solver"
+  > {
   readonly forward: MapGraph;
   readonly adjoint: MapGraph;
   /** c where A A' = c I on all that A' sees: the exact step is one draw, in closed form. */
@@ -40,6 +43,7 @@ export function linearOperator(gpu: Gpu, linear: LinearGraphs): GpuOperator {
     ...(known === undefined ? {} : { curvature: known }),
     ...(linear.langevinByUla ? { langevinByUla: true } : {}),
     solver: linear.solver,
+    warning: linear.warning,
     forward: (s) => forward(s, s.input("x"), s.out(measurement(s))),
     adjoint: (s) => adjoint(s, s.input("y"), s.out(image(s))),
     gradient:

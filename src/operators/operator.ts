@@ -19,6 +19,16 @@ export interface ProximalInput {
   readonly seeds?: ArrayLike<number>;
 }
 
+/** A draw of a pointwise law; sigma may be 0 or absent where the operator can do without. */
+export interface LawProximalInput extends Omit<ProximalInput, "sigma"> {
+  readonly sigma?: number;
+  /**
+   * The draw is the quantile at these, one per entry of the law, between 0 and 1; in place of `noise`, whose values stand for
+   * their normal distribution function.
+   */
+  readonly uniforms?: Float32Array;
+}
+
 /** When the conjugate gradients of a two-draw step stop. */
 export interface SolverOptions {
   /** In standard deviations of the posterior, root mean square over a picture's numbers; default 0.01. */
@@ -109,6 +119,8 @@ export interface Operator {
   readonly curvature?: number;
   /** Its recorded runs take Langevin steps: where `ula` is given, it gets them although it has an exact step. */
   readonly langevinByUla?: boolean;
+  /** What its user should be told although it is no error. */
+  readonly warning?: string | undefined;
   /** Gradient with respect to x of ||A(x) - y||^2, per image: summed over all entries, no factor 1/2. */
   energyGradient?(input: EnergyInput): Promise<Float32Array>;
   /** The same on the GPU for a fixed batch. */

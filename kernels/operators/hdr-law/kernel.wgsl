@@ -1,0 +1,67 @@
+// One draw per entry of the posterior of a clipped measurement: y = clip(scale v, -1, 1) + s n, v ~ N(x, rho^2),
+// level = [s, rho], as the quantile at Phi(z). The law has three pieces, below -1/scale, between, and above 1/scale:
+//
+//   exp(-(y + 1)^2 / 2 s^2) Phi((-1/scale - x) / rho),                   then N(x, rho^2) truncated
+//   exp(-(y - scale x)^2 / 2 (s^2 + scale^2 rho^2)) (sqrt(v) / rho) Phi(middle), then N(mu, v) truncated, where
+//     v = 1 / (scale^2 / s^2 + 1 / rho^2),   mu = v (scale y / s^2 + x / rho^2)
+//   exp(-(y - 1)^2 / 2 s^2) (1 - Phi((1/scale - x) / rho)),              then N(x, rho^2) truncated
+struct Params {
+  threads: u32,
+  scale: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> measured: array<f32>;
+@group(0) @binding(3) var<storage, read> z: array<f32>;
+@group(0) @binding(4) var<storage, read> level: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+
+// ln of e^(-t^2 / 2)
+fn bell(t: f32) -> f32 {
+  return -0.5 * t * t;
+}
+
+fn each(i: u32) {
+  let s = level[0];
+  let rho = level[1];
+  let edge = 1.0 / p.scale;
+  let gain = p.scale * rho / s;
+  let spread = 1.0 + gain * gain;
+  let root = rho / sqrt(spread);
+  let off = measured[i] - p.scale * x[i];
+  // mu, from whichever of x and y / scale it is near to.
+  let fromX = x[i] + edge * (gain * gain / spread) * off;
+  let fromY = measured[i] * edge - edge * off / spread;
+  let mu = select(fromX, fromY, gain > 1.0);
+
+  let lower = (-edge - x[i]) / rho;
+  let upper = (edge - x[i]) / rho;
+  let width = 2.0 * edge / root;
+  let logs = vec3f(
+    bell((measured[i] + 1.0) / s) + logTail(-lower),
+    bell(off / s / sqrt(spread)) - 0.5 * ln(spread) + logMass((-edge - mu) / root, (edge - mu) / root, width),
+    bell((measured[i] - 1.0) / s) + logTail(upper),
+  );
+  let largest = max(logs.x, max(logs.y, logs.z));
+  let weights = vec3f(decay(largest - logs.x), decay(largest - logs.y), decay(largest - logs.z));
+  let shares = weights / (weights.x + weights.y + weights.z);
+
+  let below = upperTail(-z[i]);
+  let above = upperTail(z[i]);
+  if (below <= shares.x) {
+    let part = below / shares.x;
+    y[i] = truncatedQuantile(x[i], rho, -OPEN, -edge, OPEN, part, max(1.0 - part, 1e-30));
+  } else if (above <= shares.z) {
+    let part = above / shares.z;
+    y[i] = truncatedQuantile(x[i], rho, edge, OPEN, OPEN, max(1.0 - part, 1e-30), part);
+  } else {
+    // One of the two is small and exact; the other is its complement.
+    let rise = clamp((below - shares.x) / shares.y, 1e-30, 1.0);
+    let fall = clamp((above - shares.z) / shares.y, 1e-30, 1.0);
+    let fromBelow = below < above;
+    let part = select(max(1.0 - fall, 1e-30), rise, fromBelow);
+    let rest = select(fall, max(1.0 - rise, 1e-30), fromBelow);
+    y[i] = truncatedQuantile(mu, root, -edge, edge, 2.0 * edge, part, rest);
+  }
+}
