@@ -7,7 +7,7 @@ import { boxInpainting } from "./tasks/box-inpainting.js";
 import { gaussianDeblurCirc } from "./tasks/gaussian-deblur-circ.js";
 import { motionDeblurCirc } from "./tasks/motion-deblur-circ.js";
 import { phaseRetrieval } from "./tasks/phase-retrieval.js";
-import { randomInpainting } from "./tasks/random-inpainting.js";
+import { REFERENCE_PRESET, randomInpainting } from "./tasks/random-inpainting.js";
 import { superResolution } from "./tasks/super-resolution.js";
 import type { Made, OptionsOf, Task, TaskPreset } from "./tasks/task.js";
 
@@ -27,10 +27,17 @@ export type TaskName = keyof typeof TABLE;
 /** The tasks by name. */
 export const tasks: Readonly<Record<TaskName, Task>> = TABLE;
 
-/** Settings of PnP-GD by task, as the paper and the reference have them. */
-export const presets = Object.fromEntries(
-  Object.entries(tasks).map(([name, { preset }]) => [name, preset]),
-) as Readonly<Record<TaskName, TaskPreset>>;
+/**
+ * Settings of PnP-GD by task, as the paper and the reference have them; `random_inpainting_reference` has the reference's own of a
+ * task that the paper does not have.
+ */
+export const presets = {
+  ...(Object.fromEntries(Object.entries(tasks).map(([name, { preset }]) => [name, preset])) as Record<
+    TaskName,
+    TaskPreset
+  >),
+  random_inpainting_reference: REFERENCE_PRESET,
+} as const;
 
 /** Of an operator that is in no table: the paper's schedule and averaging; beta is twice the variance of the noise. */
 export const OWN_SETTINGS: TaskPreset = {
@@ -42,7 +49,10 @@ export const OWN_SETTINGS: TaskPreset = {
 export interface RestoreTask extends Required<Made> {
   /** Of the task, or of the user's file. */
   readonly name: string;
-  readonly settings: TaskPreset;
+  /** Of PnP-GD, the paper's and the reference's. */
+  readonly settings: Readonly<Partial<Record<"paper" | "reference", TaskPreset>>>;
+  /** See `Task`. */
+  readonly samplers: NonNullable<Task["samplers"]>;
   /** Entries of one measurement that count: the known ones of an inpainting. */
   readonly observed: number;
   /** C*H*W zeros and ones, for inpainting. */
@@ -64,7 +74,8 @@ export async function makeTask<N extends TaskName>(
   const made = { notes: [], ...task.make(gpu, shape, options) };
   const common = {
     name,
-    settings: task.settings ?? task.preset,
+    settings: { paper: task.preset, reference: task.preset, ...task.settings },
+    samplers: task.samplers ?? {},
     amplitudes: task.amplitudes ?? false,
     baselines: task.baselines,
   };

@@ -217,6 +217,21 @@ function networkFor({ name, architectures }: PosteriorSampler, model: Denoiser |
   );
 }
 
+/**
+ * Can the sampler do with this network and this operator (a checked one: `watched`)?
+ * @returns whether G takes the place of D
+ * @throws NcvsdError BAD_ARGUMENT that names the samplers that can
+ */
+export function checkCase(
+  sampler: PosteriorSampler,
+  model: Denoiser | GenerativeDenoiser,
+  operator: Operator,
+): boolean {
+  const generative = networkFor(sampler, model) === "ncvsd";
+  requireOperator(sampler, operator, generative);
+  return generative;
+}
+
 function requireOperator(sampler: PosteriorSampler, operator: Operator, generative: boolean): void {
   const lack = sampler.lacks(operator);
   if (!lack) return;

@@ -1,73 +1,109 @@
-import { NcvsdError } from "../errors.js";
+import { bad } from "../errors.js";
+import type { Denoiser, GenerativeDenoiser } from "../networks/session.js";
 import type { RestoreTask } from "../operators/tasks.js";
-import { type UlaSettings, ulaSettings } from "./langevin.js";
-import { noiseLevels } from "./schedule.js";
+import { ulaSettings } from "./langevin.js";
+import type { PosteriorSampler } from "./posterior/sampler.js";
+import { type PosteriorSamplerName, posteriorSamplers } from "./posterior/samplers.js";
+import type { Settings } from "./samplers.js";
+import { checkCase } from "./solve-inverse.js";
 
-/** What the command line says about the sampler. */
-export interface SamplerFlags {
-  readonly steps?: number;
-  readonly sigmaMin?: number;
-  readonly sigmaMax?: number;
-  readonly rho?: number;
-  readonly beta?: number;
-  readonly emaSigma?: number;
-  readonly emaDecay?: number;
-  readonly ts?: readonly number[];
-  readonly c1?: number;
-  readonly c2?: number;
-  readonly ulaSteps?: number;
+/** Whose settings of a task are taken, where they differ. */
+export const SETTINGS_OF = ["paper", "reference", "calibrated"] as const;
+export type SettingsOf = (typeof SETTINGS_OF)[number];
+
+/** A sampler with its settings for one task. */
+export interface TaskSampler {
+  readonly name: PosteriorSamplerName;
+  /** For sheets and tables: "DiffPIR". */
+  readonly title: string;
+  /** Complete, as `solveInverse` takes them and as records have them. */
+  readonly settings: Settings;
+  /** Network evaluations, and vector-Jacobian products, of one sample. */
+  readonly evaluations: number;
+  readonly derivatives: number;
 }
 
-/** The sampler's arguments, as `solveInverse` takes them. */
-export interface SamplerSettings {
-  readonly sigmas: Float64Array;
-  readonly beta: number;
-  readonly emaSigma: number;
-  readonly emaDecay: number;
-  readonly ts: readonly number[] | null;
-  readonly ula: UlaSettings | null;
+/**
+ * The sampler that is taken where none is named: PnP-GD with a distilled network; with a teacher DiffPIR where the operator has a
+ * posterior mean, else DAPS.
+ */
+export function defaultSampler(
+  model: Denoiser | GenerativeDenoiser,
+  { operator }: Pick<RestoreTask, "operator">,
+): PosteriorSamplerName {
+  if ((model as { architecture?: string }).architecture === "ncvsd") return "pnp-gd";
+  return posteriorSamplers.diffpir.lacks(operator) ? "daps" : "diffpir";
 }
 
-/** The task's settings in the paper with the command line's changes. */
-export function samplerSettings(task: RestoreTask, flags: SamplerFlags, sigmaY: number): SamplerSettings {
-  const preset = task.settings;
-  // Tasks with recorded Langevin settings keep them.
-  const langevin = task.operator.sampleProximal === undefined || preset.ula !== undefined;
-  const { c1, c2, ulaSteps } = flags;
-  for (const [flag, value] of Object.entries({ "--c1": c1, "--c2": c2, "--ula-steps": ulaSteps })) {
-    if (value !== undefined && !langevin)
-      throw new NcvsdError(
-        "BAD_ARGUMENT",
-        `${flag} is for Langevin steps, but the likelihood step of ${task.name} has a closed form: leave it out`,
-      );
-  }
-  const schedule = {
-    steps: flags.steps ?? preset.steps,
-    sigmaMin: flags.sigmaMin ?? preset.sigmaMin,
-    sigmaMax: flags.sigmaMax ?? preset.sigmaMax,
-    rho: flags.rho ?? preset.rho,
-  };
-  if (schedule.sigmaMin >= schedule.sigmaMax)
-    throw new NcvsdError(
-      "BAD_ARGUMENT",
-      `--sigma-min ${schedule.sigmaMin} must be below --sigma-max ${schedule.sigmaMax}`,
-    );
+/**
+ * The settings of a sampler for a task: those that are given, else the task's, where its authors (or ours) chose some, else the
+ * sampler's own defaults.
+ * @throws NcvsdError BAD_ARGUMENT, also where the sampler cannot do with the network or the operator
+ */
+export function samplerSettings(
+  task: RestoreTask,
+  model: Denoiser | GenerativeDenoiser,
+  name: PosteriorSamplerName,
+  asked: { readonly given: Settings; readonly of?: SettingsOf; readonly sigmaY: number },
+): TaskSampler {
+  const sampler: PosteriorSampler = posteriorSamplers[name];
+  const generative = checkCase(sampler, model, task.operator);
+  const { given, sigmaY } = asked;
+  checkLikelihood(task, name, given);
+  const of = asked.of ?? "paper";
+  const own = name === "pnp-gd" ? annealing(task, of, sigmaY, given) : authors(task, name, of, given);
+  const settings = sampler.complete(merged(own, given), { operator: task.operator, generative });
   return {
-    sigmas: noiseLevels(schedule),
-    beta: flags.beta ?? preset.beta * (sigmaY / preset.sigmaY) ** 2,
-    emaSigma: flags.emaSigma ?? preset.emaSigma,
-    emaDecay: flags.emaDecay ?? preset.emaDecay,
-    ts: flags.ts ?? null,
-    ula: langevin ? ulaSettings({ ...preset.ula, ...given({ c1, c2, steps: ulaSteps }) }) : null,
+    name,
+    title: sampler.title.split(" (")[0]!,
+    settings,
+    evaluations: sampler.evaluations(settings),
+    derivatives: sampler.derivatives(settings),
   };
 }
 
-/** The entries that are there. */
-function given<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, v]) => v !== undefined)) as never;
+/** Langevin steps are taken where they are asked for, and where there is no other way. */
+const takesLangevin = ({ operator }: RestoreTask, given: Settings) =>
+  (given.langevin ?? operator.sampleProximal === undefined) === true;
+
+function checkLikelihood(task: RestoreTask, name: PosteriorSamplerName, given: Settings): void {
+  if (given.langevin === false && task.operator.sampleProximal === undefined)
+    throw bad(`--likelihood exact: ${task.name} has no exact likelihood step, leave the option out`);
+  if (takesLangevin(task, given)) return;
+  const why = `for Langevin steps, but the likelihood step of ${task.name} is exact: leave them out, or say --likelihood langevin`;
+  if (given.ula !== undefined) throw bad(`--c1, --c2 and --ula-steps are ${why}`);
+  if (name === "pnp-dm" && given.mcmc !== undefined) throw bad(`--mcmc-steps and --step are ${why}`);
 }
 
-/** Network evaluations of one sample. */
-export function evaluations({ sigmas, ts }: SamplerSettings): number {
-  return (sigmas.length - 1) * (ts?.length ?? 1);
+/** PnP-GD: the paper's table or the reference's; beta follows the noise. */
+function annealing(task: RestoreTask, of: SettingsOf, sigmaY: number, given: Settings): Settings {
+  const preset = of === "calibrated" ? undefined : task.settings[of];
+  if (!preset) throw bad(`--settings ${of}: there are none of pnp-gd for ${task.name}, leave the option out`);
+  const { beta, sigmaY: assumed, ula, ...rest } = preset;
+  return {
+    ...rest,
+    beta: beta * (sigmaY / assumed) ** 2,
+    ...(takesLangevin(task, given) ? { ula: ulaSettings(ula ?? {}) } : {}),
+  };
+}
+
+/** The others: what their authors chose for such a task. */
+function authors(task: RestoreTask, name: PosteriorSamplerName, of: SettingsOf, given: Settings): Settings {
+  if (of !== "paper") throw bad(`--settings ${of}: there are none of ${name} for ${task.name}, leave the option out`);
+  const mcmc = given.mcmc as Settings | undefined;
+  const chosen = task.samplers[mcmc?.algorithm === "hmc" ? `${name} hmc` : name] ?? {};
+  // A solver's setting belongs to that solver alone.
+  const { zeta, ...others } = chosen;
+  return zeta === undefined || given.solver !== undefined ? others : chosen;
+}
+
+/** Settings over settings, group by group. */
+function merged(below: Settings, above: Settings): Settings {
+  const out: Record<string, unknown> = { ...below };
+  for (const [key, value] of Object.entries(above)) {
+    const under = out[key];
+    const groups = [under, value].every((v) => typeof v === "object" && v !== null && !Array.isArray(v));
+    out[key] = groups ? { ...(under as Settings), ...(value as Settings) } : value;
+  }
+  return out;
 }

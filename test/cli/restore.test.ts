@@ -172,7 +172,7 @@ describe("restore", () => {
     ["random_inpainting", ["--fraction", "0.5"], [1, 32, 32]],
     ["gaussian_deblur_circ", [], [1, 32, 32]],
     ["motion_deblur_circ", ["--kernel-size", "9"], [1, 32, 32]],
-    ["super_resolution", ["--factor", "4", "--ula-steps", "10"], [1, 8, 8]],
+    ["super_resolution", ["--factor", "4", "--likelihood", "langevin", "--ula-steps", "10"], [1, 8, 8]],
     ["phase_retrieval", ["--ula-steps", "10", "--ts", "10,22"], [1, 64, 64]],
   ])("%s runs from one command", async (task, more, shape) => {
     const short = "--steps 3 --runs 1 --images 0".split(" ");

@@ -4,10 +4,16 @@ import { measurementPicture, moments } from "../../src/cli/restore/files.js";
 import { streamSeed } from "../../src/cli/restore/run.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { psnr } from "../../src/image/metrics.js";
+import type { Denoiser } from "../../src/networks/session.js";
 import { harmonic } from "../../src/operators/baselines.js";
 import { makeTask, type RestoreTask, type TaskName } from "../../src/operators/tasks.js";
-import { samplerSettings } from "../../src/sample/task-settings.js";
+import type { Settings } from "../../src/sample/samplers.js";
+import { defaultSampler, samplerSettings } from "../../src/sample/task-settings.js";
 import { withTestGpu } from "../support/gpu.js";
+
+/** As far as settings ask. */
+const distilled = { architecture: "ncvsd" } as unknown as Denoiser;
+const teacher = { architecture: "edm2" } as unknown as Denoiser;
 
 let gpu: Gpu;
 withTestGpu((own) => (gpu = own));
@@ -34,32 +40,63 @@ describe("the paper's settings fit the image", () => {
     expect(inpainting.observed).toBe((side * side * 3) / 4);
   });
 
-  test("sampler settings are Table 4's; beta follows the noise; options replace them", async () => {
+  test("settings of PnP-GD are Table 4's; beta follows the noise; options replace them", async () => {
     const shape = [1, 32, 32] as const;
+    const ula = { c1: 0.1, c2: 0.1, steps: 100 };
     const table = {
       box_inpainting: [1e-4, Infinity, 0.2, null],
       gaussian_deblur_circ: [2e-3, Infinity, 0.6, null],
-      super_resolution: [1e-3, Infinity, 0.6, { c1: 0.1, c2: 0.1, steps: 100 }],
-      phase_retrieval: [1e-3, 0.2, 0.6, { c1: 0.1, c2: 0.1, steps: 100 }],
+      motion_deblur_circ: [4e-3, Infinity, 0.6, null],
+      // Its likelihood step is exact, unless Langevin steps are asked for.
+      super_resolution: [1e-3, Infinity, 0.6, null],
+      phase_retrieval: [1e-3, 0.2, 0.6, ula],
     };
     for (const [name, expected] of Object.entries(table)) {
       const task = await makeTask(gpu, name as TaskName, shape, {});
-      const s = samplerSettings(task, {}, 0.05);
+      const settings = (given: object, sigmaY = 0.05) =>
+        samplerSettings(task, distilled, "pnp-gd", { given: given as Settings, sigmaY }).settings;
+      const s = settings({});
       expect([s.beta, s.emaSigma, s.emaDecay, s.ula]).toEqual(expected);
-      expect([s.sigmas.length, s.sigmas[0], s.ts]).toEqual([50, expect.closeTo(80, 9), null]);
-      expect(s.sigmas[49]).toBeCloseTo(0.002, 12);
-      expect(samplerSettings(task, {}, 0.1).beta).toBeCloseTo(4 * s.beta, 12);
-      expect(samplerSettings(task, { beta: 0.5 }, 0.1).beta).toBe(0.5);
-      const other = samplerSettings(task, { steps: 7, rho: 7, sigmaMax: 10, ts: [10, 22], emaSigma: 0 }, 0.05);
-      expect([other.sigmas.length, other.sigmas[0], other.ts, other.emaSigma]).toEqual([
-        7,
-        expect.closeTo(10, 9),
-        [10, 22],
-        0,
-      ]);
+      expect(s).toMatchObject({ steps: 50, sigmaMax: 80, sigmaMin: 0.002, rho: 2, ts: null });
+      expect(settings({}, 0.1).beta).toBeCloseTo(4 * (s.beta as number), 12);
+      expect(settings({ beta: 0.5 }, 0.1).beta).toBe(0.5);
+      const other = settings({ steps: 7, rho: 7, sigmaMax: 10, ts: [10, 22], emaSigma: 0 });
+      expect(other).toMatchObject({ steps: 7, rho: 7, sigmaMax: 10, ts: [10, 22], emaSigma: 0 });
+      if (name === "super_resolution") expect(settings({ langevin: true }).ula).toEqual(ula);
+      if (name === "phase_retrieval") expect(settings({ ula: { steps: 5 } }).ula).toEqual({ ...ula, steps: 5 });
     }
+  });
+
+  test("the reference's settings, and those of other samplers' authors", async () => {
+    const shape = [1, 32, 32] as const;
+    const motion = await makeTask(gpu, "motion_deblur_circ", shape, {});
+    const asked = { given: {}, sigmaY: 0.05 };
+    expect(samplerSettings(motion, distilled, "pnp-gd", { ...asked, of: "reference" }).settings.beta).toBe(3e-3);
+    expect(() => samplerSettings(motion, teacher, "daps", { ...asked, of: "reference" })).toThrow(
+      /there are none of daps/,
+    );
+    const step = (given: object) =>
+      samplerSettings(motion, teacher, "daps", { given: given as Settings, sigmaY: 0.05 }).settings.mcmc;
+    expect(step({})).toMatchObject({ algorithm: "langevin", steps: 100, step: 5e-5 });
+    expect(step({ mcmc: { step: 1e-5 } })).toMatchObject({ steps: 100, step: 1e-5 });
+    expect(step({ mcmc: { algorithm: "hmc" } })).toMatchObject({ steps: 96, step: 3.69e-5, momentum: 0.11 });
+    const scattered = await makeTask(gpu, "random_inpainting", shape, {});
+    const diffpir = samplerSettings(scattered, teacher, "diffpir", asked);
+    expect(diffpir).toMatchObject({ evaluations: 20, settings: { lambda: 0.25, zeta: 1, schedule: "ddpm-quad" } });
+  });
+
+  test("a sampler is chosen by the network and by what is known of A", async () => {
+    const shape = [1, 32, 32] as const;
+    const chosen = async (model: typeof teacher, name: TaskName) =>
+      defaultSampler(model, await makeTask(gpu, name, shape, {}));
+    expect(await chosen(distilled, "phase_retrieval")).toBe("pnp-gd");
+    expect(await chosen(teacher, "super_resolution")).toBe("diffpir");
+    expect(await chosen(teacher, "phase_retrieval")).toBe("daps");
     const phase = await makeTask(gpu, "phase_retrieval", shape, {});
-    expect(samplerSettings(phase, { ulaSteps: 5 }, 0.05).ula).toEqual({ c1: 0.1, c2: 0.1, steps: 5 });
+    expect(() => samplerSettings(phase, teacher, "diffpir", { given: {}, sigmaY: 0.05 })).toThrow(
+      /needs a closed form .* the samplers that would work are .*daps/,
+    );
+    expect(() => samplerSettings(phase, teacher, "pnp-gd", { given: {}, sigmaY: 0.05 })).toThrow(/is an EDM2 teacher/);
   });
 });
 

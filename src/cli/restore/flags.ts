@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
 import type { ValueRange } from "../../data/arrays.js";
-import { parseInteger, parseNumber, parseRange, parseSeeds, parseTs, RANGE_HELP } from "../../runs/args.js";
-import type { SamplerFlags } from "../../sample/task-settings.js";
+import { parseInteger, parseNumber, parseRange, parseSeeds, RANGE_HELP } from "../../runs/args.js";
 import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, PRECISION_HELP } from "../parts/engine.js";
+import { addPosteriorOptions, type SamplerFlags } from "./sampler-flags.js";
 import { TASK_FLAGS, TASKS, type TaskFlags } from "./task-flags.js";
 
 /** The options of `restore`, parsed. */
@@ -48,7 +48,7 @@ export function addRestoreOptions(command: Command): Command {
       (t: string) => parseSeeds(t, "--images"),
     )
     .option("--outdir <dir>", "where the results go: a folder per image, overview.png, metrics.json, metrics.md", "out")
-    .option("--net <file>", "NCVSD checkpoint (default: the bundled Fashion-MNIST one)")
+    .option("--net <file>", "checkpoint: NCVSD, or an EDM2 teacher (default: the bundled NCVSD one of Fashion-MNIST)")
     .option("--runs <n>", "independent samples per measurement", integer("--runs", { min: 1, max: 64 }), 4)
     .option("--sigma-y <x>", "standard deviation of the measurement noise", number("--sigma-y", positive), 0.05)
     .option(
@@ -84,33 +84,5 @@ export function addRestoreOptions(command: Command): Command {
     .option("--verbose", "say more: times of the start-up, the node of a failure, stacks of errors")
     .optionsGroup("Task:");
   for (const flag of TASK_FLAGS.values()) command.option(flag.option, flag.help);
-  return command
-    .optionsGroup("Sampler (defaults: the paper's Table 4 for the task):")
-    .option("--steps <n>", "noise levels N; N-1 evaluations of the prior", integer("--steps", { min: 2, max: 10000 }))
-    .option("--sigma-max <x>", "highest noise level", number("--sigma-max", positive))
-    .option("--sigma-min <x>", "lowest noise level", number("--sigma-min", positive))
-    .option("--rho <x>", "exponent of the schedule", number("--rho", positive))
-    .option(
-      "--beta <x>",
-      "energy strength, 2 * (assumed noise)^2; the default grows with the square of --sigma-y",
-      number("--beta", positive),
-    )
-    .option(
-      "--ema-sigma <x>",
-      "samples are averaged below this level; inf: always, 0: never",
-      number("--ema-sigma", { min: 0, infinity: true }),
-    )
-    .option("--ema-decay <x>", "weight of the average so far, 0 to 1", number("--ema-decay", { min: 0, max: 1 }))
-    .option(
-      "--ts <list>",
-      "multi-step prior: indices 0-38 into the 40-level schedule (default: one step)",
-      (t: string) => parseTs(t),
-    )
-    .option(
-      "--ula-steps <n>",
-      "Langevin steps of a likelihood step without closed form",
-      integer("--ula-steps", { min: 1, max: 100000 }),
-    )
-    .option("--c1 <x>", "step size of the Langevin steps: c1 / (c2 / beta + 1 / sigma^2)", number("--c1", positive))
-    .option("--c2 <x>", "see --c1", number("--c2", positive));
+  return addPosteriorOptions(command);
 }

@@ -16,11 +16,13 @@ export interface Figures {
   readonly aligned?: number;
 }
 
-/** One sample of PnP-GD. */
+/** One sample of the posterior. */
 export interface SampleFigures extends Figures {
   readonly seed: number;
   /** Network evaluations. */
   readonly nfe: number;
+  /** Vector-Jacobian products of the network; absent: none. */
+  readonly vjps?: number;
   /** The batch's time shared among its reconstructions. */
   readonly seconds: number;
 }
@@ -52,6 +54,7 @@ export interface SummaryRow extends Figures {
   readonly images: number;
   /** Network evaluations and seconds of one image by this method; absent for baselines. */
   readonly nfe?: number;
+  readonly vjps?: number;
   readonly seconds?: number;
 }
 
@@ -61,6 +64,7 @@ export interface ReportHead {
   readonly description: string;
   readonly notes: readonly string[];
   readonly sigmaY: number;
+  readonly sampler: { readonly name: string; readonly title: string; readonly settings: OptionValue };
   readonly options: OptionValue;
   readonly version: string;
   readonly command: readonly string[];
@@ -68,6 +72,8 @@ export interface ReportHead {
   readonly tuning: TuningRecord | null;
   readonly checkpoint: { readonly name: string; readonly sha256: string };
 }
+
+type SummaryHead = Pick<ReportHead, "sampler">;
 
 const FIGURES = ["psnr", "ssim", "lpips", "aligned", "chi2"] as const;
 
@@ -81,30 +87,35 @@ function meanOf(all: readonly Figures[]): Figures {
 }
 
 /** The methods' means over the images: baselines, then single samples, their mean, and the best of them. */
-export function summarise(results: readonly ImageResult[]): SummaryRow[] {
+export function summarise({ sampler }: SummaryHead, results: readonly ImageResult[]): SummaryRow[] {
+  const { title } = sampler;
   const first = results[0];
   if (!first) return [];
   const runs = first.samples.length;
   const images = results.length;
   const samples = results.flatMap((r) => r.samples);
-  const nfe = first.samples[0]!.nfe;
+  const { nfe, vjps } = first.samples[0]!;
   const seconds = samples.reduce((a, s) => a + s.seconds, 0) / samples.length;
-  const all = { images, nfe: nfe * runs, seconds: seconds * runs };
+  const cost = (samples: number) => ({
+    ...{ images, nfe: nfe * samples, seconds: seconds * samples },
+    ...(vjps ? { vjps: vjps * samples } : {}),
+  });
+  const all = cost(runs);
   const rows: SummaryRow[] = Object.keys(first.baselines).map((method) => ({
     method,
     images,
     ...meanOf(results.flatMap((r) => r.baselines[method] ?? [])),
   }));
-  rows.push({ method: "PnP-GD, one sample", images, nfe, seconds, ...meanOf(samples) });
+  rows.push({ method: `${title}, one sample`, ...cost(1), ...meanOf(samples) });
   if (runs === 1) return rows;
-  rows.push({ method: `PnP-GD, mean of ${runs}`, ...all, ...meanOf(results.map((r) => r.mean)) });
+  rows.push({ method: `${title}, mean of ${runs}`, ...all, ...meanOf(results.map((r) => r.mean)) });
   rows.push({
-    method: `PnP-GD, lowest chi^2 of ${runs}`,
+    method: `${title}, lowest chi^2 of ${runs}`,
     ...all,
     ...meanOf(results.map((r) => r.samples[r.mostConsistent]!)),
   });
   const best = results.flatMap((r) => (r.best === undefined ? [] : r.samples[r.best]!));
-  if (best.length > 0) rows.push({ method: `PnP-GD, best PSNR of ${runs}`, ...all, ...meanOf(best) });
+  if (best.length > 0) rows.push({ method: `${title}, best PSNR of ${runs}`, ...all, ...meanOf(best) });
   return rows;
 }
 
@@ -116,6 +127,7 @@ const COLUMNS = [
   { key: "aligned", title: "aligned PSNR", digits: 2 },
   { key: "chi2", title: "chi^2", digits: 2 },
   { key: "nfe", title: "NFE", digits: 0 },
+  { key: "vjps", title: "VJPs", digits: 0 },
   { key: "seconds", title: "seconds", digits: 2 },
 ] as const;
 
@@ -123,7 +135,7 @@ const COLUMNS = [
 const cell = (v: number | undefined, digits: number) =>
   v === undefined ? "-" : v.toFixed(Math.abs(v) >= 1000 ? 0 : digits);
 
-type Row = Figures & { readonly nfe?: number; readonly seconds?: number };
+type Row = Figures & { readonly nfe?: number; readonly vjps?: number; readonly seconds?: number };
 
 function markdownTable(first: string, rows: readonly (readonly [name: string, row: Row])[]): string[] {
   const columns = COLUMNS.filter(({ key }) => rows.some(([, row]) => row[key] !== undefined));
@@ -139,7 +151,7 @@ function markdownTable(first: string, rows: readonly (readonly [name: string, ro
 
 /** `metrics.md`: the summary, then every image. */
 export function markdown(head: ReportHead, results: readonly ImageResult[]): string {
-  const rows = summarise(results);
+  const rows = summarise(head, results);
   const perImage = results.flatMap((result) => {
     const chosen = result.best ?? result.mostConsistent;
     const how = result.best === undefined ? "lowest chi^2" : "best";
@@ -153,7 +165,7 @@ export function markdown(head: ReportHead, results: readonly ImageResult[]): str
   const lines = [
     `# ${head.task}`,
     "",
-    `${head.description}; measurement noise ${head.sigmaY}; ${basename(head.checkpoint.name)}.`,
+    `${head.description}; measurement noise ${head.sigmaY}; ${head.sampler.title}; ${basename(head.checkpoint.name)}.`,
     ...head.notes.map((note) => `\n${note}`),
     "",
     `Means over ${results.length} image${results.length === 1 ? "" : "s"}:`,
@@ -183,13 +195,13 @@ export function metricsJson(head: ReportHead, results: readonly ImageResult[], c
       { label, className, samples, mean, best, mostConsistent, baselines },
     ]),
   );
-  const file = { tool: "ncvsd-gpu", format: 1, ...head, complete, summary: summarise(results), images };
+  const file = { tool: "ncvsd-gpu", format: 1, ...head, complete, summary: summarise(head, results), images };
   return `${JSON.stringify(file, null, 2)}\n`;
 }
 
 /** The summary as plain text for a terminal. */
-export function summaryText(results: readonly ImageResult[]): string {
-  const rows = summarise(results);
+export function summaryText(head: SummaryHead, results: readonly ImageResult[]): string {
+  const rows = summarise(head, results);
   const columns = COLUMNS.filter(({ key }) => rows.some((row) => row[key] !== undefined));
   const cells = rows.map((row) => [
     row.method,

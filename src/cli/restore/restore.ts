@@ -7,17 +7,19 @@ import type { Model } from "../../networks/edm2/model.js";
 import { Lpips } from "../../networks/features/lpips.js";
 import type { RestoreTask } from "../../operators/tasks.js";
 import { parseClass } from "../../runs/labels.js";
-import { checkOutdir, decidingOptions } from "../../runs/output.js";
+import { canonical, checkOutdir, decidingOptions, type OptionValue } from "../../runs/output.js";
 import { bundledCheckpoint, packageRoot, version } from "../../runs/package.js";
 import { tell } from "../../runs/progress.js";
 import { tuningRecord } from "../../runs/run-record.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
-import { evaluations, samplerSettings } from "../../sample/task-settings.js";
+import type { Settings } from "../../sample/samplers.js";
+import { defaultSampler, samplerSettings, type TaskSampler } from "../../sample/task-settings.js";
 import { loadNetwork, openEngine, tuningLine } from "../parts/engine.js";
 import { count, ms } from "../sample.js";
 import { addRestoreOptions, type RestoreFlags } from "./flags.js";
 import { summarise, summaryText } from "./report.js";
 import { type RestoreJob, restore } from "./run.js";
+import { inFlags, parseSampler, parseSettings } from "./sampler-flags.js";
 import { openTask, withOwnOperator } from "./task.js";
 import { parseTaskFlags } from "./task-flags.js";
 
@@ -28,9 +30,9 @@ const BUNDLED_COUNT = 10;
 export function registerRestore(program: Command): void {
   const command = program
     .command("restore")
-    .summary("solve an inverse problem with PnP-GD")
+    .summary("solve an inverse problem")
     .description(
-      "Restores images from degraded measurements with an NCVSD network as prior (plug-and-play generative denoising). " +
+      "Restores images from degraded measurements with a network as prior: an NCVSD network (by PnP-GD, plug-and-play generative denoising, or others) or an EDM2 teacher. " +
         "With --data, clean images are measured first and the results compared with them; with --measurement, real measurements are solved. " +
         "Images that are there already and belong to the same options are kept.",
     );
@@ -44,12 +46,15 @@ export function registerRestore(program: Command): void {
         "  ncvsd-gpu restore --task super_resolution --data photos --net ffhq.safetensors",
         "  ncvsd-gpu restore --task motion_deblur_circ --measurement blurred.png \\",
         "    --kernel kernel.png --sigma-y 0.02",
+        "  ncvsd-gpu restore --task super_resolution --net edm2-img64-s.safetensors --sampler daps",
         "  ncvsd-gpu restore --operator hdr.js --beta 0.002",
       ].join("\n"),
     )
     .action(async (flags: RestoreFlags) => {
       const watch = new Stopwatch();
       parseTaskFlags(flags);
+      const sampler = parseSampler(flags);
+      if (sampler) parseSettings(flags, sampler);
       if (flags.data !== undefined && flags.measurement !== undefined)
         throw new NcvsdError(
           "BAD_ARGUMENT",
@@ -72,20 +77,19 @@ async function runRestore(gpu: Gpu, flags: RestoreFlags, watch: Stopwatch): Prom
   };
   const model = await loadNetwork(gpu, flags.net ?? bundledCheckpoint, watch, silent);
   const { name: checkpoint } = model.checkpoint;
-  if (model.architecture !== "ncvsd")
-    throw new NcvsdError("BAD_ARGUMENT", `${checkpoint} is an EDM2 teacher: restoring needs an NCVSD network`);
   const task = await openTask(gpu, flags, model.shape);
   const inputs = await readTaskInputs(flags, task, model);
   const job = await makeJob(gpu, model, task, inputs, flags, silent);
   watch.lap("inputs");
-  const nfe = evaluations(job.sampler);
+  const { evaluations: nfe, derivatives } = job.sampler;
   say(`${gpu.info.name}: ${checkpoint}, ${task.name} (${task.description})`);
   for (const note of task.notes) say(note);
-  say(`${count(inputs.length, "image")}, ${count(flags.runs, "sample")} each, ${count(nfe, "evaluation")} a sample`);
+  const cost = `${count(nfe, "evaluation")}${derivatives > 0 ? ` and ${count(derivatives, "derivative")}` : ""}`;
+  say(`${job.sampler.title}: ${count(inputs.length, "image")}, ${count(flags.runs, "sample")} each, ${cost} a sample`);
   const { results, made, kept, seconds } = await restore(job);
   watch.lap("restoring");
   if (flags.json) {
-    const summary = summarise(results);
+    const summary = summarise(job.head, results);
     process.stdout.write(
       `${JSON.stringify({ task: task.name, outdir: job.outdir, made, kept, seconds, nfe, runs: flags.runs, summary, adapter: gpu.info.name, startup: watch.parts })}\n`,
     );
@@ -95,7 +99,7 @@ async function runRestore(gpu: Gpu, flags: RestoreFlags, watch: Stopwatch): Prom
   if (made > 0)
     say(`made ${count(made, "image")} in ${seconds.toFixed(1)} s: ${ms(seconds / made / flags.runs)} a sample`);
   if (flags.verbose) say(`${tuningLine(gpu)}\ntimes: ${watch}`);
-  say(summaryText(results));
+  say(summaryText(job.head, results));
   process.stdout.write(`${job.outdir}\n`);
 }
 
@@ -143,6 +147,19 @@ function labelsOf(flags: RestoreFlags, inputs: readonly Input[], model: Model): 
   });
 }
 
+/** The sampler that the command line names, or the default one, with its options' settings and the task's. */
+function chooseSampler(model: Model, task: RestoreTask, flags: RestoreFlags): TaskSampler {
+  const name = parseSampler(flags) ?? defaultSampler(model, task);
+  const given: Settings = parseSettings(flags, name);
+  const { settings: of, sigmaY } = flags;
+  try {
+    return samplerSettings(task, model, name, { given, sigmaY, ...(of === undefined ? {} : { of }) });
+  } catch (error) {
+    if (!(error instanceof NcvsdError)) throw error;
+    throw new NcvsdError(error.code, inFlags(error.message, name), { cause: error });
+  }
+}
+
 async function makeJob(
   gpu: Gpu,
   model: Model,
@@ -152,9 +169,8 @@ async function makeJob(
   silent: boolean,
 ): Promise<RestoreJob> {
   const { sigmaY, seed, runs } = flags;
-  const sampler = samplerSettings(task, flags, sigmaY);
+  const sampler = chooseSampler(model, task, flags);
   const simulated = flags.measurement === undefined;
-  const { sigmas, ...settings } = sampler;
   if (flags.lpips !== undefined && !simulated)
     throw new NcvsdError(
       "BAD_ARGUMENT",
@@ -169,8 +185,8 @@ async function makeJob(
     sigmaY,
     seed,
     runs,
-    ...settings,
-    sigmas: [...sigmas],
+    sampler: sampler.name,
+    settings: sampler.settings as OptionValue,
     precision: gpu.precision,
     ...(lpips ? { lpips: await lpips.sha256(), lpipsPooling: flags.lpipsPooling } : {}),
   };
@@ -192,6 +208,7 @@ async function makeJob(
       description: task.description,
       notes: task.notes,
       sigmaY,
+      sampler: { name: sampler.name, title: sampler.title, settings: canonical(sampler.settings as OptionValue) },
       options: decidingOptions(options),
       version,
       command: ["ncvsd-gpu", ...process.argv.slice(2)],

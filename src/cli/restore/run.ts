@@ -10,7 +10,7 @@ import { version } from "../../runs/package.js";
 import { createProgress, type Progress } from "../../runs/progress.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import { solveInverse } from "../../sample/solve-inverse.js";
-import type { SamplerSettings } from "../../sample/task-settings.js";
+import type { TaskSampler } from "../../sample/task-settings.js";
 import { extreme, type Judge, judge, measure, parts, tile } from "./figures.js";
 import { finishedResult, measurementPicture, moments, type Reconstruction, writeResult } from "./files.js";
 import {
@@ -31,7 +31,7 @@ export interface RestoreJob extends Judge {
   readonly simulated: boolean;
   /** One class per input, -1 for none; undefined for an unconditional network. */
   readonly labels: readonly number[] | undefined;
-  readonly sampler: SamplerSettings;
+  readonly sampler: TaskSampler;
   readonly seed: number;
   readonly runs: number;
   /** Reconstructions at a time. */
@@ -153,18 +153,21 @@ async function restoreGroup(
       operator: task.operator,
       measurement,
       ...(labels ? { labels: chunk.map(({ m }) => labels[members[m]!]!) } : {}),
-      ...sampler,
+      sampler: sampler.name,
+      sigmaY,
+      ...sampler.settings,
       seeds,
       debug: job.debug,
       onStep: ({ step, steps }) => progress.update(before + from + (chunk.length * step) / steps - 1e-6),
     });
+    const vjps = result.derivatives > 0 ? { vjps: result.derivatives } : {};
     const seconds = (performance.now() - begun) / 1000 / chunk.length;
     const truths = job.simulated ? chunk.map(({ m }) => values[m]!) : undefined;
     const figures = await judge(job, result.images, measurement, truths, chunk.length);
     parts(result.images, chunk.length).forEach((image, i) => {
       samples.push({
         values: image,
-        figures: { seed: seeds[i]!, ...figures[i]!, nfe: result.evaluations, seconds },
+        figures: { seed: seeds[i]!, ...figures[i]!, nfe: result.evaluations, ...vjps, seconds },
       });
     });
     progress.update(before + from + chunk.length);

@@ -21,10 +21,13 @@ interface SheetHead {
   readonly task: string;
   readonly description: string;
   readonly sigmaY: number;
+  readonly sampler: { readonly title: string };
 }
 
-function subtitle({ description, sigmaY }: SheetHead, { samples }: Pick<ImageResult, "samples">): string {
-  return `${description}; noise ${sigmaY}; ${samples[0]!.nfe} network evaluations a sample`;
+function subtitle({ description, sigmaY, sampler }: SheetHead, { samples }: Pick<ImageResult, "samples">): string {
+  const { nfe, vjps } = samples[0]!;
+  const cost = `${nfe} network evaluations${vjps ? ` and ${vjps} derivatives` : ""} a sample`;
+  return `${description}; noise ${sigmaY}; ${sampler.title}, ${cost}`;
 }
 
 const STD_HEADING = `std (0-${STD_WHITE})`;
@@ -66,7 +69,11 @@ export function overviewSheet(head: SheetHead, outdir: string, results: readonly
   const first = shown[0]!;
   const methods = Object.keys(first.baselines).filter((method) => method !== "measurement");
   const single = first.samples.length === 1;
-  const chosen = single ? "PnP-GD" : first.best === undefined ? "lowest chi2" : `best of ${first.samples.length}`;
+  const chosen = single
+    ? head.sampler.title
+    : first.best === undefined
+      ? "lowest chi2"
+      : `best of ${first.samples.length}`;
   const all = ["truth", "measurement", ...methods, ...(single ? [chosen] : ["sample 0", chosen, "mean", STD_HEADING])];
   const rows = shown.map((result) => {
     const dir = join(outdir, result.name);

@@ -66,7 +66,8 @@ async function ownTask(gpu: Gpu, path: string, shape: ImageShape): Promise<Resto
   return {
     operator,
     name: stem(path),
-    settings: OWN_SETTINGS,
+    settings: { paper: OWN_SETTINGS },
+    samplers: {},
     description: operator.name!,
     notes: [],
     observed: volume(operator.measurementShape),

@@ -1,11 +1,12 @@
 import { operators } from "../operators.js";
-import { BOX_PRESET, INPAINTING, MASK, maskedBy } from "./common.js";
+import { authors, BOX_PRESET, INPAINTING, MASK, maskedBy } from "./common.js";
 import { task } from "./task.js";
 
 /** The middle half of each side is missing: rows and columns 64 to 191 of 256. */
 export const boxInpainting = task({
   ...INPAINTING,
   preset: BOX_PRESET,
+  samplers: authors({ lambda: 1.75, step: 5e-5, hmc: [84, 1.15e-5, 0.014, 0.003] }),
   flags: { mask: MASK },
   make(gpu, shape, { mask }) {
     if (mask) return maskedBy(gpu, shape, mask);

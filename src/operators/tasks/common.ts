@@ -3,7 +3,7 @@ import type { Gpu } from "../../gpu/device.js";
 import type { ImageShape } from "../../networks/session.js";
 import { measurementAndHarmonic } from "../baselines.js";
 import { operators } from "../operators.js";
-import type { FileValues, Made, TaskFlag, TaskPreset } from "./task.js";
+import type { FileValues, Made, Task, TaskFlag, TaskPreset } from "./task.js";
 
 export const ANNEALING = { steps: 50, sigmaMax: 80, sigmaMin: 0.002, rho: 2, sigmaY: 0.05 };
 export const ULA = { c1: 0.1, c2: 0.1, steps: 100 };
@@ -13,6 +13,26 @@ export const SEED = { integer: { min: 0, max: 2 ** 32 - 1 } };
 /** Side of the images that the paper's settings are made for. */
 export const PAPER_SIDE = 256;
 export const KERNEL_SIZE = 61;
+
+/**
+ * What the authors of other samplers chose for such a task, at noise 0.05 and 256 pixels: `lambda` of DiffPIR (a quarter of theirs),
+ * `strength` of DPS, the Langevin step of DAPS and its HMC (gradients, step, decay, momentum).
+ */
+export function authors(chosen: {
+  readonly lambda?: number;
+  readonly strength?: number;
+  readonly step: number;
+  readonly hmc: readonly [steps: number, step: number, decay: number, momentum: number];
+}): NonNullable<Task["samplers"]> {
+  const { lambda, strength, step } = chosen;
+  const [steps, hmcStep, decay, momentum] = chosen.hmc;
+  return {
+    ...(lambda === undefined ? {} : { diffpir: { lambda } }),
+    ...(strength === undefined ? {} : { dps: { strength } }),
+    daps: { mcmc: { step } },
+    "daps hmc": { mcmc: { steps, step: hmcStep, decay, momentum } },
+  };
+}
 
 /** What inpainting tasks share. */
 export const INPAINTING = { baselines: measurementAndHarmonic, masked: true };

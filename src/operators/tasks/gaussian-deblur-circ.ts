@@ -3,6 +3,7 @@ import { operators } from "../operators.js";
 import {
   ALWAYS,
   ANNEALING,
+  authors,
   CENTRE_FLAG,
   centred,
   checkKernelSize,
@@ -19,6 +20,7 @@ const GAUSSIAN_STD = 3;
 export const gaussianDeblurCirc = task({
   preset: { ...ANNEALING, beta: 2e-3, emaSigma: ALWAYS, emaDecay: 0.6 },
   baselines: measurementAndWiener,
+  samplers: authors({ strength: 0.3, step: 1e-4, hmc: [82, 4.04e-5, 0.011, 0.1] }),
   flags: {
     kernelSize: KERNEL_SIZE_FLAG,
     std: {

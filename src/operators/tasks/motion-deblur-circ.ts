@@ -3,6 +3,7 @@ import { operators } from "../operators.js";
 import {
   ALWAYS,
   ANNEALING,
+  authors,
   CENTRE_FLAG,
   centred,
   checkKernelSize,
@@ -18,6 +19,8 @@ import { task } from "./task.js";
 export const motionDeblurCirc = task({
   preset: { ...ANNEALING, beta: 3e-3, emaSigma: ALWAYS, emaDecay: 0.6 },
   baselines: measurementAndWiener,
+  samplers: authors({ strength: 0.3, step: 5e-5, hmc: [96, 3.69e-5, 0.01, 0.11] }),
+  settings: { paper: { ...ANNEALING, beta: 4e-3, emaSigma: ALWAYS, emaDecay: 0.6 } },
   flags: {
     kernelSize: KERNEL_SIZE_FLAG,
     intensity: {

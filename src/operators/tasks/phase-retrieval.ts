@@ -1,7 +1,7 @@
 import { bad } from "../../errors.js";
 import { errorReduction } from "../baselines.js";
 import { operators } from "../operators.js";
-import { ANNEALING, PAPER_SIDE, scaleNote, ULA } from "./common.js";
+import { ANNEALING, authors, PAPER_SIDE, scaleNote, ULA } from "./common.js";
 import { task } from "./task.js";
 
 /** Fourier amplitudes of the picture in zeros: oversample * side / 8 pixels on every side (the paper's 128 at 256 and oversample 4). */
@@ -9,6 +9,7 @@ export const phaseRetrieval = task({
   preset: { ...ANNEALING, beta: 1e-3, emaSigma: 0.2, emaDecay: 0.6, ula: ULA },
   baselines: errorReduction,
   amplitudes: true,
+  samplers: authors({ strength: 1, step: 5e-5, hmc: [62, 9.75e-6, 0.019, 0.73] }),
   flags: {
     oversample: {
       option: "--oversample <x>",

@@ -1,6 +1,9 @@
 import { operators } from "../operators.js";
-import { BOX_PRESET, INPAINTING, MASK, maskedBy, SEED } from "./common.js";
-import { task } from "./task.js";
+import { ANNEALING, authors, BOX_PRESET, INPAINTING, MASK, maskedBy, SEED } from "./common.js";
+import { type TaskPreset, task } from "./task.js";
+
+/** From the history of the reference's repository, which had the task before the paper. */
+export const REFERENCE_PRESET: TaskPreset = { ...ANNEALING, rho: 7, beta: 2e-3, emaSigma: 0.2, emaDecay: 0.6 };
 
 /** Scattered pixels are known. */
 export const randomInpainting = task({
@@ -8,7 +11,8 @@ export const randomInpainting = task({
   preset: BOX_PRESET,
   // With the box's settings the scattered pixels hardly enter (its schedule has six levels below 1) and their noise stays:
   // more low levels and a beta near twice the noise's variance serve better.
-  settings: { ...BOX_PRESET, rho: 7, beta: 2e-3 },
+  settings: { paper: { ...BOX_PRESET, rho: 7, beta: 2e-3 }, reference: REFERENCE_PRESET },
+  samplers: authors({ lambda: 0.25, strength: 0.5, step: 1e-4, hmc: [11, 3.56e-5, 0.015, 0.8] }),
   flags: {
     mask: MASK,
     fraction: {

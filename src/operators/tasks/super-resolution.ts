@@ -1,13 +1,14 @@
 import { bad } from "../../errors.js";
 import { bicubic } from "../baselines.js";
 import { operators } from "../operators.js";
-import { ALWAYS, ANNEALING, ULA } from "./common.js";
+import { ALWAYS, ANNEALING, authors, ULA } from "./common.js";
 import { task } from "./task.js";
 
 /** Antialiased bicubic reduction. */
 export const superResolution = task({
   preset: { ...ANNEALING, beta: 1e-3, emaSigma: ALWAYS, emaDecay: 0.6, ula: ULA },
   baselines: bicubic,
+  samplers: authors({ strength: 0.3, step: 1e-4, hmc: [12, 1.04e-4, 0.012, 0.9] }),
   flags: {
     factor: {
       option: "--factor <n>",

@@ -69,8 +69,10 @@ export interface Made {
 export interface Task<F extends Flags = Flags> {
   /** Table 4 of the paper (NCVSD, appendix B.3), or the reference's preset. */
   readonly preset: TaskPreset;
-  /** What `restore` takes instead. */
-  readonly settings?: TaskPreset;
+  /** What `restore` takes instead, where the paper and the reference differ, or neither has the task. */
+  readonly settings?: Partial<Record<"paper" | "reference", TaskPreset>>;
+  /** What the authors of other samplers chose for such a task, by the sampler's name ("daps hmc": of that algorithm). */
+  readonly samplers?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly flags: F;
   make(gpu: Gpu, shape: ImageShape, options: OptionsOf<F>): Made;
   readonly baselines: (measured: Measured) => Promise<Baselines>;

@@ -24,7 +24,8 @@ interface DapsSettings {
     readonly step: number;
     readonly tau: number;
     readonly decay: number;
-    readonly momentum: number;
+    /** Of hmc. */
+    readonly momentum?: number;
   };
   readonly convention: "daps" | "inversebench";
 }
@@ -124,7 +125,7 @@ function completeOde(given: Settings, generative: boolean): DapsSettings["ode"] 
 }
 
 function completeMcmc(given: Settings): DapsSettings["mcmc"] {
-  const mcmc = completeGroup("mcmc", given, settings) as DapsSettings["mcmc"];
+  const mcmc = completeGroup("mcmc", given, settings) as Required<DapsSettings["mcmc"]>;
   checkWord("daps: mcmc.algorithm", mcmc.algorithm, ["langevin", "hmc"]);
   checkInteger("daps", "mcmc.steps", mcmc.steps, 1);
   for (const name of ["step", "tau", "decay"] as const) checkPositive("daps", `mcmc.${name}`, mcmc[name]);
@@ -132,7 +133,9 @@ function completeMcmc(given: Settings): DapsSettings["mcmc"] {
     throw bad(`daps: mcmc.momentum must be from 0 to 1, got ${String(mcmc.momentum)}.`);
   if (mcmc.algorithm === "langevin" && (given.mcmc as Settings | undefined)?.momentum !== undefined)
     throw bad('daps: mcmc.momentum belongs to the algorithm hmc: leave it out, or set mcmc.algorithm to "hmc".');
-  return mcmc;
+  if (mcmc.algorithm === "hmc") return mcmc;
+  const { momentum: _, ...langevin } = mcmc;
+  return langevin;
 }
 
 /** The evaluated levels: the authors' list stops before sigmaMin. */
@@ -157,7 +160,7 @@ function stepAt({ mcmc, convention }: DapsSettings, i: number, n: number): numbe
 function checkStability(operator: Operator, s: DapsSettings, levels: Float64Array): void {
   const { curvature } = operator;
   if (curvature === undefined) return;
-  const bound = 2 * (s.mcmc.algorithm === "hmc" ? 1 + s.mcmc.momentum : 1);
+  const bound = 2 * (s.mcmc.algorithm === "hmc" ? 1 + s.mcmc.momentum! : 1);
   let [most, at] = [0, 0];
   levels.forEach((level, i) => {
     const size = stepAt(s, i, levels.length) * (curvature / betaOf(s) + 1 / level ** 2);
@@ -189,7 +192,7 @@ async function runDaps(run: Run, problem: Problem, given: Settings): Promise<GPU
   const beta = betaOf(s);
   const chain =
     mcmc.algorithm === "hmc"
-      ? await Hmc.create(run, energy, { beta, steps: mcmc.steps, momentum: mcmc.momentum })
+      ? await Hmc.create(run, energy, { beta, steps: mcmc.steps, momentum: mcmc.momentum! })
       : await Ula.create(run, energy, beta, { step: mcmc.step, steps: mcmc.steps });
   const [u, z] = [run.buffer("u"), run.buffer("noise")];
   const coefficients = run.buffer("coefficients", 3);
