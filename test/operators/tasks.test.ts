@@ -94,7 +94,7 @@ describe("the paper's settings fit the image", () => {
     expect(await chosen(teacher, "phase_retrieval")).toBe("daps");
     const phase = await makeTask(gpu, "phase_retrieval", shape, {});
     expect(() => samplerSettings(phase, teacher, "diffpir", { given: {}, sigmaY: 0.05 })).toThrow(
-      /needs a closed form .* the samplers that would work are .*daps/,
+      /needs an exact likelihood step.* the samplers that would work are .*daps/,
     );
     expect(() => samplerSettings(phase, teacher, "pnp-gd", { given: {}, sigmaY: 0.05 })).toThrow(/is an EDM2 teacher/);
   });
