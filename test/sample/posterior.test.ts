@@ -208,6 +208,16 @@ describe("bad input is refused in one sentence", () => {
       () => ({ sampler: "daps", mcmc: { step: 2e-4 }, operator: mask() }),
     ],
     [
+      "a step that is too long for a blur",
+      /mcmc.step 0.0003 with tau 0.01 diverges at level 0: .* 6.00, above 2.00; 0.000099 would hold/,
+      () => ({ sampler: "daps", mcmc: { step: 3e-4 } }),
+    ],
+    [
+      "a step that is too long for hmc",
+      /mcmc.step 0.001 with tau 0.01 diverges at level 0: .* 20.0, above 3.20; 0.00015 would hold/,
+      () => ({ sampler: "daps", mcmc: { algorithm: "hmc", step: 1e-3, momentum: 0.6 }, operator: mask() }),
+    ],
+    [
       "a step that is too long for phase retrieval",
       /mcmc.step 0.001 with tau 0.01 diverges at level 0: .* 5.00, above 2.00; 0.00039 would hold/,
       () => ({ sampler: "daps", mcmc: { step: 1e-3 }, operator: phase(), measurement: new Float32Array(3 * 32 * 32) }),
