@@ -247,7 +247,9 @@ describe("with a network", () => {
     const phase = operators.phaseRetrieval(gpu, { shape: model.shape, pad: 8 });
     const measurement = new Float32Array(3 * 32 * 32);
     const run = (sampler: "pigdm" | "mmps" | "tmpd") => solveInverse(model, { sampler, operator: phase, measurement });
-    await expect(run("pigdm")).rejects.toThrow("needs a closed form of the likelihood step");
+    await expect(run("pigdm")).rejects.toThrow(
+      "needs an exact likelihood step, which the operator phaseRetrieval lacks",
+    );
     for (const sampler of ["mmps", "tmpd"] as const)
       await expect(run(sampler)).rejects.toThrow(
         /needs a linear operator with its adjoint.*would work are .*daps.*dps/,
@@ -263,7 +265,9 @@ describe("with a network", () => {
       law: async ({ x }) => ({ mean: Float64Array.from(x), variance: new Float64Array(x.length) }),
     };
     const pigdm = solveInverse(prior, { sampler: "pigdm", operator: pointwise, measurement });
-    await expect(pigdm).rejects.toThrow(/needs a linear operator, which squares is not: .* diffpir, .*dps/);
+    await expect(pigdm).rejects.toThrow(
+      /needs a linear operator, which the operator squares is not: .* diffpir, .*dps/,
+    );
     const { sampleProximal: _, ...maps } = matrixOperator(identity(SIZE));
     const wrong: Operator = { ...maps, adjoint: async (y) => y.map((v, i) => (i % 2) * v) };
     for (const sampler of ["mmps", "tmpd"] as const)

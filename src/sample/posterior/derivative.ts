@@ -13,12 +13,12 @@ export async function openVjp(run: Run, { model, labels }: Problem): Promise<Den
 
 /** What an operator lacks for samplers that use A and A' themselves; undefined: nothing. */
 export function lacksAdjoint(operator: Operator): string | undefined {
-  return operator.adjoint ? undefined : `a linear operator with its adjoint, which${which(operator)} is not`;
+  return operator.adjoint
+    ? undefined
+    : `a linear operator with its adjoint, which the operator${nameOf(operator)} is not`;
 }
 
 /** What an operator lacks for a guidance that is exact for linear ones alone: a pointwise law's mean is another thing. */
 export function lacksLinearMean(operator: Operator): string | undefined {
-  return operator.law ? `a linear operator, which${which(operator)} is not` : lacksMean(operator);
+  return operator.law ? `a linear operator, which the operator${nameOf(operator)} is not` : lacksMean(operator);
 }
-
-const which = (operator: Operator) => nameOf(operator) || " this one";

@@ -42,7 +42,7 @@ export const dps = guided({
     },
   ],
   lacks: (operator) =>
-    hasEnergy(operator) ? undefined : `the gradient of ||A(x) - y||^2, which${nameOf(operator)} lacks`,
+    hasEnergy(operator) ? undefined : `the gradient of ||A(x) - y||^2, which the operator${nameOf(operator)} lacks`,
   own: (given, defaults) => ({ strength: checkPositive("dps", "strength", given.strength ?? defaults.strength) }),
   derivatives: () => 1,
   open,
