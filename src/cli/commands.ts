@@ -9,6 +9,7 @@ import { registerEvaluate } from "./evaluate/evaluate.js";
 import { registerInspect } from "./inspect.js";
 import { registerMeasure } from "./measure/measure.js";
 import { registerPhema } from "./phema.js";
+import { registerReproduce } from "./reproduce.js";
 import { registerRestore } from "./restore/restore.js";
 import { registerSample } from "./sample.js";
 import { registerDistill } from "./train/distill.js";
@@ -18,6 +19,7 @@ import { registerTrain } from "./train/train.js";
 export function registerAll(program: Command): void {
   for (const register of [
     registerSample,
+    registerReproduce,
     registerRestore,
     registerMeasure,
     registerEvaluate,

@@ -8,7 +8,7 @@ import { encodePng } from "../image/png.js";
 import type { Model } from "../networks/edm2/model.js";
 import { parseInteger, parseSeeds } from "../runs/args.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages } from "../runs/generate.js";
-import { className, labelsForSeeds, parseClass } from "../runs/labels.js";
+import { className, labelsForSeeds, parseClasses } from "../runs/labels.js";
 import { checkOutdir } from "../runs/output.js";
 import { bundledCheckpoint, version } from "../runs/package.js";
 import { chooseShard, SHARD_HELP, shardRange } from "../runs/shard.js";
@@ -68,7 +68,10 @@ export function registerSample(program: Command): void {
         .argParser((t) => parseSeeds(t))
         .default(parseSeeds("0-15"), "0-15"),
     )
-    .option("--class <name|int>", "class of all images (default: drawn per seed)")
+    .option(
+      "--class <list>",
+      "class by name or number; several (7,8) or `all` take turns by seed (default: drawn per seed)",
+    )
     .option("--outdir <dir>", "where SEED.png and run.json go", "out")
     .option("--subdirs", "a subfolder for every 1000 seeds")
     .option("--grid <file>", "also write all images as one labelled sheet (PNG)")
@@ -212,7 +215,7 @@ async function makeTask(
   { pictures, vaeSha256 }: Pictures,
 ): Promise<GenerateTask> {
   const { label_dim: labelDim } = model.config;
-  const asked = flags.class === undefined ? undefined : parseClass(flags.class, { labelDim, labels: model.labels });
+  const asked = flags.class === undefined ? undefined : parseClasses(flags.class, { labelDim, labels: model.labels });
   const { sampler, deciding } = await chooseSampler(gpu, model, flags, watch, silent);
   return {
     model,
@@ -220,7 +223,7 @@ async function makeTask(
     labels: labelsForSeeds(flags.seeds, labelDim, asked),
     options: {
       ...deciding,
-      class: asked ?? null,
+      class: asked?.length === 1 ? asked[0]! : (asked ?? null),
       precision: gpu.precision,
       ...(vaeSha256 === undefined ? {} : { vae: vaeSha256 }),
     },

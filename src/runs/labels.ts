@@ -44,6 +44,20 @@ export function parseClass(text: string, { labelDim, labels = [] }: ClassList, o
   throw fail(`no class has this name; ${near.length > 0 ? "close ones are" : "there are"} ${shown}${more}`);
 }
 
+/**
+ * `--class` of several images: one class as `parseClass` takes it, several with commas between, or all of them ("all", "balanced").
+ * @throws NcvsdError BAD_ARGUMENT as `parseClass`
+ */
+export function parseClasses(text: string, list: ClassList): number[] {
+  const { labelDim, labels = [] } = list;
+  const wanted = text.trim().toLowerCase();
+  const isName = labels.some((label) => label.toLowerCase() === wanted);
+  if (!isName && labelDim > 0 && /^(all|balanced)$/.test(wanted)) return Array.from({ length: labelDim }, (_, i) => i);
+  // Names may have commas: only what is no name is taken apart.
+  if (isName || !text.includes(",")) return [parseClass(text, list)];
+  return text.split(",").map((part) => parseClass(part, list));
+}
+
 /** The name of a class, or its number where the checkpoint has no names. */
 export function className(index: number, { labels }: ClassList): string {
   return labels?.[index] ?? String(index);
@@ -63,9 +77,14 @@ export function drawnClass(seed: number, labelDim: number): number {
 }
 
 /**
- * One label per seed: the class asked for, else the seed's own; undefined for an unconditional network.
+ * One label per seed: of the classes asked for the one in whose turn the seed is (seed modulo their number: an image depends on its own
+ * seed alone), else the seed's own; undefined for an unconditional network.
  */
-export function labelsForSeeds(seeds: readonly number[], labelDim: number, asked?: number): number[] | undefined {
+export function labelsForSeeds(
+  seeds: readonly number[],
+  labelDim: number,
+  asked?: readonly number[],
+): number[] | undefined {
   if (labelDim === 0) return undefined;
-  return seeds.map((seed) => asked ?? drawnClass(seed, labelDim));
+  return seeds.map((seed) => (asked ? asked[seed % asked.length]! : drawnClass(seed, labelDim)));
 }

@@ -9,7 +9,7 @@ import {
   parseTs,
   parseZeta,
 } from "../../src/runs/args.js";
-import { className, drawnClass, labelsForSeeds, parseClass } from "../../src/runs/labels.js";
+import { className, drawnClass, labelsForSeeds, parseClass, parseClasses } from "../../src/runs/labels.js";
 
 /** The message of a BAD_ARGUMENT; it is one line and names the option. */
 function refusal(option: string, act: () => unknown): string {
@@ -162,6 +162,10 @@ describe("--class", () => {
   test("an unknown name lists the names, close ones first", () => {
     const message = refusal("--class", () => parseClass("hat", list));
     for (const label of labels) expect(message).toContain(label);
+    expect(parseClasses("7, Dress", list)).toEqual([7, 3]);
+    expect(parseClasses("all", list)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(parseClasses("Tench, the fish", { labelDim: 2, labels: ["pike", "tench, the fish"] })).toEqual([1]);
+    expect(refusal("--class", () => parseClasses("7,hat", list))).toMatch(/no class has this name/);
     expect(refusal("--class", () => parseClass("boot", list))).toMatch(/close ones are Ankle boot$/);
     const many = { labelDim: 1000, labels: Array.from({ length: 1000 }, (_, i) => `class ${i}`) };
     expect(refusal("--class", () => parseClass("hat", many))).toMatch(/class 19, and 980 more$/);
@@ -192,7 +196,8 @@ describe("classes drawn per seed", () => {
     // Recorded: a change here changes every image of a run without --class.
     expect(labelsForSeeds([0, 1, 2, 3, 4, 5, 6, 7], 10)).toEqual([5, 2, 7, 5, 3, 9, 4, 3]);
     expect(labelsForSeeds([5, 1], 10)).toEqual([drawnClass(5, 10), drawnClass(1, 10)]);
-    expect(labelsForSeeds([5, 1], 10, 3)).toEqual([3, 3]);
+    expect(labelsForSeeds([5, 1], 10, [3])).toEqual([3, 3]);
+    expect(labelsForSeeds([0, 1, 5, 6], 10, [7, 8])).toEqual([7, 8, 8, 7]);
     expect(labelsForSeeds([5, 1], 0)).toBeUndefined();
   });
 
