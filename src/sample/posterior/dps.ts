@@ -37,7 +37,7 @@ export const dps = guided({
     {
       setting: "strength",
       option: "--strength <x>",
-      help: "step size of dps along the gradient of the misfit",
+      help: "step size along the gradient of the misfit",
       value: { number: { above: 0 } },
     },
   ],

@@ -41,7 +41,7 @@ export const mmps = guided({
     {
       setting: "iterations",
       option: "--iterations <n>",
-      help: "GMRES steps of mmps, a derivative each",
+      help: "GMRES steps, a derivative each",
       value: { integer: { min: 1, max: MOST_ITERATIONS } },
     },
   ],
