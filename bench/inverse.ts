@@ -3,10 +3,12 @@
  * from submission to the end of the work; at 32x32 beside the bundled network at the same batch, in turns.
  */
 import { fileURLToPath } from "node:url";
+import { normals } from "../kernels/lib/philox.js";
 import { type Gpu, openGpu } from "../src/gpu/device.js";
 import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { loadModel } from "../src/networks/edm2/model.js";
 import type { ImageShape } from "../src/networks/session.js";
+import { gaussianKernel } from "../src/operators/blur-kernels.js";
 import type { Operator } from "../src/operators/operator.js";
 import { operators } from "../src/operators/operators.js";
 import { openLikelihood } from "../src/sample/likelihood.js";
@@ -26,14 +28,29 @@ async function timed(gpu: Gpu, action: () => Promise<void>): Promise<number> {
 }
 
 function tasks(gpu: Gpu, shape: ImageShape): [string, Operator][] {
-  const side = shape[1];
+  const [channels, side] = shape;
   const kernelSize = side < 61 ? 21 : 61;
+  const std = side < 61 ? 1.06 : 3;
+  const kernel = gaussianKernel(kernelSize, std);
+  const rows = 256;
+  const matrix = Float32Array.from(normals(1, 0, rows * side * side), (v) => v / Math.sqrt(rows));
+  const colours = (): [string, Operator][] => [
+    ["colorization", operators.colorization(gpu, { shape })],
+    ["demosaicing", operators.demosaicing(gpu, { shape, pattern: "RGGB" })],
+  ];
   return [
     ["inpainting", operators.inpainting(gpu, { shape, box: [side / 4, (3 * side) / 4, side / 4, (3 * side) / 4] })],
-    ["gaussian blur", operators.gaussianBlur(gpu, { shape, kernelSize, std: side < 61 ? 1.06 : 3 })],
+    ["gaussian blur", operators.gaussianBlur(gpu, { shape, kernelSize, std })],
     ["motion blur", operators.motionBlur(gpu, { shape, kernelSize, intensity: 0.5, seed: 0 })],
+    ["gaussian blur, reflected", operators.gaussianBlur(gpu, { shape, kernelSize, std, boundary: "reflect" })],
+    ["blur and decimation 4x", operators.decimatedBlur(gpu, { shape, kernel, kernelSize, factor: 4 })],
+    ["Hadamard, a quarter", operators.hadamard(gpu, { shape, order: "sequency", ratio: 4 })],
+    ["block means 4x", operators.averaging(gpu, { shape, factor: 4 })],
+    ...(channels === 3 ? colours() : []),
+    ["super-resolution 4x, exact", { ...operators.superResolution(gpu, { shape, factor: 4 }), langevinByUla: false }],
     ["super-resolution 4x, 100 Langevin steps", operators.superResolution(gpu, { shape, factor: 4 })],
     ["phase retrieval, 100 Langevin steps", operators.phaseRetrieval(gpu, { shape, oversample: side < 61 ? 0.5 : 4 })],
+    [`matrix of ${rows} rows per channel, by steps`, operators.matrix(gpu, { shape, matrix, rows, perChannel: true })],
   ];
 }
 
@@ -45,7 +62,7 @@ async function measure(gpu: Gpu, operator: Operator, batch: number, runs: number
       y,
       beta: 1e-3,
       ula: undefined,
-      langevin: operator.langevinByUla === true,
+      langevin: operator.langevinByUla === true || !operator.sampleProximal,
     });
     await likelihood.run(LEVEL);
     const steps: number[] = [];

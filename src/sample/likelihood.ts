@@ -2,7 +2,7 @@ import { bad } from "../errors.js";
 import type { Encodable } from "../graph/stage.js";
 import { Cgls } from "../operators/cgls.js";
 import { volume } from "../operators/check.js";
-import type { Operator, OperatorSession, Solve } from "../operators/operator.js";
+import type { Operator, OperatorSession } from "../operators/operator.js";
 import { requireLinear } from "../operators/own.js";
 import { expectBuffer, hasEnergy, nameOf, openEnergy, openSession } from "./energy.js";
 import { type LangevinOptions, Ula, ulaSettings } from "./langevin.js";
@@ -21,7 +21,8 @@ export interface Likelihood {
 
 /**
  * The exact likelihood step for a fixed batch and measurement, of every operator that has one: from `centre` to `u`, with
- * p(u | y) ~ N(y; A u, s_y^2) N(u; centre, rho^2), s_y as it was opened and rho the caller's.
+ * p(u | y) ~ N(y; A u, s_y^2) N(u; centre, rho^2), s_y as it was opened and rho the caller's. What steps by conjugate gradients
+ * take is noted in the run's `solves`.
  */
 export interface ExactStep {
   readonly centre: GPUBuffer;
@@ -35,8 +36,6 @@ export interface ExactStep {
   mean(rho: number, more?: readonly Encodable[]): Promise<void>;
   /** Lets the draws of one step go by. */
   skip(): void;
-  /** What the last step took, where it is made by conjugate gradients. */
-  readonly solve: Solve | undefined;
 }
 
 export interface LikelihoodOptions {
@@ -167,7 +166,6 @@ async function openClosedForm(
       await step(rho, more);
     },
     skip: () => draws.skip(),
-    solve: undefined,
   };
 }
 
@@ -184,10 +182,9 @@ async function openCgls(
   run.hold({ release: () => cgls.destroy() });
   gpu.write(cgls.y, y);
   const draws = await drawsOf(run, operator, cgls.z, cgls.zy);
-  let solve: Solve | undefined;
   const step = async (rho: number) => {
     gpu.write(cgls.level, Float32Array.of(sigma, rho));
-    solve = await cgls.run();
+    run.solves.push(await cgls.run());
   };
   return {
     centre: cgls.centre,
@@ -202,9 +199,6 @@ async function openCgls(
       await run.submit(more);
     },
     skip: () => draws.skip(),
-    get solve() {
-      return solve;
-    },
   };
 }
 
@@ -219,6 +213,7 @@ async function openArrays(run: Run, operator: Operator, y: Float32Array, sigma: 
     const x = await run.read(centre);
     const input = { x, y, sigma, rho, noise, ...(noiseY ? { noiseY } : {}) };
     gpu.write(u, await operator.sampleProximal!(input));
+    if (operator.solve) run.solves.push(operator.solve);
   };
   return {
     centre,
@@ -233,9 +228,6 @@ async function openArrays(run: Run, operator: Operator, y: Float32Array, sigma: 
       await run.submit(more);
     },
     skip: () => draws.skip(),
-    get solve() {
-      return operator.solve;
-    },
   };
 }
 

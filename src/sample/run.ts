@@ -5,6 +5,7 @@ import type { Kernel } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Program, Region } from "../graph/program.js";
 import { type Encodable, stage } from "../graph/stage.js";
+import type { Solve } from "../operators/operator.js";
 import { type NoiseCallback, NoiseSource } from "../random/noise.js";
 import { FiniteWatch } from "./watch.js";
 
@@ -42,6 +43,8 @@ export class Run {
   readonly elements: number;
   readonly total: number;
   readonly noise: NoiseSource;
+  /** What each likelihood step by conjugate gradients took. */
+  readonly solves: Solve[] = [];
   readonly #what: string;
   readonly #signal: AbortSignal | undefined;
   #ahead = 0;

@@ -3,7 +3,7 @@ import type { Architecture } from "../networks/edm2/arguments.js";
 import { requireRoom } from "../networks/inputs.js";
 import type { Denoiser, GenerativeDenoiser, Labels } from "../networks/session.js";
 import { checkPositive, countOf, volume } from "../operators/check.js";
-import type { Operator } from "../operators/operator.js";
+import type { Operator, Solve } from "../operators/operator.js";
 import { watched } from "../operators/own.js";
 import type { NoiseCallback } from "../random/noise.js";
 import { nameOf } from "./energy.js";
@@ -109,6 +109,8 @@ export interface PnpStepEvent extends StepEvent {
   sample(): Promise<Float32Array>;
   /** The input of the next level, after the last the result; pnp-gd: not there after the last. Reads back. */
   next?(): Promise<Float32Array>;
+  /** What the level's likelihood step took, where it is made by conjugate gradients. */
+  readonly solve?: Solve;
 }
 
 export interface SolveInverseResult extends SampleResult {
@@ -116,6 +118,8 @@ export interface SolveInverseResult extends SampleResult {
   readonly evaluations: number;
   /** Vector-Jacobian products of the network per image. */
   readonly derivatives: number;
+  /** Likelihood steps that stopped at the cap of their conjugate gradients and are less exact; absent where there are none of these. */
+  readonly capped?: number;
 }
 
 /** Every option that is no setting of a sampler. */
@@ -154,6 +158,7 @@ export async function solveInverse(
 
   return Run.during<SolveInverseResult>(model, { what: name, batch, seeds, noise, signal }, async (run) => {
     const read = (buffer: GPUBuffer) => () => run.read(buffer);
+    let seen = 0;
     const problem: Problem = {
       model: model as Denoiser & GenerativeDenoiser,
       ...{ generative, operator, debug },
@@ -163,12 +168,16 @@ export async function solveInverse(
       async step({ preview, sample, next, ...level }: Level) {
         await run.breathe();
         const views = { preview: read(preview), sample: read(sample), ...(next ? { next: read(next) } : {}) };
-        await onStep?.({ ...level, ...views });
+        const solve = run.solves[seen];
+        seen = run.solves.length;
+        await onStep?.({ ...level, ...views, ...(solve ? { solve } : {}) });
       },
     };
     const images = await run.read(await sampler.run(run, problem, settings));
     const [evaluations, derivatives] = [sampler.evaluations(settings), sampler.derivatives(settings)];
-    return { images, shape: [batch, ...model.shape], evaluations, derivatives };
+    const { solves } = run;
+    const capped = solves.length ? { capped: solves.filter(({ converged }) => !converged).length } : {};
+    return { images, shape: [batch, ...model.shape], evaluations, derivatives, ...capped };
   }).catch((error: unknown) => {
     throw blamed(error, measurement);
   });

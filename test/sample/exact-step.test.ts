@@ -1,13 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { normals } from "../../kernels/lib/philox.js";
 import type { Gpu } from "../../src/gpu/device.js";
-import type { Operator } from "../../src/operators/operator.js";
+import { loadModel } from "../../src/networks/edm2/model.js";
+import type { Operator, Solve } from "../../src/operators/operator.js";
 import { operators } from "../../src/operators/operators.js";
 import { watched } from "../../src/operators/own.js";
 import { openExactStep, takesExactStep } from "../../src/sample/likelihood.js";
 import { Run } from "../../src/sample/run.js";
+import { solveInverse } from "../../src/sample/solve-inverse.js";
 import { apply, inverse, type Matrix } from "../support/dense.js";
-import { relativeError } from "../support/fixtures.js";
+import { fixturePath, relativeError } from "../support/fixtures.js";
 import { withTestGpu } from "../support/gpu.js";
 
 let gpu: Gpu;
@@ -89,7 +91,7 @@ describe("the exact step that samplers open", () => {
         const [z, zy] = [noise(10 + draws, 2 * ONE), noise(11 + draws, 2 * SEEN)];
         const input = { x, y, sigma: 0.1, rho: 0.7, noise: z, ...(draws === 2 ? { noiseY: zy } : {}) };
         expect(relativeError(await run.read(step.u), await operator.sampleProximal!(input))).toBeLessThanOrEqual(1e-6);
-        expect(step.solve?.converged).toBe(draws === 2 ? true : undefined);
+        expect(run.solves.map(({ converged }) => converged)).toEqual(draws === 2 ? [true, true] : []);
         // After a draw the mean is the mean again.
         await step.mean(0.7);
         expect(await run.read(step.u)).toEqual(mean);
@@ -107,5 +109,44 @@ describe("the exact step that samplers open", () => {
     await expect(open(onArrays({ forward: shifted })())).rejects.toThrow(/mine is not linear: A\(2 a \+ b\) differs/);
     const other = async (y: Float32Array) => (await averaging().adjoint!(y)).map((v) => 2 * v);
     await expect(open(onArrays({ adjoint: other })())).rejects.toThrow(/adjoint of mine is not that of its forward/);
+  });
+});
+
+describe("a PnP-GD run through an operator of two draws", () => {
+  it("asks for z and zy in turn, the skipped last step's too, and tells of its conjugate gradients", async () => {
+    const model = await loadModel(gpu, fixturePath("ncvsd-tiny.safetensors"));
+    const pixels = 768;
+    const operator = operators.matrix(gpu, {
+      shape: model.shape,
+      matrix: noise(3, 5 * pixels).map((v) => v / 30),
+      rows: 5,
+      solver: { tolerance: 1e-3, maxIterations: 12 },
+    });
+    const solve = async (own: Operator) => {
+      const lengths: number[] = [];
+      const steps: (Solve | undefined)[] = [];
+      const { images, capped } = await solveInverse(model, {
+        operator: own,
+        measurement: noise(4, 10),
+        beta: 0.01,
+        sigmas: [10, 3, 0.5],
+        onStep: (event) => void steps.push(event.solve),
+        noise(draw, length) {
+          lengths.push(length);
+          return noise(20 + draw, length);
+        },
+      });
+      expect(lengths).toEqual([2 * pixels, ...[1, 2].flatMap(() => [2 * pixels, 2 * pixels, 10])]);
+      expect(steps[0]).toMatchObject({ converged: true });
+      expect(steps[1]).toBeUndefined();
+      expect(capped).toBe(0);
+      return images;
+    };
+    const images = await solve(operator);
+    // With the adjoint alone an operator on arrays is linear and gets the same step.
+    const { forward, adjoint, measurementShape, solver } = operator;
+    const mine = { shape: model.shape, measurementShape, forward, adjoint: adjoint!, solver: solver! };
+    expect(relativeError(await solve(mine), images)).toBeLessThanOrEqual(1e-4);
+    model.close();
   });
 });
