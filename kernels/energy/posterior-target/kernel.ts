@@ -5,8 +5,8 @@ import workgroups from "../../lib/workgroups.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { type PosteriorTargetParams, reference } from "./reference.js";
 
-/** Coordinates that all runs of a workgroup hold in its memory: 64 invocations in 16 KiB, less the two sums of each. */
-const MOST_DIMS = 60;
+/** The variants hold the coordinates of a point in registers, or spill them. */
+const MOST_DIMS = 512;
 
 /** Points x [rows, dims] and data [keys, dims] to what is learnt at the points, goal [rows, dims]. */
 export const posteriorTarget: Kernel<PosteriorTargetParams> = {
@@ -18,7 +18,7 @@ export const posteriorTarget: Kernel<PosteriorTargetParams> = {
   check({ rows, dims, keys, sigma }) {
     positiveInteger("posterior-target", "rows", rows);
     positiveInteger("posterior-target", "keys", keys);
-    inRange("posterior-target", "dims", dims, 1, MOST_DIMS * 8);
+    inRange("posterior-target", "dims", dims, 1, MOST_DIMS);
     positiveNumber("posterior-target", "sigma", sigma);
     addressable("posterior-target", "data", keys, dims);
   },
@@ -29,15 +29,20 @@ export const posteriorTarget: Kernel<PosteriorTargetParams> = {
     write("goal", rows * dims),
   ],
   variant({ dims, draw }, { software }) {
-    // Few on a processor, where a workgroup has no lanes to fill, and where there are many coordinates.
-    const size = software || dims > MOST_DIMS ? 8 : 64;
+    // Few on a processor, where a workgroup has no lanes to fill.
+    const size = software ? 8 : 64;
     return {
       key: `${dims} ${size}${draw ? " draw" : ""}`,
       prelude: `const DIMS: u32 = ${dims}u;\nconst SIZE: u32 = ${size}u;\nconst DRAW: bool = ${draw};`,
     };
   },
-  uniforms: ({ rows, keys, sigma }) => ({ workgroups: rows, keys, sharpness: 1 / (2 * sigma ** 2) }),
-  grid: ({ rows }, _variant, caps) => grid1d(rows, 1, caps),
+  uniforms: ({ rows, keys, sigma }) => ({
+    workgroups: Math.ceil(rows / 4),
+    rows,
+    keys,
+    sharpness: 1 / (2 * sigma ** 2),
+  }),
+  grid: ({ rows }, _variant, caps) => grid1d(Math.ceil(rows / 4), 1, caps),
   cost: ({ rows, dims, keys }) => ({
     flops: rows * keys * (8 * dims + 12),
     bytes: 4 * (2 * rows + keys) * dims,

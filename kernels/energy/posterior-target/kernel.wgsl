@@ -1,11 +1,12 @@
 // What DISCO learns at a point: where its noise came from, by the posterior over the data at sigma(0),
 //   p_j = softmax over j of -|x - data_j|^2 / (2 sigma^2),   goal = sum p_j (data_j - x), or data_j - x for a draw:
 //   the smallest j with c_j > u c_last, c the running sum of p (`DRAW`)
-// x, goal [rows, dims], data [keys, dims], u [rows], all f32. One workgroup for each row; every invocation has a run of keys, from the
-// first on, so that sums run in the order of the keys. Two turns: the largest logit, then the sums; nothing is stored between them.
-// Prelude: DIMS, SIZE, DRAW.
+// x, goal [rows, dims], data [keys, dims], u [rows], all f32. One workgroup for four rows, the components of vectors; every invocation
+// has a run of keys, which it reads once for all four, and the runs' sums are added in the order of the keys. Two turns: the largest
+// logit, then the sums; nothing is stored between them. Prelude: DIMS, SIZE, DRAW.
 struct Params {
-  workgroups: u32, // rows
+  workgroups: u32, // quads of rows
+  rows: u32,
   keys: u32,
   // 1 / (2 sigma^2)
   sharpness: f32,
@@ -17,101 +18,121 @@ struct Params {
 @group(0) @binding(3) var<storage, read> u: array<f32>;
 @group(0) @binding(4) var<storage, read_write> goal: array<f32>;
 
-var<workgroup> least: array<f32, SIZE>;
-var<workgroup> totals: array<f32, SIZE>;
-var<workgroup> parts: array<f32, SIZE * DIMS>;
+// Of every invocation: its nearest keys, its totals, or a coordinate of its sums.
+var<workgroup> own: array<vec4f, SIZE>;
 
-// |x - data_j|^2, of the row that begins at `row`.
-fn distance2(row: u32, key: u32) -> f32 {
-  var sum = 0.0;
-  for (var d = 0u; d < DIMS; d++) {
-    let off = data[key * DIMS + d] - x[row + d];
-    sum += off * off;
-  }
-  return sum;
+// Rows past the last one are computed as the last, and not stored.
+fn rows_of(w: u32) -> vec4u {
+  return min(vec4u(4u * w) + vec4u(0u, 1u, 2u, 3u), vec4u(p.rows - 1u));
+}
+
+fn of_points(d: u32, rows: vec4u) -> vec4f {
+  let at = rows * DIMS + d;
+  return vec4f(x[at.x], x[at.y], x[at.z], x[at.w]);
 }
 
 fn each_workgroup(w: u32, lid: u32) {
-  let row = w * DIMS;
+  let rows = rows_of(w);
   let run = (p.keys + SIZE - 1u) / SIZE;
   let first = min(p.keys, lid * run);
   let end = min(p.keys, first + run);
-  // The largest a float holds.
-  var nearest = 3.4028234e38;
-  for (var j = first; j < end; j++) {
-    nearest = min(nearest, distance2(row, j));
+  var point: array<vec4f, DIMS>;
+  for (var d = 0u; d < DIMS; d++) {
+    point[d] = of_points(d, rows);
   }
-  least[lid] = nearest;
+
+  // The largest a float holds.
+  var nearest = vec4f(3.4028234e38);
+  for (var j = first; j < end; j++) {
+    var square = vec4f();
+    for (var d = 0u; d < DIMS; d++) {
+      let off = data[j * DIMS + d] - point[d];
+      square += off * off;
+    }
+    nearest = min(nearest, square);
+  }
+  own[lid] = nearest;
   workgroupBarrier();
   for (var i = 0u; i < SIZE; i++) {
-    nearest = min(nearest, least[i]);
+    nearest = min(nearest, own[i]);
   }
-  var total = 0.0;
-  var moved: array<f32, DIMS>;
+  workgroupBarrier();
+
+  var total = vec4f();
+  var moved: array<vec4f, DIMS>;
   for (var d = 0u; d < DIMS; d++) {
-    moved[d] = 0.0;
+    moved[d] = vec4f();
   }
   for (var j = first; j < end; j++) {
-    let far = p.sharpness * (distance2(row, j) - nearest);
+    var square = vec4f();
+    for (var d = 0u; d < DIMS; d++) {
+      let off = data[j * DIMS + d] - point[d];
+      square += off * off;
+    }
+    let far = p.sharpness * (square - nearest);
     // Below e^-25 of the largest nothing is left in a float.
-    if (far < 25.0) {
+    if (any(far < vec4f(25.0))) {
       let weight = exp(-far);
       total += weight;
       if (!DRAW) {
         for (var d = 0u; d < DIMS; d++) {
-          moved[d] += weight * (data[j * DIMS + d] - x[row + d]);
+          moved[d] += weight * (data[j * DIMS + d] - point[d]);
         }
       }
     }
   }
-  totals[lid] = total;
+  own[lid] = total;
+  workgroupBarrier();
+  var all = vec4f();
+  var before = vec4f();
+  for (var i = 0u; i < SIZE; i++) {
+    before = select(before, all, i == lid);
+    all += own[i];
+  }
   if (!DRAW) {
     for (var d = 0u; d < DIMS; d++) {
-      parts[lid * DIMS + d] = moved[d];
-    }
-  }
-  workgroupBarrier();
-  var all = 0.0;
-  for (var i = 0u; i < SIZE; i++) {
-    all += totals[i];
-  }
-  if (!DRAW) {
-    for (var d = lid; d < DIMS; d += SIZE) {
-      var sum = 0.0;
-      for (var i = 0u; i < SIZE; i++) {
-        sum += parts[i * DIMS + d];
+      workgroupBarrier();
+      own[lid] = moved[d];
+      workgroupBarrier();
+      if (lid == 0u) {
+        var sum = vec4f();
+        for (var i = 0u; i < SIZE; i++) {
+          sum += own[i];
+        }
+        let mean = sum / all;
+        for (var k = 0u; k < 4u; k++) {
+          if (4u * w + k < p.rows) {
+            goal[(4u * w + k) * DIMS + d] = mean[k];
+          }
+        }
       }
-      goal[row + d] = sum / all;
     }
     return;
   }
-  // The last run whose sums begin at most at the threshold and end beyond it; the last key of all where rounding leaves none.
-  let threshold = u[w] * all;
-  var before = 0.0;
-  var owner = SIZE - 1u;
-  for (var i = 0u; i < SIZE; i++) {
-    if (before + totals[i] > threshold) {
-      owner = i;
-      break;
-    }
-    before += totals[i];
-  }
-  if (lid == owner) {
-    var pick = end - 1u;
-    var sum = 0.0;
-    for (var j = first; j < end; j++) {
-      let far = p.sharpness * (distance2(row, j) - nearest);
-      if (far < 25.0) {
-        sum += exp(-far);
-        if (before + sum > threshold) {
-          pick = j;
-          break;
+
+  // The run in which the running sum passes the threshold; rounding cannot leave none, since the last run's end is `all` itself.
+  for (var k = 0u; k < 4u; k++) {
+    let threshold = u[rows[k]] * all[k];
+    let mine = before[k] <= threshold && before[k] + total[k] > threshold && 4u * w + k < p.rows;
+    if (mine) {
+      var sum = before[k];
+      var pick = p.keys;
+      for (var j = first; j < end; j++) {
+        var square = 0.0;
+        for (var d = 0u; d < DIMS; d++) {
+          let off = data[j * DIMS + d] - point[d][k];
+          square += off * off;
         }
-        pick = j;
+        let far = p.sharpness * (square - nearest[k]);
+        if (far < 25.0 && (pick == p.keys || sum <= threshold)) {
+          sum += exp(-far);
+          pick = j;
+        }
       }
-    }
-    for (var d = 0u; d < DIMS; d++) {
-      goal[row + d] = data[pick * DIMS + d] - x[row + d];
+      pick = min(pick, p.keys - 1u);
+      for (var d = 0u; d < DIMS; d++) {
+        goal[rows[k] * DIMS + d] = data[pick * DIMS + d] - point[d][k];
+      }
     }
   }
 }
