@@ -42,7 +42,13 @@ describe("the packed package", () => {
       if (path.endsWith(".ts")) return [`dist/${path.slice(0, -3)}.js`, `dist/${path.slice(0, -3)}.d.ts`];
       return path.endsWith(".wgsl") ? [`dist/${path}.js`] : [];
     });
-    const weights = ["ncvsd-fashion32", "fashion32-features", "fashion32-reference-stats", "fashion32-test64"];
+    const weights = [
+      "ncvsd-fashion32",
+      "fashion32-features",
+      "fashion32-reference-stats",
+      "fashion32-test64",
+      "disco-mixtures",
+    ];
     const expected = [
       "CHANGELOG.md",
       "LICENSE",

@@ -18,6 +18,9 @@ export const bundledCheckpoint = join(packageRoot, "weights", "ncvsd-fashion32.s
 export const bundledFeatures = join(packageRoot, "weights", "fashion32-features.safetensors");
 export const bundledReference = join(packageRoot, "weights", "fashion32-reference-stats.safetensors");
 
+/** DISCO's benchmark mixtures of 2, 10 and 50 coordinates with their test points. */
+export const bundledMixtures = join(packageRoot, "weights", "disco-mixtures.safetensors");
+
 /** Every file of the weights that come with the package. */
 export const bundledFiles = (): string[] => {
   const folder = join(packageRoot, "weights");

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { registerDiscoSample } from "./sample.js";
+import { registerDiscoTrain } from "./train.js";
 
 export function registerDisco(program: Command): void {
   const disco = program
@@ -8,5 +9,6 @@ export function registerDisco(program: Command): void {
     .description(
       "Diffusion-free score matching (DISCO): one energy of a table's columns, of which any columns given the others can be sampled.",
     );
-  for (const register of [registerDiscoSample]) register(disco).exitOverride().copyInheritedSettings(program);
+  for (const register of [registerDiscoTrain, registerDiscoSample])
+    register(disco).exitOverride().copyInheritedSettings(program);
 }

@@ -1,0 +1,235 @@
+import { join } from "node:path";
+import { type Command, Option } from "commander";
+import { MADE, madePoints, type Points } from "../../data/points.js";
+import { tablePoints } from "../../data/table.js";
+import { bad } from "../../errors.js";
+import type { Gpu } from "../../gpu/device.js";
+import { MAX_SEED, parseInteger, parseNumber } from "../../runs/args.js";
+import { claim } from "../../runs/claim.js";
+import { onStopRequest } from "../../runs/interrupt.js";
+import { checkOutdir, prepareOutdir } from "../../runs/output.js";
+import { bundledMixtures } from "../../runs/package.js";
+import { createProgress, formatDuration, formatRate } from "../../runs/progress.js";
+import { Stopwatch } from "../../runs/stopwatch.js";
+import { writeAtomic } from "../../runs/whole-file.js";
+import { type DiscoTraining, openDisco } from "../../train/disco.js";
+import type { DiscoTrainingOptions } from "../../train/disco-settings.js";
+import { findState } from "../../train/state.js";
+import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
+
+interface TrainFlags extends EngineOptions {
+  data: string;
+  outdir: string;
+  dims?: number;
+  width?: number;
+  steps?: number;
+  batch: number;
+  lr: number;
+  decay: "cosine" | "none";
+  posterior?: NonNullable<DiscoTrainingOptions["posterior"]>;
+  draw?: boolean;
+  weight: NonNullable<DiscoTrainingOptions["weight"]>;
+  uniform?: number;
+  sigmaMin?: number;
+  sigmaMax?: number;
+  emaRate: number;
+  direct?: boolean;
+  diffusion?: boolean;
+  seed: number;
+  status: number;
+  checkpoint: number;
+  force?: boolean;
+  json?: boolean;
+  quiet?: boolean;
+}
+
+/** Of the network in the run's folder. */
+const WEIGHTS = "disco.safetensors";
+const WARM_UP = 100;
+
+export function registerDiscoTrain(disco: Command): Command {
+  const integer = (name: string, min: number, max: number) => (text: string) => parseInteger(text, name, { min, max });
+  return disco
+    .command("train")
+    .summary("train a network on a table")
+    .description(
+      "Trains a network of DISCO on the columns of a table: the energy of which `disco sample` samples any columns given the others. The " +
+        "same command goes on from the state in --outdir, to the bits of a run that never stopped; Ctrl-C leaves one.",
+    )
+    .requiredOption("--data <name>", `a table (.npy, .csv), or ${MADE.join(", ")} (2, 10, 50: the benchmark's)`)
+    .requiredOption("--outdir <dir>", `where the weights (${WEIGHTS}) and the state go`)
+    .option("--dims <count>", "columns that the data must have", integer("--dims", 1, 4096))
+    .option("--width <count>", "hidden units (128 up to 2 columns, 256 up to 10, 512)", integer("--width", 8, 65536))
+    .option("--steps <count>", "(50000 up to 2 columns, else 100000)", integer("--steps", 1, 2 ** 31))
+    .option("--batch <rows>", "points of a step", integer("--batch", 1, 2 ** 20), 1024)
+    .option("--lr <rate>", "learning rate", (text: string) => parseNumber(text, "--lr", { above: 0 }), 1e-3)
+    .addOption(
+      new Option("--decay <how>", `cosine: to a hundredth at the last step, after ${WARM_UP} steps of warm-up`)
+        .choices(["cosine", "none"])
+        .default("cosine"),
+    )
+    .option(
+      "--posterior <support>",
+      "exact (all data), subset:N, or minibatch (up to 4096 data exact; else subset:4096 up to 3 columns, minibatch)",
+    )
+    .option("--draw", "learn from a draw of the posterior, not its mean")
+    .addOption(
+      new Option("--weight <of>", "of a noise level sigma").choices(["1", "1/sigma", "1/sigma^2"]).default("1"),
+    )
+    .option(
+      "--uniform <share>",
+      "share of the points that is uniform in the box of the data (0.5 up to 3 columns, else 0)",
+      (text: string) => parseNumber(text, "--uniform", { min: 0, max: 1 }),
+    )
+    .option("--sigma-min <sigma>", "smoothing of the data, of which a column's deviation is 1 (0.1)", (text: string) =>
+      parseNumber(text, "--sigma-min", { above: 0 }),
+    )
+    .option("--sigma-max <sigma>", "largest noise level (2 up to 10 columns, else 5)", (text: string) =>
+      parseNumber(text, "--sigma-max", { above: 0 }),
+    )
+    .option(
+      "--ema-rate <rate>",
+      "of the average that is kept",
+      (text: string) => parseNumber(text, "--ema-rate", { min: 0, max: 0.9999999 }),
+      0.999,
+    )
+    .option("--direct", "a score without an energy")
+    .option("--diffusion", "the diffusion counterpart, with noise levels as labels")
+    .option("--seed <int>", "of network and draws", integer("--seed", 0, MAX_SEED), 0)
+    .option("--status <steps>", "a line of the log this often", integer("--status", 1, 2 ** 31), 500)
+    .option("--checkpoint <steps>", "state and weights this often", integer("--checkpoint", 1, 2 ** 31), 5000)
+    .option("--force", "begin anew, whatever state is there")
+    .option("--adapter <name>", ADAPTER_HELP)
+    .option("--quiet", "no progress")
+    .option("--json", "print one JSON object on stdout")
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        "  ncvsd-gpu disco train --data moons --outdir moons --steps 5000",
+        "  ncvsd-gpu disco train --data gmm:2 --outdir gmm2",
+        "  ncvsd-gpu disco train --data table.csv --outdir table",
+        "Columns of files are standardised; the weights remember how, and their names.",
+      ].join("\n"),
+    )
+    .action(train);
+}
+
+async function train(flags: TrainFlags): Promise<void> {
+  checkOutdir(flags.outdir);
+  const points = (await madePoints(flags.data, bundledMixtures)) ?? (await tablePoints(flags.data));
+  if (flags.dims !== undefined && flags.dims !== points.dims)
+    throw bad(`--data ${flags.data} has ${points.dims} columns, not the ${flags.dims} of --dims`);
+  const gpu = await openEngine({ ...flags, tuning: false }, new Stopwatch());
+  try {
+    await trainOn(gpu, flags, points);
+  } finally {
+    gpu.close();
+  }
+}
+
+function optionsOf(
+  flags: TrainFlags,
+  { values, dims, mean, std, columns }: Points,
+  steps: number,
+): DiscoTrainingOptions {
+  const { width, posterior, uniform, sigmaMin, sigmaMax, batch, lr, weight, seed, emaRate } = flags;
+  return {
+    ...{ data: values, dims, batch, weight, seed, emaRate },
+    lr: flags.decay === "none" ? lr : { peak: lr, final: lr / 100, warmup: Math.min(WARM_UP, steps), steps },
+    energy: !flags.direct,
+    diffusion: flags.diffusion ?? false,
+    target: flags.draw ? "draw" : "mean",
+    ...(width === undefined ? {} : { width }),
+    ...(posterior === undefined ? {} : { posterior }),
+    ...(uniform === undefined ? {} : { uniform }),
+    ...(sigmaMin === undefined ? {} : { sigmaMin }),
+    ...(sigmaMax === undefined ? {} : { sigmaMax }),
+    describe: { ...(mean && std ? { mean, std } : {}), ...(columns ? { columns } : {}) },
+  };
+}
+
+async function trainOn(gpu: Gpu, flags: TrainFlags, points: Points): Promise<void> {
+  const silent = Boolean(flags.quiet || flags.json);
+  const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
+  const steps = flags.steps ?? (points.dims <= 2 ? 50_000 : 100_000);
+  prepareOutdir(flags.outdir);
+  const dir = join(flags.outdir, "state");
+  const release = claim(dir);
+  let run: DiscoTraining | undefined;
+  try {
+    const found = !flags.force && (await findState(dir, "disco"));
+    run = await openDisco(gpu, { ...optionsOf(flags, points, steps), ...(found ? { resume: dir } : {}) });
+    const { config, settings } = run;
+    const rows = points.values.length / points.dims;
+    say(
+      `${gpu.info.name}: ${rows} rows of ${points.dims} columns, width ${config.width}, posterior ${settings.posterior}`,
+    );
+    if (run.steps > 0) say(`going on after ${run.steps} steps (--force begins anew)`);
+    const { stopped, loss } = await loop(run, flags, { steps, dir, silent });
+    const file = join(flags.outdir, WEIGHTS);
+    const facts = { outdir: flags.outdir, file, steps: run.steps, loss, dims: points.dims, rows };
+    process.stdout.write(flags.json ? `${JSON.stringify(facts)}\n` : `${file}\n`);
+    if (stopped === undefined) return;
+    say(`Stopped after ${run.steps} steps; the same command goes on from there.`);
+    process.exitCode = stopped;
+  } finally {
+    run?.close();
+    release();
+  }
+}
+
+/** Trains to the last step, or until a signal asks to stop; leaves state and weights. */
+async function loop(
+  run: DiscoTraining,
+  flags: TrainFlags,
+  { steps, dir, silent }: { readonly steps: number; readonly dir: string; readonly silent: boolean },
+): Promise<{ readonly stopped: number | undefined; readonly loss: number | null }> {
+  const begun = run.steps;
+  const total = Math.max(0, steps - begun);
+  const progress = createProgress({ total, label: "training", unit: "step", silent: silent || total === 0 });
+  let stopped: number | undefined;
+  const forget = onStopRequest((code) => {
+    stopped = code;
+    progress.note("stopping soon, with a checkpoint (once more ends at once, without)");
+  });
+  let [sum, count, since, loss] = [0, 0, performance.now(), null as number | null];
+  const status = () => {
+    if (count === 0) return;
+    loss = sum / count;
+    const rate = (count * 1000) / (performance.now() - since);
+    progress.note(
+      `${run.steps} steps, loss ${loss.toPrecision(4)}, ${formatRate(rate, "step")}, ${formatDuration((steps - run.steps) / rate)} left`,
+    );
+    [sum, count, since] = [0, 0, performance.now()];
+  };
+  const keep = async () => {
+    await run.save(dir);
+    writeAtomic(join(flags.outdir, WEIGHTS), await run.snapshot());
+  };
+  try {
+    // Few steps at once at first, so that slow adapters show progress; about a second's later.
+    let pace = 1;
+    while (run.steps < steps && stopped === undefined) {
+      const next = (every: number) => every - (run.steps % every);
+      const size = Math.min(pace, steps - run.steps, next(flags.status), next(flags.checkpoint));
+      const started = performance.now();
+      for (const value of await run.train(size)) sum += value;
+      count += size;
+      const perStep = (performance.now() - started) / size;
+      pace = Math.max(1, Math.min(4 * pace, Math.floor(1000 / perStep)));
+      progress.update(run.steps - begun);
+      if (run.steps % flags.status === 0) status();
+      if (run.steps % flags.checkpoint === 0 && run.steps < steps) await keep();
+      // Signals are delivered between submissions.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    status();
+    await keep();
+  } finally {
+    forget();
+    progress.stop();
+  }
+  return { stopped, loss };
+}
