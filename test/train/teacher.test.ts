@@ -43,11 +43,14 @@ describe("the loss and its gradients", () => {
         (losses[0]! * recorded!.get("loss")!.length * loss_scaling) / n / file.values("total.f64")[0]!,
       ).toBeCloseTo(1, 5);
       const gradients = await training.gradients();
-      for (const key of file.names.filter((k) => k.startsWith("grad.") && k.endsWith(".f64"))) {
+      // Of edm2-tiny the recording keeps every fourth.
+      const kept = file.names.filter((k) => k.startsWith("grad.") && k.endsWith(".f64"));
+      expect(kept.length).toBeGreaterThan(24);
+      for (const key of kept) {
         const tensor = key.slice("grad.".length, -".f64".length);
         verdict.compare(`grad.${tensor}`, gradients.get(tensor)!, 5e-5);
       }
-      expect(gradients.size).toBe(file.names.filter((k) => k.startsWith("grad.") && k.endsWith(".f64")).length);
+      if (name !== "edm2-tiny") expect(gradients.size).toBe(kept.length);
       training.close();
       verdict.end(name);
     });
