@@ -23,6 +23,8 @@ export interface Frame {
   readonly legend?: readonly { readonly name: string; readonly colour: string }[];
   /** Words for ticks in place of numbers, at these places. */
   readonly xTicks?: readonly { readonly at: number; readonly text: string }[];
+  /** Text of a tick of y; absent: the number. */
+  readonly yTick?: (value: number) => string;
 }
 
 const MARGIN = { left: 56, right: 14, top: 30, bottom: 44 };
@@ -43,7 +45,7 @@ export function framed(frame: Frame, draw: (x: Place, y: Place) => string): stri
       .map(
         (v) =>
           `<line class="tick" x1="${MARGIN.left}" x2="${right}" y1="${f(y(v))}" y2="${f(y(v))}"/>` +
-          `<text x="${MARGIN.left - 6}" y="${f(y(v))}" dy="4" text-anchor="end">${y.tickFormat(5)(v)}</text>`,
+          `<text x="${MARGIN.left - 6}" y="${f(y(v))}" dy="4" text-anchor="end">${(frame.yTick ?? y.tickFormat(5))(v)}</text>`,
       ),
     ...xTicks.map(
       ({ at, text }) => `<text x="${f(x(at))}" y="${base + 17}" text-anchor="middle">${escapeXml(text)}</text>`,
@@ -94,19 +96,19 @@ export function kernelDensity(samples: ArrayLike<number>, [low, high]: readonly 
   });
 }
 
-/** Densities of one coordinate: the first as an area (the truth, where there is one), the others as lines. */
-export function densityFigure(
-  title: string,
-  xLabel: string,
-  curves: readonly { readonly name: string; readonly points: Curve }[],
-  filled = true,
-): string {
+/** A density; filled: an area (a truth) in place of a line. */
+export interface DensityCurve {
+  readonly name: string;
+  readonly points: Curve;
+  readonly colour: string;
+  readonly filled?: boolean;
+}
+
+/** Densities of one coordinate. */
+export function densityFigure(title: string, xLabel: string, curves: readonly DensityCurve[]): string {
   const all = curves.flatMap(({ points }) => points);
   const [low, high] = extent(all, ([x]) => x) as [number, number];
   const top = max(all, ([, y]) => y) ?? 1;
-  const colour = (i: number) =>
-    filled ? (i === 0 ? "#bbbbbb" : COLOURS[(i - 1) % COLOURS.length]!) : COLOURS[i % COLOURS.length]!;
-  const legend = curves.map(({ name }, i) => ({ name, colour: colour(i) }));
   const frame = {
     width: 560,
     height: 320,
@@ -116,22 +118,21 @@ export function densityFigure(
     x: [low, high],
     y: [0, 1.05 * top],
   } as const;
-  return framed({ ...frame, ...(curves.length > 1 ? { legend } : {}) }, (x, y) =>
+  return framed({ ...frame, ...(curves.length > 1 ? { legend: curves } : {}) }, (x, y) =>
     curves
-      .map(({ points }, i) => {
-        if (filled && i === 0) {
-          const shape = area<readonly [number, number]>(
-            (p) => x(p[0]),
-            y(0),
-            (p) => y(p[1]),
-          );
-          return `<path d="${shape(points)}" fill="${colour(0)}"/>`;
-        }
-        const shape = line<readonly [number, number]>(
-          (p) => x(p[0]),
-          (p) => y(p[1]),
-        );
-        return `<path d="${shape(points)}" fill="none" stroke="${colour(i)}" stroke-width="1.8"/>`;
+      .map(({ points, colour, filled }) => {
+        const shape = filled
+          ? area<readonly [number, number]>(
+              (p) => x(p[0]),
+              y(0),
+              (p) => y(p[1]),
+            )
+          : line<readonly [number, number]>(
+              (p) => x(p[0]),
+              (p) => y(p[1]),
+            );
+        const paint = filled ? `fill="${colour}"` : `fill="none" stroke="${colour}" stroke-width="1.8"`;
+        return `<path d="${shape(points)}" ${paint}/>`;
       })
       .join("\n"),
   );

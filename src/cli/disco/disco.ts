@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { registerDiscoCompare } from "./compare.js";
 import { registerDiscoSample } from "./sample.js";
 import { registerDiscoTrain } from "./train.js";
 
@@ -9,6 +10,6 @@ export function registerDisco(program: Command): void {
     .description(
       "Diffusion-free score matching (DISCO): one energy of a table's columns, of which any columns given the others can be sampled.",
     );
-  for (const register of [registerDiscoTrain, registerDiscoSample])
+  for (const register of [registerDiscoTrain, registerDiscoSample, registerDiscoCompare])
     register(disco).exitOverride().copyInheritedSettings(program);
 }

@@ -13,7 +13,7 @@ export interface Table {
 
 export async function openDiscoModel(gpu: Gpu, path: string): Promise<{ model: DiscoModel; table: Table }> {
   const model = await loadDisco(gpu, path);
-  const { columns, mean, std } = model.config as DiscoModel["config"] & Partial<Table>;
+  const { columns, mean, std } = model.config;
   const each = <T>(of: (d: number) => T) => Array.from({ length: model.dims }, (_, d) => of(d));
   return {
     model,

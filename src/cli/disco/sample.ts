@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
 import { npyBytes } from "../../checkpoint/npy-write.js";
 import { bad, quote } from "../../errors.js";
-import { densityFigure, kernelDensity, planeFigure } from "../../evaluate/density-plot.js";
+import { COLOURS, densityFigure, kernelDensity, planeFigure } from "../../evaluate/density-plot.js";
 import type { Gpu } from "../../gpu/device.js";
 import { MAX_SEED, parseInteger, parseNumber } from "../../runs/args.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
@@ -174,5 +174,5 @@ function figure(values: Float32Array, open: readonly number[], { columns }: Tabl
   const [low, high] = first.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
   const pad = 0.1 * (high! - low! || 1);
   const points = kernelDensity(first, [low! - pad, high! + pad]);
-  return densityFigure(title, label(columns[open[0]!]!), [{ name: "samples", points }], false);
+  return densityFigure(title, label(columns[open[0]!]!), [{ name: "samples", points, colour: COLOURS[0]! }]);
 }

@@ -14,7 +14,7 @@ function readNpy(path: string) {
   return { shape: header.shape, values: npyValues(bytes, header, path, new Float32Array(header.count)) };
 }
 
-describe("disco sample", () => {
+describe("disco sample and compare", () => {
   it("writes the open columns and a figure, the same again, over its own files", async () => {
     const [out, plot] = [place("samples.npy"), place("samples.svg")];
     const args = ["disco", "sample", "--model", model, "--given", "0=1.75", "--n", "300", ...adapter];
@@ -61,6 +61,40 @@ describe("disco sample", () => {
     expect(far.code).toBe(2);
     const other = await cli(["disco", "sample", "--model", model, "--sampler", "ula", "--tau", "0.5"]);
     expect(other.stderr).toMatch(/--tau is no setting of ula, which has --steps/);
+  });
+
+  it("compares methods on one page", async () => {
+    const out = place("report.html");
+    const size = ["--points", "2", "--seeds", "1", "--n", "48"];
+    const networks = ["--model", model, "--diffusion", fixturePath("disco/diffusion-d2k32.safetensors")];
+    const args = [
+      "disco",
+      "compare",
+      "--data",
+      "gmm:2",
+      ...networks,
+      ...size,
+      "--cool",
+      "0.07",
+      "--out",
+      out,
+      "--json",
+    ];
+    const { stdout, stderr } = await cli([...args, "--methods", "exact,disco,replacement", ...adapter]);
+    expect(stderr).toBe("");
+    const result = JSON.parse(stdout);
+    expect(result.methods.map(({ name }: { name: string }) => name)).toEqual([
+      "exact density",
+      "DISCO",
+      "DISCO, 0.07",
+      "replacement",
+    ]);
+    expect(result.methods[3].cost).toBe("100 gradients");
+    expect(result.methods[0].smoothed.mean).toBeLessThan(0.5);
+    // A density for each, three fields, two box plots.
+    expect(readFileSync(out, "utf8").match(/<svg /g)?.length).toBe(9);
+    const none = await cli(["disco", "compare", "--methods", "magic"]);
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('there is no "magic"')]);
   });
 
   it("columns by number and by name, in the table's units", () => {

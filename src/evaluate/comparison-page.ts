@@ -1,0 +1,98 @@
+import type { GaussianMixture } from "../priors/mixture.js";
+import { type MethodResult, summary } from "./comparison.js";
+import { boxFigure, fieldFigure } from "./comparison-figures.js";
+import { COLOURS, type Curve, densityFigure, kernelDensity } from "./density-plot.js";
+import { pageHtml } from "./page.js";
+import { escapeXml } from "./svg.js";
+
+const STYLE = `
+body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 1120px; margin: 2em auto; padding: 0 1.2em; }
+h1 { font-size: 1.6em; margin-bottom: .1em; } h2 { font-size: 1.2em; margin-top: 2em; } p.sub { color: #666; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; }
+th, td { padding: .3em .8em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #999; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); gap: 1.2em; }
+.three { grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); } .figures svg { width: 100%; height: auto; }
+`;
+
+/** The length of a score on a grid over a plane, of something that has one. */
+export interface ScoreField {
+  readonly title: string;
+  readonly norms: Float64Array;
+}
+
+export interface ComparisonPage {
+  readonly title: string;
+  /** A sentence on data, models and machine. */
+  readonly about: string;
+  readonly results: readonly MethodResult[];
+  readonly points: number;
+  readonly seeds: number;
+  readonly particles: number;
+  /** The conditional whose samples are shown, and what is given. */
+  readonly shown: { readonly given: string; readonly clean: GaussianMixture; readonly smoothed: GaussianMixture };
+  readonly fields?: {
+    readonly size: number;
+    readonly range: readonly [number, number];
+    readonly all: readonly ScoreField[];
+  };
+}
+
+/** The density of a mixture of one coordinate. */
+function truthCurve(mixture: GaussianMixture, [low, high]: readonly [number, number]): Curve {
+  const at = Float64Array.from({ length: 400 }, (_, i) => low + ((high - low) * i) / 399);
+  const logs = mixture.logDensity(at);
+  return Array.from(at, (x, i) => [x, Math.exp(logs[i]!)] as const);
+}
+
+/** From the least to the largest coordinate that matters. */
+function rangeOf(mixture: GaussianMixture, results: readonly MethodResult[]): [number, number] {
+  const draws = mixture.sample(2000, 0);
+  const all = [draws, ...results.map(({ shown }) => shown)].map((values) => Float64Array.from(values).sort());
+  const at = (q: number) => all.map((values) => values[Math.round(q * (values.length - 1))]!);
+  const [low, high] = [Math.min(...at(0.002)), Math.max(...at(0.998))];
+  return [low - 0.1 * (high - low), high + 0.1 * (high - low)];
+}
+
+/** One page: a table of W1, the shown conditional beside its truth, lengths of scores on the plane, box plots. */
+export function comparisonPage(page: ComparisonPage): string {
+  const { title, about, results, points, seeds, particles, shown, fields } = page;
+  const range = rangeOf(shown.smoothed, results);
+  const figure = (result: MethodResult, i: number) =>
+    densityFigure(`${result.name}, given ${shown.given}`, "the last column", [
+      { name: "truth, smoothed", points: truthCurve(shown.smoothed, range), colour: "#c4c4c4", filled: true },
+      { name: "clean", points: truthCurve(shown.clean, range), colour: "#888888" },
+      { name: result.name, points: kernelDensity(result.shown, range), colour: COLOURS[i % COLOURS.length]! },
+    ]);
+  const of = (kind: "clean" | "smoothed") => results.map((result) => ({ name: result.name, values: result[kind] }));
+  return pageHtml(title, STYLE, [
+    `<h1>${escapeXml(title)}</h1>`,
+    `<p class="sub">${escapeXml(about)}</p>`,
+    `<h2>1-Wasserstein distance of ${particles} samples to as many true draws</h2>`,
+    `<p class="sub">${points} conditions on all columns but the last, ${seeds} ${seeds === 1 ? "seed" : "seeds"}. Clean: the mixture's own conditional; smoothed: that of the mixture convolved with the noise that the model is of.</p>`,
+    table(results),
+    `<h2>One conditional beside its truth</h2><div class="figures">${results.map(figure).join("\n")}</div>`,
+    fields === undefined ? "" : fieldSection(fields),
+    `<h2>All conditionals</h2><div class="figures">${boxFigure("W1 against the clean truth", "W1", of("clean"))}${boxFigure("W1 against the smoothed truth", "W1", of("smoothed"))}</div>`,
+  ]);
+}
+
+function fieldSection({ size, range, all }: NonNullable<ComparisonPage["fields"]>): string {
+  const truth = Float64Array.from(all.at(-1)!.norms).sort();
+  const top = truth[Math.floor(0.98 * truth.length)]!;
+  const figures = all.map(({ title, norms }) => fieldFigure({ title, values: norms }, size, range, top));
+  return `<h2>Lengths of the scores on the plane</h2><p class="sub">Darkest: ${top.toPrecision(3)} and above.</p><div class="figures three">${figures.join("\n")}</div>`;
+}
+
+function table(results: readonly MethodResult[]): string {
+  const cells = (values: Float64Array) => {
+    const { mean, median, max } = summary(values);
+    return [mean, median, max].map((v) => `<td>${v.toFixed(3)}</td>`).join("");
+  };
+  const rows = results.map(
+    ({ name, clean, smoothed, cost, seconds }) =>
+      `<tr><td>${escapeXml(name)}</td>${cells(clean)}${cells(smoothed)}<td>${escapeXml(cost)}</td><td>${seconds.toFixed(1)}</td></tr>`,
+  );
+  const head = ["clean: mean", "median", "largest", "smoothed: mean", "median", "largest", "per sample", "seconds"];
+  return `<div class="scroll"><table><thead><tr><th>method</th>${head.map((h) => `<th>${h}</th>`).join("")}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div>`;
+}
