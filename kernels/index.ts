@@ -9,6 +9,7 @@ import { normActSecond } from "./energy/norm-act-second/kernel.js";
 import { normActTangent } from "./energy/norm-act-tangent/kernel.js";
 import { pointDraw } from "./energy/point-draw/kernel.js";
 import { posteriorTarget } from "./energy/posterior-target/kernel.js";
+import { rowSums } from "./energy/row-sums/kernel.js";
 import { scoreLoss } from "./energy/score-loss/kernel.js";
 import { sinusoid } from "./energy/sinusoid/kernel.js";
 import { sinusoidBackward } from "./energy/sinusoid-backward/kernel.js";
@@ -298,6 +299,7 @@ export const kernels: readonly AnyKernel[] = [
   normActParameters,
   normActSecond,
   normActTangent,
+  rowSums,
   scoreLoss,
   sinusoidCurvature,
   sinusoidTangent,

@@ -29,7 +29,7 @@ export const normActTangent = elementwise<NormActShape>({
       read("s", columns),
       read("w", bank),
       read("r", params.source === "residual" ? all : 0),
-      write("hd", all),
+      write("hd", params.source === "plain" ? 0 : all),
       write("m", 2 * columns),
       write("vd", all),
     ];

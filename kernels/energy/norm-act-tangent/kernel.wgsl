@@ -1,5 +1,5 @@
 // Derivative of kernels/energy/norm-act along a direction: how h and v change (hd, vd) when the product in front changes by g and the
-// residual stream by r. No bias, and labels do not change.
+// residual stream by r. No bias, and labels do not change. Where the source is `plain`, hd is g itself, and not written.
 //   hd = g (+ r),   vd = M gamma alpha J(hd),   J(t) = (t - mean t - n mean(n t)) s
 // g, r, n, hd, vd [channels][columns] f32 (g of half as many channels where `DOUBLED` or `LABEL`), s [columns]; m [2][columns], the
 // means of hd and of n hd. One invocation owns four columns.
@@ -44,7 +44,9 @@ fn each(i: u32) {
   for (var c = 0u; c < p.channels; c++) {
     let at = c * p.quads + i;
     let t = change(c, i);
-    hd[at] = t;
+    if (RESIDUAL || DOUBLED || LABEL) {
+      hd[at] = t;
+    }
     sum += t;
     product += n[at] * t;
   }
@@ -57,7 +59,7 @@ fn each(i: u32) {
     let at = c * p.quads + i;
     let a = w[p.gamma + c] * w[p.alpha + c];
     let normal = n[at];
-    let moved = a * ((hd[at] - mean - normal * along) * inverse);
+    let moved = a * ((change(c, i) - mean - normal * along) * inverse);
     vd[at] = select(p.slope * moved, moved, a * normal + w[p.beta + c] >= vec4f(0.0));
   }
 }

@@ -22,5 +22,5 @@ export function reference(shape: NormActShape, { g, n, s, w, r }: Inputs) {
       vd[c * columns + column] = mask * a * value;
     });
   }
-  return { hd, m, vd };
+  return source === "plain" ? { m, vd } : { hd, m, vd };
 }

@@ -41,6 +41,14 @@ fn value(c: u32, i: u32) -> vec4f {
   return g[at] + w[p.bias + c];
 }
 
+// The same once more: what is stored anyway is read, and otherwise made again, which takes less time than storing it.
+fn again(c: u32, i: u32) -> vec4f {
+  if (RESIDUAL || DOUBLED || LABEL) {
+    return h[c * p.quads + i];
+  }
+  return value(c, i);
+}
+
 fn each(i: u32) {
   // Two sums instead of one: a shorter way for rounding errors to grow. The channels are even.
   var even = vec4f();
@@ -50,12 +58,9 @@ fn each(i: u32) {
     let b = value(c + 1u, i);
     even += a;
     odd += b;
-    let at = c * p.quads + i;
-    v[at] = a;
-    v[at + p.quads] = b;
     if (RESIDUAL || DOUBLED || LABEL) {
-      h[at] = a;
-      h[at + p.quads] = b;
+      h[c * p.quads + i] = a;
+      h[(c + 1u) * p.quads + i] = b;
     }
   }
   let size = f32(p.channels);
@@ -63,9 +68,8 @@ fn each(i: u32) {
   even = vec4f();
   odd = vec4f();
   for (var c = 0u; c < p.channels; c += 2u) {
-    let at = c * p.quads + i;
-    let a = v[at] - mean;
-    let b = v[at + p.quads] - mean;
+    let a = again(c, i) - mean;
+    let b = again(c + 1u, i) - mean;
     even += a * a;
     odd += b * b;
   }
@@ -75,7 +79,7 @@ fn each(i: u32) {
   }
   for (var c = 0u; c < p.channels; c++) {
     let at = c * p.quads + i;
-    let normal = (v[at] - mean) * inverse;
+    let normal = (again(c, i) - mean) * inverse;
     let y = w[p.gamma + c] * w[p.alpha + c] * normal + w[p.beta + c];
     v[at] = select(p.slope * y, y, y >= vec4f(0.0));
     if (TAPE) {

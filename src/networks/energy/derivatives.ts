@@ -5,6 +5,7 @@
 import { normActParameters } from "../../../kernels/energy/norm-act-parameters/kernel.js";
 import { normActSecond } from "../../../kernels/energy/norm-act-second/kernel.js";
 import { normActTangent } from "../../../kernels/energy/norm-act-tangent/kernel.js";
+import { rowSums } from "../../../kernels/energy/row-sums/kernel.js";
 import { scoreLoss } from "../../../kernels/energy/score-loss/kernel.js";
 import { sinusoidCurvature } from "../../../kernels/energy/sinusoid-curvature/kernel.js";
 import { sinusoidTangent } from "../../../kernels/energy/sinusoid-tangent/kernel.js";
@@ -61,9 +62,9 @@ function tangentPass(context: PassContext, tape: Tape, r: Tensor, places: Tangen
     const all = [config.width, columns];
     const outputs = { hd: all, m: [2, columns], vd: places.activated?.[i] ?? all };
     const { hd, m, vd } = graph.run(`${prefix}${norm} tangent`, normActTangent, shape, own, outputs);
-    moved.push(hd);
+    moved.push(hd ?? g);
     means.push(m);
-    if (shape.source !== "plain") stream = hd;
+    stream = hd ?? stream;
     g = product(context, `${layer} tangent`, layer, false, vd);
   }
   return { moved, means, z: g };
@@ -228,8 +229,8 @@ export async function openEnergyLoss(
       );
       graph.publish(dw, `gradient ${layer}.weight`);
       const bias = graph.external(`gradient ${layer}.bias`, [outChannels]);
-      const sums = { rows: outChannels, count: columns, factor: 1 };
-      graph.run(`${layer} bias gradient`, sumRows, sums, { x: outputs[i]!.parts[0]! }, { y: bias });
+      const sums = { rows: outChannels, columns };
+      graph.run(`${layer} bias gradient`, rowSums, sums, { x: outputs[i]!.parts[0]! }, { y: bias });
       for (const name of [`${layer}.weight`, `${layer}.bias`])
         externals.set(`gradient ${name}`, layout.region(buffers.gradients, name));
     }
