@@ -1,7 +1,8 @@
 import type { GaussianMixture } from "../priors/mixture.js";
 import type { Density } from "../sample/particles/density.js";
 import { mixtureDensity } from "../sample/particles/density.js";
-import { type Diffusion, type DiffusionMethod, sampleDiffusion } from "../sample/particles/diffusion.js";
+import { type DiffusionMethod, sampleDiffusion } from "../sample/particles/diffusion.js";
+import type { Diffusion } from "../sample/particles/diffusion-network.js";
 import { sampleSmc } from "../sample/particles/smc.js";
 import { wasserstein1 } from "./wasserstein.js";
 

@@ -1,22 +1,9 @@
-import { bad, checkKeys } from "../../errors.js";
-import type { Gpu } from "../../gpu/device.js";
+import { bad, checkKeys, NcvsdError } from "../../errors.js";
 import { NoiseSource } from "../../random/noise.js";
 import { uniforms as uniformsFrom } from "../../random/uniforms.js";
+import { type Diffusion, Network } from "./diffusion-network.js";
 import { type Given, observedOf } from "./given.js";
 import { integerOf, seedOf } from "./settings.js";
-
-/** A diffusion counterpart of DISCO's network: an energy (or score) with the index of a noise level, as `loadDisco` gives it. */
-export interface Diffusion {
-  readonly gpu: Gpu;
-  readonly dims: number;
-  readonly energy: boolean;
-  readonly conditional: boolean;
-  readonly config: { readonly sigma_min: number; readonly sigma_max: number; readonly levels: number };
-  /** output = sigma times the score, per row. */
-  evaluate(input: { x: Float32Array; labels: ArrayLike<number> }): Promise<{ readonly output: Float32Array }>;
-  /** The Hessian of phi times a direction, per row. */
-  hvp(input: { x: Float32Array; labels: ArrayLike<number>; direction: Float32Array }): Promise<Float32Array>;
-}
 
 /** How the observation enters: not at all, by replacing, by guidance, or by guidance with weights (twisted sequential Monte Carlo). */
 export type DiffusionMethod = "unconditional" | "replacement" | "guidance" | "twisted";
@@ -132,6 +119,7 @@ class HostDiffusion {
   readonly #seen: readonly number[];
   /** Per run, in the order of `seen`. */
   readonly #values: readonly (readonly number[])[];
+  #open: Network | undefined;
   #evaluations = 0;
   #products = 0;
 
@@ -163,10 +151,23 @@ class HostDiffusion {
   }
 
   static async create(model: Diffusion, options: DiffusionOptions): Promise<HostDiffusion> {
-    return new HostDiffusion(model, options);
+    const its = new HostDiffusion(model, options);
+    try {
+      const guided = options.method === "guidance" || options.method === "twisted";
+      its.#open = await Network.open(model, its.#rows, guided);
+      return its;
+    } catch (error) {
+      its.release();
+      throw error;
+    }
+  }
+
+  get #network(): Network {
+    return this.#open!;
   }
 
   release(): void {
+    this.#open?.release();
     this.#noise.destroy();
     this.#model.gpu.destroyBuffer(this.#buffer);
     this.#model.gpu.flushDestroyed();
@@ -200,9 +201,9 @@ class HostDiffusion {
   }
 
   /** Calls for every observed coordinate of every particle: its place, and its value. */
-  #observed(visit: (at: number, value: number, row: number) => void): void {
+  #observed(visit: (at: number, value: number, row: number) => void, first = 0, end = this.#rows): void {
     const { dims } = this.#model;
-    for (let row = 0; row < this.#rows; row++) {
+    for (let row = first; row < end; row++) {
       const values = this.#values[Math.floor(row / this.#particles)]!;
       this.#seen.forEach((d, k) => {
         visit(row * dims + d, values[k]!, row);
@@ -212,19 +213,35 @@ class HostDiffusion {
 
   /** s = output / sigma; guidance t = v + sigma H v, v = (c - xhat) / sigma^2 on the observed coordinates. */
   async #field(x: Float64Array, i: number, guided: boolean): Promise<Field> {
-    const [sigma, labels] = [this.#sigmas[i]!, [this.#labels[i]!]];
-    const input = Float32Array.from(x);
-    const { output } = await this.#model.evaluate({ x: input, labels });
+    const [sigma, label] = [this.#sigmas[i]!, this.#labels[i]!];
+    const { dims } = this.#model;
+    const score = new Float64Array(x.length);
+    const guidance = guided ? new Float64Array(x.length) : undefined;
+    const size = this.#network.rows * dims;
+    for (let first = 0; first < x.length; first += size) {
+      const output = await this.#network.output(Float32Array.from(x.subarray(first, first + size)), label);
+      output.forEach((value, at) => {
+        score[first + at] = value / sigma;
+      });
+      if (!guidance) continue;
+      const direction = new Float64Array(output.length);
+      const aim = (at: number, value: number) => {
+        direction[at - first] = (value - (x[at]! + sigma ** 2 * score[at]!)) / sigma ** 2;
+      };
+      this.#observed(aim, first / dims, (first + output.length) / dims);
+      const product = await this.#network.product(Float32Array.from(direction));
+      product.forEach((value, at) => {
+        guidance[first + at] = direction[at]! + sigma * value;
+      });
+    }
     this.#evaluations++;
-    const score = Float64Array.from(output, (v) => v / sigma);
-    if (!guided) return { score, guidance: undefined };
-    const v = new Float64Array(x.length);
-    this.#observed((at, value) => {
-      v[at] = (value - (x[at]! + sigma ** 2 * score[at]!)) / sigma ** 2;
-    });
-    const product = await this.#model.hvp({ x: input, labels, direction: Float32Array.from(v) });
-    this.#products++;
-    return { score, guidance: v.map((own, at) => own + sigma * product[at]!) };
+    if (guided) this.#products++;
+    if (!score.every(Number.isFinite))
+      throw new NcvsdError(
+        "NOT_FINITE",
+        `sampleDiffusion: the score at noise level ${label} is not finite: check the weights.`,
+      );
+    return { score, guidance };
   }
 
   #result(points: Float64Array): DiffusionResult {
