@@ -65,6 +65,7 @@ import { winogradWeight } from "./network/winograd-weight/kernel.js";
 import { aliasFold } from "./operators/alias-fold/kernel.js";
 import { aliasSpread } from "./operators/alias-spread/kernel.js";
 import { axisGather } from "./operators/axis-gather/kernel.js";
+import { axisProduct } from "./operators/axis-product/kernel.js";
 import { blockDct } from "./operators/block-dct/kernel.js";
 import { cellLaw } from "./operators/cell-law/kernel.js";
 import { cglsScalars } from "./operators/cgls-scalars/kernel.js";
@@ -214,6 +215,7 @@ export const kernels: readonly AnyKernel[] = [
   hermitianExpand,
   hermitianFold,
   axisGather,
+  axisProduct,
   hadamardPass,
   matrixProduct,
   varyingBlur,

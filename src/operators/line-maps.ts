@@ -1,4 +1,5 @@
 import { axisGather } from "../../kernels/operators/axis-gather/kernel.js";
+import { axisProduct } from "../../kernels/operators/axis-product/kernel.js";
 import type { Tensor } from "../graph/graph.js";
 import type { Place } from "./linear-operator.js";
 import type { LineMap } from "./resize.js";
@@ -20,6 +21,16 @@ export function alongAxis(s: StageGraph, name: string, x: Tensor, map: LineMap, 
   const { inner = 1, scale = 1, measured, to } = lines;
   const { inputs: from, outputs, taps } = map;
   const outer = x.length / (from * inner);
+  if (map.dense && scale === 1 && !measured) {
+    const m = s.table(`${name} matrix`, () => padded(map));
+    return s.graph.run(
+      name,
+      axisProduct,
+      { outer, from, to: outputs, inner },
+      { x, m },
+      { y: to ?? [outer, outputs, inner] },
+    ).y;
+  }
   const inputs = {
     x,
     measured,
@@ -28,6 +39,14 @@ export function alongAxis(s: StageGraph, name: string, x: Tensor, map: LineMap, 
   };
   const params = { outer, from, to: outputs, inner, taps, factor: scale, residual: measured !== undefined };
   return s.graph.run(name, axisGather, params, inputs, { y: to ?? [outer, outputs, inner] }).y;
+}
+
+/** The matrix of a dense map, inputs x outputs, rows filled up to a multiple of 4. */
+function padded({ inputs, outputs, weights }: LineMap): Float32Array {
+  const row = 4 * Math.ceil(outputs / 4);
+  const matrix = new Float32Array(inputs * row);
+  for (let t = 0; t < inputs; t++) matrix.set(weights.subarray(t * outputs, (t + 1) * outputs), t * row);
+  return matrix;
 }
 
 /** A map whose outputs are one input each, or none: `sources` names them, -1 for none; the others are multiplied with `weight`. */

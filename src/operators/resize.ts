@@ -7,6 +7,8 @@ export interface LineMap {
   readonly taps: number;
   readonly weights: Float64Array;
   readonly positions: Uint32Array;
+  /** Every output has all inputs, in order. */
+  readonly dense?: boolean;
 }
 
 /** Cubic convolution kernel of Keys with a = -1/2 (Catmull and Rom). */

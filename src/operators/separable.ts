@@ -51,6 +51,7 @@ function dense(outputs: number, inputs: number, entry: (o: number, i: number) =>
     taps: inputs,
     weights: Float64Array.from({ length: inputs * outputs }, (_, at) => entry(at % outputs, Math.floor(at / outputs))),
     positions: Uint32Array.from({ length: inputs * outputs }, (_, at) => Math.floor(at / outputs)),
+    dense: true,
   };
 }
 

@@ -1,7 +1,7 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
-import { summing } from "../../lib/entry.js";
+import { summing, summingSize } from "../../lib/entry.js";
 import source from "./kernel.wgsl.js";
 import { type MatrixProductParams, reference } from "./reference.js";
 
@@ -10,7 +10,7 @@ const tiles = ({ rows, outputs }: MatrixProductParams) => outputs * Math.ceil(ro
 /** y [rows, outputs] of x [rows, inputs] with one matrix [outputs, inputs], all f32. */
 export const matrixProduct: Kernel<MatrixProductParams> = {
   name: "matrix-product",
-  source: [...summing(64, "vec4f"), { file: "kernels/operators/matrix-product/kernel.wgsl", text: source }],
+  source: [...summing(undefined, "vec4f"), { file: "kernels/operators/matrix-product/kernel.wgsl", text: source }],
   check(p) {
     for (const name of ["rows", "inputs", "outputs"] as const) positiveInteger("matrix-product", name, p[name]);
     addressable("matrix-product", "m", p.outputs, p.inputs);
@@ -22,7 +22,7 @@ export const matrixProduct: Kernel<MatrixProductParams> = {
     read("m", outputs * inputs),
     write("y", rows * outputs),
   ],
-  variant: () => ({ key: "", prelude: "" }),
+  variant: (_, caps) => ({ key: `${summingSize(caps).size}`, prelude: summingSize(caps).prelude }),
   uniforms: (p) => ({ workgroups: tiles(p), rows: p.rows, inputs: p.inputs, outputs: p.outputs }),
   grid: (p, _variant, caps) => grid1d(tiles(p), 1, caps),
   cost: ({ rows, inputs, outputs }) => ({

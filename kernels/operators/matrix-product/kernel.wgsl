@@ -1,5 +1,5 @@
 // y = M x for rows of x [rows, inputs], M [outputs, inputs]: y [rows, outputs]. One workgroup: one output of four rows, so that M is
-// read once for four; every invocation adds up each 64th term, then kernels/lib/pair-sum.wgsl their sums, row by row, in the
+// read once for four; the invocations take turns with the terms, kernels/lib/pair-sum.wgsl adds up their sums, in the
 // same order wherever a row stands.
 struct Params {
   workgroups: u32,

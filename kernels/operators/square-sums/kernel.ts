@@ -1,14 +1,14 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
-import { summing } from "../../lib/entry.js";
+import { summing, summingSize } from "../../lib/entry.js";
 import source from "./kernel.wgsl.js";
 import { piecesOf, reference, type SquareSumsParams } from "./reference.js";
 
 /** x [rows, count] to sums of squares y [rows, pieces] of 1024 values each. All f32. */
 export const squareSums: Kernel<SquareSumsParams> = {
   name: "square-sums",
-  source: [...summing(64), { file: "kernels/operators/square-sums/kernel.wgsl", text: source }],
+  source: [...summing(), { file: "kernels/operators/square-sums/kernel.wgsl", text: source }],
   check({ rows, count }) {
     positiveInteger("square-sums", "rows", rows);
     positiveInteger("square-sums", "count", count);
@@ -20,7 +20,10 @@ export const squareSums: Kernel<SquareSumsParams> = {
     read("level", added ? 2 : 0),
     write("y", rows * piecesOf(count)),
   ],
-  variant: ({ added }) => ({ key: added ? "added" : "", prelude: `const ADDED: bool = ${added};` }),
+  variant({ added }, caps) {
+    const { size, prelude } = summingSize(caps);
+    return { key: `${size}${added ? " added" : ""}`, prelude: `${prelude}const ADDED: bool = ${added};` };
+  },
   uniforms: ({ rows, count }) => ({ workgroups: rows * piecesOf(count), count, parts: piecesOf(count) }),
   grid: ({ rows, count }, _variant, caps) => grid1d(rows * piecesOf(count), 1, caps),
   cost: ({ rows, count, added }) => ({

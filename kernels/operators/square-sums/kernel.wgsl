@@ -2,7 +2,7 @@
 //
 //   y[r, k] = sum of (x + t w)^2 over piece k,   t = level[0] / level[1] = s / rho (absent without ADDED)
 //
-// One workgroup per piece: every invocation adds up each 64th value, then kernels/lib/pair-sum.wgsl their sums. How a row
+// One workgroup per piece: the invocations take turns with the values, kernels/lib/pair-sum.wgsl adds up their sums. How a row
 // is cut depends on its length alone.
 const PIECE: u32 = 1024u;
 
