@@ -165,6 +165,7 @@ export async function solveInverse(
       y: repeated(measurement, volume(operator.measurementShape), runs),
       sigmaY: options.sigmaY ?? 0.05,
       labels: labelsOf(options, batch),
+      followed: onStep !== undefined || signal !== undefined,
       async step({ preview, sample, next, ...level }: Level) {
         await run.breathe();
         const views = { preview: read(preview), sample: read(sample), ...(next ? { next: read(next) } : {}) };

@@ -31,19 +31,25 @@ export class FiniteWatch {
   }
 
   /**
+   * @param sampler what gave them, for the message; or a function of the step
    * @param locate finds the node at fault; only meaningful right after the step that failed
    * @throws NOT_FINITE naming the first step and the images
    */
-  async verify(sampler: string, steps: number, locate?: () => Promise<string | undefined>): Promise<void> {
+  async verify(
+    sampler: string | ((step: number) => string),
+    steps: number,
+    locate?: () => Promise<string | undefined>,
+  ): Promise<void> {
     const first = new Uint32Array(await this.#gpu.read(this.#first, 4 * this.#batch));
     const step = Math.min(...first);
     if (step === NEVER) return;
+    const what = typeof sampler === "string" ? sampler : sampler(step);
     const images = [...first].flatMap((s, i) => (s === NEVER ? [] : [i]));
     const node = await locate?.();
     const where = node ? `, first at node ${node}` : "";
     throw new NcvsdError(
       "NOT_FINITE",
-      `${sampler} gave values that are not finite at step ${step} of ${steps}${where} (${images.length} of ${this.#batch} images): check the checkpoint and the options, or use f32.`,
+      `${what} gave values that are not finite at step ${step} of ${steps}${where} (${images.length} of ${this.#batch} images): check the checkpoint and the options, or use f32.`,
     );
   }
 }

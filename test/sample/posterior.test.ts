@@ -272,6 +272,34 @@ describe("bad input is refused in one sentence", () => {
   });
 });
 
+describe("operators that act on every pixel alone", () => {
+  it("give diffpir and type2 the mean of their law, not the median", async () => {
+    const tested = [
+      { operator: operators.hdr(gpu, { shape, scale: 4 }), sigmaY: 0.1 },
+      { operator: operators.quantization(gpu, { shape, bits: 2 }), sigmaY: 0 },
+    ];
+    for (const { operator, sigmaY } of tested) {
+      const measurement = await operator.forward(noise(1, ONE).map((v) => 0.5 * v));
+      let compared = 0;
+      await solveInverse(teacher(), {
+        ...{ sampler: "diffpir", operator, measurement, sigmaY, sigmas: [3, 0.4], lambda: 4 },
+        async onStep({ sigma, preview, sample }) {
+          const x = await sample();
+          const { mean } = await operator.law!({ x, y: measurement, sigma: sigmaY, rho: sigma / 2 });
+          expect(relativeError(await preview(), mean)).toBeLessThan(1e-6);
+          const median = await operator.sampleProximal!({
+            ...{ x, y: measurement, rho: sigma / 2, sigma: sigmaY },
+            ...{ noise: new Float32Array(ONE), ...(operator.noiseShape ? { noiseY: new Float32Array(ONE) } : {}) },
+          });
+          expect(relativeError(median, mean)).toBeGreaterThan(1e-4);
+          compared++;
+        },
+      });
+      expect(compared).toBe(2);
+    }
+  });
+});
+
 describe("values that are not finite", () => {
   it("stop the run, which names the level", async () => {
     // Of an operator that does not tell its curvature.
@@ -290,6 +318,28 @@ describe("values that are not finite", () => {
       ),
     });
     expect(steps).toEqual([]);
+  });
+
+  it("are told of by their level although nobody follows the run, whatever the sampler", async () => {
+    const operator = blur();
+    const measurement = await operator.forward(noise(1, ONE));
+    const poisoned: [Partial<SolveInverseOptions>, RegExp][] = [
+      [{ sampler: "type2", sigmas: [80, 8, 4, 2, 0.5], clip: false }, /noise level 4 \(level 2\) .* step 3 of 5/],
+      [{ sampler: "diffpir", sigmas: [80, 8, 4, 2, 0.5], zeta: 0.5 }, /noise level 8 \(level 1\) .* step 2 of 5/],
+      [
+        { sampler: "pnp-dm", sigmas: [3, 2, 1], diffusion: { mode: "ode" } },
+        /noise level 2 \(level 1\) .* step 2 of 3/,
+      ],
+    ];
+    for (const [options, message] of poisoned) {
+      const run = solveInverse(teacher(), {
+        ...{ operator, measurement, ...options },
+        // The second draw after the first image: churn (not at 80), re-noising, or a likelihood step's.
+        noise: (draw: number, length: number) =>
+          noise(draw, length).fill(draw === 2 ? Number.POSITIVE_INFINITY : 0.1, 0, draw === 2 ? 1 : 0),
+      } as SolveInverseOptions);
+      await expect(run).rejects.toMatchObject({ code: "NOT_FINITE", message: expect.stringMatching(message) });
+    }
   });
 });
 

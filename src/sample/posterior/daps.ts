@@ -13,7 +13,7 @@ import { noiseLevels } from "../schedule.js";
 import { openEstimate } from "./conditional.js";
 import type { PosteriorSampler, Problem, SettingFlag } from "./sampler.js";
 import { checkWord, completeGroup, completeLevels, LEVEL_FLAGS, levelDefaults } from "./settings.js";
-import { verifyLevel } from "./solvers.js";
+import { LevelCheck } from "./solvers.js";
 
 interface DapsSettings {
   /** null: a generative denoiser takes its place. */
@@ -201,6 +201,7 @@ async function runDaps(run: Run, problem: Problem, given: Settings): Promise<GPU
   const euler = await run.stage("ODE step", ddimStep, { elements: total, corrected: false }, views);
   const renoise = await run.stage("add_noise", addNoise, { elements: total }, { x: chain.x, z, level, y: net.x });
   const watch = await run.watch(chain.x);
+  const check = new LevelCheck(problem, net, levels);
   await run.noise.prepare(z);
   await run.start(net.x, levels[0]!);
   for (let i = 0; i < levels.length; i++) {
@@ -224,7 +225,7 @@ async function runDaps(run: Run, problem: Problem, given: Settings): Promise<GPU
       gpu.write(level, Float32Array.of(0, 0, 0, next));
       await run.submit([renoise]);
     }
-    await verifyLevel(problem, net, watch, i + 1, levels.length, sigma);
+    await check.after(i + 1, watch);
     const state = next === undefined ? chain.x : net.x;
     await problem.step({
       ...{ step: i + 1, steps: levels.length, sigma },

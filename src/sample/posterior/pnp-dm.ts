@@ -11,7 +11,7 @@ import { openEstimate } from "./conditional.js";
 import { MCMC_FLAGS } from "./daps.js";
 import type { PosteriorSampler, Problem } from "./sampler.js";
 import { checkWord, completeFlag, completeGroup } from "./settings.js";
-import { verifyLevel } from "./solvers.js";
+import { LevelCheck } from "./solvers.js";
 
 interface PnpDmSettings {
   /** The couplings themselves; null: made of the next two. */
@@ -197,6 +197,7 @@ async function runPnpDm(run: Run, problem: Problem, given: Settings): Promise<GP
   const views = { d: net.estimate, x: net.x, z, coefficients, out: end };
   const move = await run.stage("diffusion step", ddimStep, { elements: total, corrected: false }, views);
   const watch = await run.watch(x);
+  const check = new LevelCheck(problem, net, couplings);
   await run.noise.prepare(z);
   await run.start(x, 1);
   for (let k = 0; k < couplings.length; k++) {
@@ -216,7 +217,7 @@ async function runPnpDm(run: Run, problem: Problem, given: Settings): Promise<GP
     }
     watch.begin(k + 1);
     await run.submit([watch.stage]);
-    await verifyLevel(problem, net, watch, k + 1, couplings.length, rho);
+    await check.after(k + 1, watch);
     await problem.step({ step: k + 1, steps: couplings.length, sigma: rho, preview: x, sample: x, next: x });
   }
   return x;

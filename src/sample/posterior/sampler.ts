@@ -39,6 +39,8 @@ export interface Problem extends Case {
   readonly labels: Labels | undefined;
   /** When values stop being finite, name the network's node. */
   readonly debug: boolean;
+  /** Somebody looks at every level, so that waiting for its end costs nothing more. */
+  readonly followed: boolean;
   /** To be called after every level. */
   step(level: Level): Promise<void>;
 }

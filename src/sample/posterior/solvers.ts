@@ -23,9 +23,10 @@ export async function solve(
   settings: SolverSettings,
 ): Promise<GPUBuffer> {
   const steps = levels.length;
+  const check = new LevelCheck(problem, net, levels);
   const after = async (step: number, next: GPUBuffer, watch: FiniteWatch) => {
     const sigma = levels[step - 1]!;
-    await verifyLevel(problem, net, watch, step, steps, sigma);
+    await check.after(step, watch);
     await problem.step({ step, steps, sigma, preview: net.denoised, sample: net.sample, next });
   };
   if (settings.solver === "heun") return (await heunSteps(run, net, levels, settings, after)).x;
@@ -55,17 +56,31 @@ export async function solve(
   return next;
 }
 
-/** One small read-back per level: an error is told at once, by its level. */
-export async function verifyLevel(
-  { debug }: Problem,
-  net: { locateNonFinite(): Promise<string | undefined> },
-  watch: FiniteWatch,
-  step: number,
-  steps: number,
-  sigma: number,
-): Promise<void> {
-  const locate = debug ? () => net.locateNonFinite() : undefined;
-  await watch.verify(`The step at noise level ${Number(sigma.toPrecision(6))} (level ${step - 1})`, steps, locate);
+/** Levels that a run goes ahead of the host when nobody follows it. */
+const AHEAD = 16;
+
+/**
+ * Tells of values that are not finite, by their level, after the level where somebody follows the run, else some levels later:
+ * looking is a small read-back, during which the GPU has nothing to do.
+ */
+export class LevelCheck {
+  readonly #watches = new Set<FiniteWatch>();
+
+  constructor(
+    private readonly problem: Problem,
+    private readonly net: { locateNonFinite(): Promise<string | undefined> },
+    private readonly levels: Float64Array,
+  ) {}
+
+  /** @param watch has been recorded after the level */
+  async after(step: number, watch: FiniteWatch): Promise<void> {
+    const { problem, net, levels } = this;
+    this.#watches.add(watch);
+    if (!problem.followed && !problem.debug && step % AHEAD !== 0 && step < levels.length) return;
+    const locate = problem.debug ? () => net.locateNonFinite() : undefined;
+    const where = (at: number) => `The step at noise level ${Number(levels[at - 1]!.toPrecision(6))} (level ${at - 1})`;
+    for (const one of this.#watches) await one.verify(where, levels.length, locate);
+  }
 }
 
 /** Evaluations of the conditional denoiser. */
