@@ -19,7 +19,7 @@ export const ROOMS = [
   ["src/priors"],
   ["src/sample"],
   ["src/evaluate", "src/data", "src/setup"],
-  ["src/train"],
+  ["src/train", "src/calibrate"],
   ["src/runs"],
   ["src/measure"],
   ["src/cli", "bench", "src/index.ts"],

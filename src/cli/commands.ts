@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { registerBench } from "./bench/bench.js";
+import { registerCalibrate } from "./calibrate/calibrate.js";
 import { registerConvert } from "./convert.js";
 import { registerDataset } from "./dataset/dataset.js";
 import { registerDemo } from "./demo.js";
@@ -22,6 +23,7 @@ export function registerAll(program: Command): void {
     registerReproduce,
     registerRestore,
     registerMeasure,
+    registerCalibrate,
     registerEvaluate,
     registerDemo,
     registerConvert,

@@ -2,6 +2,7 @@ import { bad } from "../errors.js";
 import type { Denoiser, GenerativeDenoiser } from "../networks/session.js";
 import type { RestoreTask } from "../operators/tasks.js";
 import { ulaSettings } from "./langevin.js";
+import { calibratedLevels } from "./posterior/calibrated.js";
 import type { PosteriorSampler } from "./posterior/sampler.js";
 import { type PosteriorSamplerName, posteriorSamplers } from "./posterior/samplers.js";
 import type { Settings } from "./samplers.js";
@@ -77,7 +78,8 @@ function checkLikelihood(task: RestoreTask, name: PosteriorSamplerName, given: S
 
 /** PnP-GD: the paper's table or the reference's; beta follows the noise. */
 function annealing(task: RestoreTask, of: SettingsOf, sigmaY: number, given: Settings): Settings {
-  const preset = of === "calibrated" ? undefined : task.settings[of];
+  if (of === "calibrated") return calibrated(task, sigmaY, given);
+  const preset = task.settings[of];
   if (!preset) throw bad(`--settings ${of}: there are none of pnp-gd for ${task.name}, leave the option out`);
   const { beta, sigmaY: assumed, ula, ...rest } = preset;
   return {
@@ -85,6 +87,16 @@ function annealing(task: RestoreTask, of: SettingsOf, sigmaY: number, given: Set
     beta: beta * (sigmaY / assumed) ** 2,
     ...(takesLangevin(task, given) ? { ula: ulaSettings(ula ?? {}) } : {}),
   };
+}
+
+/** PnP-GD with levels around the measurement's noise, of as many evaluations; beta is that of the noise, and nothing is averaged. */
+function calibrated(task: RestoreTask, sigmaY: number, given: Settings): Settings {
+  for (const [name, option] of Object.entries({ sigmaMin: "--sigma-min", rho: "--rho" }))
+    if (given[name] !== undefined) throw bad(`--settings calibrated chooses the noise levels: leave ${option} out`);
+  const { steps, sigmaMax } = given as { steps?: number; sigmaMax?: number };
+  const levels = { sigmaY, ...(steps === undefined ? {} : { steps }), ...(sigmaMax === undefined ? {} : { sigmaMax }) };
+  const ula = task.settings.paper?.ula ?? {};
+  return { sigmas: calibratedLevels(levels), ...(takesLangevin(task, given) ? { ula: ulaSettings(ula) } : {}) };
 }
 
 /** The others: what their authors chose for such a task. */

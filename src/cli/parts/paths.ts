@@ -17,7 +17,7 @@ import { checkWritable, isFolder } from "../../runs/whole-file.js";
  */
 export const PATHS = {
   inputs:
-    "net gnet picture.png teacher vae data ref features operator measurement mask kernel lpips file shards results in.pkl snapshots source label-file config geometry model diffusion".split(
+    "net gnet picture.png teacher vae data ref features operator measurement mask kernel lpips file shards results in.pkl snapshots source label-file config geometry model diffusion mixture".split(
       " ",
     ),
   files: "grid save-raw out trace out.safetensors plot".split(" "),
@@ -56,6 +56,11 @@ const DERIVED: Readonly<Record<string, (given: Given) => readonly Path[]>> = {
     folders.flatMap(({ name, path }) => {
       const record = join(path, "log.jsonl");
       return ["log.jsonl", "report.html"].map((file) => ({ name, path: join(path, file), record }));
+    }),
+  calibrate: ({ folders }) =>
+    folders.flatMap(({ name, path }) => {
+      const record = join(path, "calibration.json");
+      return ["calibration.html", "calibration.json"].map((file) => ({ name, path: join(path, file), record }));
     }),
   demo: ({ folders }) =>
     folders.map(({ name, path }) => ({ name, path: join(path, "grid.png"), record: join(path, "1-step/run.json") })),
