@@ -34,3 +34,8 @@ fn seen(axis: vec4f, x: f32, down: f32, bin: f32) -> Seen {
   let off = (tangent * p.magnified - (bin - p.whole)) + p.part;
   return Seen(off, p.reach * inverse * sqrt(1.0 + tangent * tangent));
 }
+
+// A whole number from 0 to 2^23 as an integer: added to 2^23 it stands in the last bits. u32() is far slower on CPUs.
+fn wholeOf(v: f32) -> u32 {
+  return bitcast<u32>(v + 8388608.0) - 0x4b000000u;
+}

@@ -25,13 +25,27 @@ fn each(i: u32) {
   for (var angle = 0u; angle < p.angles; angle++) {
     let axis = directions[angle];
     let line = base + angle * p.detectors;
+    let leading = across * axis.x - down * axis.y + p.whole;
+    let rest = across * axis.z - down * axis.w + p.part;
     for (var r = 0u; r < ROWS; r++) {
-      let lower = clamp(floor(seen(axis, across, down + f32(r), 0.0).off), 0.0, highest);
-      let at = seen(axis, across, down + f32(r), lower);
-      let j = line + u32(lower);
-      let near = max(0.0, 1.0 - abs(at.off));
-      let next = both * max(0.0, 1.0 - abs(at.off - 1.0));
-      sums[r] += at.weight * (near * x[j] + next * x[j + second]);
+      var weight = 1.0;
+      var lower = 0.0;
+      var off = 0.0;
+      if (FAN) {
+        lower = clamp(floor(seen(axis, across, down + f32(r), 0.0).off), 0.0, highest);
+        let at = seen(axis, across, down + f32(r), lower);
+        weight = at.weight;
+        off = at.off;
+      } else {
+        let a = leading - f32(r) * axis.y;
+        let b = rest - f32(r) * axis.w;
+        lower = clamp(floor(a + b), 0.0, highest);
+        off = (a - lower) + b;
+      }
+      let j = line + wholeOf(lower);
+      let near = max(0.0, 1.0 - abs(off));
+      let next = both * max(0.0, 1.0 - abs(off - 1.0));
+      sums[r] += weight * (near * x[j] + next * x[j + second]);
     }
   }
   for (var r = 0u; r < ROWS; r++) {

@@ -2,8 +2,9 @@
 //
 //   gain * sum over pixels of weight * max(0, 1 - |bin(pixel) - j|) * x,        bin and weight: kernels/lib/ct.wgsl
 //
-// One invocation, one bin: it walks the picture along the ray's major axis, line by line. On a line the bin is monotonic, so
-// the pixels that count lie between where the rays of j - 1 and j + 1 cross it: at most TAPS of them (WHOLE: the line).
+// One invocation, BINS bins side by side, which share what they load: it walks the picture along their rays' major axis, line by
+// line. On a line the bin is monotonic, so the pixels that count lie between where the rays one bin before and after cross it: at
+// most TAPS of them (WHOLE: all may).
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read> directions: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
@@ -43,12 +44,17 @@ fn rayOf(direction: vec2f, bin: f32, rows: bool) -> Ray {
   return Ray(-offset / sides.along, sides.across / sides.along);
 }
 
+const BINS: u32 = 4u;
+const PLACES = vec4f(0.0, 1.0, 2.0, 3.0);
+
 fn each(i: u32) {
-  let bin = f32(i % p.detectors);
-  let axis = directions[(i / p.detectors) % p.angles];
+  let groups = (p.detectors + BINS - 1u) / BINS;
+  let lane = i / groups;
+  let bin = f32(i % groups * BINS);
+  let axis = directions[lane % p.angles];
   let direction = axis.xy + axis.zw;
-  let plane = (i / (p.detectors * p.angles)) * p.height * p.width;
-  let sides = sidesOf(direction, placeOf(bin));
+  let plane = (lane / p.angles) * p.height * p.width;
+  let sides = sidesOf(direction, placeOf(bin + 0.5 * f32(BINS - 1u)));
   let rows = abs(sides.across) >= abs(sides.along);
 
   let lines = select(p.width, p.height, rows);
@@ -58,11 +64,11 @@ fn each(i: u32) {
   let lineCentre = 0.5 * f32(lines - 1u);
   let centre = 0.5 * f32(length - 1u);
   let before = rayOf(direction, bin - 1.0, rows);
-  let after = rayOf(direction, bin + 1.0, rows);
+  let after = rayOf(direction, bin + f32(BINS), rows);
   var first = 0u;
   var last = lines;
   if (!WHOLE) {
-    // Lines on which the middle of the two is near the picture; the rays of a fan may cross outside, so by their own slopes.
+    // Lines on which the middle of the two is near the picture.
     let origin = 0.5 * (before.origin + after.origin);
     let slope = 0.5 * (before.slope + after.slope);
     let spare = 2.0 + 0.5 * f32(TAPS);
@@ -73,36 +79,51 @@ fn each(i: u32) {
       last = u32(clamp(ceil(max(a, b) + lineCentre) + 1.0, 0.0, f32(lines)));
     }
   }
-  let perStep = select(-direction.y, direction.x, rows);
-  // The rays of j - 1 and j + 1 are parallel, or each is followed.
-  let low = Ray(min(before.origin, after.origin), before.slope);
-  var sum = 0.0;
+  // `seen` along a line, for parallel rays: leading bits, whose sums are exact, and the rest.
+  let onLine = select(axis.xz, -axis.yw, rows);
+  let alongLine = select(-axis.yw, axis.xz, rows);
+  let perStep = alongLine.x + alongLine.y;
+  let from0 = -centre * alongLine - vec2f(bin - p.whole, -p.part);
+  // The rays before and after are parallel, or each is followed.
+  let edge0 = min(before.origin, after.origin) + (centre + 1.0);
+  // Where the taps of a line begin at most: weights of pixels off the rays are 0 anyway.
+  let taps = select(TAPS, length, WHOLE);
+  let highest = f32(length - taps);
+  var base = plane + first * lineStep;
+  var away = f32(first) - lineCentre;
+  var sums = vec4f();
   for (var line = first; line < last; line++) {
-    let away = f32(line) - lineCentre;
     var start = 0.0;
     if (!WHOLE) {
-      var edge = low.origin + away * low.slope;
+      var edge = edge0 + away * before.slope;
       if (FAN) {
-        edge = min(before.origin + away * before.slope, after.origin + away * after.slope);
+        edge = min(before.origin + away * before.slope, after.origin + away * after.slope) + (centre + 1.0);
       }
-      start = floor(edge + centre) + 1.0;
+      start = clamp(floor(edge), 0.0, highest);
     }
-    let base = plane + line * lineStep;
-    let k = i32(start);
-    let along = start - centre;
-    var at = seen(axis, select(away, along, rows), select(along, away, rows), bin);
-    for (var tap = 0u; tap < TAPS; tap++) {
-      if (FAN && tap > 0u) {
-        let next = along + f32(tap);
-        at = seen(axis, select(away, next, rows), select(next, away, rows), bin);
+    var at = base + wholeOf(start) * step;
+    if (FAN) {
+      for (var tap = 0u; tap < taps; tap++) {
+        let along = start + f32(tap) - centre;
+        let pixel = seen(axis, select(away, along, rows), select(along, away, rows), bin);
+        sums += max(vec4f(), 1.0 - abs(pixel.off - PLACES)) * (pixel.weight * x[at]);
+        at += step;
       }
-      let off = select(at.off + f32(tap) * perStep, at.off, FAN);
-      let place = k + i32(tap);
-      let inside = clamp(place, 0, i32(length) - 1);
-      let part = at.weight * max(0.0, 1.0 - abs(off)) * x[base + u32(inside) * step];
-      // Outside the picture a fan's weight may be anything.
-      sum += select(0.0, part, place == inside);
+    } else {
+      let both = away * onLine + (start * alongLine + from0);
+      let off = both.x + both.y;
+      for (var tap = 0u; tap < taps; tap++) {
+        sums += max(vec4f(), 1.0 - abs(off + f32(tap) * perStep - PLACES)) * x[at];
+        at += step;
+      }
+    }
+    base += lineStep;
+    away += 1.0;
+  }
+  for (var k = 0u; k < BINS; k++) {
+    let own = i % groups * BINS + k;
+    if (own < p.detectors) {
+      y[lane * p.detectors + own] = p.gain * sums[k];
     }
   }
-  y[i] = p.gain * sum;
 }
