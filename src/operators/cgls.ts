@@ -11,7 +11,7 @@ import { type Encodable, stage } from "../graph/stage.js";
 import { checkInteger, checkPositive, volume } from "./check.js";
 import type { Operator, OperatorSession, OperatorStage, Solve, SolverOptions } from "./operator.js";
 
-/** Steps between two looks at whether all images are finished: each look is a read-back. */
+/** Most steps between two looks at whether all images are finished: each look is a read-back. */
 const STEPS_PER_LOOK = 10;
 
 /** Numbers of an image's state, and where it says that it is finished, and after how many steps (kernels/operators/cgls-scalars). */
@@ -60,6 +60,8 @@ export class Cgls {
   #step: readonly Encodable[] = [];
   #finish: readonly Encodable[] = [];
   #warm = false;
+  /** Steps of the last run: the next one is likely to take as many. */
+  #last = STEPS_PER_LOOK;
 
   private constructor(session: OperatorSession, operator: Pick<Operator, "name" | "shape" | "measurementShape">) {
     const { batch, gpu } = session;
@@ -191,7 +193,7 @@ export class Cgls {
     let done = 0;
     do {
       const work = done === 0 ? [...this.#start] : [];
-      const steps = Math.min(STEPS_PER_LOOK, maxIterations - done);
+      const steps = Math.min(STEPS_PER_LOOK, done === 0 ? this.#last + 1 : STEPS_PER_LOOK, maxIterations - done);
       for (let i = 0; i < steps; i++) work.push(...this.#step);
       // A dispatch more, and the result is there whenever the images are finished.
       await this.#submit([...work, ...this.#finish], done === 0 ? this.#cleared : []);
@@ -199,6 +201,7 @@ export class Cgls {
       state = await gpu.readF32(this.#state, STATE * batch);
     } while (done < maxIterations && !finished(state));
     const solve = { iterations: mostSteps(state), converged: finished(state) };
+    this.#last = solve.iterations;
     this.#session.solved?.(solve);
     return solve;
   }

@@ -1,6 +1,6 @@
 import { bad, NcvsdError } from "../errors.js";
 import { checkShape, volume } from "./check.js";
-import { checkLinear, conjugateDraw, gramDraw } from "./exact-step.js";
+import { checkGram, checkLinear, conjugateDraw, gramDraw } from "./exact-step.js";
 import type { Operator, Solve } from "./operator.js";
 
 /** No image or noise of a sampler that goes well reaches this value. */
@@ -124,12 +124,14 @@ const linears = new WeakSet<Operator>();
 const seen = new WeakSet<Operator>();
 
 /**
- * Looks whether a user's operator whose exact step follows from its adjoint is linear, once.
+ * Looks once whether a user's operator whose exact step follows from its adjoint is linear, and gram its own.
  * @throws NcvsdError BAD_ARGUMENT
  */
 export async function requireLinear(operator: Operator): Promise<void> {
   if (!linears.has(operator) || seen.has(operator)) return;
-  await checkLinear(operator as Operator & Required<Pick<Operator, "adjoint">>);
+  const linear = operator as Operator & Required<Pick<Operator, "adjoint">>;
+  await checkLinear(linear);
+  if (operator.gram) await checkGram(linear);
   seen.add(operator);
 }
 

@@ -109,6 +109,7 @@ describe("the exact step that samplers open", () => {
     await expect(open(onArrays({ forward: shifted })())).rejects.toThrow(/mine is not linear: A\(2 a \+ b\) differs/);
     const other = async (y: Float32Array) => (await averaging().adjoint!(y)).map((v) => 2 * v);
     await expect(open(onArrays({ adjoint: other })())).rejects.toThrow(/adjoint of mine is not that of its forward/);
+    await expect(open(onArrays({ gram: { W: 1 / 2 } })())).rejects.toThrow(/gram of mine is not that of A/);
   });
 });
 
