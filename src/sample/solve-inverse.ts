@@ -149,10 +149,9 @@ export async function solveInverse(
 ): Promise<SolveInverseResult> {
   const { sampler, given } = chosen(options);
   const operator = watched(options.operator);
-  const generative = networkFor(sampler, model) === "ncvsd";
+  const generative = checkCase(sampler, model, operator);
   const { measurement, runs = 1, seeds, noise, signal, onStep, debug = false } = options;
   const batch = checkProblem(model, operator, options) * runs;
-  requireOperator(sampler, operator, generative);
   const settings = sampler.complete(given, { operator, generative });
   const { name } = sampler;
 
@@ -204,7 +203,7 @@ function chosen(options: SolveInverseOptions): { sampler: PosteriorSampler; give
 
 /** What a network gives: the mean E[x0 | x] ("edm2"), draws of p(x0 | x) ("ncvsd"), or both. */
 function architecturesOf(model: Denoiser | GenerativeDenoiser): Architecture[] {
-  const { architecture, openDenoiser, openGenerator } = model as Partial<Denoiser & GenerativeDenoiser> & {
+  const { architecture, openDenoiser, openGenerator } = (model ?? {}) as Partial<Denoiser & GenerativeDenoiser> & {
     readonly architecture?: Architecture;
   };
   if (architecture === "edm2" || architecture === "ncvsd") return [architecture];
@@ -214,6 +213,7 @@ function architecturesOf(model: Denoiser | GenerativeDenoiser): Architecture[] {
 /** Which of its gifts the sampler takes: the mean where it can. */
 function networkFor({ name, architectures }: PosteriorSampler, model: Denoiser | GenerativeDenoiser): Architecture {
   const there = architecturesOf(model);
+  if (there.length === 0) throw bad("solveInverse: the first argument must be a network, as loadModel() gives it.");
   const taken = architectures.find((architecture) => there.includes(architecture));
   if (taken) return taken;
   const others = Object.values(posteriorSamplers).filter((other) =>

@@ -157,6 +157,7 @@ describe("bad input is refused in one sentence", () => {
   const mask = () => operators.inpainting(gpu, { shape, box: [0, 8, 0, 16] });
   const half = () => operators.superResolution(gpu, { shape, factor: 2 });
   const cases: [string, RegExp, () => object, (() => Model)?][] = [
+    ["no network", /first argument must be a network/, () => ({}), () => undefined as unknown as Model],
     ["no such sampler", /sampler must be one of pnp-gd, diffpir, .*, got ddrm/, () => ({ sampler: "ddrm" })],
     ["a slip", /option "lamda"; did you mean lambda/, () => ({ sampler: "diffpir", lamda: 1 })],
     [
