@@ -6,8 +6,8 @@
 //
 // from sums of squares in pieces, `first` [images, count] and `second` [images, others]. PART 0: c of the first gradient, and all
 // else afresh; 1: al, of |q|^2 and |p|^2; 2: c', ratio, and whether to stop: the last ten together below `limit`, or the last
-// one below 1e-4 of it, or below what single precision can tell of the way gone (1e-14 of all), or nothing left. A finished image has al = 0 from then on: in single precision further steps would lead
-// away from the solution.
+// one below 1e-4 of it, or the last three together below what single precision can tell of the way gone (1e-14 of all), or nothing
+// left. A finished image has al = 0 from then on: in single precision further steps would lead away from the solution.
 //
 // One workgroup per image, sums in a fixed order (kernels/lib/pair-sum.wgsl).
 struct Params {
@@ -63,9 +63,12 @@ fn each_workgroup(image: u32, lid: u32) {
     for (var i = 6u; i < 16u; i++) {
       ten += state[at + i];
     }
-    let last = state[at + 6u + (u32(state[at + 4u]) + 9u) % 10u];
-    let least = max(1e-4 * p.limit, 1e-14 * state[at + 5u]);
-    let stop = state[at + 3u] != 0.0 || !(sum > 0.0) || !(ten >= p.limit) || last < least;
+    let steps = u32(state[at + 4u]);
+    let last = state[at + 6u + (steps + 9u) % 10u];
+    // One short step may stand before long ones.
+    let three = last + state[at + 6u + (steps + 8u) % 10u] + state[at + 6u + (steps + 7u) % 10u];
+    let least = last < 1e-4 * p.limit || (steps >= 3u && three < 1e-14 * state[at + 5u]);
+    let stop = state[at + 3u] != 0.0 || !(sum > 0.0) || !(ten >= p.limit) || least;
     state[at + 2u] = select(sum / state[at], 0.0, stop);
     state[at] = sum;
     state[at + 3u] = select(0.0, 1.0, stop);

@@ -36,8 +36,9 @@ export function reference(p: CglsScalarsParams, { first, second, level, state: b
       } else own[3] = 1;
     } else {
       const ten = own.subarray(6).reduce((a, b) => a + b, 0);
-      const last = own[6 + ((own[4]! + 9) % 10)]!;
-      const stop = own[3] !== 0 || !(sum > 0) || !(ten >= p.limit) || last < Math.max(1e-4 * p.limit, 1e-14 * own[5]!);
+      const [last, second, third] = [9, 8, 7].map((back) => own[6 + ((own[4]! + back) % 10)]!);
+      const nothing = own[4]! >= 3 && last! + second! + third! < 1e-14 * own[5]!;
+      const stop = own[3] !== 0 || !(sum > 0) || !(ten >= p.limit) || last! < 1e-4 * p.limit || nothing;
       own[2] = stop ? 0 : sum / own[0]!;
       own[0] = sum;
       own[3] = stop ? 1 : 0;
