@@ -17,6 +17,8 @@ export interface FileArray {
   readonly kind: "bytes" | "values";
   /** One picture, whatever its first extent. */
   readonly picture?: true;
+  /** The numbers of black and white, where the file's metadata say so. */
+  readonly range?: ValueRange;
   readonly values: Float32Array;
 }
 
@@ -95,12 +97,20 @@ async function readTensor(path: string, names: readonly string[]): Promise<FileA
     const { dtype, shape } = file.tensors.get(name)!;
     if (dtype === "U8" || dtype === "BOOL")
       return { shape, kind: "bytes", values: Float32Array.from(await file.readBytes(name)) };
-    return { shape, kind: "values", values: await file.readF32(name) };
+    const range = rangeOf(file.metadata.value_range);
+    return { shape, kind: "values", ...(range ? { range } : {}), values: await file.readF32(name) };
   } catch (cause) {
     throw cause instanceof NcvsdError && cause.code === "BAD_ARGUMENT" ? cause : bad((cause as Error).message, cause);
   } finally {
     await file.close();
   }
+}
+
+/** `value_range` of a measurement's metadata, as `measure import` writes it. */
+function rangeOf(text: string | undefined): ValueRange | undefined {
+  const found = /^\[\s*(-?[\d.e+-]+)\s*,\s*(-?[\d.e+-]+)\s*\]$/.exec(text ?? "");
+  const [black, white] = found ? [Number(found[1]), Number(found[2])] : [];
+  return Number.isFinite(black) && Number.isFinite(white) && black !== white ? [black!, white!] : undefined;
 }
 
 /** NumPy's own format: bytes and truth values stay bytes. */

@@ -1,4 +1,7 @@
+import { extname } from "node:path";
+import { openCheckpoint } from "../checkpoint/index.js";
 import { bad, checkKeys } from "../errors.js";
+import { readInput } from "./arrays.js";
 
 /** A scanner's geometry as files have it: the options of `operators.tomography` without the picture's shape. Lengths in one unit. */
 export interface Geometry {
@@ -28,8 +31,28 @@ const KNOWN = {
 } as const;
 const NUMBERS = ["detectorSpacing", "detectorOffset", "pixelSize", "sourceDistance", "detectorDistance"] as const;
 
-/** @throws NcvsdError BAD_ARGUMENT for what is no geometry; the operator checks the rest. */
-export function checkGeometry(value: unknown, where: string): Geometry {
+/**
+ * A geometry from a JSON file, or from the metadata of a measurement.
+ * @throws NcvsdError BAD_ARGUMENT for what is no geometry; the operator checks the rest
+ */
+export async function readGeometry(path: string, where: string): Promise<Geometry> {
+  let text: string | undefined;
+  if (extname(path).toLowerCase() === ".safetensors") {
+    const file = await openCheckpoint(path);
+    text = file.metadata.geometry;
+    await file.close();
+    if (text === undefined) throw bad(`${where} has no geometry in its metadata: name a JSON file`);
+  } else text = new TextDecoder().decode(readInput(path));
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw bad(`${where} is not JSON: ${(cause as Error).message}`, cause);
+  }
+  return checkGeometry(value, where);
+}
+
+function checkGeometry(value: unknown, where: string): Geometry {
   const geometry = value as Geometry;
   checkKeys(where, geometry, KNOWN);
   if (geometry.geometry !== "parallel" && geometry.geometry !== "fan")

@@ -14,6 +14,8 @@ export interface Input {
   readonly values: Float32Array;
   /** Class, where the file has one. */
   readonly label?: number;
+  /** Numbers of black and white, as it was said or as the file has them, of what is `linear` in the picture. */
+  readonly range?: ValueRange;
 }
 
 /** What the files must hold. */
@@ -24,8 +26,11 @@ export interface Expected {
   readonly what: "images" | "measurements";
   /** What the shape belongs to, for messages: "the checkpoint x.safetensors" or "the task". */
   readonly whose: string;
-  /** False where bytes make no sense (amplitudes). */
-  readonly bytes?: boolean;
+  /**
+   * What numbers are: "pixels" (default), whose range is -1 to 1 or said; "linear" in a picture of that range, not converted here;
+   * "counts", bytes too; or "own", which have no range. Bytes are pixels or counts.
+   */
+  readonly scale?: "pixels" | "linear" | "counts" | "own";
   /** Of numbers in floating point; absent: -1 (black) to 1 (white). */
   readonly range?: ValueRange | undefined;
   readonly say: (line: string) => void;
@@ -108,23 +113,21 @@ async function readFile(path: string, expected: Expected): Promise<Input[]> {
       `${path} is ${found}, but ${whose} takes ${what} of ${shapeText(shape)}: resize, crop or convert it first`,
     );
   }
-  if (array.kind === "bytes" && expected.bytes === false)
+  const { scale = "pixels" } = expected;
+  if (array.kind === "bytes" && scale !== "pixels" && scale !== "counts")
     throw bad(
       `${path} holds bytes, but these ${what} are no pictures: give floating-point values (.npy, .safetensors)`,
     );
-  // Amplitudes have no range.
-  const pictures = expected.bytes !== false;
-  const values =
-    array.kind === "bytes"
-      ? array.values.map(fromByte)
-      : pictures
-        ? inRange(array.values, path, expected.range, expected.say, what)
-        : array.values;
-  if (!several) return [{ name: stem(path), values }];
+  const range = expected.range ?? array.range;
+  const pixels = array.kind === "bytes" ? array.values.map(fromByte) : undefined;
+  const values = scale !== "pixels" ? array.values : (pixels ?? inRange(array.values, path, range, expected.say, what));
+  const linear = scale === "linear" && range ? { range } : {};
+  if (!several) return [{ name: stem(path), values, ...linear }];
   const labels = await readLabels(path, array);
   return Array.from({ length: array.shape[0]! }, (_, i) => ({
     name: sixDigits(i),
     values: values.slice(i * size, (i + 1) * size),
+    ...linear,
     ...(labels ? { label: labels[i]! } : {}),
   }));
 }

@@ -82,12 +82,14 @@ export function squaredResiduals(a: Float32Array, y: Float32Array, batch: number
 }
 
 /**
- * Phase retrieval: Fienup's error reduction (1982), the best fit of four random starts: alternate between the measured amplitudes and the known range of the pixels. Replacing the
- * amplitudes is a gradient step: x - 2 grad E for x in [-1, 1], E = ||A(x) - y||^2.
+ * Phase retrieval: Fienup's error reduction (1982), the best fit of four random starts: alternate between the measured amplitudes
+ * and the known range of the pixels. Replacing the amplitudes is a gradient step: x - 2 grad E for x in [-1, 1], E = ||A(x) - y||^2;
+ * of other operators one of length 1 / curvature.
  */
 export async function errorReduction({ operator, y, seeds }: Measured): Promise<Baselines> {
   const batch = seeds.length;
   const image = operator.shape.reduce((a, b) => a * b, 1);
+  const length = 1 / (operator.curvature ?? 0.5);
   const best = new Float32Array(batch * image);
   const lowest = new Float64Array(batch).fill(Infinity);
   for (let start = 0; start < REDUCTION_STARTS; start++) {
@@ -98,7 +100,7 @@ export async function errorReduction({ operator, y, seeds }: Measured): Promise<
     });
     for (let step = 0; step < REDUCTION_STEPS; step++) {
       const gradient = await operator.energyGradient!({ x, y });
-      x = x.map((v, i) => Math.min(1, Math.max(-1, v - 2 * gradient[i]!)));
+      x = x.map((v, i) => Math.min(1, Math.max(-1, v - length * gradient[i]!)));
     }
     squaredResiduals(await operator.forward(x), y, batch).forEach((r, n) => {
       if (r >= lowest[n]!) return;

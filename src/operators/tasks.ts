@@ -4,12 +4,31 @@ import type { ImageShape } from "../networks/session.js";
 import type { Baselines, Measured } from "./baselines.js";
 import { volume } from "./check.js";
 import { boxInpainting } from "./tasks/box-inpainting.js";
+import { codedDiffractionPatterns } from "./tasks/coded-diffraction-patterns.js";
+import { colorization } from "./tasks/colorization.js";
+import { decimatedBlur } from "./tasks/decimated-blur.js";
+import { demosaicing } from "./tasks/demosaicing.js";
+import { fourierPtychography } from "./tasks/fourier-ptychography.js";
+import { gaussianDeblur } from "./tasks/gaussian-deblur.js";
 import { gaussianDeblurCirc } from "./tasks/gaussian-deblur-circ.js";
+import { hadamard } from "./tasks/hadamard.js";
+import { highDynamicRange } from "./tasks/high-dynamic-range.js";
+import { jpeg } from "./tasks/jpeg.js";
+import { matrix } from "./tasks/matrix.js";
 import { motionDeblurCirc } from "./tasks/motion-deblur-circ.js";
+import { mri } from "./tasks/mri.js";
+import { outpainting } from "./tasks/outpainting.js";
 import { phaseRetrieval } from "./tasks/phase-retrieval.js";
+import { poisson } from "./tasks/poisson.js";
+import { ptychography } from "./tasks/ptychography.js";
+import { quantization } from "./tasks/quantization.js";
 import { REFERENCE_PRESET, randomInpainting } from "./tasks/random-inpainting.js";
 import { superResolution } from "./tasks/super-resolution.js";
+import { superResolution16x } from "./tasks/super-resolution-16x.js";
+import { superResolutionSvd } from "./tasks/super-resolution-svd.js";
 import type { Made, OptionsOf, Task, TaskPreset } from "./tasks/task.js";
+import { tomography } from "./tasks/tomography.js";
+import { varyingBlur } from "./tasks/varying-blur.js";
 
 /** The tasks of `restore`, in the order of its help. The paper's settings are for 256x256; where they do not fit they are scaled. */
 const TABLE = {
@@ -19,6 +38,25 @@ const TABLE = {
   motion_deblur_circ: motionDeblurCirc,
   super_resolution: superResolution,
   phase_retrieval: phaseRetrieval,
+  super_resolution_svd: superResolutionSvd,
+  super_resolution_16x: superResolution16x,
+  decimated_blur: decimatedBlur,
+  gaussian_deblur: gaussianDeblur,
+  colorization,
+  demosaicing,
+  outpainting,
+  hadamard,
+  matrix,
+  varying_blur: varyingBlur,
+  tomography,
+  mri,
+  coded_diffraction_patterns: codedDiffractionPatterns,
+  ptychography,
+  fourier_ptychography: fourierPtychography,
+  high_dynamic_range: highDynamicRange,
+  quantization,
+  jpeg,
+  poisson,
 } as const satisfies Record<string, Task>;
 
 /** Names of the tasks. */
@@ -46,19 +84,16 @@ export const OWN_SETTINGS: TaskPreset = {
 };
 
 /** A task ready to be solved. */
-export interface RestoreTask extends Required<Made> {
+export interface RestoreTask extends Made, Required<Pick<Task, "movable" | "scale" | "noise">> {
+  readonly notes: readonly string[];
   /** Of the task, or of the user's file. */
   readonly name: string;
   /** Of PnP-GD, the paper's and the reference's. */
-  readonly settings: Readonly<Partial<Record<"paper" | "reference", TaskPreset>>>;
+  readonly settings: { readonly paper: TaskPreset; readonly reference?: TaskPreset };
   /** See `Task`. */
   readonly samplers: NonNullable<Task["samplers"]>;
   /** Entries of one measurement that count: the known ones of an inpainting. */
   readonly observed: number;
-  /** C*H*W zeros and ones, for inpainting. */
-  readonly mask?: Float32Array;
-  /** See `Task`. */
-  readonly amplitudes: boolean;
   /** What simple methods make of the same measurements, by their names. */
   baselines(measured: Measured): Promise<Baselines>;
 }
@@ -71,17 +106,19 @@ export async function makeTask<N extends TaskName>(
   options: OptionsOf<(typeof TABLE)[N]["flags"]>,
 ): Promise<RestoreTask> {
   const task: Task = tasks[name];
-  const made = { notes: [], ...task.make(gpu, shape, options) };
+  const made: Made & { readonly notes: readonly string[] } = { notes: [], ...task.make(gpu, shape, options) };
   const common = {
     name,
     settings: { paper: task.preset, reference: task.preset, ...task.settings },
     samplers: task.samplers ?? {},
-    amplitudes: task.amplitudes ?? false,
-    baselines: task.baselines,
+    movable: task.movable ?? false,
+    scale: task.scale ?? "pixels",
+    noise: task.noise ?? "added",
   };
-  if (!task.masked) return { ...made, ...common, observed: volume(made.operator.measurementShape) };
-  const mask = await made.operator.forward(new Float32Array(volume(shape)).fill(1));
+  const mask = task.masked ? await made.operator.forward(new Float32Array(volume(shape)).fill(1)) : made.mask;
+  const baselines = made.baselines ?? task.baselines;
+  if (!mask) return { ...made, ...common, observed: volume(made.operator.measurementShape), baselines };
   const observed = mask.reduce((a, b) => a + b, 0);
   if (observed === 0) throw bad("no pixel is known: leave some");
-  return { ...made, ...common, observed, mask, baselines: (measured) => task.baselines({ ...measured, mask }) };
+  return { ...made, ...common, observed, mask, baselines: (measured) => baselines({ ...measured, mask }) };
 }

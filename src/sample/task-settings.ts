@@ -1,7 +1,7 @@
 import { bad } from "../errors.js";
 import type { Denoiser, GenerativeDenoiser } from "../networks/session.js";
 import type { RestoreTask } from "../operators/tasks.js";
-import { ulaSettings } from "./langevin.js";
+import { type UlaSettings, ulaSettings } from "./langevin.js";
 import { calibratedLevels } from "./posterior/calibrated.js";
 import type { PosteriorSampler } from "./posterior/sampler.js";
 import { type PosteriorSamplerName, posteriorSamplers } from "./posterior/samplers.js";
@@ -85,7 +85,7 @@ function annealing(task: RestoreTask, of: SettingsOf, sigmaY: number, given: Set
   return {
     ...rest,
     beta: beta * (sigmaY / assumed) ** 2,
-    ...(takesLangevin(task, given) ? { ula: ulaSettings(ula ?? {}) } : {}),
+    ...(takesLangevin(task, given) ? { ula: stable(ulaSettings(ula ?? {}), task.operator.curvature) } : {}),
   };
 }
 
@@ -95,8 +95,14 @@ function calibrated(task: RestoreTask, sigmaY: number, given: Settings): Setting
     if (given[name] !== undefined) throw bad(`--settings calibrated chooses the noise levels: leave ${option} out`);
   const { steps, sigmaMax } = given as { steps?: number; sigmaMax?: number };
   const levels = { sigmaY, ...(steps === undefined ? {} : { steps }), ...(sigmaMax === undefined ? {} : { sigmaMax }) };
-  const ula = task.settings.paper?.ula ?? {};
-  return { sigmas: calibratedLevels(levels), ...(takesLangevin(task, given) ? { ula: ulaSettings(ula) } : {}) };
+  const ula = task.settings.paper.ula ?? {};
+  return { sigmas: calibratedLevels(levels), ...(takesLangevin(task, given) ? { ula: stable(ulaSettings(ula), task.operator.curvature) } : {}) };
+}
+
+/** Langevin steps that an operator's curvature would let grow without bound are shortened to half of what it bears. */
+function stable(ula: UlaSettings, curvature = 0): UlaSettings {
+  if ("step" in ula || (ula.c1 / ula.c2) * curvature < 2) return ula;
+  return { ...ula, c1: ula.c2 / curvature };
 }
 
 /** The others: what their authors chose for such a task. */

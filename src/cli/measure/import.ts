@@ -1,8 +1,8 @@
 import { basename, extname } from "node:path";
 import type { Command } from "commander";
 import { writeSafetensors } from "../../checkpoint/index.js";
-import { readInput, type ValueRange } from "../../data/arrays.js";
-import { checkGeometry } from "../../data/geometry.js";
+import type { ValueRange } from "../../data/arrays.js";
+import { type Geometry, readGeometry } from "../../data/geometry.js";
 import { readHdf5 } from "../../data/hdf5.js";
 import { cropReadout, type Kspace, kspaceScale, measuredMask, planes } from "../../data/kspace.js";
 import type { AxisIndex, ScientificArray } from "../../data/scientific.js";
@@ -85,7 +85,7 @@ export function registerMeasureImport(measure: Command): Command {
       const read = await readFile(path, flags);
       const { array } = read;
       const made = array.imaginary ? fromKspace(path, array, read.mask, flags) : fromReal(path, array, flags);
-      const geometry = flags.geometry === undefined ? undefined : readGeometry(flags.geometry, made.shape);
+      const geometry = flags.geometry === undefined ? undefined : await fittingGeometry(flags.geometry, made.shape);
       const metadata = {
         source: basename(path),
         ...(read.key === undefined ? {} : { key: read.key }),
@@ -195,19 +195,13 @@ function fromReal(path: string, { shape, values, range: whole }: ScientificArray
   return { shape, values: scale === 1 ? values : values.map((v) => v / scale), scale, ...(range ? { range } : {}) };
 }
 
-function readGeometry(path: string, shape: readonly number[]) {
-  let geometry: unknown;
-  try {
-    geometry = JSON.parse(new TextDecoder().decode(readInput(path)));
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
-    throw bad(`--geometry ${path} is not JSON: ${cause.message}`, cause);
-  }
-  const checked = checkGeometry(geometry, `--geometry ${path}`);
+/** The scanner's geometry, which has to fit the measurement. */
+async function fittingGeometry(path: string, shape: readonly number[]): Promise<Geometry> {
+  const geometry = await readGeometry(path, `--geometry ${path}`);
   const [angles, detectors] = shape.slice(-2);
-  if (checked.angles.length !== angles || checked.detectors !== detectors)
+  if (geometry.angles.length !== angles || geometry.detectors !== detectors)
     throw bad(
-      `--geometry ${path} has ${checked.angles.length} angles and ${checked.detectors} detectors, but the measurement is ${shapeOf(shape)}: its last axes must be those`,
+      `--geometry ${path} has ${geometry.angles.length} angles and ${geometry.detectors} detectors, but the measurement is ${shapeOf(shape)}: its last axes must be those`,
     );
-  return checked;
+  return geometry;
 }

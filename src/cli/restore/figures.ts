@@ -3,6 +3,8 @@ import { alignedPsnr, psnr, ssim } from "../../image/metrics.js";
 import type { Lpips } from "../../networks/features/lpips.js";
 import { squaredResiduals } from "../../operators/baselines.js";
 import type { RestoreTask } from "../../operators/tasks.js";
+import { poissonDraw } from "../../random/poisson.js";
+import { uniforms } from "../../random/uniforms.js";
 import type { Figures } from "./report.js";
 
 /** A list of values of one length as one array. */
@@ -21,19 +23,28 @@ export const parts = (values: Float32Array, n: number): Float32Array[] =>
 /** Pixels that phase retrieval's results are moved by at most when they are compared after alignment. */
 const ALIGN_REACH = 12;
 
-/** y = A(x) + sigma_y n; the noise is the same on every machine. */
+/** y = A(x) + sigma_y n, or as the task says that noise comes in; the noise is the same on every machine. */
 export async function measure(
   task: RestoreTask,
   images: readonly Float32Array[],
   sigmaY: number,
   seeds: readonly number[],
 ): Promise<Float32Array[]> {
-  const clean = parts(await task.operator.forward(tile(images)), images.length);
-  return clean.map((values, i) => {
+  const { operator, mask, noise: kind } = task;
+  const noisy = (values: Float32Array, i: number) => {
     const noise = normals(seeds[i]!, 0, values.length);
-    // What is not measured has no noise either.
-    return values.map((v, k) => (task.mask && task.mask[k] === 0 ? 0 : v + sigmaY * noise[k]!));
-  });
+    return values.map((v, k) => v + sigmaY * noise[k]!);
+  };
+  const seen = kind === "inside" ? images.map(noisy) : images;
+  const clean = parts(await operator.forward(tile(seen)), images.length);
+  if (kind === "inside") return clean;
+  if (kind === "counts")
+    return clean.map((means, i) => {
+      const uniform = uniforms(seeds[i]!, 0);
+      return means.map((mean) => poissonDraw(mean, uniform));
+    });
+  // What is not measured has no noise either.
+  return clean.map((values, i) => noisy(values, i).map((v, k) => (mask && mask[k] === 0 ? 0 : v)));
 }
 
 /** What reconstructions are judged by. */
@@ -44,7 +55,8 @@ export interface Judge {
 }
 
 /**
- * Figures of reconstructions: chi^2 = ||A(x) - y||^2 / (m sigma_y^2), and with the truth PSNR, SSIM and LPIPS.
+ * Figures of reconstructions: chi^2 = ||A(x) - y||^2 / (m sigma_y^2), or with the task's own variances, and with the truth PSNR, SSIM
+ * and LPIPS.
  * @param images N*C*H*W values
  * @param y N measurements
  * @param truths one per image; absent: unknown
@@ -56,9 +68,13 @@ export async function judge(
   truths: readonly Float32Array[] | undefined,
   n: number,
 ): Promise<Figures[]> {
-  const { operator, mask, observed, amplitudes } = task;
+  const { operator, mask, observed, movable, variance } = task;
   const [c, h, w] = operator.shape;
-  const chi2 = squaredResiduals(await operator.forward(images), y, n, mask).map((r) => r / (observed * sigmaY ** 2));
+  const seen = await operator.forward(images);
+  const one = y.length / n;
+  const weighted = (i: number) => Math.sqrt(variance!(seen[i]!, i % one, sigmaY)) / sigmaY;
+  const [a, b] = variance ? [seen.map((v, i) => v / weighted(i)), y.map((v, i) => v / weighted(i))] : [seen, y];
+  const chi2 = squaredResiduals(a, b, n, mask).map((r) => r / (observed * sigmaY ** 2));
   if (!truths) return Array.from(chi2, (v) => ({ chi2: v }));
   const truth = tile(truths);
   const shape = [n, c, h, w] as const;
@@ -70,8 +86,7 @@ export async function judge(
     psnr: db[i]!,
     ...(similarity ? { ssim: similarity[i]! } : {}),
     ...(distance ? { lpips: distance[i]! } : {}),
-    // Amplitudes do not tell where an image lies.
-    ...(amplitudes ? { aligned: alignedPsnr(image, truths[i]!, [c, h, w], ALIGN_REACH) } : {}),
+    ...(movable ? { aligned: alignedPsnr(image, truths[i]!, [c, h, w], ALIGN_REACH) } : {}),
     chi2: chi2[i]!,
   }));
 }

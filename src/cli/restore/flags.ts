@@ -14,7 +14,7 @@ export interface RestoreFlags extends EngineOptions, TaskFlags, SamplerFlags {
   outdir: string;
   net?: string;
   runs: number;
-  sigmaY: number;
+  sigmaY?: number;
   seed: number;
   batch: number;
   class?: string;
@@ -50,7 +50,11 @@ export function addRestoreOptions(command: Command): Command {
     .option("--outdir <dir>", "where the results go: a folder per image, overview.png, metrics.json, metrics.md", "out")
     .option("--net <file>", "checkpoint: NCVSD, or an EDM2 teacher (default: the bundled NCVSD one of Fashion-MNIST)")
     .option("--runs <n>", "independent samples per measurement", integer("--runs", { min: 1, max: 64 }), 4)
-    .option("--sigma-y <x>", "standard deviation of the measurement noise", number("--sigma-y", positive), 0.05)
+    .option(
+      "--sigma-y <x>",
+      "standard deviation of the measurement noise, with pictures from -1 to 1 (default: 0.05; some tasks have their own)",
+      number("--sigma-y", positive),
+    )
     .option(
       "--seed <n>",
       "seed of the measurements' noise and the samples",

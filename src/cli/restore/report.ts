@@ -23,6 +23,8 @@ export interface SampleFigures extends Figures {
   readonly nfe: number;
   /** Vector-Jacobian products of the network; absent: none. */
   readonly vjps?: number;
+  /** Levels whose conjugate gradients were stopped by --cg-iterations, for any sample of the batch; absent: none. */
+  readonly capped?: number;
   /** The batch's time shared among its reconstructions. */
   readonly seconds: number;
 }
@@ -64,6 +66,8 @@ export interface ReportHead {
   readonly description: string;
   readonly notes: readonly string[];
   readonly sigmaY: number;
+  /** "noise 0.05" */
+  readonly noise: string;
   readonly sampler: { readonly name: string; readonly title: string; readonly settings: OptionValue };
   readonly options: OptionValue;
   readonly version: string;
@@ -165,7 +169,7 @@ export function markdown(head: ReportHead, results: readonly ImageResult[]): str
   const lines = [
     `# ${head.task}`,
     "",
-    `${head.description}; measurement noise ${head.sigmaY}; ${head.sampler.title}; ${basename(head.checkpoint.name)}.`,
+    `${head.description}; measurement ${head.noise}; ${head.sampler.title}; ${basename(head.checkpoint.name)}.`,
     ...head.notes.map((note) => `\n${note}`),
     "",
     `Means over ${results.length} image${results.length === 1 ? "" : "s"}:`,

@@ -5,6 +5,8 @@ import { NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import type { Model } from "../../networks/edm2/model.js";
 import { Lpips } from "../../networks/features/lpips.js";
+import { volume } from "../../operators/check.js";
+import type { Operator } from "../../operators/operator.js";
 import type { RestoreTask } from "../../operators/tasks.js";
 import { parseClass } from "../../runs/labels.js";
 import { canonical, checkOutdir, decidingOptions, type OptionValue } from "../../runs/output.js";
@@ -98,25 +100,23 @@ async function runRestore(gpu: Gpu, flags: RestoreFlags, watch: Stopwatch): Prom
   if (kept > 0) say(`kept ${count(kept, "image")} that ${kept === 1 ? "was" : "were"} there (--force makes them anew)`);
   if (made > 0)
     say(`made ${count(made, "image")} in ${seconds.toFixed(1)} s: ${ms(seconds / made / flags.runs)} a sample`);
+  const capped = results.flatMap(({ samples }) => samples.map((sample) => sample.capped ?? 0));
+  if (capped.some((levels) => levels > 0))
+    say(
+      `likelihood steps by conjugate gradients: up to ${Math.max(...capped)} levels of a sample stopped at the cap (--cg-iterations); high levels hardly matter`,
+    );
   if (flags.verbose) say(`${tuningLine(gpu)}\ntimes: ${watch}`);
   say(summaryText(job.head, results));
   process.stdout.write(`${job.outdir}\n`);
 }
 
 async function readTaskInputs(flags: RestoreFlags, task: RestoreTask, model: Model): Promise<Input[]> {
-  if (flags.measurement !== undefined)
-    return readInputs(
-      flags.measurement,
-      {
-        shape: task.operator.measurementShape,
-        what: "measurements",
-        whose: task.name,
-        bytes: !task.amplitudes,
-        range: flags.range,
-        say: tell,
-      },
-      flags.images,
-    );
+  const { operator, scale } = task;
+  if (flags.measurement !== undefined) {
+    const expected = { shape: operator.measurementShape, what: "measurements", whose: task.name, scale } as const;
+    const read = await readInputs(flags.measurement, { ...expected, range: flags.range, say: tell }, flags.images);
+    return inPictureRange(read, operator);
+  }
   const expected = {
     shape: model.shape,
     what: "images",
@@ -126,6 +126,21 @@ async function readTaskInputs(flags: RestoreFlags, task: RestoreTask, model: Mod
   } as const;
   if (flags.data !== undefined) return readInputs(flags.data, expected, flags.images);
   return readInputs(bundledImages, expected, flags.images ?? Array.from({ length: BUNDLED_COUNT }, (_, i) => i));
+}
+
+/**
+ * Measurements that are linear in a picture of black b and white w, brought to those of a picture of -1 and 1:
+ * A(2 (x - b) / (w - b) - 1) = 2 y / (w - b) - ((w + b) / (w - b)) A(1).
+ */
+async function inPictureRange(inputs: readonly Input[], operator: Operator): Promise<Input[]> {
+  if (inputs.every(({ range }) => !range)) return [...inputs];
+  const ones = await operator.forward(new Float32Array(volume(operator.shape)).fill(1));
+  return inputs.map((input) => {
+    if (!input.range) return input;
+    const [black, white] = input.range;
+    const [scale, offset] = [2 / (white - black), (white + black) / (white - black)];
+    return { ...input, values: input.values.map((v, i) => scale * v - offset * ones[i]!) };
+  });
 }
 
 /** One class per image (-1: none); undefined for an unconditional network. */
@@ -147,11 +162,15 @@ function labelsOf(flags: RestoreFlags, inputs: readonly Input[], model: Model): 
   });
 }
 
+/** Standard deviation of the measurement noise: the task's, unless it is said. */
+const noiseOf = ({ settings }: RestoreTask, { sigmaY }: RestoreFlags) => sigmaY ?? settings.paper.sigmaY;
+
 /** The sampler that the command line names, or the default one, with its options' settings and the task's. */
 function chooseSampler(model: Model, task: RestoreTask, flags: RestoreFlags): TaskSampler {
   const name = parseSampler(flags) ?? defaultSampler(model, task);
   const given: Settings = parseSettings(flags, name);
-  const { settings: of, sigmaY } = flags;
+  const { settings: of } = flags;
+  const sigmaY = noiseOf(task, flags);
   try {
     return samplerSettings(task, model, name, { given, sigmaY, ...(of === undefined ? {} : { of }) });
   } catch (error) {
@@ -168,7 +187,8 @@ async function makeJob(
   flags: RestoreFlags,
   silent: boolean,
 ): Promise<RestoreJob> {
-  const { sigmaY, seed, runs } = flags;
+  const { seed, runs } = flags;
+  const sigmaY = noiseOf(task, flags);
   const sampler = chooseSampler(model, task, flags);
   const simulated = flags.measurement === undefined;
   if (flags.lpips !== undefined && !simulated)
@@ -208,6 +228,7 @@ async function makeJob(
       description: task.description,
       notes: task.notes,
       sigmaY,
+      noise: task.noise === "counts" ? "noise of counts" : `noise ${sigmaY}`,
       sampler: { name: sampler.name, title: sampler.title, settings: canonical(sampler.settings as OptionValue) },
       options: decidingOptions(options),
       version,

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Input } from "../../data/inputs.js";
+import type { RawImage } from "../../image/pixels.js";
 import { encodePng } from "../../image/png.js";
 import type { Model } from "../../networks/edm2/model.js";
 import { onInterrupt } from "../../runs/interrupt.js";
@@ -149,6 +150,7 @@ async function restoreGroup(
     const begun = performance.now();
     const measurement = tile(chunk.map(({ m }) => measured[m]!));
     const { labels } = job;
+    let capped = 0;
     const result = await solveInverse(model, {
       operator: task.operator,
       measurement,
@@ -158,16 +160,19 @@ async function restoreGroup(
       ...sampler.settings,
       seeds,
       debug: job.debug,
-      onStep: ({ step, steps }) => progress.update(before + from + (chunk.length * step) / steps - 1e-6),
+      onStep: ({ step, steps }) => {
+        if (task.operator.solve?.converged === false) capped++;
+        progress.update(before + from + (chunk.length * step) / steps - 1e-6);
+      },
     });
-    const vjps = result.derivatives > 0 ? { vjps: result.derivatives } : {};
+    const more = { ...(result.derivatives > 0 ? { vjps: result.derivatives } : {}), ...(capped > 0 ? { capped } : {}) };
     const seconds = (performance.now() - begun) / 1000 / chunk.length;
     const truths = job.simulated ? chunk.map(({ m }) => values[m]!) : undefined;
     const figures = await judge(job, result.images, measurement, truths, chunk.length);
     parts(result.images, chunk.length).forEach((image, i) => {
       samples.push({
         values: image,
-        figures: { seed: seeds[i]!, ...figures[i]!, nfe: result.evaluations, ...vjps, seconds },
+        figures: { seed: seeds[i]!, ...figures[i]!, nfe: result.evaluations, ...more, seconds },
       });
     });
     progress.update(before + from + chunk.length);
@@ -181,7 +186,7 @@ async function restoreGroup(
   const simpleFigures: Record<string, Figures[]> = {};
   for (const [method, images] of Object.entries(simple))
     simpleFigures[method] = await judge(job, images, y, truths, members.length);
-  members.forEach((at, m) => {
+  for (const [m, at] of members.entries()) {
     const truth = job.simulated ? values[m]! : undefined;
     const own = samples.slice(m * runs, (m + 1) * runs);
     const baselines = Object.fromEntries(
@@ -214,13 +219,22 @@ async function restoreGroup(
       mostConsistent: extreme(figures, (f) => f.chi2!),
       baselines: Object.fromEntries(Object.entries(simpleFigures).map(([method, all]) => [method, all[m]!])),
     };
-    finish(writeImage(job, reconstruction, result));
-  });
+    finish(writeImage(job, reconstruction, result, await shown(task, measured[m]!)));
+  }
 }
 
-function writeImage(job: RestoreJob, r: Reconstruction, result: Omit<ImageResult, "files">): ImageResult {
+async function shown({ show, operator }: RestoreJob["task"], y: Float32Array): Promise<RawImage | undefined> {
+  const { values, shape, logarithmic = false } = show ? await show(y) : { values: y, shape: operator.measurementShape };
+  return measurementPicture(values, shape, logarithmic);
+}
+
+function writeImage(
+  job: RestoreJob,
+  r: Reconstruction,
+  result: Omit<ImageResult, "files">,
+  picture: RawImage | undefined,
+): ImageResult {
   const { shape } = job.model;
-  const picture = measurementPicture(r.measurement, r.measurementShape, job.task.amplitudes);
   const sheet = imageSheet(job.head, r, result, shape, picture);
   const { checkpoint, adapter } = job.head;
   const text = (run: number | undefined) => ({

@@ -20,14 +20,14 @@ function caption({ psnr, ssim, chi2 }: Figures): string {
 interface SheetHead {
   readonly task: string;
   readonly description: string;
-  readonly sigmaY: number;
+  readonly noise: string;
   readonly sampler: { readonly title: string };
 }
 
-function subtitle({ description, sigmaY, sampler }: SheetHead, { samples }: Pick<ImageResult, "samples">): string {
+function subtitle({ description, noise, sampler }: SheetHead, { samples }: Pick<ImageResult, "samples">): string {
   const { nfe, vjps } = samples[0]!;
   const cost = `${nfe} network evaluations${vjps ? ` and ${vjps} derivatives` : ""} a sample`;
-  return `${description}; noise ${sigmaY}; ${sampler.title}, ${cost}`;
+  return `${description}; ${noise}; ${sampler.title}, ${cost}`;
 }
 
 const STD_HEADING = `std (0-${STD_WHITE})`;

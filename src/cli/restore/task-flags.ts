@@ -28,11 +28,13 @@ const flagName = (key: string) => TASK_FLAGS.get(key)!.option.split(" ")[0]!;
 const enumerated = (names: readonly string[]) =>
   names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 
+type OptionValue = number | string | readonly number[];
+
 /** The task that the command line names, and its options: numbers, words, and the paths of files. */
 export interface AskedTask {
   /** Undefined: `--operator`. */
   readonly name: TaskName | undefined;
-  readonly options: Readonly<Record<string, number | string>>;
+  readonly options: Readonly<Record<string, OptionValue>>;
 }
 
 /** `--task` and its options, checked; no option of another task may be given. */
@@ -46,7 +48,7 @@ export function parseTaskFlags(flags: TaskFlags): AskedTask {
   if (task !== undefined && name === undefined)
     throw bad(`--task ${quote(task)} is not known: there are ${TASKS.join(", ")}`);
   const texts = flags as Readonly<Record<string, string | undefined>>;
-  const options: Record<string, number | string> = {};
+  const options: Record<string, OptionValue> = {};
   for (const key of TASK_FLAGS.keys()) {
     const text = texts[key];
     if (text === undefined) continue;
@@ -62,11 +64,18 @@ export function parseTaskFlags(flags: TaskFlags): AskedTask {
   return { name, options };
 }
 
-function parsed({ option, value }: TaskFlag, text: string): number | string {
+function parsed({ option, value }: TaskFlag, text: string): OptionValue {
   const name = option.split(" ")[0]!;
   if ("number" in value) return parseNumber(text, name, value.number);
   if ("integer" in value) return parseInteger(text, name, value.integer);
   if ("file" in value) return text;
+  if ("numbers" in value) {
+    const numbers = text.split(",").map((part) => parseNumber(part, name));
+    const { count } = value.numbers;
+    if (count !== undefined && numbers.length !== count)
+      throw bad(`${name} "${text}": must be ${count} numbers with commas between them`);
+    return numbers;
+  }
   const found = value.choice.find((one) => String(one) === text);
   if (found === undefined)
     throw bad(`${name} "${text}": must be ${value.choice.slice(0, -1).join(", ")} or ${value.choice.at(-1)}`);

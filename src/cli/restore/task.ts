@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { writeSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { basename, extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { readInput, stem } from "../../data/arrays.js";
+import { readArray, readInput, stem } from "../../data/arrays.js";
+import { readGeometry } from "../../data/geometry.js";
 import { readKernel, readMask } from "../../data/inputs.js";
 import { bad } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
@@ -11,7 +12,7 @@ import type { Baselines, Measured } from "../../operators/baselines.js";
 import { volume } from "../../operators/check.js";
 import type { Operator } from "../../operators/operator.js";
 import { answered, giveUpWaiting, waitedFor, watched } from "../../operators/own.js";
-import type { FileValues } from "../../operators/tasks/task.js";
+import type { FileValues, GeometryFile, TaskFlag } from "../../operators/tasks/task.js";
 import { makeTask, OWN_SETTINGS, type RestoreTask, tasks } from "../../operators/tasks.js";
 import { cleanUp } from "../../runs/interrupt.js";
 import { parseTaskFlags, type TaskFlags } from "./task-flags.js";
@@ -24,27 +25,53 @@ export async function openTask(
 ): Promise<RestoreTask> {
   const { name, options } = parseTaskFlags(flags);
   if (name === undefined) return ownTask(gpu, flags.operator!, shape);
-  const read: Record<string, unknown> = {};
   const known = tasks[name].flags;
-  if (flags.measurement !== undefined && "kernelCentre" in known) read.kernelCentre = "kernel";
-  for (const [key, value] of Object.entries(options)) {
-    const kind = known[key]!.value;
-    read[key] = "file" in kind ? fileValues(String(value), await READERS[kind.file](String(value), shape)) : value;
+  const { measurement } = flags;
+  const read: Record<string, unknown> = {};
+  if (measurement !== undefined && "kernelCentre" in known) read.kernelCentre = "kernel";
+  // What `measure import` wrote beside a measurement.
+  const beside =
+    measurement !== undefined && extname(measurement) === ".safetensors"
+      ? { mask: measurement, geometry: measurement }
+      : {};
+  for (const [key, value] of Object.entries({ ...beside, ...options })) {
+    const kind = known[key]?.value;
+    if (!kind) continue;
+    if (!("file" in kind)) read[key] = value;
+    else if (key in options) read[key] = await READERS[kind.file](String(value), shape, key);
+    else if (kind.file === "array" || (kind.file === "geometry" && !("angles" in options)))
+      read[key] = await READERS[kind.file](String(value), shape, key).catch(() => undefined);
   }
   return makeTask(gpu, name, shape, read);
 }
 
+type FileKind = Extract<TaskFlag["value"], { file: string }>["file"];
+
 /** Readers of the files that tasks' options name. */
-const READERS: Record<"mask" | "kernel", (path: string, shape: ImageShape) => Promise<Float32Array>> = {
-  mask: readMask,
-  kernel: async (path, [, h, w]) => (await readKernel(path, Math.min(h, w))).kernel,
-};
+const READERS: Record<FileKind, (path: string, shape: ImageShape, key: string) => Promise<FileValues | GeometryFile>> =
+  {
+    mask: async (path, shape) => fileValues(path, await readMask(path, shape), shape),
+    kernel: async (path, [, h, w]) => {
+      const { kernel, kernelSize } = await readKernel(path, Math.min(h, w));
+      return fileValues(path, kernel, [kernelSize, kernelSize]);
+    },
+    array: async (path, _, key) => {
+      const { values, shape, kind } = await readArray(path, [key]);
+      // Bytes of a mask are white and black.
+      const white = kind === "bytes" && values.some((v) => v > 1);
+      return fileValues(path, white ? values.map((v) => v / 255) : values, shape);
+    },
+    geometry: async (path) => {
+      const geometry = await readGeometry(path, `--geometry ${path}`);
+      return { geometry, name: basename(path), sha256: sha256(new TextEncoder().encode(JSON.stringify(geometry))) };
+    },
+  };
 
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
-function fileValues(path: string, values: Float32Array): FileValues {
+function fileValues(path: string, values: Float32Array, shape: readonly number[]): FileValues {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  return { values, name: basename(path), sha256: sha256(bytes) };
+  return { values, shape, name: basename(path), sha256: sha256(bytes) };
 }
 
 /** `--operator FILE.js`: its default export makes the operator. */
@@ -71,7 +98,7 @@ async function ownTask(gpu: Gpu, path: string, shape: ImageShape): Promise<Resto
     description: operator.name!,
     notes: [],
     observed: volume(operator.measurementShape),
-    amplitudes: false,
+    ...{ movable: false, scale: "pixels" as const, noise: "added" as const },
     baselines: measurementItself,
     options: { operator: sha256(source) },
   };

@@ -8,7 +8,8 @@ import { task } from "./task.js";
 export const phaseRetrieval = task({
   preset: { ...ANNEALING, beta: 1e-3, emaSigma: 0.2, emaDecay: 0.6, ula: ULA },
   baselines: errorReduction,
-  amplitudes: true,
+  movable: true,
+  scale: "own",
   samplers: authors({ strength: 1, step: 5e-5, hmc: [62, 9.75e-6, 0.019, 0.73] }),
   flags: {
     oversample: {
@@ -24,6 +25,7 @@ export const phaseRetrieval = task({
     if (pad < 1) throw bad(`--oversample ${oversample} leaves no zeros around images of ${w}x${h}: take a larger one`);
     return {
       operator: operators.phaseRetrieval(gpu, { shape, pad }),
+      show: (y) => ({ values: y, shape: [c, h + 2 * pad, w + 2 * pad], logarithmic: true }),
       description: `Fourier amplitudes of ${c === 1 ? "the image" : "each channel"} in ${w + 2 * pad}x${h + 2 * pad}`,
       notes: side === PAPER_SIDE ? [] : [scaleNote(`${oversample * 32} zeros on every side`, `${pad}`, shape)],
       options: { pad },

@@ -1,7 +1,6 @@
-import { bad } from "../../errors.js";
 import { bicubic } from "../baselines.js";
 import { operators } from "../operators.js";
-import { ALWAYS, ANNEALING, authors, ULA } from "./common.js";
+import { ALWAYS, ANNEALING, authors, checkFactor, ULA } from "./common.js";
 import { task } from "./task.js";
 
 /** Antialiased bicubic reduction. */
@@ -18,8 +17,7 @@ export const superResolution = task({
   },
   make(gpu, shape, { factor = 4 }) {
     const [, h, w] = shape;
-    if (h % factor !== 0 || w % factor !== 0)
-      throw bad(`--factor ${factor} does not divide the images of ${w}x${h}: take another factor`);
+    checkFactor(factor, shape);
     return {
       operator: operators.superResolution(gpu, { shape, factor }),
       description: `bicubic ${factor}x downsampling, ${w}x${h} to ${w / factor}x${h / factor}`,
