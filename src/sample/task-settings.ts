@@ -96,7 +96,10 @@ function calibrated(task: RestoreTask, sigmaY: number, given: Settings): Setting
   const { steps, sigmaMax } = given as { steps?: number; sigmaMax?: number };
   const levels = { sigmaY, ...(steps === undefined ? {} : { steps }), ...(sigmaMax === undefined ? {} : { sigmaMax }) };
   const ula = task.settings.paper.ula ?? {};
-  return { sigmas: calibratedLevels(levels), ...(takesLangevin(task, given) ? { ula: stable(ulaSettings(ula), task.operator.curvature) } : {}) };
+  return {
+    sigmas: calibratedLevels(levels),
+    ...(takesLangevin(task, given) ? { ula: stable(ulaSettings(ula), task.operator.curvature) } : {}),
+  };
 }
 
 /** Langevin steps that an operator's curvature would let grow without bound are shortened to half of what it bears. */
