@@ -31,6 +31,16 @@ describe("restore --sampler", () => {
     expect(first.summary.map((row: { method: string }) => row.method)).toContain("DiffPIR, mean of 2");
     // Better than black, and from the measurement.
     expect(first.metrics.images["000003"].mean.psnr).toBeGreaterThan(15);
+    // Every pixel's rank among two samples is 0, 1 or 2; two samples know one central level.
+    const { coverage, rankHistogram, calibrationFactor, knownLevels } = first.metrics;
+    expect(rankHistogram.counts.reduce((a: number, b: number) => a + b)).toBe(1024);
+    expect(rankHistogram.bins).toBe(3);
+    expect(coverage["50"]).toMatchObject({ expected: 1 / 3, observed: rankHistogram.counts[1] / 1024 });
+    expect(coverage["90"].expected).toBeCloseTo(1 / 3, 9);
+    expect(knownLevels).toEqual(["1/3"]);
+    expect(calibrationFactor).toBeGreaterThan(0);
+    const table = readFileSync(join(cwd, "diffpir/metrics.md"), "utf8");
+    expect(table).toContain("So many samples know the levels 1/3 only.");
     expect((await restored("diffpir", ...args)).made).toBe(0);
     const other = await restored("diffpir", ...args, "--lambda", "0.5", "--no-clip", "--solver", "ddim", "--eta", "0");
     expect(other).toMatchObject({

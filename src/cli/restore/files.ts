@@ -28,7 +28,7 @@ export interface Reconstruction {
 export const STD_WHITE = 0.5;
 
 const RESULT = "result.json";
-const VALUES = "values.safetensors";
+export const VALUES = "values.safetensors";
 /** Every file that a folder of results can get. */
 const OWN_FILES =
   /^(result\.json|values\.safetensors|(truth|measurement|mean|std|best|sheet|sample-\d+|baseline-.*)\.png)$/;

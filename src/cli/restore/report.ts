@@ -1,5 +1,6 @@
 import { basename } from "node:path";
 import { oneLine, printable } from "../../errors.js";
+import type { Coverage } from "../../evaluate/calibration.js";
 import type { OptionValue } from "../../runs/output.js";
 import { formatDuration } from "../../runs/progress.js";
 import type { TuningRecord } from "../../runs/run-record.js";
@@ -58,6 +59,18 @@ export interface SummaryRow extends Figures {
   readonly nfe?: number;
   readonly vjps?: number;
   readonly seconds?: number;
+}
+
+/** Whether samples spread as their errors do, over every pixel of the images. */
+export interface Spread {
+  readonly images: number;
+  /** By level in percent: the share of truths in the samples' central interval, what a right sampler has, and 95% bounds of that. */
+  readonly coverage: Readonly<Record<string, Coverage>>;
+  /** The levels that so many samples can tell apart. */
+  readonly knownLevels: readonly string[];
+  readonly rankHistogram: { readonly counts: readonly number[]; readonly bins: number; readonly chi2: number };
+  /** What the std map has to be multiplied by; above 1: too narrow. */
+  readonly calibrationFactor: number;
 }
 
 /** What all images of a run share, for the report. */
@@ -153,8 +166,26 @@ function markdownTable(first: string, rows: readonly (readonly [name: string, ro
   ];
 }
 
+const share = (v: number) => v.toFixed(2);
+
+/** The spread in sentences. */
+function spreadLines(spread: Spread | undefined): string[] {
+  if (!spread) return [];
+  const { coverage, knownLevels, calibrationFactor, rankHistogram } = spread;
+  const levels = Object.entries(coverage).map(
+    ([level, { observed, expected, band }]) =>
+      `at ${level}% ${share(observed)}, where ${share(expected)} is right (${share(band[0])} to ${share(band[1])} by chance)`,
+  );
+  const runs = knownLevels.at(-1)!.split("/")[1]!;
+  return [
+    "",
+    `Share of truths in the samples' central interval: ${levels.join("; ")}. So many samples know the levels ${knownLevels.join(", ")} only.`,
+    `Ranks of the truth among ${Number(runs) - 1} samples: ${rankHistogram.counts.join(", ")}. The std map has to be multiplied by ${share(calibrationFactor)} to fit the errors.`,
+  ];
+}
+
 /** `metrics.md`: the summary, then every image. */
-export function markdown(head: ReportHead, results: readonly ImageResult[]): string {
+export function markdown(head: ReportHead, results: readonly ImageResult[], spread?: Spread): string {
   const rows = summarise(head, results);
   const perImage = results.flatMap((result) => {
     const chosen = result.best ?? result.mostConsistent;
@@ -180,6 +211,7 @@ export function markdown(head: ReportHead, results: readonly ImageResult[]): str
     ),
     "",
     "chi^2 = ||A(x) - y||^2 / (m sigma_y^2): 1 is what the noise alone gives. Seconds and NFE are those of one image by the method.",
+    ...spreadLines(spread),
     "",
     "## Every reconstruction",
     "",
@@ -191,15 +223,35 @@ export function markdown(head: ReportHead, results: readonly ImageResult[]): str
   return printable(lines.join("\n"));
 }
 
+/** Under names of their own beside the summary. */
+const spreadFields = (spread: Spread | undefined) => {
+  if (!spread) return {};
+  const { images: spreadImages, ...rest } = spread;
+  return { spreadImages, ...rest };
+};
+
 /** `metrics.json`. */
-export function metricsJson(head: ReportHead, results: readonly ImageResult[], complete: boolean): string {
+export function metricsJson(
+  head: ReportHead,
+  results: readonly ImageResult[],
+  complete: boolean,
+  spread?: Spread,
+): string {
   const images = Object.fromEntries(
     results.map(({ name, samples, mean, best, mostConsistent, baselines, label, className }) => [
       name,
       { label, className, samples, mean, best, mostConsistent, baselines },
     ]),
   );
-  const file = { tool: "ncvsd-gpu", format: 1, ...head, complete, summary: summarise(head, results), images };
+  const file = {
+    tool: "ncvsd-gpu",
+    format: 1,
+    ...head,
+    complete,
+    summary: summarise(head, results),
+    ...spreadFields(spread),
+    images,
+  };
   return `${JSON.stringify(file, null, 2)}\n`;
 }
 

@@ -21,8 +21,10 @@ import {
   metricsJson,
   type ReportHead,
   type SampleFigures,
+  type Spread,
 } from "./report.js";
 import { imageSheet, overviewSheet } from "./sheets.js";
+import { spreadOf } from "./spread.js";
 
 /** One folder of reconstructions to make. */
 export interface RestoreJob extends Judge {
@@ -83,10 +85,10 @@ export async function restore(job: RestoreJob): Promise<Restored> {
     silent: job.silent || redo.length === 0,
   });
   const finished = () => inputs.flatMap(({ name }) => results.get(name) ?? []);
-  const report = () => {
+  const report = (spread?: Spread) => {
     if (results.size > 0) {
-      writeAtomic(metrics, metricsJson(job.head, finished(), results.size === inputs.length));
-      writeAtomic(join(job.outdir, "metrics.md"), markdown(job.head, finished()));
+      writeAtomic(metrics, metricsJson(job.head, finished(), results.size === inputs.length, spread));
+      writeAtomic(join(job.outdir, "metrics.md"), markdown(job.head, finished(), spread));
     }
     outdir.discardIfEmpty();
   };
@@ -106,7 +108,8 @@ export async function restore(job: RestoreJob): Promise<Restored> {
       await new Promise((resolve) => setImmediate(resolve));
     }
     progress.stop();
-    report();
+    const names = finished().map(({ name }) => name);
+    report(job.simulated ? await spreadOf(job.outdir, names, runs) : undefined);
     writeAtomic(
       join(job.outdir, "overview.png"),
       encodePng(overviewSheet(job.head, job.outdir, finished()), { "ncvsd-gpu:sheet": version }),
