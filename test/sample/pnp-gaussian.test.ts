@@ -77,6 +77,21 @@ describe("PnP-GD with the exact denoiser of a Gaussian prior: a short run has th
     });
   }
 
+  it("a dense matrix, by conjugate gradients of two draws", async () => {
+    const matrix = Float32Array.from(normals(21, 0, 5 * SIZE), (v) => 0.5 * v);
+    const operator = operators.matrix(gpu, { shape: SHAPE, matrix, rows: 5, solver: { tolerance: 1e-3 } });
+    const a = await matrixOf(operator);
+    const measurement = await measurementOf(operator, s);
+    const denoiser = gaussianDenoiser(gpu, PRIOR);
+    const { images, capped } = await solveInverse(denoiser, { operator, measurement, beta, sigmas, runs: 4000 });
+    expect(capped).toBe(0);
+    expectScores(
+      "matrix",
+      images,
+      lawOfRun(sigmas, (level) => exactStep(a, measurement, s, level)),
+    );
+  });
+
   it("super-resolution with Langevin steps", async () => {
     const operator = operators.superResolution(gpu, { shape: SHAPE, factor: 2 });
     const a = await matrixOf(operator);

@@ -1,7 +1,7 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, update, write } from "../../lib/buffers.js";
 import { nonNegativeInteger, oneOf, positiveInteger, positiveNumber } from "../../lib/check.js";
-import { summing } from "../../lib/entry.js";
+import { summing, summingSize } from "../../lib/entry.js";
 import source from "./kernel.wgsl.js";
 import { type CglsScalarsParams, reference } from "./reference.js";
 
@@ -10,7 +10,7 @@ const PARTS = ["start", "curvature", "gradient"] as const;
 /** Step lengths, directions' ratios and the stopping rule of conjugate gradients, per image. All f32. */
 export const cglsScalars: Kernel<CglsScalarsParams> = {
   name: "cgls-scalars",
-  source: [...summing(64), { file: "kernels/operators/cgls-scalars/kernel.wgsl", text: source }],
+  source: [...summing(), { file: "kernels/operators/cgls-scalars/kernel.wgsl", text: source }],
   check({ images, part, count, others, limit }) {
     positiveInteger("cgls-scalars", "images", images);
     oneOf("cgls-scalars", "part", part, PARTS);
@@ -24,7 +24,10 @@ export const cglsScalars: Kernel<CglsScalarsParams> = {
     read("level", 2),
     (part === "start" ? write : update)("state", 16 * images),
   ],
-  variant: ({ part }) => ({ key: part, prelude: `const PART: i32 = ${PARTS.indexOf(part)};` }),
+  variant({ part }, caps) {
+    const { size, prelude } = summingSize(caps);
+    return { key: `${size} ${part}`, prelude: `${prelude}const PART: i32 = ${PARTS.indexOf(part)};` };
+  },
   uniforms: ({ images, count, others, limit }) => ({ workgroups: images, count, others, limit }),
   grid: ({ images }, _variant, caps) => grid1d(images, 1, caps),
   cost: ({ images, count, others }) => ({
