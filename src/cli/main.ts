@@ -9,6 +9,17 @@ import { guardPaths } from "./parts/paths.js";
 const USAGE_ERROR = 2;
 const FAILURE = 1;
 
+const ENVIRONMENT = [
+  "",
+  "Environment variables:",
+  "  NCVSD_MODELS     folder of fetched networks, or `off`",
+  "  NCVSD_OFFLINE    1: ask no server for networks",
+  "  NCVSD_TUNING     off: leave the choices of `bench --tune` unused",
+  "  NCVSD_NO_SETUP   1: install no adapter",
+  "  HF_ENDPOINT, HF_TOKEN   address of the hub behind hf://, and who asks",
+  "  XDG_CACHE_HOME   where caches are (default: ~/.cache)",
+].join("\n");
+
 /** The command line's tree of commands. */
 function createProgram(): Command {
   const program = new Command("ncvsd-gpu")
@@ -21,6 +32,7 @@ function createProgram(): Command {
       subcommandTerm: (command) => command.name(),
     })
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "ncvsd-gpu: ")) })
+    .addHelpText("after", ENVIRONMENT)
     .exitOverride()
     .showHelpAfterError("(--help shows the options)");
   registerAll(program);
