@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { npyHeader, npyValues } from "../../src/checkpoint/npy.js";
-import { givenOf, parseGiven } from "../../src/cli/disco/model.js";
+import { checkSeen, givenOf, parseGiven } from "../../src/cli/disco/model.js";
 import { adapter, cli, scratch } from "../support/cli.js";
 import { fixturePath } from "../support/fixtures.js";
 
@@ -101,6 +101,11 @@ describe("disco sample and compare", () => {
     const table = { columns: ["age", "height", "1"], mean: [40, 1.7, 0], std: [10, 0.1, 1] };
     expect(givenOf(parseGiven("age=55, 1=-2e-1"), table)).toEqual({ indices: [0, 2], values: [1.5, -0.2] });
     expect(givenOf(parseGiven("0=30"), table)).toEqual({ indices: [0], values: [-1] });
+    const config = { box_low: [-2, -3, -1], box_high: [3, 3, 1] } as unknown as Parameters<typeof checkSeen>[2];
+    expect(() => checkSeen(givenOf(parseGiven("age=80,height=1.7"), table), table, config)).not.toThrow();
+    expect(() => checkSeen(givenOf(parseGiven("age=141"), table), table, config)).toThrow(
+      "--given age=141 lies far outside of what the model has seen, about 20 to 70",
+    );
     for (const [text, says] of [
       ["weight=3", /has no column "weight": it has age, height, 1/],
       ["3=1", /has no column "3"/],

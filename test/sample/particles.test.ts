@@ -237,6 +237,18 @@ describe("against what is known", () => {
     expect(all.betas.map((betas) => betas[1]!).slice(0, one.betas.length)).toEqual(one.betas.map(([beta]) => beta!));
   });
 
+  it("a box by numbers, for all coordinates and for the unobserved ones is the same", async () => {
+    const options = { given: { indices: [0], values: [0.3] }, particles: 40 };
+    const [a, b, c] = await Promise.all(
+      [[-3.1, 3.1] as const, { low: [-9, -3.1], high: [9, 3.1] }, { low: [-3.1], high: 3.1 }].map((box) =>
+        sampleSmc(mixtureDensity(gpu, d2), { ...options, box }),
+      ),
+    );
+    expect(a!.samples).toEqual(b!.samples);
+    expect(a!.samples).toEqual(c!.samples);
+    expect(a!.samples.every((v) => Math.abs(v) <= 3.1)).toBe(true);
+  });
+
   it("chains stay where they should: one mode, its mean and spread", async () => {
     const one = gaussianMixture({ means: [0.5, -0.3], covs: [0.3, 0.1, 0.1, 0.2], weights: [1] });
     const truth = one.smoothed(0.1).conditional({ indices: [1], values: [0.2] });

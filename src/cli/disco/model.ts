@@ -59,3 +59,23 @@ export function givenOf(pairs: readonly (readonly [string, number])[], table: Ta
   if (twice !== undefined) throw bad(`--given names column ${quote(columns[twice]!)} twice`);
   return { indices, values: pairs.map(([, value], i) => standardised(table, indices[i]!, value)) };
 }
+
+/**
+ * Refuses values far outside of what the network was trained on, in the table's own words.
+ * @throws BAD_ARGUMENT as the samplers do, a quarter of the range beyond it
+ */
+export function checkSeen(
+  { indices, values }: ReturnType<typeof givenOf>,
+  { columns, mean, std }: Table,
+  { box_low: low, box_high: high }: DiscoModel["config"],
+): void {
+  if (!low || !high) return;
+  indices.forEach((d, k) => {
+    const slack = (high[d]! - low[d]!) / 4;
+    if (values[k]! >= low[d]! - slack && values[k]! <= high[d]! + slack) return;
+    const plain = (v: number) => `${Number((v * std[d]! + mean[d]!).toPrecision(4))}`;
+    throw bad(
+      `--given ${columns[d]}=${plain(values[k]!)} lies far outside of what the model has seen, about ${plain(low[d]!)} to ${plain(high[d]!)}`,
+    );
+  });
+}

@@ -10,7 +10,7 @@ import { sampleHmc } from "../../sample/particles/hmc.js";
 import { sampleSmc } from "../../sample/particles/smc.js";
 import { sampleUla } from "../../sample/particles/ula.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
-import { givenOf, openDiscoModel, parseGiven, type Table } from "./model.js";
+import { checkSeen, givenOf, openDiscoModel, parseGiven, type Table } from "./model.js";
 
 interface SampleFlags extends EngineOptions {
   model: string;
@@ -101,6 +101,7 @@ export function registerDiscoSample(disco: Command): Command {
 async function run(gpu: Gpu, flags: SampleFlags): Promise<void> {
   const { model, table } = await openDiscoModel(gpu, flags.model);
   const given = givenOf(flags.given ?? [], table);
+  checkSeen(given, table, model.config);
   const sigma = flags.cool ?? model.config.sigma_min;
   const started = performance.now();
   const { n: particles, seed, leapfrog, tau, moves, steps } = flags;

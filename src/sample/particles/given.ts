@@ -12,10 +12,11 @@ export interface Given {
   readonly values: Values;
 }
 
-/** Walls of the region that is sampled: for all coordinates, or one per coordinate (observed ones included). */
-export type Box =
-  | readonly [low: number, high: number]
-  | { readonly low: number | ArrayLike<number>; readonly high: number | ArrayLike<number> };
+/** One wall for all coordinates, or one per coordinate: of all, or of the unobserved ones alone. */
+type Wall = number | ArrayLike<number>;
+
+/** Walls of the region that is sampled. */
+export type Box = readonly [low: Wall, high: Wall] | { readonly low: Wall; readonly high: Wall };
 
 /** The walls of a density that knows none, meant for standardised data. */
 const DEFAULT_WALL = 3;
@@ -94,18 +95,21 @@ export function observedOf(
   return { runs: count, seen, free, values };
 }
 
-/** Walls of every coordinate, one number each. */
-function wallsOf(call: string, dims: number, box: Box): { low: number[]; high: number[] } {
+/** Walls of every coordinate, one number each; observed ones that have none are unbounded. */
+function wallsOf(call: string, dims: number, free: readonly number[], box: Box): { low: number[]; high: number[] } {
   const { low, high } = Array.isArray(box)
-    ? { low: box[0] as number, high: box[1] as number }
-    : (box as { low: number | ArrayLike<number>; high: number | ArrayLike<number> });
-  const each = (name: string, wall: number | ArrayLike<number>) => {
-    const list = typeof wall === "number" ? new Array<number>(dims).fill(wall) : Array.from(wall ?? []);
-    if (list.length !== dims || list.some((v) => !Number.isFinite(v)))
-      throw bad(`${call}: box.${name} must be a finite number, or ${dims} of them, one per coordinate.`);
-    return list;
+    ? { low: box[0] as Wall, high: box[1] as Wall }
+    : (box as { readonly low: Wall; readonly high: Wall });
+  const each = (name: string, wall: Wall, beyond: number) => {
+    const given = typeof wall === "number" ? new Array<number>(dims).fill(wall) : Array.from(wall ?? []);
+    const own = given.length === free.length && free.length < dims;
+    if ((given.length !== dims && !own) || given.some((v) => !Number.isFinite(v)))
+      throw bad(
+        `${call}: box.${name} must be a finite number, or one for each of ${dims} coordinates or of ${free.length} unobserved ones.`,
+      );
+    return own ? Array.from({ length: dims }, (_, d) => (free.includes(d) ? given[free.indexOf(d)]! : beyond)) : given;
   };
-  const walls = { low: each("low", low), high: each("high", high) };
+  const walls = { low: each("low", low, -NO_WALL), high: each("high", high, NO_WALL) };
   const d = walls.low.findIndex((v, at) => !(v < walls.high[at]!));
   if (d >= 0) throw bad(`${call}: the box of coordinate ${d} is empty: from ${walls.low[d]} to ${walls.high[d]}.`);
   return walls;
@@ -135,7 +139,7 @@ export function clampOf(
 ): Clamp {
   const { dims } = model;
   const { runs: count, seen, free, values: rows } = observedOf(call, dims, { given, runs });
-  const walls = wallsOf(call, dims, box ?? ownBox(model));
+  const walls = wallsOf(call, dims, free, box ?? ownBox(model));
   if (!open || box !== undefined) checkInside(call, seen, rows, walls);
   const values = new Float32Array(count * dims);
   for (let r = 0; r < count; r++)

@@ -312,8 +312,8 @@ class Temperatures {
     const each = typeof own === "number" ? new Float32Array(clamp.runs).fill(own) : Float32Array.from(own);
     run.gpu.write(buffers.systematic, each);
     buffers.momentum.forEach((buffer, k) => {
-      run.gpu.write(buffer, draws.momentum[t]![k]!);
-      run.gpu.write(buffers.uniforms[k]!, draws.uniforms[t]![k]!);
+      run.gpu.write(buffer, Float32Array.from(draws.momentum[t]![k]!));
+      run.gpu.write(buffers.uniforms[k]!, Float32Array.from(draws.uniforms[t]![k]!));
     });
   }
 

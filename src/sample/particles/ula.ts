@@ -101,7 +101,7 @@ export async function sampleUla(model: Density, options: UlaChainOptions = {}): 
     const together = z || onStep ? 1 : STEPS_PER_SUBMIT;
     for (let k = 0; k < steps; k += together) {
       signal?.throwIfAborted();
-      if (z) run.gpu.write(z, noise[k]!);
+      if (z) run.gpu.write(z, Float32Array.from(noise[k]!));
       const count = Math.min(together, steps - k);
       // The gradient at x is there already: of the start, or of the step before.
       await run.submit(Array.from({ length: count }, (_, i) => [ways[(k + i) % 2]!, session]).flat());
