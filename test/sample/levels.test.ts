@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { samplers } from "../../src/index.js";
+import type { Operator } from "../../src/operators/operator.js";
 import { type LevelOptions, samplingLevels } from "../../src/sample/levels.js";
 
 describe("lists of levels are those of the authors' schedulers", () => {
@@ -71,6 +72,17 @@ describe("the table of samplers", () => {
       ...{ "pnp-gd": 49, diffpir: 100, type2: 99, daps: 1000, "pnp-dm": 3573 },
       ...{ dps: 1000, pigdm: 100, mmps: 99, tmpd: 99 },
     });
+  });
+
+  it("lets pnp-dm enter its grid strictly below the coupling", () => {
+    const of = { operator: { sampleProximal() {} } as unknown as Operator, generative: false };
+    const count = (rho: number, sigmaMax: number) => {
+      const given = { sigmas: [rho], diffusion: { steps: 5, sigmaMin: 0.1, sigmaMax, rho: 1 } };
+      return samplers["pnp-dm"].evaluations(samplers["pnp-dm"].complete(given, of));
+    };
+    // The grid is 10, 7.525, 5.05, 2.575, 0.1, and then 0.
+    expect([11, 10, 7.6, 5.05, 5, 0.11].map((rho) => count(rho, 10))).toEqual([5, 4, 4, 2, 2, 1]);
+    for (const top of [3, 7, 10, 42.7, 80]) expect(count(top, top)).toBe(4);
   });
 
   it("has its entries under their names, and flags for settings that are there", () => {

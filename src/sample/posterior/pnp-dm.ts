@@ -117,7 +117,7 @@ export const pnpDm: PosteriorSampler = {
     };
     const { diffusion } = complete;
     const lowest = couplingsOf(complete).at(-1)!;
-    if (diffusion && lowest <= diffusion.sigmaMin)
+    if (diffusion && lowest * (1 - 1e-12) <= diffusion.sigmaMin)
       throw bad(
         `pnp-dm: the coupling ${lowest} is not above diffusion.sigmaMin ${diffusion.sigmaMin}: no level of the grid is left below it.`,
       );
@@ -177,7 +177,8 @@ function innerTimes(s: PnpDmSettings): Float64Array[] {
   const { diffusion } = s;
   const grid = diffusion ? noiseLevels(diffusion) : new Float64Array();
   return Array.from(couplingsOf(s as unknown as Settings), (rho) => {
-    const times = grid.filter((t) => t < rho);
+    // Strictly below, whatever the last digit of a power is.
+    const times = grid.filter((t) => t < rho * (1 - 1e-12));
     return diffusion ? Float64Array.of(...times, 0) : times;
   });
 }
