@@ -63,7 +63,7 @@ export interface Judge {
   readonly others: Float32Array;
 }
 
-/** Of the deviation of all coordinates: smaller ones are taken for it when coordinates are made comparable. */
+/** Of the prior's deviation: smaller posterior deviations are taken for it when coordinates are made comparable. */
 const FLOOR = 1e-2;
 const LEVELS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 const PROJECTIONS = 24;
@@ -114,9 +114,10 @@ export async function judged(judge: Judge, images: Float32Array): Promise<Judgem
 }
 
 /** The sliced W1 alone, for another number of evaluations. */
-export function distances({ cases, runs, exact, others }: Judge, images: Float32Array): Figure {
+export function distances({ problem, cases, runs, exact, others }: Judge, images: Float32Array): Figure {
   const dims = images.length / (cases.length * runs);
-  const [own, theirs, control] = [images, others, exact].map((set) => whitened(cases, runs, set));
+  const floor = FLOOR * problem.deviation;
+  const [own, theirs, control] = [images, others, exact].map((set) => whitened(cases, runs, set, floor));
   const options = { coordinates: dims, projections: PROJECTIONS };
   const expected = slicedWasserstein(control!, theirs!, options);
   // Of a distance between two samples the scatter is well below the distance.
@@ -124,11 +125,10 @@ export function distances({ cases, runs, exact, others }: Judge, images: Float32
 }
 
 /** Each coordinate less the case's exact mean, over the exact deviation. */
-function whitened(cases: readonly KnownCase[], runs: number, images: Float32Array): Float64Array {
+function whitened(cases: readonly KnownCase[], runs: number, images: Float32Array, floor: number): Float64Array {
   const out = Float64Array.from(images);
   const dims = images.length / (cases.length * runs);
   cases.forEach(({ mean, std }, i) => {
-    const floor = FLOOR * Math.sqrt(std.reduce((sum, s) => sum + s * s, 0) / dims) || 1;
     for (let at = i * runs * dims; at < (i + 1) * runs * dims; at++) {
       const d = at % dims;
       out[at] = (out[at]! - mean[d]!) / Math.max(std[d]!, floor);

@@ -15,7 +15,7 @@ import { Stopwatch } from "../../runs/stopwatch.js";
 import { table } from "../../runs/table.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
-import { openTask } from "../restore/task.js";
+import { openTask, withOwnOperator } from "../restore/task.js";
 import { parseTaskFlags, TASK_FLAGS, TASKS, type TaskFlags } from "../restore/task-flags.js";
 import { entrantsFor, parseEntrants, SAMPLERS_HELP } from "./entrants.js";
 import { readMixture, readSet, smoothMixture } from "./prior.js";
@@ -88,7 +88,8 @@ export function registerCalibrate(program: Command): void {
     .option("--json", "print one JSON object on stdout")
     .option("--quiet", "no progress")
     .optionsGroup("Task:")
-    .option("--task <name>", TASKS.join(", "));
+    .option("--task <name>", TASKS.join(", "))
+    .option("--operator <file>", "in place of --task: a JavaScript module with an operator of your own");
   for (const flag of TASK_FLAGS.values()) command.option(flag.option, flag.help);
   command
     .addHelpText(
@@ -114,7 +115,7 @@ export function registerCalibrate(program: Command): void {
       checkOutdir(flags.outdir);
       const gpu = await openEngine(flags, watch);
       try {
-        await run(gpu, flags, asked);
+        await withOwnOperator(flags.operator, () => run(gpu, flags, asked));
       } finally {
         gpu.close();
       }
