@@ -136,6 +136,27 @@ describe("draws of laws", () => {
     }
   });
 
+  it("reach the tails, whichever piece holds them", async () => {
+    const uniforms = Float32Array.from({ length: 1600 }, (_, i) =>
+      i % 2 === 0 ? 10 ** -(1 + (i % 9)) : 1 - 2 ** -(1 + (i % 23)),
+    );
+    const operator = operators.hdr(gpu, { shape });
+    const y = await operator.forward(x);
+    for (const [sigma, rho] of [
+      [0.05, 0.01],
+      [0.5, 0.2],
+      [0.02, 5],
+    ] as const) {
+      const level = { x, y, sigma, rho };
+      const at = await operator.sampleProximal({ ...level, uniforms });
+      const { cdf } = await operator.law({ ...level, at });
+      // Relative to the smaller side: a draw at 1e-9 must not be one at 1e-12.
+      const off = Array.from(uniforms, (u, i) => Math.abs(cdf![i]! - u) / Math.min(u, 1 - u));
+      expect(Math.max(...off.filter((_, i) => uniforms[i]! < 0.5))).toBeLessThanOrEqual(5e-3);
+      expect(Math.max(...off.filter((_, i) => 1 - uniforms[i]! > 1e-4))).toBeLessThanOrEqual(5e-3);
+    }
+  });
+
   it("stand at Phi of the first draw where no uniforms are given; noise of zeros is the median, not the mean", async () => {
     const operator = operators.hdr(gpu, { shape });
     const y = await operator.forward(x);

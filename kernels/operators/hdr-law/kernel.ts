@@ -32,6 +32,8 @@ export const hdrLaw = elementwise<HdrLawParams>({
 function at(s: number, rho: number) {
   return (name: string, length: number, random: () => number): Float32Array | undefined => {
     if (name === "level") return Float32Array.of(s, rho);
+    // Some draws far in the tails.
+    if (name === "z") return Float32Array.from({ length }, (_, i) => (i % 7 === 0 ? 2 : 1) * random());
     if (name === "x") return Float32Array.from({ length }, () => (2 * uniformOf(random) - 1) * (1 + 2 * rho));
     if (name !== "measured") return undefined;
     return Float32Array.from(

@@ -47,21 +47,23 @@ fn each(i: u32) {
   let weights = vec3f(decay(largest - logs.x), decay(largest - logs.y), decay(largest - logs.z));
   let shares = weights / (weights.x + weights.y + weights.z);
 
+  // The piece that holds the quantile, what of it is below and above. The smaller of the two probabilities is exact, also far in
+  // the tails, and decides; the other is its complement.
   let below = upperTail(-z[i]);
   let above = upperTail(z[i]);
-  if (below <= shares.x) {
-    let part = below / shares.x;
-    y[i] = truncatedQuantile(x[i], rho, -OPEN, -edge, OPEN, part, max(1.0 - part, 1e-30));
-  } else if (above <= shares.z) {
-    let part = above / shares.z;
-    y[i] = truncatedQuantile(x[i], rho, edge, OPEN, OPEN, max(1.0 - part, 1e-30), part);
-  } else {
-    // One of the two is small and exact; the other is its complement.
-    let rise = clamp((below - shares.x) / shares.y, 1e-30, 1.0);
-    let fall = clamp((above - shares.z) / shares.y, 1e-30, 1.0);
-    let fromBelow = below < above;
-    let part = select(max(1.0 - fall, 1e-30), rise, fromBelow);
-    let rest = select(fall, max(1.0 - rise, 1e-30), fromBelow);
-    y[i] = truncatedQuantile(mu, root, -edge, edge, 2.0 * edge, part, rest);
-  }
+  let isLow = below <= shares.x;
+  let isHigh = !isLow && above <= shares.z;
+  let inMiddle = !isLow && !isHigh;
+  let share = select(select(shares.y, shares.z, isHigh), shares.x, isLow);
+  let before = select(select(shares.x, shares.x + shares.y, isHigh), 0.0, isLow);
+  let after = select(select(shares.z, 0.0, isHigh), shares.y + shares.z, isLow);
+  let rise = clamp((below - before) / share, 1e-30, 1.0);
+  let fall = clamp((above - after) / share, 1e-30, 1.0);
+  let fromBelow = below < above;
+  let part = select(max(1.0 - fall, 1e-30), rise, fromBelow);
+  let rest = select(fall, max(1.0 - rise, 1e-30), fromBelow);
+  let low = select(select(-edge, edge, isHigh), -OPEN, isLow);
+  let high = select(select(edge, OPEN, isHigh), -edge, isLow);
+  let span = select(OPEN, 2.0 * edge, inMiddle);
+  y[i] = truncatedQuantile(select(x[i], mu, inMiddle), select(rho, root, inMiddle), low, high, span, part, rest);
 }

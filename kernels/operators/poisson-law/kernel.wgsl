@@ -133,7 +133,7 @@ fn each(i: u32) {
   var near = 0.0;
   var far = w;
   var e = 0.5 * w;
-  for (var step = 0; step < 8; step++) {
+  for (var step = 0; step < 12; step++) {
     let over = cellMass(law, select(start - e, start, way > 0.0), e) - rest;
     if (over > 0.0) {
       far = e;
