@@ -5,11 +5,10 @@ import { squareSums } from "../../kernels/operators/square-sums/kernel.js";
 import { piecesOf } from "../../kernels/operators/square-sums/reference.js";
 import { bad, checkKeys } from "../errors.js";
 import type { Kernel } from "../gpu/contract.js";
-import type { Gpu } from "../gpu/device.js";
 import type { Program } from "../graph/program.js";
 import { type Encodable, stage } from "../graph/stage.js";
 import { checkInteger, checkPositive, volume } from "./check.js";
-import type { Operator, OperatorSession, OperatorStage, Solve, SolverOptions } from "./operator.js";
+import type { Operator, OperatorSession, Solve, SolverOptions } from "./operator.js";
 
 /** Most steps between two looks at whether all images are finished: each look is a read-back. */
 const STEPS_PER_LOOK = 10;
@@ -28,6 +27,9 @@ export function solverSettings(name: string, solver: SolverOptions | undefined):
     maxIterations: checkInteger(name, "solver.maxIterations", maxIterations, 1),
   };
 }
+
+/** What is solved: an operator, or the graphs of one. */
+type Solvable = Pick<Operator, "name" | "shape" | "measurementShape"> & { readonly solver?: SolverOptions | undefined };
 
 /**
  * The two-draw likelihood step of a linear operator that is known by its maps alone, on the GPU:
@@ -63,41 +65,38 @@ export class Cgls {
   /** Steps of the last run: the next one is likely to take as many. */
   #last = STEPS_PER_LOOK;
 
-  private constructor(session: OperatorSession, operator: Pick<Operator, "name" | "shape" | "measurementShape">) {
-    const { batch, gpu } = session;
+  private constructor(session: OperatorSession, operator: Solvable) {
+    const { batch } = session;
     this.#session = session;
     this.#label = operator.name || "linear operator";
-    this.#settings = solverSettings(this.#label, undefined);
-    const buffer = (name: string, values: number) => {
-      const made = gpu.storage(`${this.#label}: ${name}`, 4 * values);
-      this.#owned.push(made);
-      return made;
-    };
+    this.#settings = solverSettings(this.#label, operator.solver);
     const image = batch * volume(operator.shape);
     const measured = batch * volume(operator.measurementShape);
-    this.centre = buffer("centre", image);
-    this.y = buffer("measurement", measured);
-    this.z = buffer("z", image);
-    this.zy = buffer("second draw", measured);
-    this.level = buffer("level", 2);
-    this.out = buffer("draw", image);
-    this.#state = buffer("conjugate gradients", STATE * batch);
+    this.centre = this.#buffer("centre", image);
+    this.y = this.#buffer("measurement", measured);
+    this.z = this.#buffer("z", image);
+    this.zy = this.#buffer("second draw", measured);
+    this.level = this.#buffer("level", 2);
+    this.out = this.#buffer("draw", image);
+    this.#state = this.#buffer("conjugate gradients", STATE * batch);
   }
 
   /** @throws NcvsdError BAD_ARGUMENT where the session has no forward or no adjoint, or the settings are wrong */
-  static async open(
-    session: OperatorSession,
-    operator: Pick<Operator, "name" | "shape" | "measurementShape"> & { readonly solver?: SolverOptions | undefined },
-  ): Promise<Cgls> {
+  static async open(session: OperatorSession, operator: Solvable): Promise<Cgls> {
     const cgls = new Cgls(session, operator);
     try {
-      Object.assign(cgls.#settings, solverSettings(cgls.#label, operator.solver));
       await cgls.#prepare(volume(operator.shape), volume(operator.measurementShape));
       return cgls;
     } catch (error) {
       cgls.destroy();
       throw error;
     }
+  }
+
+  #buffer(name: string, values: number): GPUBuffer {
+    const made = this.#session.gpu.storage(`${this.#label}: ${name}`, 4 * values);
+    this.#owned.push(made);
+    return made;
   }
 
   async #prepare(image: number, measured: number): Promise<void> {
@@ -109,15 +108,10 @@ export class Cgls {
         `${this.#label}: a session without openForward and openAdjoint cannot solve: give both, or openProximal.`,
       );
     const { level, centre } = this;
-    const buffer = (name: string, values: number) => {
-      const made = gpu.storage(`${this.#label}: ${name}`, 4 * values);
-      this.#owned.push(made);
-      return made;
-    };
-    const e = buffer("e", batch * image);
-    const r2 = buffer("second residual", batch * image);
-    const ofPicture = buffer("sums of pictures", batch * piecesOf(image));
-    const ofMeasurement = buffer("sums of measurements", batch * piecesOf(measured));
+    const e = this.#buffer("e", batch * image);
+    const r2 = this.#buffer("second residual", batch * image);
+    const ofPicture = this.#buffer("sums of pictures", batch * piecesOf(image));
+    const ofMeasurement = this.#buffer("sums of measurements", batch * piecesOf(measured));
     this.#cleared = [e, r2];
 
     const make = async <P extends object>(
@@ -157,7 +151,7 @@ export class Cgls {
     const [q, g] = [forward.out, adjoint.out];
     const gradient = [
       ...(adjoint.prepare ? [adjoint.prepare] : []),
-      adjoint satisfies OperatorStage,
+      adjoint,
       await squares("|g|^2", image, true, { x: g, w: r2, level, y: ofPicture }),
     ];
     const first = { first: ofPicture };
@@ -169,12 +163,10 @@ export class Cgls {
       await scalars("start", piecesOf(image), 0, first),
       await vectors("direction", image, { a: g, b: r2, level, y: p }),
     ];
-    const own = await squares("|p|^2", image, false, { x: p, y: ofPicture });
-    const seen = await squares("|A p|^2", measured, false, { x: q, y: ofMeasurement });
     this.#step = [
       forward,
-      own,
-      seen,
+      await squares("|p|^2", image, false, { x: p, y: ofPicture }),
+      await squares("|A p|^2", measured, false, { x: q, y: ofMeasurement }),
       await scalars("curvature", piecesOf(measured), piecesOf(image), { first: ofMeasurement, second: ofPicture }),
       await vectors("picture", image, { a: p, level, y: e, y2: r2 }),
       await vectors("measurement", measured, { a: q, y: r1 }),
@@ -193,7 +185,8 @@ export class Cgls {
     let done = 0;
     do {
       const work = done === 0 ? [...this.#start] : [];
-      const steps = Math.min(STEPS_PER_LOOK, done === 0 ? this.#last + 1 : STEPS_PER_LOOK, maxIterations - done);
+      const likely = done === 0 ? this.#last + 1 : STEPS_PER_LOOK;
+      const steps = Math.min(STEPS_PER_LOOK, likely, maxIterations - done);
       for (let i = 0; i < steps; i++) work.push(...this.#step);
       // A dispatch more, and the result is there whenever the images are finished.
       await this.#submit([...work, ...this.#finish], done === 0 ? this.#cleared : []);
@@ -227,7 +220,7 @@ export class Cgls {
   }
 
   destroy(): void {
-    const gpu: Gpu = this.#session.gpu;
+    const { gpu } = this.#session;
     for (const program of this.#programs) program.destroy();
     for (const buffer of this.#owned) gpu.destroyBuffer(buffer);
     this.#owned.length = 0;
