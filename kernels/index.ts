@@ -15,9 +15,12 @@ import { sinusoid } from "./energy/sinusoid/kernel.js";
 import { sinusoidBackward } from "./energy/sinusoid-backward/kernel.js";
 import { sinusoidCurvature } from "./energy/sinusoid-curvature/kernel.js";
 import { sinusoidTangent } from "./energy/sinusoid-tangent/kernel.js";
+import { biasAct } from "./features/bias-act/kernel.js";
 import { conv2d } from "./features/conv2d/kernel.js";
 import { layerNorm } from "./features/layer-norm/kernel.js";
+import { placeTokens } from "./features/place-tokens/kernel.js";
 import { pool2d } from "./features/pool2d/kernel.js";
+import { swiglu } from "./features/swiglu/kernel.js";
 import { tokenAttention } from "./features/token-attention/kernel.js";
 import { attention } from "./network/attention/kernel.js";
 import { attentionBackwardKeys } from "./network/attention-backward-keys/kernel.js";
@@ -228,6 +231,7 @@ export const kernels: readonly AnyKernel[] = [
   clip,
   clipEntries,
   conv,
+  biasAct,
   conv2d,
   denoisingLoss,
   diagonalSolve,
@@ -290,6 +294,8 @@ export const kernels: readonly AnyKernel[] = [
   convWeightBackwardProducts,
   winogradInput,
   winogradOutput,
+  placeTokens,
+  swiglu,
   tokenAttention,
   energyHead,
   normAct,

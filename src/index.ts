@@ -47,6 +47,12 @@ export {
   loadDisco,
 } from "./networks/energy/model.js";
 export type { EnergySession, EnergySessionOptions } from "./networks/energy/session.js";
+export {
+  type FeatureInput,
+  type FeatureNetwork,
+  type LoadFeaturesOptions,
+  loadFeatures,
+} from "./networks/features/load.js";
 export type {
   Denoiser,
   DenoiserSession,

@@ -8,10 +8,11 @@ import { checkedValues, requireFloats, toF32 } from "./values.js";
 /**
  * A pickled network of the reference (`.pkl`, `torch.save`) as a checkpoint: its average where it has one, with the constructor
  * arguments that it tells. It is read as data; nothing in it is imported, called or executed.
+ * @param ofAnyKind take a network of any kind, and its tensors as they are
  * @throws NcvsdError BAD_CHECKPOINT when there is no network in it, or several and none of them is the average
  */
-export async function openPickled(source: ByteSource): Promise<Checkpoint> {
-  const snapshot = await readSnapshot(source);
+export async function openPickled(source: ByteSource, ofAnyKind = false): Promise<Checkpoint> {
+  const snapshot = await readSnapshot(source, undefined, ofAnyKind);
   const metadata: Record<string, string> = { format: "pt", architecture: snapshot.architecture };
   if (snapshot.complete || Object.keys(snapshot.arguments).length > 0)
     metadata.config = JSON.stringify(snapshot.arguments);

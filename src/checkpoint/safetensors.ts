@@ -13,9 +13,13 @@ import { checkedValues, readValues, requireFloats } from "./values.js";
 /**
  * Opens one `.safetensors` file, a set of shards through their `*.safetensors.index.json`, or a pickled network of the reference
  * (read as data, nothing in it is executed), and checks all of it except the tensor values. Close it when the weights are read.
+ * @param options.ofAnyKind take a pickled network of any kind, and its tensors as they are
  * @throws NcvsdError BAD_CHECKPOINT: what is wrong, in which file, with which tensor.
  */
-export async function openCheckpoint(input: CheckpointInput, options: FetchOptions = {}): Promise<Checkpoint> {
+export async function openCheckpoint(
+  input: CheckpointInput,
+  options: FetchOptions & { readonly ofAnyKind?: boolean } = {},
+): Promise<Checkpoint> {
   const source = await openSource(input, options);
   try {
     if (source.name.endsWith(".json")) {
@@ -24,7 +28,7 @@ export async function openCheckpoint(input: CheckpointInput, options: FetchOptio
       return checkpointOf(source.name, shards);
     }
     if (isPickled(await source.read(0, Math.min(source.size, SNIFF_BYTES)))) {
-      return await (await import("./pickled.js")).openPickled(source);
+      return await (await import("./pickled.js")).openPickled(source, options.ofAnyKind);
     }
     return checkpointOf(source.name, singleFile(source, await readHeader(source)));
   } catch (error) {

@@ -59,7 +59,8 @@ export function sniff(head: Uint8Array): string | undefined {
 }
 
 /** What PyTorch's archives begin with. */
-const TORCH_ENTRY = /(^|\/)(data\.pkl|byteorder|version|\.format_version|\.storage_alignment)$/;
+const TORCH_ENTRY =
+  /(^|\/)(data\.pkl|data\/\d+|constants\.pkl|byteorder|version|\.format_version|\.storage_alignment)$/;
 
 function firstEntry(head: Uint8Array, text: string): string {
   const nameLength = (head[26] ?? 0) | ((head[27] ?? 0) << 8);

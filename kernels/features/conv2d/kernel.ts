@@ -1,5 +1,6 @@
 import type { Case } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
+import { checkChannels } from "../../lib/channel-range.js";
 import { fail, nonNegativeInteger, oneOf } from "../../lib/check.js";
 import eightRows from "../../lib/eight-rows.wgsl.js";
 import { elementwise } from "../../lib/elementwise.js";
@@ -28,6 +29,7 @@ export const conv2d = elementwise<Conv2dParams>({
     nonNegativeInteger("conv2d", "padHeight", p.padHeight);
     nonNegativeInteger("conv2d", "padWidth", p.padWidth);
     oneOf("conv2d", "activation", p.activation, ["none", "relu"]);
+    checkChannels("conv2d", p.outChannels, p.into);
     const { outHeight, outWidth } = outputSize(p);
     if (outHeight < 1 || outWidth < 1) {
       const kernel = `${p.kernelHeight}x${p.kernelWidth}`;
@@ -45,11 +47,19 @@ export const conv2d = elementwise<Conv2dParams>({
       read("x", p.batch * p.inChannels * p.height * p.width),
       read("w", packedLength(p.outChannels, depth)),
       read("b", p.outChannels),
-      write("y", p.batch * p.outChannels * outHeight * outWidth),
+      write("y", p.batch * (p.into?.of ?? p.outChannels) * outHeight * outWidth),
     ];
   },
-  variant: ({ activation }) => ({ key: activation, prelude: `const RELU: bool = ${activation === "relu"};` }),
-  uniforms: outputSize,
+  variant: ({ activation, precise = false }) => ({
+    key: `${activation}${precise ? " precise" : ""}`,
+    prelude: `const RELU: bool = ${activation === "relu"};\nconst PRECISE: bool = ${precise};`,
+  }),
+  uniforms: (p) => ({
+    ...outputSize(p),
+    firstChannel: p.into?.first ?? 0,
+    ofChannels: p.into?.of ?? p.outChannels,
+    one: 1,
+  }),
   cost(p) {
     const { outHeight, outWidth } = outputSize(p);
     const outputs = p.batch * p.outChannels * outHeight * outWidth;
@@ -82,6 +92,8 @@ function cases(): Case<Conv2dParams>[] {
     { name: "3x3, relu", params: { ...base, activation: "relu" } },
     { name: "3x3, stride 2, no padding", params: { ...base, stride: 2, padHeight: 0, padWidth: 0 } },
     { name: "1x7", params: { ...base, kernelHeight: 1, kernelWidth: 7, padHeight: 0, padWidth: 3 } },
+    { name: "some channels of the output", params: { ...base, into: { first: 5, of: 19 }, activation: "relu" } },
+    { name: "precise sums", params: { ...base, inChannels: 23, batch: 1, precise: true } },
     { name: "7x1", params: { ...base, kernelHeight: 7, kernelWidth: 1, padHeight: 3, padWidth: 0 } },
     {
       name: "5x5, stride 3, one channel",

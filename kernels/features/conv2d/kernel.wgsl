@@ -1,10 +1,14 @@
 // Convolution of a classification network: y = act(conv(x, w) + b) with any kernel size, stride and zero padding, f32
 // throughout (batch normalisation folds into w and b). A 1x1 convolution of 1x1 images is a linear layer.
 //
-//   x [N, Cin, H, W]   w [ceil(Cout/8)][Cin * kh * kw][8], zero padded   b [Cout]   y [N, Cout, Ho, Wo]
+//   x [N, Cin, H, W]   w [ceil(Cout/8)][Cin * kh * kw][8], zero padded   b [Cout]   y [N, Cout, Ho, Wo], or the Cout channels
+//   from firstChannel on of y [N, ofChannels, Ho, Wo]
 //
 // One invocation: 8 output channels of 4 neighbours in a row. No workgroup memory, no barriers.
-// Prelude: RELU.
+// Prelude: RELU, PRECISE.
+//
+// PRECISE: sums of four products are added up together with what rounding took of them (Kahan 1965), for networks whose layers
+// amplify it.
 struct Params {
   threads: u32,
   inChannels: u32,
@@ -18,6 +22,10 @@ struct Params {
   stride: u32,
   padHeight: u32,
   padWidth: u32,
+  firstChannel: u32,
+  ofChannels: u32,
+  // 1.
+  one: f32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -38,6 +46,22 @@ fn activate(v: f32) -> f32 {
   return select(max(v, 0.0), v, kept);
 }
 
+// Moves the sums so far to the totals.
+fn add_sums(
+  sums: ptr<function, array<vec4f, 8>>,
+  total: ptr<function, array<vec4f, 8>>,
+  lost: ptr<function, array<vec4f, 8>>,
+) {
+  for (var o = 0u; o < 8u; o++) {
+    let more = (*sums)[o] - (*lost)[o];
+    let next = (*total)[o] + more;
+    // With a factor that no compiler knows, or it would take this for 0.
+    (*lost)[o] = (next * p.one - (*total)[o]) - more;
+    (*total)[o] = next;
+    (*sums)[o] = vec4f();
+  }
+}
+
 fn each(t: u32) {
   let quads = (p.outWidth + 3u) / 4u;
   let tiles = quads * p.outHeight;
@@ -51,7 +75,10 @@ fn each(t: u32) {
   let left = i32(col * p.stride) - i32(p.padWidth);
   let s = i32(p.stride);
 
-  var acc: array<vec4f, 8>;
+  var acc = array<vec4f, 8>();
+  var total = array<vec4f, 8>();
+  var lost = array<vec4f, 8>();
+  var count = 0u;
   var wi = group * p.inChannels * p.kernelHeight * p.kernelWidth * 2u;
   for (var ci = 0u; ci < p.inChannels; ci++) {
     let plane = (n * p.inChannels + ci) * p.height * p.width;
@@ -67,8 +94,16 @@ fn each(t: u32) {
         let v = vec4f(at(base, ix), at(base, ix + s), at(base, ix + 2 * s), at(base, ix + 3 * s));
         add_rows(&acc, w[wi], w[wi + 1u], v);
         wi += 2u;
+        count++;
+        if (PRECISE && count % 4u == 0u) {
+          add_sums(&acc, &total, &lost);
+        }
       }
     }
+  }
+  if (PRECISE) {
+    add_sums(&acc, &total, &lost);
+    acc = total;
   }
 
   for (var o = 0u; o < 8u; o++) {
@@ -76,7 +111,7 @@ fn each(t: u32) {
     if (channel >= p.outChannels) {
       break;
     }
-    let base = ((n * p.outChannels + channel) * p.outHeight + row) * p.outWidth;
+    let base = ((n * p.ofChannels + p.firstChannel + channel) * p.outHeight + row) * p.outWidth;
     for (var i = 0u; i < 4u; i++) {
       if (col + i >= p.outWidth) {
         break;

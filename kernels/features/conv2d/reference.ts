@@ -1,4 +1,5 @@
 import type { Inputs } from "../../../src/gpu/contract.js";
+import type { ChannelRange } from "../../lib/channel-range.js";
 import { packedIndex } from "../../lib/packed-weight.js";
 import { outputSize, type Window } from "../../lib/window.js";
 
@@ -11,6 +12,10 @@ export interface Conv2dParams extends Window {
   readonly inChannels: number;
   readonly outChannels: number;
   readonly activation: "none" | "relu";
+  /** The output channels are some of y's; the rest of y is left as it is. Default: all. */
+  readonly into?: ChannelRange;
+  /** Sums with what rounding took of them: half again the time. Default: plain sums. */
+  readonly precise?: boolean;
 }
 
 /** Float64 convolution, bias and activation by plain loops; `w` in the kernel's packed layout. */
@@ -19,7 +24,9 @@ export function reference(p: Conv2dParams, inputs: Inputs) {
   const { batch, inChannels, outChannels, height, width, kernelHeight, kernelWidth, stride, padHeight, padWidth } = p;
   const { outHeight, outWidth } = outputSize(p);
   const depth = inChannels * kernelHeight * kernelWidth;
-  const y = new Float64Array(batch * outChannels * outHeight * outWidth);
+  const { first, of } = p.into ?? { first: 0, of: outChannels };
+  // What is not asked for keeps what the caller put there: NaN in the tests.
+  const y = new Float64Array(batch * of * outHeight * outWidth).fill(Number.NaN);
   for (let n = 0; n < batch; n++) {
     for (let o = 0; o < outChannels; o++) {
       for (let row = 0; row < outHeight; row++) {
@@ -36,7 +43,7 @@ export function reference(p: Conv2dParams, inputs: Inputs) {
               }
             }
           }
-          const index = ((n * outChannels + o) * outHeight + row) * outWidth + col;
+          const index = ((n * of + first + o) * outHeight + row) * outWidth + col;
           y[index] = p.activation === "relu" && sum < 0 && Number.isFinite(sum) ? 0 : sum;
         }
       }

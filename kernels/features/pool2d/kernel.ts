@@ -1,6 +1,7 @@
 import type { Case } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
-import { fail, inRange, oneOf } from "../../lib/check.js";
+import { checkChannels } from "../../lib/channel-range.js";
+import { fail, inRange, multipleOf, oneOf } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
 import { outputSize } from "../../lib/window.js";
 import source from "./kernel.wgsl.js";
@@ -28,6 +29,10 @@ export const pool2d = elementwise<Pool2dParams>({
     oneOf("pool2d", "mode", p.mode, ["max", "mean"]);
     inRange("pool2d", "padHeight", p.padHeight, 0, Math.floor(p.kernelHeight / 2));
     inRange("pool2d", "padWidth", p.padWidth, 0, Math.floor(p.kernelWidth / 2));
+    if (p.into) {
+      multipleOf("pool2d", "planes", p.planes, p.into.channels);
+      checkChannels("pool2d", p.into.channels, p.into);
+    }
     const { outHeight, outWidth } = outputSize(p);
     if (outHeight < 1 || outWidth < 1) {
       const window = `${p.kernelHeight}x${p.kernelWidth}`;
@@ -35,9 +40,17 @@ export const pool2d = elementwise<Pool2dParams>({
     }
   },
   threads: outputs,
-  buffers: (p) => [read("x", p.planes * p.height * p.width), write("y", outputs(p))],
+  buffers: (p) => [
+    read("x", p.planes * p.height * p.width),
+    write("y", p.into ? (outputs(p) / p.into.channels) * p.into.of : outputs(p)),
+  ],
   variant: ({ mode }) => ({ key: mode, prelude: `const MEAN: bool = ${mode === "mean"};` }),
-  uniforms: outputSize,
+  uniforms: (p) => ({
+    ...outputSize(p),
+    channels: p.into?.channels ?? p.planes,
+    firstChannel: p.into?.first ?? 0,
+    ofChannels: p.into?.of ?? p.planes,
+  }),
   flops: (p) => outputs(p) * p.kernelHeight * p.kernelWidth,
   reference,
   cases: (["max", "mean"] as const).flatMap((mode) => cases(mode)),
@@ -54,6 +67,10 @@ function cases(mode: Pool2dParams["mode"]): Case<Pool2dParams>[] {
     {
       name: `${mode}, 3x3, stride 1, padded`,
       params: { ...base, kernelHeight: 3, kernelWidth: 3, stride: 1, padHeight: 1, padWidth: 1 },
+    },
+    {
+      name: `${mode}, some channels of the output`,
+      params: { ...base, planes: 6, into: { channels: 3, first: 4, of: 9 } },
     },
     { name: `${mode}, the whole image`, params: { ...base, kernelHeight: 8, kernelWidth: 12, stride: 1 } },
     {

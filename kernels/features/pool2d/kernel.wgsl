@@ -1,7 +1,7 @@
 // Maximum or mean of a sliding window, per channel, f32: pixels outside the image do not take part (a mean divides by the
 // number of those inside).
 //
-//   x [planes, H, W]   y [planes, Ho, Wo]
+//   x [planes, H, W]   y [planes, Ho, Wo], or the channels from firstChannel on of y [N, ofChannels, Ho, Wo]
 //
 // A value that is not finite makes the result not finite: max() alone could drop a NaN.
 // Prelude: MEAN.
@@ -16,6 +16,10 @@ struct Params {
   stride: u32,
   padHeight: u32,
   padWidth: u32,
+  // Planes of an image, and where they lie in the output.
+  channels: u32,
+  firstChannel: u32,
+  ofChannels: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -52,5 +56,6 @@ fn each(i: u32) {
   if (MEAN) {
     result /= f32((endRow - firstRow) * (endCol - firstCol));
   }
-  y[i] = select(result, odd, isOdd);
+  let channel = (plane / p.channels) * p.ofChannels + p.firstChannel + plane % p.channels;
+  y[channel * outPixels + pixel] = select(result, odd, isOdd);
 }

@@ -10,8 +10,9 @@ export const tokenAttention = elementwise<TokenAttentionParams>({
   group: "features",
   source,
   counts: ({ images, heads, headDim, tokens }) => ({ images, heads, headDim, tokens }),
-  check({ headDim }) {
+  check({ headDim, tokens, keys = tokens }) {
     inRange("token-attention", "headDim", headDim, 1, 128);
+    inRange("token-attention", "keys", keys, 1, tokens);
   },
   threads: ({ images, heads, tokens }) => images * heads * tokens,
   buffers({ images, heads, headDim, tokens }) {
@@ -19,13 +20,14 @@ export const tokenAttention = elementwise<TokenAttentionParams>({
     return [read("qkv", 3 * length), write("y", length)];
   },
   variant: ({ headDim }) => ({ key: `d${headDim}`, prelude: `const HEAD: u32 = ${headDim}u;\n` }),
-  uniforms: ({ headDim }) => ({ scale: 1 / Math.sqrt(headDim) }),
-  flops: ({ images, heads, headDim, tokens }) => 4 * images * heads * headDim * tokens * tokens,
+  uniforms: ({ headDim, tokens, keys = tokens }) => ({ keys, scale: 1 / Math.sqrt(headDim) }),
+  flops: ({ images, heads, headDim, tokens, keys = tokens }) => 4 * images * heads * headDim * tokens * keys,
   reference,
   cases: [
     { name: "one token", params: { images: 1, heads: 1, headDim: 1, tokens: 1 } },
     { name: "odd sizes", params: { images: 2, heads: 3, headDim: 5, tokens: 17 } },
     { name: "heads of 64", params: { images: 2, heads: 3, headDim: 64, tokens: 37 } },
+    { name: "three tokens of padding", params: { images: 2, heads: 2, headDim: 16, tokens: 20, keys: 17 } },
     {
       name: "large logits",
       params: { images: 1, heads: 2, headDim: 8, tokens: 21 },

@@ -3,11 +3,12 @@
 //   qkv [N, 3 heads d, P]: channel (part heads + head) d + c, parts q, k, v    y [N, heads d, P]
 //
 // One invocation a query of a head. The sums run along with the largest logit so far and are scaled when it rises, so that
-// the logits are kept nowhere. Prelude: HEAD (d).
+// the logits are kept nowhere. Keys past `keys` are padding. Prelude: HEAD (d).
 struct Params {
   threads: u32,
   heads: u32,
   tokens: u32,
+  keys: u32,
   scale: f32,
 }
 
@@ -32,7 +33,7 @@ fn each(i: u32) {
   }
   var top = -3.4028234663852886e38;
   var total = 0.0;
-  for (var key = 0u; key < p.tokens; key++) {
+  for (var key = 0u; key < p.keys; key++) {
     var logit = 0.0;
     for (var c = 0u; c < HEAD; c++) {
       logit += q[c] * qkv[k0 + c * p.tokens + key];

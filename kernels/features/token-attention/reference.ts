@@ -7,16 +7,18 @@ export interface TokenAttentionParams {
   /** Channels of one head, at most 128: an invocation holds two vectors of them. */
   readonly headDim: number;
   readonly tokens: number;
+  /** The first so many tokens are attended to, the others are padding. Default: all. */
+  readonly keys?: number;
 }
 
-export function reference({ images, heads, headDim, tokens }: TokenAttentionParams, { qkv }: Inputs) {
+export function reference({ images, heads, headDim, tokens, keys = tokens }: TokenAttentionParams, { qkv }: Inputs) {
   const y = new Float64Array(images * heads * headDim * tokens);
   for (let n = 0; n < images; n++) {
     for (let h = 0; h < heads; h++) {
       const at = (part: number, c: number, t: number) =>
         qkv![(((n * 3 + part) * heads + h) * headDim + c) * tokens + t]!;
       for (let i = 0; i < tokens; i++) {
-        const logits = Array.from({ length: tokens }, (_, j) => {
+        const logits = Array.from({ length: keys }, (_, j) => {
           let sum = 0;
           for (let c = 0; c < headDim; c++) sum += at(0, c, i) * at(1, c, j);
           return sum / Math.sqrt(headDim);
@@ -26,7 +28,7 @@ export function reference({ images, heads, headDim, tokens }: TokenAttentionPara
         const total = weights.reduce((a, b) => a + b, 0);
         for (let c = 0; c < headDim; c++) {
           let sum = 0;
-          for (let j = 0; j < tokens; j++) sum += (weights[j]! / total) * at(2, c, j);
+          for (let j = 0; j < keys; j++) sum += (weights[j]! / total) * at(2, c, j);
           y[((n * heads + h) * headDim + c) * tokens + i] = sum;
         }
       }

@@ -2,7 +2,7 @@ import { quote } from "../fail.js";
 import { bareName, networkPrefixes } from "../prefixes.js";
 import type { Arguments } from "./arguments.js";
 import { LIMITS, PickleError } from "./limits.js";
-import { instanceOf, type ModuleRecord, moduleOf, stateDict } from "./modules.js";
+import { instanceOf, isScripted, type ModuleRecord, moduleOf, scriptedTensors, stateDict } from "./modules.js";
 import { PyDict, PyList, PyNode, PyObject, PyTensor, PyTuple, type PyValue } from "./values.js";
 
 /** One network in a file: training states hold several, the one that is trained and averages of it. */
@@ -55,7 +55,7 @@ function isAverage(key: string, value: PyValue): boolean {
 
 /**
  * Every network in `root`: modules and the modules inside them, state_dicts under any key or prefix, lists of either.
- * @param ofAnyKind every state_dict and every outermost module counts, but for those of optimizers
+ * @param ofAnyKind every state_dict, every outermost module and every list of tensors counts, but for those of optimizers
  */
 export function findNetworks(root: PyValue, ofAnyKind = false): Found {
   const candidates: Candidate[] = [];
@@ -93,6 +93,12 @@ export function findNetworks(root: PyValue, ofAnyKind = false): Found {
   function walk(value: PyValue | undefined, keys: readonly string[], wrapper: Arguments, note?: string): void {
     if (!(value instanceof PyNode) || value instanceof PyTensor || seen.has(value)) return;
     seen.add(value);
+    const alone = ofAnyKind ? withoutModule(value) : undefined;
+    if (alone) {
+      const at = { path: keys.join("."), note, averaged: isAveraged(keys) };
+      add({ ...at, architecture: "other", network: undefined, wrapper: {}, tensors: () => alone });
+      return;
+    }
     const module = moduleOf(value);
     if (module) inModule(module, keys, wrapper, note);
     else if (value instanceof PyList || value instanceof PyTuple) {
@@ -209,6 +215,16 @@ function* stateDictsIn(
         new Map([...flat].map(([from, name]) => [name, bare.get(home + from) ?? bare.get(prefix + name)!])),
     };
   }
+}
+
+/** Tensors of a TorchScript module, or of a list that gives them no names: they are called by their place. */
+function withoutModule(value: PyNode): Map<string, PyTensor> | undefined {
+  if (isScripted(value)) return scriptedTensors(value);
+  const items = value instanceof PyList || value instanceof PyTuple ? value.items : [];
+  if (items.length === 0 || items.length > LIMITS.tensors) return undefined;
+  const tensors = items.flatMap((item) => (item instanceof PyTensor ? item : []));
+  if (tensors.length < items.length) return undefined;
+  return new Map(tensors.map((tensor, i) => [String(i), tensor]));
 }
 
 /** Without what `torch.compile` and parallel wrappers put into names, unless two would become one. */

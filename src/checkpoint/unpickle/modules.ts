@@ -103,6 +103,33 @@ export function stateDict(root: ModuleRecord): Map<string, PyTensor> {
   return tensors;
 }
 
+/** Whether an object is one of TorchScript, whose modules keep tensors and sub-modules as plain attributes. */
+export const isScripted = (value: PyValue | undefined): value is PyObject =>
+  value instanceof PyObject && /^__torch__(\.|$)/.test(value.cls.module);
+
+/**
+ * The tensors of a TorchScript module, by the attributes that lead to them, joined by dots.
+ * @throws PickleError beyond the limits
+ */
+export function scriptedTensors(root: PyObject): Map<string, PyTensor> {
+  const tensors = new Map<string, PyTensor>();
+  let modules = 0;
+  function walk(object: PyObject, prefix: string, depth: number): void {
+    if (++modules > LIMITS.modules || depth > LIMITS.moduleDepth) {
+      throw new PickleError(
+        `the network has more than ${LIMITS.modules} modules, or more than ${LIMITS.moduleDepth} inside one another`,
+      );
+    }
+    for (const [key, value] of instanceOf(object)?.state.entries() ?? []) {
+      if (value instanceof PyTensor) tensors.set(join(prefix, key), value);
+      else if (isScripted(value)) walk(value, join(prefix, key), depth + 1);
+      if (tensors.size > LIMITS.tensors) throw new PickleError(`the network has more than ${LIMITS.tensors} tensors`);
+    }
+  }
+  walk(root, "", 0);
+  return tensors;
+}
+
 function join(prefix: string, key: PyValue): string {
   if (typeof key !== "string") throw new PickleError(`an entry of ${prefix || "the network"} is not named by text`);
   const name = prefix === "" ? key : `${prefix}.${key}`;

@@ -2,6 +2,7 @@ import { conv2d } from "../../../kernels/features/conv2d/kernel.js";
 import { layerNorm } from "../../../kernels/features/layer-norm/kernel.js";
 import { pool2d } from "../../../kernels/features/pool2d/kernel.js";
 import { tokenAttention } from "../../../kernels/features/token-attention/kernel.js";
+import type { ChannelRange } from "../../../kernels/lib/channel-range.js";
 import { packedLength, packRows } from "../../../kernels/lib/packed-weight.js";
 import { outputSize } from "../../../kernels/lib/window.js";
 import type { Graph, Tensor } from "../../graph/graph.js";
@@ -23,10 +24,14 @@ export interface Conv2dLayer {
   /** Zeros on each side; default none. */
   readonly padding?: number | readonly [number, number];
   readonly activation?: "none" | "relu";
+  /** The channels are these of the tensor that they are written to. */
+  readonly into?: ChannelRange;
+  /** Sums that lose less to rounding; default plain ones. */
+  readonly precise?: boolean;
 }
 
 /** Convolution, bias and activation. */
-export function convolution(graph: Graph, layer: Conv2dLayer, x: Tensor, to?: Tensor): Tensor {
+export function convolution(graph: Graph, layer: Conv2dLayer, x: Tensor, to?: Tensor | readonly number[]): Tensor {
   return apply(graph, layer, x, x.shape as Shape, to);
 }
 
@@ -45,9 +50,15 @@ export function dense(
 
 type Shape = readonly [batch: number, channels: number, height: number, width: number];
 
-/** @param to where the result goes; default: a new activation */
-function apply(graph: Graph, layer: Conv2dLayer, x: Tensor, shape: Shape, to: Tensor | undefined): Tensor {
-  const { name, outChannels, kernel, stride = 1, padding = 0, activation = "none" } = layer;
+/** @param to where the result goes, or the shape of a new activation; default: one of the layer's size */
+function apply(
+  graph: Graph,
+  layer: Conv2dLayer,
+  x: Tensor,
+  shape: Shape,
+  to: Tensor | readonly number[] | undefined,
+): Tensor {
+  const { name, outChannels, kernel, stride = 1, padding = 0, activation = "none", into, precise } = layer;
   const [batch, inChannels, height, width] = shape;
   const [kernelHeight, kernelWidth] = pair(kernel);
   const [padHeight, padWidth] = pair(padding);
@@ -59,7 +70,15 @@ function apply(graph: Graph, layer: Conv2dLayer, x: Tensor, shape: Shape, to: Te
   const b = graph.constant(`${name}.bias`, [outChannels], "f32", plainRecipe(`${name}.bias`));
   const window = { height, width, kernelHeight, kernelWidth, stride, padHeight, padWidth };
   const { outHeight, outWidth } = outputSize(window);
-  const params = { batch, inChannels, outChannels, activation, ...window };
+  const params = {
+    batch,
+    inChannels,
+    outChannels,
+    activation,
+    ...window,
+    ...(into ? { into } : {}),
+    ...(precise ? { precise } : {}),
+  };
   return graph.run(name, conv2d, params, { x, w, b }, { y: to ?? [batch, outChannels, outHeight, outWidth] }).y;
 }
 
@@ -73,15 +92,18 @@ export function pooling(
     readonly stride: number;
     /** Pixels on each side; default none. */
     readonly padding?: number;
+    /** The channels are these of `to`. */
+    readonly into?: ChannelRange;
   },
   x: Tensor,
+  to?: Tensor,
 ): Tensor {
   const [batch, channels, height, width] = x.shape as [number, number, number, number];
-  const { mode, kernel, stride, padding: pad = 0 } = layer;
+  const { mode, kernel, stride, padding: pad = 0, into } = layer;
   const window = { height, width, kernelHeight: kernel, kernelWidth: kernel, stride, padHeight: pad, padWidth: pad };
   const { outHeight, outWidth } = outputSize(window);
-  const params = { mode, planes: batch * channels, ...window };
-  return graph.run(name, pool2d, params, { x }, { y: [batch, channels, outHeight, outWidth] }).y;
+  const params = { mode, planes: batch * channels, ...window, ...(into ? { into: { ...into, channels } } : {}) };
+  return graph.run(name, pool2d, params, { x }, { y: to ?? [batch, channels, outHeight, outWidth] }).y;
 }
 
 /** Layer normalisation over the channels of every token, with `${name}.weight` and `${name}.bias` [C] of the checkpoint. */
@@ -89,13 +111,14 @@ export function layerNormalisation(
   graph: Graph,
   { name, eps = 1e-6 }: { readonly name: string; readonly eps?: number },
   x: Tensor,
+  to?: Tensor,
 ): Tensor {
   const [images = 0, channels = 0] = x.shape;
   const [gamma, beta] = ["weight", "bias"].map((part) =>
     graph.constant(`${name}.${part}`, [channels], "f32", plainRecipe(`${name}.${part}`)),
   );
   const params = { images, channels, tokens: x.length / (images * channels), eps };
-  return graph.run(name, layerNorm, params, { x, gamma, beta }, { y: x.shape }).y;
+  return graph.run(name, layerNorm, params, { x, gamma, beta }, { y: to ?? x.shape }).y;
 }
 
 /**
