@@ -106,7 +106,9 @@ export async function makeTask<N extends TaskName>(
   options: OptionsOf<(typeof TABLE)[N]["flags"]>,
 ): Promise<RestoreTask> {
   const task: Task = tasks[name];
-  const made: Made & { readonly notes: readonly string[] } = { notes: [], ...task.make(gpu, shape, options) };
+  const own = task.make(gpu, shape, options);
+  const { warning } = own.operator;
+  const made = { ...own, notes: [...(own.notes ?? []), ...(warning ? [warning] : [])] };
   const common = {
     name,
     settings: { paper: task.preset, reference: task.preset, ...task.settings },

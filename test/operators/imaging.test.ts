@@ -5,6 +5,7 @@ import type { GpuOperator } from "../../src/operators/gpu-operator.js";
 import { lineMask } from "../../src/operators/mri.js";
 import type { Operator } from "../../src/operators/operator.js";
 import { operators } from "../../src/operators/operators.js";
+import { makeTask } from "../../src/operators/tasks.js";
 import type { TomographyOptions } from "../../src/operators/tomography.js";
 import { solveInverse } from "../../src/sample/solve-inverse.js";
 import { fixturePath, Recording, recordedNoise, relativeError } from "../support/fixtures.js";
@@ -272,6 +273,15 @@ describe("linear operators of imaging", () => {
     expect(make({ detectorSpacing: 0.5 }).warning).toMatch(/bins of 0\.500 pixels/);
     expect(make({ ...fan, detectorSpacing: 1.5 }).warning).toBeUndefined();
     expect(make({ ...fan, detectorSpacing: 1.2 }).warning).toMatch(/bins of 0\.800 pixels/);
+  });
+
+  it("and restore says so", async () => {
+    const of = (detectorSpacing: number) => {
+      const geometry = { geometry: "parallel", angles: [0, 1], detectors: 9, detectorSpacing } as const;
+      return makeTask(gpu, "tomography", [1, 8, 8], { geometry: { geometry, name: "scan.json", sha256: "0" } });
+    };
+    expect((await of(0.5)).notes).toEqual([expect.stringMatching(/let rays fall between pixels/)]);
+    expect((await of(1)).notes).toEqual([]);
   });
 
   it("a disc is met in physical units, by parallel rays and in a fan", async () => {
