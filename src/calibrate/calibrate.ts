@@ -14,6 +14,8 @@ export interface Entrant {
   readonly label: string;
   readonly sampler: SolveInverseOptions["sampler"] & string;
   readonly settings: Settings;
+  /** The settings for another number of steps; absent: the same with `steps`. */
+  atSteps?(steps: number): Settings;
 }
 
 export interface CalibrationOptions {
@@ -67,10 +69,11 @@ export interface Calibration {
 /** Shares of the steps that the curve is measured at, beside all of them, and on how many cases at most. */
 const SHARES = [0.25, 0.5, 2];
 const CURVE_CASES = 50;
+const LEAST_STEPS = 4;
 
 /** Images that `calibrate` samples: what its progress counts to. */
-export function imagesOf({ entrants, cases, runs, curve }: CalibrationOptions): number {
-  const more = (entrant: Entrant) => (curve ? sharesOf(entrant).length * Math.min(cases, CURVE_CASES) : 0);
+export function imagesOf({ problem, entrants, cases, runs, curve }: CalibrationOptions): number {
+  const more = (entrant: Entrant) => (curve ? variantsOf(problem, entrant).length * Math.min(cases, CURVE_CASES) : 0);
   return entrants.reduce((sum, entrant) => sum + (cases + more(entrant)) * runs, 0);
 }
 
@@ -91,14 +94,14 @@ export async function calibrate(options: CalibrationOptions): Promise<Calibratio
   const entries: Entry[] = [];
   for (const entrant of entrants) {
     const started = performance.now();
-    const found = await sampled(options, entrant, cases, {});
+    const found = await sampled(options, entrant.sampler, entrant.settings, cases);
     const seconds = (performance.now() - started) / 1000;
     const judgement = await judged(judge, found.images);
     const { passed, line } = verdictOf(judgement);
     const own = found.images.subarray(0, few.exact.length);
     const curve = [{ evaluations: found.evaluations, slicedW1: distances(few, own) }];
-    for (const share of options.curve ? sharesOf(entrant) : []) {
-      const other = await sampled(options, entrant, few.cases, { steps: share });
+    for (const settings of options.curve ? variantsOf(problem, entrant) : []) {
+      const other = await sampled(options, entrant.sampler, settings, few.cases);
       curve.push({ evaluations: other.evaluations, slicedW1: distances(few, other.images) });
     }
     const { evaluations, derivatives } = found;
@@ -120,30 +123,34 @@ export async function calibrate(options: CalibrationOptions): Promise<Calibratio
   };
 }
 
-/** What the steps can be multiplied by. Of levels that are given one by one there is nothing to multiply. */
-function sharesOf({ sampler, settings }: Entrant): number[] {
-  const steps = stepsOf(sampler, settings);
-  return settings.sigmas || steps === undefined ? [] : SHARES.filter((share) => Math.round(steps * share) >= 3);
+/** The settings with a quarter, half and twice the steps. Of levels that are given one by one there is nothing to multiply. */
+function variantsOf(problem: KnownProblem, { sampler, settings, atSteps }: Entrant): Settings[] {
+  const { steps, sigmas } = completed(problem, sampler, settings) as {
+    steps?: unknown;
+    sigmas?: ArrayLike<number> | null;
+  };
+  const count = atSteps && sigmas ? sigmas.length : steps;
+  if (typeof count !== "number" || (sigmas && !atSteps)) return [];
+  return SHARES.map((share) => Math.round(count * share))
+    .filter((few) => few >= LEAST_STEPS)
+    .map((few) => atSteps?.(few) ?? { ...settings, steps: few });
 }
 
-function stepsOf(sampler: Entrant["sampler"], settings: Settings): number | undefined {
-  const steps = settings.steps ?? posteriorSamplers[sampler].settings.steps;
-  return typeof steps === "number" ? steps : undefined;
+/** As a run has them. Exact priors have a mean: samplers that can take either take that. */
+function completed({ operator }: KnownProblem, sampler: Entrant["sampler"], settings: Settings): Settings {
+  const known = posteriorSamplers[sampler];
+  const generative = !(known.architectures as readonly string[]).includes("edm2");
+  return known.complete(settings, { operator, generative });
 }
 
 /** A sampler's images for each case, all runs of a case together. */
 async function sampled(
   { problem, runs, seed, batch, onProgress }: CalibrationOptions,
-  { sampler, settings }: Entrant,
+  sampler: Entrant["sampler"],
+  own: Settings,
   cases: readonly KnownCase[],
-  change: { readonly steps?: number },
 ) {
   const { model, operator, sigmaY } = problem;
-  const own = change.steps ? { ...settings, steps: Math.round(stepsOf(sampler, settings)! * change.steps) } : settings;
-  const known = posteriorSamplers[sampler];
-  // Exact priors have a mean: samplers that can take either take that.
-  const generative = !(known.architectures as readonly string[]).includes("edm2");
-  const complete = known.complete(own, { operator, generative });
   const perCall = Math.max(1, Math.floor(Math.min(batch, model.largestBatch(batch)) / runs));
   const images: Float32Array[] = [];
   let [evaluations, derivatives] = [0, 0];
@@ -157,7 +164,7 @@ async function sampled(
     ({ evaluations, derivatives } = result);
     onProgress?.(some.length * runs);
   }
-  return { images: joined(images), evaluations, derivatives, settings: complete };
+  return { images: joined(images), evaluations, derivatives, settings: completed(problem, sampler, own) };
 }
 
 function firstCases(judge: Judge, count: number): Judge {

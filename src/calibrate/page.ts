@@ -106,8 +106,11 @@ const spread = (of: (j: Judgement) => Spread | undefined) => (j: Judgement) => c
 
 const COLUMNS: readonly (readonly [string, ((j: Judgement, entry: Entry | undefined) => string)?])[] = [
   ["sampler"],
-  ["evaluations", (_, entry) => `<td>${entry ? entry.evaluations : ""}</td>`],
-  ["derivatives", (_, entry) => `<td>${entry ? entry.derivatives : ""}</td>`],
+  [
+    "evaluations",
+    (_, entry) =>
+      `<td>${entry ? entry.evaluations : ""}${entry?.derivatives ? ` + ${entry.derivatives} J\u2032v` : ""}</td>`,
+  ],
   ["central 50", (j) => cell(j.all.central[50], 2, true)],
   ["central 90", (j) => cell(j.all.central[90], 2, true)],
   ["HPD 50", (j) => cell(j.hpd[50], 2, true)],

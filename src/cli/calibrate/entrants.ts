@@ -47,7 +47,9 @@ export function parseEntrants(text: string): Asked[] {
 export function entrantsFor(asked: readonly Asked[], model: ExactModel, task: RestoreTask, sigmaY: number): Entrant[] {
   return asked.map(({ label, sampler, of, given }) => {
     if (of === undefined) return { label, sampler, settings: given };
-    return { label, sampler, settings: samplerSettings(task, model, sampler, { given, of, sigmaY }).settings };
+    const settingsOf = (more: Settings) =>
+      samplerSettings(task, model, sampler, { given: { ...given, ...more }, of, sigmaY }).settings;
+    return { label, sampler, settings: settingsOf({}), atSteps: (steps: number) => settingsOf({ steps }) };
   });
 }
 
