@@ -3,7 +3,7 @@ import { contours } from "d3-contour";
 import { COLOURS, framed } from "./density-plot.js";
 import { escapeXml } from "./svg.js";
 
-/** Box plots on a logarithmic axis of powers of ten: quartiles, whiskers to 1.5 of their distance, the points beyond, the mean. */
+/** Box plots on a logarithmic axis: quartiles, whiskers to 1.5 of their distance, the points beyond, the mean. */
 export function boxFigure(
   title: string,
   yLabel: string,
@@ -11,7 +11,11 @@ export function boxFigure(
 ): string {
   const all = boxes.flatMap(({ values }) => Array.from(values)).filter((v) => v > 0);
   const log = (v: number) => Math.log10(Math.max(v, 1e-12));
-  const [low, high] = [Math.floor(2 * log(min(all) ?? 0.01)) / 2, Math.ceil(2 * log(max(all) ?? 1)) / 2];
+  const [low, high] = [log(min(all) ?? 0.01) - 0.08, log(max(all) ?? 1) + 0.08];
+  const yTicks = range(-12, 4)
+    .flatMap((power) => [1, 2, 5].map((m) => m * 10 ** power))
+    .filter((v) => log(v) >= low - 1e-9 && log(v) <= high + 1e-9)
+    .map((v) => ({ at: log(v), text: `${Number(v.toPrecision(2))}` }));
   const xTicks = boxes.map(({ name }, i) => ({ at: i + 1, text: name }));
   const width = Math.max(420, 110 * boxes.length + 90);
   const frame = {
@@ -23,7 +27,7 @@ export function boxFigure(
     x: [0.4, boxes.length + 0.6],
     y: [low, high],
   } as const;
-  return framed({ ...frame, xTicks, yTick: (v) => `${Number((10 ** v).toPrecision(2))}` }, (x, y) =>
+  return framed({ ...frame, xTicks, yTicks }, (x, y) =>
     boxes
       .map(({ name, values }, i) => {
         const sorted = Array.from(values).sort((a, b) => a - b);

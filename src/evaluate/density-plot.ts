@@ -23,8 +23,7 @@ export interface Frame {
   readonly legend?: readonly { readonly name: string; readonly colour: string }[];
   /** Words for ticks in place of numbers, at these places. */
   readonly xTicks?: readonly { readonly at: number; readonly text: string }[];
-  /** Text of a tick of y; absent: the number. */
-  readonly yTick?: (value: number) => string;
+  readonly yTicks?: readonly { readonly at: number; readonly text: string }[];
 }
 
 const MARGIN = { left: 56, right: 14, top: 30, bottom: 44 };
@@ -39,14 +38,13 @@ export function framed(frame: Frame, draw: (x: Place, y: Place) => string): stri
   const y = scaleLinear(frame.y, [base, MARGIN.top]);
   const f = (v: number) => v.toFixed(1);
   const xTicks = frame.xTicks ?? x.ticks(6).map((at) => ({ at, text: x.tickFormat(6)(at) }));
+  const yTicks = frame.yTicks ?? y.ticks(5).map((at) => ({ at, text: y.tickFormat(5)(at) }));
   const ticks = [
-    ...y
-      .ticks(5)
-      .map(
-        (v) =>
-          `<line class="tick" x1="${MARGIN.left}" x2="${right}" y1="${f(y(v))}" y2="${f(y(v))}"/>` +
-          `<text x="${MARGIN.left - 6}" y="${f(y(v))}" dy="4" text-anchor="end">${(frame.yTick ?? y.tickFormat(5))(v)}</text>`,
-      ),
+    ...yTicks.map(
+      ({ at, text }) =>
+        `<line class="tick" x1="${MARGIN.left}" x2="${right}" y1="${f(y(at))}" y2="${f(y(at))}"/>` +
+        `<text x="${MARGIN.left - 6}" y="${f(y(at))}" dy="4" text-anchor="end">${escapeXml(text)}</text>`,
+    ),
     ...xTicks.map(
       ({ at, text }) => `<text x="${f(x(at))}" y="${base + 17}" text-anchor="middle">${escapeXml(text)}</text>`,
     ),
