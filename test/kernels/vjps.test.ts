@@ -19,7 +19,8 @@ describe("every kernel", () => {
   it("has a derivative, is one, or is said to have none", () => {
     for (const kernel of kernels) {
       const said = Object.keys(NOT_DIFFERENTIABLE).filter((path) => fileOf(kernel).startsWith(path));
-      const backward = kernel.name.includes("-backward");
+      // Passes that are written out have backward kernels of their own, and no derivative uses them.
+      const backward = kernel.name.includes("-backward") && said.length === 0;
       expect([vjps.has(kernel), backward, said.length > 0].filter(Boolean), kernel.name).toHaveLength(1);
     }
   });
