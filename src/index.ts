@@ -12,6 +12,13 @@ export {
   type SampleSet,
 } from "./evaluate/calibration.js";
 export { fisherError, type GridOptions, gridWasserstein1, phiOnGrid } from "./evaluate/conditionals.js";
+export {
+  distanceOf as frechetDistance,
+  type FeatureStatistics,
+  type ReadStatisticsOptions,
+  readStatisticsFile as readStatistics,
+  writeStatisticsFile as writeStatistics,
+} from "./evaluate/statistics-set.js";
 export { slicedWasserstein, wasserstein1 } from "./evaluate/wasserstein.js";
 export type { Precision } from "./gpu/contract.js";
 export { type AdapterInfo, type Gpu, type OpenGpuOptions, openGpu } from "./gpu/device.js";

@@ -1,4 +1,5 @@
 import { bad } from "../errors.js";
+import type { ByteSource } from "./byte-source.js";
 import { NPY_HEADER_BYTES, type NpyHeader, npyHeader } from "./npy.js";
 import { openSource } from "./source.js";
 import { ZipArchive } from "./zip.js";
@@ -17,12 +18,12 @@ export interface NpzMember {
  * @throws BAD_ARGUMENT when it is no archive, damaged, or an array is too large
  */
 export async function openNpz(
-  bytes: Uint8Array,
+  bytes: Uint8Array | ByteSource,
   file: string,
   names: readonly string[],
   limit: number,
 ): Promise<Map<string, NpzMember>> {
-  if (bytes[0] !== 0x50 || bytes[1] !== 0x4b)
+  if (bytes instanceof Uint8Array && (bytes[0] !== 0x50 || bytes[1] !== 0x4b))
     throw bad(`${file} is no .npz file: it does not begin like a zip archive`);
   const said = async <T>(action: () => Promise<T>): Promise<T> => {
     try {
@@ -31,7 +32,9 @@ export async function openNpz(
       throw bad(`${file} is damaged: ${(cause as Error).message}`, cause);
     }
   };
-  const archive = await said(async () => ZipArchive.open(await openSource(bytes)));
+  const archive = await said(async () =>
+    ZipArchive.open(bytes instanceof Uint8Array ? await openSource(bytes) : bytes),
+  );
   const members = new Map<string, NpzMember>();
   for (const path of archive.names) {
     const name = path.replace(/\.npy$/, "");
