@@ -103,7 +103,7 @@ async function runRestore(gpu: Gpu, flags: RestoreFlags, watch: Stopwatch): Prom
   const capped = results.flatMap(({ samples }) => samples.map((sample) => sample.capped ?? 0));
   if (capped.some((levels) => levels > 0))
     say(
-      `likelihood steps by conjugate gradients: up to ${Math.max(...capped)} levels of a sample stopped at the cap (--cg-iterations); high levels hardly matter`,
+      `likelihood steps by conjugate gradients: up to ${Math.max(...capped)} of a sample stopped at the cap (--cg-iterations); high levels hardly matter`,
     );
   if (flags.verbose) say(`${tuningLine(gpu)}\ntimes: ${watch}`);
   say(summaryText(job.head, results));

@@ -153,7 +153,6 @@ async function restoreGroup(
     const begun = performance.now();
     const measurement = tile(chunk.map(({ m }) => measured[m]!));
     const { labels } = job;
-    let capped = 0;
     const result = await solveInverse(model, {
       operator: task.operator,
       measurement,
@@ -163,12 +162,10 @@ async function restoreGroup(
       ...sampler.settings,
       seeds,
       debug: job.debug,
-      onStep: ({ step, steps }) => {
-        if (task.operator.solve?.converged === false) capped++;
-        progress.update(before + from + (chunk.length * step) / steps - 1e-6);
-      },
+      onStep: ({ step, steps }) => progress.update(before + from + (chunk.length * step) / steps - 1e-6),
     });
-    const more = { ...(result.derivatives > 0 ? { vjps: result.derivatives } : {}), ...(capped > 0 ? { capped } : {}) };
+    const { derivatives, capped = 0 } = result;
+    const more = { ...(derivatives > 0 ? { vjps: derivatives } : {}), ...(capped > 0 ? { capped } : {}) };
     const seconds = (performance.now() - begun) / 1000 / chunk.length;
     const truths = job.simulated ? chunk.map(({ m }) => values[m]!) : undefined;
     const figures = await judge(job, result.images, measurement, truths, chunk.length);
