@@ -127,7 +127,10 @@ export {
   type DiffusionOptions,
   type DiffusionResult,
   type DiffusionStep,
+  guidance,
+  replacement,
   sampleDiffusion,
+  twisted,
 } from "./sample/particles/diffusion.js";
 export type { Box, Given } from "./sample/particles/given.js";
 export {

@@ -7,6 +7,8 @@ import type { Operator, UlaOptions } from "../operators/operator.js";
 import { watched } from "../operators/own.js";
 import type { NoiseCallback } from "../random/noise.js";
 import { type Energy, openEnergy } from "./energy.js";
+import type { Density } from "./particles/density.js";
+import { sampleUla, type UlaChainOptions, type UlaChainResult } from "./particles/ula.js";
 import { Run } from "./run.js";
 
 export interface LangevinOptions extends UlaOptions {
@@ -163,13 +165,26 @@ export interface LangevinInput extends LangevinOptions {
   readonly onStep?: (event: { readonly step: number; state(): Promise<Float32Array> }) => void | Promise<void>;
 }
 
+/** `sampleUla`: chains of unadjusted Langevin dynamics of an energy or a score network. */
+export function sampleLangevin(model: Density, options?: UlaChainOptions): Promise<UlaChainResult>;
 /**
  * The likelihood step of PnP-GD by Langevin dynamics: an approximate draw of
  * p(x' | y) ~ exp(-||A(x') - y||^2 / beta) N(x'; x, sigma^2).
  * @returns N*C*H*W values
  * @throws NcvsdError BAD_ARGUMENT, NOT_FINITE
  */
-export async function sampleLangevin(gpu: Gpu, given: Operator, input: LangevinInput): Promise<Float32Array> {
+export function sampleLangevin(gpu: Gpu, operator: Operator, input: LangevinInput): Promise<Float32Array>;
+export function sampleLangevin(
+  of: Gpu | Density,
+  what?: Operator | UlaChainOptions,
+  input?: LangevinInput,
+): Promise<Float32Array | UlaChainResult> {
+  return "energy" in of
+    ? sampleUla(of, what as UlaChainOptions | undefined)
+    : likelihoodStep(of, what as Operator, input as LangevinInput);
+}
+
+async function likelihoodStep(gpu: Gpu, given: Operator, input: LangevinInput): Promise<Float32Array> {
   checkKeys("sampleLangevin", input, {
     ...ULA,
     x: true,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { npyHeader, npyValues } from "../../src/checkpoint/npy.js";
-import { checkSeen, givenOf, parseGiven } from "../../src/cli/disco/model.js";
+import { checkSampler, checkSeen, givenOf, parseGiven } from "../../src/cli/disco/model.js";
 import { adapter, cli, scratch } from "../support/cli.js";
 import { fixturePath } from "../support/fixtures.js";
 
@@ -97,12 +97,24 @@ describe("disco sample and compare", () => {
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('there is no "magic"')]);
   });
 
+  it("no network of another kind, in the command's words", () => {
+    const scores = { conditional: false, energy: false } as Parameters<typeof checkSampler>[1];
+    expect(() => checkSampler("a.safetensors", scores, "smc")).toThrow(/no energy: take --sampler ula/);
+    expect(() => checkSampler("a.safetensors", scores, "ula")).not.toThrow();
+    const labelled = { conditional: true, energy: true } as typeof scores;
+    expect(() => checkSampler("a.safetensors", labelled, "ula")).toThrow(/takes noise levels: a diffusion model/);
+  });
+
   it("columns by number and by name, in the table's units", () => {
     const table = { columns: ["age", "height", "1"], mean: [40, 1.7, 0], std: [10, 0.1, 1] };
     expect(givenOf(parseGiven("age=55, 1=-2e-1"), table)).toEqual({ indices: [0, 2], values: [1.5, -0.2] });
     expect(givenOf(parseGiven("0=30"), table)).toEqual({ indices: [0], values: [-1] });
     const config = { box_low: [-2, -3, -1], box_high: [3, 3, 1] } as unknown as Parameters<typeof checkSeen>[2];
     expect(() => checkSeen(givenOf(parseGiven("age=80,height=1.7"), table), table, config)).not.toThrow();
+    expect(checkSeen(givenOf(parseGiven("age=60,height=1.7"), table), table, config)).toEqual([]);
+    expect(checkSeen(givenOf(parseGiven("age=80"), table), table, config)).toEqual([
+      "--given age=80 lies outside of what the model has seen, about 20 to 70: the samples there are a guess",
+    ]);
     expect(() => checkSeen(givenOf(parseGiven("age=141"), table), table, config)).toThrow(
       "--given age=141 lies far outside of what the model has seen, about 20 to 70",
     );

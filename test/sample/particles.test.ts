@@ -3,8 +3,9 @@ import { wasserstein1 } from "../../src/evaluate/wasserstein.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { loadDisco } from "../../src/networks/energy/model.js";
 import { gaussianMixture } from "../../src/priors/mixture.js";
+import { sampleLangevin } from "../../src/sample/langevin.js";
 import { mixtureDensity } from "../../src/sample/particles/density.js";
-import { sampleDiffusion } from "../../src/sample/particles/diffusion.js";
+import { guidance, replacement, sampleDiffusion, twisted } from "../../src/sample/particles/diffusion.js";
 import { hmcTransition, sampleHmc } from "../../src/sample/particles/hmc.js";
 import { type SmcOptions, sampleSmc } from "../../src/sample/particles/smc.js";
 import { sampleUla } from "../../src/sample/particles/ula.js";
@@ -98,7 +99,7 @@ describe("recorded runs", () => {
     const [noise, steps] = [of("noise"), of("x_steps.f64")];
     const size = noise.length / 6;
     const errors: number[] = [];
-    await sampleUla(await network(), {
+    await sampleLangevin(await network(), {
       given: givenOf(file, "cond"),
       particles: size,
       beta: of("beta.f64"),
@@ -298,6 +299,11 @@ describe("what cannot be is refused", () => {
     const labelled = await loadDisco(gpu, fixturePath("disco/random-d5k26-label.safetensors"));
     await expect(sampleDiffusion(await network(), { method: "unconditional" })).rejects.toThrow(/use sampleSmc/);
     await expect(sampleDiffusion(labelled, { method: "guidance" })).rejects.toThrow(/needs given/);
+    const direct = await loadDisco(gpu, fixturePath("disco/random-d2k20-label-direct.safetensors"));
+    await expect(guidance(direct, { given })).rejects.toThrow(/guidance needs the derivative/);
+    await expect(twisted(direct, { given })).rejects.toThrow(/twisted needs the derivative/);
+    const { samples, evaluations } = await replacement(direct, { given, particles: 8, labels: [0, 50, 99] });
+    expect([samples.length, evaluations, samples.every(Number.isFinite)]).toEqual([8, 3, true]);
     await expect(sampleSmc(labelled)).rejects.toThrow(/noise levels as labels/);
     await expect(sampleSmc({ ...mixtureDensity(gpu, d2), energy: false })).rejects.toThrow(/no energy/);
   });

@@ -61,21 +61,32 @@ export function givenOf(pairs: readonly (readonly [string, number])[], table: Ta
 }
 
 /**
- * Refuses values far outside of what the network was trained on, in the table's own words.
+ * Values outside of what the network was trained on, in the table's own words.
+ * @returns a sentence for each that lies a little outside: there the network guesses
  * @throws BAD_ARGUMENT as the samplers do, a quarter of the range beyond it
  */
 export function checkSeen(
   { indices, values }: ReturnType<typeof givenOf>,
   { columns, mean, std }: Table,
   { box_low: low, box_high: high }: DiscoModel["config"],
-): void {
-  if (!low || !high) return;
-  indices.forEach((d, k) => {
-    const slack = (high[d]! - low[d]!) / 4;
-    if (values[k]! >= low[d]! - slack && values[k]! <= high[d]! + slack) return;
+): string[] {
+  if (!low || !high) return [];
+  return indices.flatMap((d, k) => {
+    const value = values[k]!;
+    if (value >= low[d]! && value <= high[d]!) return [];
     const plain = (v: number) => `${Number((v * std[d]! + mean[d]!).toPrecision(4))}`;
-    throw bad(
-      `--given ${columns[d]}=${plain(values[k]!)} lies far outside of what the model has seen, about ${plain(low[d]!)} to ${plain(high[d]!)}`,
-    );
+    const what = `--given ${columns[d]}=${plain(value)} lies`;
+    const seen = `outside of what the model has seen, about ${plain(low[d]!)} to ${plain(high[d]!)}`;
+    const slack = (high[d]! - low[d]!) / 4;
+    if (!(value >= low[d]! - slack && value <= high[d]! + slack)) throw bad(`${what} far ${seen}`);
+    return [`${what} ${seen}: the samples there are a guess`];
   });
+}
+
+/** Refuses a network that the sampler cannot take. @throws BAD_ARGUMENT */
+export function checkSampler(path: string, { conditional, energy }: DiscoModel, sampler: string): void {
+  if (conditional)
+    throw bad(`--model ${quote(path)} takes noise levels: a diffusion model, for disco compare --diffusion alone`);
+  if (!energy && sampler !== "ula")
+    throw bad(`--model ${quote(path)} gives scores and no energy: take --sampler ula, or train without --direct`);
 }

@@ -10,7 +10,7 @@ import { sampleHmc } from "../../sample/particles/hmc.js";
 import { sampleSmc } from "../../sample/particles/smc.js";
 import { sampleUla } from "../../sample/particles/ula.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
-import { checkSeen, givenOf, openDiscoModel, parseGiven, type Table } from "./model.js";
+import { checkSampler, checkSeen, givenOf, openDiscoModel, parseGiven, type Table } from "./model.js";
 
 interface SampleFlags extends EngineOptions {
   model: string;
@@ -100,8 +100,9 @@ export function registerDiscoSample(disco: Command): Command {
 
 async function run(gpu: Gpu, flags: SampleFlags): Promise<void> {
   const { model, table } = await openDiscoModel(gpu, flags.model);
+  checkSampler(flags.model, model, flags.sampler);
   const given = givenOf(flags.given ?? [], table);
-  checkSeen(given, table, model.config);
+  for (const notice of checkSeen(given, table, model.config)) process.stderr.write(`${notice}\n`);
   const sigma = flags.cool ?? model.config.sigma_min;
   const started = performance.now();
   const { n: particles, seed, leapfrog, tau, moves, steps } = flags;

@@ -93,6 +93,23 @@ export async function sampleDiffusion(model: Diffusion, options: DiffusionOption
   }
 }
 
+type MethodOptions = Omit<DiffusionOptions, "method" | "given"> & { readonly given: Given };
+
+/** `sampleDiffusion` with the observed coordinates replaced by noised observations before each step. */
+export function replacement(model: Diffusion, options: MethodOptions): Promise<DiffusionResult> {
+  return sampleDiffusion(model, { ...options, method: "replacement" });
+}
+
+/** `sampleDiffusion` guided by the gradient of the observation's likelihood. Energy networks only. */
+export function guidance(model: Diffusion, options: MethodOptions): Promise<DiffusionResult> {
+  return sampleDiffusion(model, { ...options, method: "guidance" });
+}
+
+/** `sampleDiffusion` by twisted sequential Monte Carlo. Energy networks only. */
+export function twisted(model: Diffusion, options: MethodOptions): Promise<DiffusionResult> {
+  return sampleDiffusion(model, { ...options, method: "twisted" });
+}
+
 /** Score, and guidance where there is one, of all particles at a level. */
 interface Field {
   readonly score: Float64Array;
