@@ -1,6 +1,7 @@
 import { bad, checkKeys } from "../errors.js";
 import { completeConfig, type DiscoConfig } from "../networks/energy/config.js";
 import { type DiscoInput, discoTensorsOf } from "../networks/energy/model.js";
+import { flatRows, type PointRows } from "../networks/energy/rows.js";
 import { newDisco } from "./disco-initial.js";
 
 /** The learning rate of every step: constant, or risen to `peak` in `warmup` steps and fallen along half a cosine to `final` at `steps`. */
@@ -9,8 +10,8 @@ export type DiscoRate =
   | { readonly peak: number; readonly final?: number; readonly warmup?: number; readonly steps: number };
 
 export interface DiscoTrainingOptions {
-  /** Points, row by row: rows of `dims` values of about unit scale. Absent: every step is given its `x`, `target` and `weight`. */
-  readonly data?: Float32Array;
+  /** Points, row after row or as a list of rows: `dims` values of about unit scale. Absent: every step is given its `x`, `target` and `weight`. */
+  readonly data?: PointRows;
   /** Coordinates of a point. Default: those of `network`. */
   readonly dims?: number;
   /** Hidden units. Default: 128 up to 2 coordinates, 256 up to 10, 512 beyond; or those of `network`. */
@@ -103,11 +104,14 @@ const POWERS = { "1": 0, "1/sigma": -1, "1/sigma^2": -2 } as const;
 const SUBSET = 4096;
 
 /** What `openDisco` was given, and the parameters to start from. */
-export async function discoSettings(
-  options: DiscoTrainingOptions,
-): Promise<{ readonly settings: DiscoSettings; readonly tensors: ReadonlyMap<string, Float32Array> }> {
+export async function discoSettings(options: DiscoTrainingOptions): Promise<{
+  readonly settings: DiscoSettings;
+  readonly tensors: ReadonlyMap<string, Float32Array>;
+  readonly data: Float32Array | undefined;
+}> {
   checkKeys("openDisco", options, KNOWN);
-  const { data, network, seed = 0, batch = 1024, lr = 1e-4, emaRate = 0.999 } = options;
+  const { network, seed = 0, batch = 1024, lr = 1e-4, emaRate = 0.999 } = options;
+  const data = options.data === undefined ? undefined : flatRows("openDisco", "data", options.data);
   whole("batch", batch, 1, 2 ** 20);
   whole("seed", seed, 0, 2 ** 32 - 1);
   const given = networkArguments(options);
@@ -137,6 +141,7 @@ export async function discoSettings(
   if (target !== "mean" && target !== "draw") throw fail(`target must be mean or draw, got ${target}`);
   checkRate(lr);
   return {
+    data,
     tensors: started?.tensors ?? newDisco(config, seed),
     settings: {
       ...{ config, points, posterior, batch, lr, emaRate, seed },
@@ -161,15 +166,8 @@ function networkArguments(options: DiscoTrainingOptions): Partial<DiscoConfig> {
 
 /** Rows of the data. */
 function rowsOf(data: Float32Array, dims: number): number {
-  if (!(data instanceof Float32Array) || data.length === 0 || data.length % dims !== 0)
-    throw bad(
-      `openDisco: data must be a Float32Array of rows of ${dims} values, got ${data instanceof Float32Array ? `${data.length} values` : typeof data}.`,
-    );
-  const at = data.findIndex((value) => !Number.isFinite(value));
-  if (at >= 0)
-    throw bad(
-      `openDisco: data has ${data[at]} in row ${Math.floor(at / dims)}, column ${at % dims}: leave such rows out.`,
-    );
+  if (data.length === 0 || data.length % dims !== 0)
+    throw bad(`openDisco: data must have rows of ${dims} values, got ${data.length} values.`);
   return data.length / dims;
 }
 

@@ -8,17 +8,18 @@ import type { Program } from "../graph/program.js";
 import { type Encodable, stage } from "../graph/stage.js";
 import type { DiscoConfig } from "../networks/energy/config.js";
 import { EnergyParameters } from "../networks/energy/parameters.js";
+import { flatRows, type PointRows } from "../networks/energy/rows.js";
 import { type DiscoSettings, type DiscoTrainingOptions, discoSettings, rateOf } from "./disco-settings.js";
 import { type DiscoBuffers, type DiscoStep, openDiscoStep } from "./disco-step.js";
 import { readState, type Settings, type StoredNetwork, saveState } from "./state.js";
 
 export interface DiscoStepInput {
   /** [rows, dims]: the points to learn at. */
-  readonly x?: Float32Array;
+  readonly x?: PointRows;
   /** [rows, dims]: what the network's output is to be there, x* - x for a draw x* of the posterior or its mean. */
-  readonly target?: Float32Array;
+  readonly target?: PointRows;
   /** [rows] */
-  readonly weight?: Float32Array;
+  readonly weight?: ArrayLike<number>;
   /** [rows]: indices of noise levels. Of networks without labels they say how noisy the points are that are drawn. */
   readonly labels?: ArrayLike<number>;
 }
@@ -35,11 +36,11 @@ const SETTINGS = 8;
  * @throws BAD_ARGUMENT for options that cannot be right
  */
 export async function openDisco(gpu: Gpu, options: DiscoTrainingOptions): Promise<DiscoTraining> {
-  const { settings, tensors } = await discoSettings(options);
+  const { settings, tensors, data } = await discoSettings(options);
   const parameters = await EnergyParameters.create(gpu, settings.config, tensors);
   let run: DiscoTraining | undefined;
   try {
-    run = await DiscoTraining.create(parameters, settings, options.data);
+    run = await DiscoTraining.create(parameters, settings, data);
     if (options.resume !== undefined) await run.restore(options.resume);
     return run;
   } catch (error) {
@@ -174,15 +175,16 @@ export class DiscoTraining {
     if (!Object.values(input).some((value) => value !== undefined)) return { loss: (await this.train(1))[0]! };
     this.#check();
     const { dim } = this.config;
-    const { x, target, weight, labels } = input;
+    const flat = (name: keyof DiscoStepInput) => {
+      const values = input[name];
+      return values === undefined ? undefined : flatRows("step", name, values);
+    };
+    const [x, target, weight, labels] = [flat("x"), flat("target"), flat("weight"), flat("labels")];
     const rows = x ? x.length / dim : target ? target.length / dim : (weight ?? labels!).length;
-    const sized = (name: string, values: ArrayLike<number> | undefined, length: number) => {
-      if (values === undefined) return undefined;
-      if (values.length !== length || length === 0)
+    const sized = (name: string, values: Float32Array | undefined, length: number) => {
+      if (values !== undefined && (values.length !== length || length === 0))
         throw bad(`step: ${name} must have ${length} values for ${rows} rows, got ${values.length}.`);
-      if (!Array.prototype.every.call(values, Number.isFinite))
-        throw bad(`step: ${name} has values that are not finite.`);
-      return Float32Array.from(values);
+      return values;
     };
     if (!Number.isInteger(rows))
       throw bad(`step: x must have rows of ${dim} values, got ${x?.length ?? target?.length}.`);

@@ -87,6 +87,14 @@ describe("what cannot be right is said", () => {
     const model = await loadDisco(gpu, weights("energy-d2k32"));
     const x = new Float32Array(3);
     await expect(model.evaluate({ x })).rejects.toThrow("rows of 2 coordinates, got 3 values");
+    await expect(model.evaluate({ x: [0, Number.NaN] })).rejects.toThrow("x has NaN at index 1");
+    const nested = await model.evaluate({
+      x: [
+        [1, 2],
+        [0, 1],
+      ],
+    });
+    expect(nested).toEqual(await model.evaluate({ x: Float64Array.of(1, 2, 0, 1) }));
     await expect(model.evaluate({ x: new Float32Array(4), labels: [1] })).rejects.toThrow("takes no labels");
     model.close();
     const labelled = await loadDisco(gpu, weights("random-d5k26-label"));

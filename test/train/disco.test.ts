@@ -144,7 +144,7 @@ test("rates rise and fall", () => {
 describe("what cannot be right is said", () => {
   for (const [say, wrong] of [
     ["dims, the coordinates of a point, must be given", { dims: undefined }],
-    ["data has NaN in row 1, column 0", { data: Float32Array.of(0, 0, Number.NaN, 0) }],
+    ["data has NaN at index 2", { data: Float32Array.of(0, 0, Number.NaN, 0) }],
     ["rows of 3 values, got 4", { data: new Float32Array(4), dims: 3 }],
     ["posterior must be exact, minibatch or subset:N", { posterior: "subset:x" }],
     ["weight must be 1, 1/sigma, 1/sigma^2", { weight: "sigma" }],

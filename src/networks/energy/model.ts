@@ -13,6 +13,7 @@ import {
   openEnergyLoss,
 } from "./derivatives.js";
 import { EnergyParameters } from "./parameters.js";
+import { flatRows, type PointRows } from "./rows.js";
 import { type EnergySession, type EnergySessionOptions, openEnergySession } from "./session.js";
 
 /** A `disco-mlp` weight file, or its tensors by name, each row-major. */
@@ -23,7 +24,7 @@ export type DiscoOptions = Partial<DiscoConfig>;
 
 export interface DiscoRows {
   /** [rows, dims] */
-  readonly x: Float32Array;
+  readonly x: PointRows;
   /** Indices of noise levels, 0 the largest, one per row or one for all; they need not be whole. Conditional networks only. */
   readonly labels?: ArrayLike<number>;
 }
@@ -41,9 +42,9 @@ export interface DiscoEvaluation {
 
 export interface DiscoLossInput extends DiscoRows {
   /** [rows, dims]: what the output is to be, x* - x for a draw x* of the data's posterior, or for its mean. */
-  readonly target: Float32Array;
+  readonly target: PointRows;
   /** [rows]; default 1. */
-  readonly weight?: Float32Array;
+  readonly weight?: ArrayLike<number>;
 }
 
 export interface DiscoGradients {
@@ -166,9 +167,8 @@ export class DiscoModel {
    */
   async evaluate(input: DiscoRows): Promise<DiscoEvaluation> {
     checkKeys("evaluate", input, { x: true, labels: true });
-    const { x, labels } = input;
-    const rows = this.#rowsOf("evaluate", x);
-    const each = this.#labelsOf("evaluate", labels, rows);
+    const { x, rows } = this.#rowsOf("evaluate", input.x);
+    const each = this.#labelsOf("evaluate", input.labels, rows);
     const evaluator = this.#idle.take(rows) ?? (await this.#evaluator(rows));
     const { session } = evaluator;
     try {
@@ -201,12 +201,12 @@ export class DiscoModel {
    */
   async gradients(input: DiscoLossInput): Promise<DiscoGradients> {
     checkKeys("gradients", input, { x: true, labels: true, target: true, weight: true });
-    const rows = this.#rowsOf("gradients", input.x);
+    const { x, rows } = this.#rowsOf("gradients", input.x);
     const labels = this.#labelsOf("gradients", input.labels, rows);
     const target = this.#sameLength("gradients", "target", input.target, rows * this.dims);
     const weight = this.#sameLength("gradients", "weight", input.weight ?? new Float32Array(rows).fill(1), rows);
     const { layout } = this.#parameters;
-    const inputs = { x: input.x, ...(labels ? { labels } : {}), goal: target, weight };
+    const inputs = { x, ...(labels ? { labels } : {}), goal: target, weight };
     const outputs = { gradients: layout.elements, loss: 1 };
     const open = (buffers: Record<string, GPUBuffer>) =>
       openEnergyLoss(this.#parameters, rows, buffers as unknown as LossBuffers);
@@ -218,12 +218,12 @@ export class DiscoModel {
    * The Hessian of phi times a direction, [rows, dims] each.
    * @throws BAD_ARGUMENT where the network is direct; NOT_FINITE
    */
-  async hvp(input: DiscoRows & { readonly direction: Float32Array }): Promise<Float32Array> {
+  async hvp(input: DiscoRows & { readonly direction: PointRows }): Promise<Float32Array> {
     checkKeys("hvp", input, { x: true, labels: true, direction: true });
-    const rows = this.#rowsOf("hvp", input.x);
+    const { x, rows } = this.#rowsOf("hvp", input.x);
     const labels = this.#labelsOf("hvp", input.labels, rows);
     const direction = this.#sameLength("hvp", "direction", input.direction, rows * this.dims);
-    const inputs = { x: input.x, ...(labels ? { labels } : {}), direction };
+    const inputs = { x, ...(labels ? { labels } : {}), direction };
     const outputs = { output: rows * this.dims, hvp: rows * this.dims };
     const open = (buffers: Record<string, GPUBuffer>) =>
       openEnergyHvp(this.#parameters, rows, buffers as unknown as HvpBuffers);
@@ -241,13 +241,12 @@ export class DiscoModel {
     return labels ? sigmaOf(this.config, labels[row]!) : this.config.sigma_min ** 2;
   }
 
-  #rowsOf(call: string, x: Float32Array): number {
-    if (!(x instanceof Float32Array) || x.length === 0 || x.length % this.dims !== 0)
-      throw bad(
-        `${call}: x must be a Float32Array of rows of ${this.dims} coordinates, got ${x instanceof Float32Array ? `${x.length} values` : String(x)}.`,
-      );
-    if (!x.every(Number.isFinite)) throw bad(`${call}: x has values that are not finite.`);
-    return x.length / this.dims;
+  /** Whole rows, at least one. */
+  #rowsOf(call: string, given: PointRows): { readonly x: Float32Array<ArrayBuffer>; readonly rows: number } {
+    const x = flatRows(call, "x", given);
+    if (x.length === 0 || x.length % this.dims !== 0)
+      throw bad(`${call}: x must have rows of ${this.dims} coordinates, got ${x.length} values.`);
+    return { x, rows: x.length / this.dims };
   }
 
   #labelsOf(call: string, labels: ArrayLike<number> | undefined, rows: number): Float32Array<ArrayBuffer> | undefined {
@@ -264,10 +263,9 @@ export class DiscoModel {
     return each;
   }
 
-  #sameLength(call: string, name: string, values: Float32Array, length: number): Float32Array {
-    if (!(values instanceof Float32Array) || values.length !== length)
-      throw bad(`${call}: ${name} must be a Float32Array of ${length} values, got ${values?.length ?? "none"}.`);
-    if (!values.every(Number.isFinite)) throw bad(`${call}: ${name} has values that are not finite.`);
+  #sameLength(call: string, name: string, given: PointRows, length: number): Float32Array<ArrayBuffer> {
+    const values = flatRows(call, name, given);
+    if (values.length !== length) throw bad(`${call}: ${name} must have ${length} values, got ${values.length}.`);
     return values;
   }
 
