@@ -1,5 +1,6 @@
 import { EVD, Matrix } from "ml-matrix";
 import { NcvsdError } from "../errors.js";
+import { factorOf, nuclearNorm, rowProducts } from "./nuclear-norm.js";
 import type { Statistics } from "./statistics.js";
 
 /**
@@ -60,10 +61,32 @@ export class FrechetReference {
   }
 }
 
-/** The Frechet distance between two sets of statistics. */
+/** Above so many features eigenvectors take minutes. */
+const MOST_VECTORS = 512;
+
+/**
+ * The Frechet distance between two sets of statistics; of many features without eigenvectors: the trace of (S R)^(1/2) is the
+ * sum of the singular values of F G^T with S = F^T F and R = G^T G.
+ * @throws BAD_ARGUMENT when the dimensions differ, or a covariance is none
+ */
 export function frechetDistance(a: Statistics, b: Statistics): number {
-  return new FrechetReference(b).distance(a);
+  const dim = b.mean.length;
+  if (dim <= MOST_VECTORS || a.mean.length !== dim) return new FrechetReference(b).distance(a);
+  const [f, g] = [a, b].map((statistics, i) => {
+    const name = i === 0 ? "the first statistics" : "the second statistics";
+    checkCovariance(statistics, name);
+    const factor = factorOf(statistics.cov, dim);
+    if (factor.least < -1e-3 * (trace(statistics.cov, dim) / dim))
+      throw new NcvsdError("BAD_ARGUMENT", `${name}: the covariance has clearly negative eigenvalues: it is damaged`);
+    return factor;
+  }) as [Factor, Factor];
+  const roots = nuclearNorm(rowProducts(f.rows, g.rows, dim), f.rank, g.rank);
+  let means = 0;
+  for (let i = 0; i < dim; i++) means += (a.mean[i]! - b.mean[i]!) ** 2;
+  return Math.max(0, means + trace(a.cov, dim) + trace(b.cov, dim) - 2 * roots);
 }
+
+type Factor = ReturnType<typeof factorOf>;
 
 /**
  * A covariance of n vectors has rank n - 1 at most: of fewer than dim + 1 the distance says nothing.

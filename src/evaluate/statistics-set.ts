@@ -6,7 +6,7 @@ import { npyBytes } from "../checkpoint/npy-write.js";
 import { openNpz } from "../checkpoint/npz.js";
 import type { ArrayTree } from "../checkpoint/unpickle/arrays.js";
 import { bad, checkKeys } from "../errors.js";
-import { FrechetReference } from "./frechet.js";
+import { frechetDistance } from "./frechet.js";
 import { pickledDict } from "./pickled-statistics.js";
 import type { Statistics } from "./statistics.js";
 
@@ -201,7 +201,7 @@ export async function writeStatisticsFile(path: string, statistics: FeatureStati
 }
 
 /**
- * The Frechet distance of two sets of statistics, |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), by eigenvalues.
+ * The Frechet distance of two sets of statistics, |m_a - m_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), by eigenvalues or singular values.
  * @throws BAD_ARGUMENT when they say that they are of different feature networks, variants, weights or metrics, or their
  *   dimensions differ
  */
@@ -218,5 +218,5 @@ export function distanceOf(a: FeatureStatistics, b: FeatureStatistics): number {
         `the statistics are of different ${what}, ${one} and ${other}: a distance between different feature spaces means nothing`,
       );
   }
-  return new FrechetReference(b).distance(a);
+  return frechetDistance(a, b);
 }

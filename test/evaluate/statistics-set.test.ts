@@ -2,7 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { factorOf, nuclearNorm, rowProducts } from "../../src/evaluate/nuclear-norm.js";
+import { momentsOf, statisticsOf } from "../../src/evaluate/statistics.js";
 import { frechetDistance, readStatistics, writeStatistics } from "../../src/index.js";
+import { uniforms } from "../../src/random/uniforms.js";
 import { fixturePath, relativeError } from "../support/fixtures.js";
 import { RawTensors } from "../support/raw-tensors.js";
 
@@ -53,6 +56,51 @@ describe("statistics files", () => {
 });
 
 describe("the distance", () => {
+  it("without eigenvectors is the same for every rank", () => {
+    const random = uniforms(3, 0);
+    const dim = 20;
+    for (const [m, n] of [
+      [40, 60],
+      [12, 50],
+      [9, 7],
+    ] as const) {
+      const sets = [m, n].map((count) =>
+        statisticsOf(
+          momentsOf(
+            Float64Array.from({ length: count * dim }, (_, i) => random() * (1 + (i % dim))),
+            dim,
+          ),
+        ),
+      );
+      const factors = sets.map(({ cov }) => factorOf(cov, dim));
+      expect(factors.map(({ rank }) => rank)).toEqual([Math.min(dim, m - 1), Math.min(dim, n - 1)]);
+      const [f, g] = factors as [(typeof factors)[0], (typeof factors)[0]];
+      // Of S itself: F^T F.
+      const columns = Float64Array.from(
+        { length: f.rank * dim },
+        (_, i) => f.rows[(i % f.rank) * dim + Math.floor(i / f.rank)]!,
+      );
+      expect(relativeError(rowProducts(columns, columns, f.rank), sets[0]!.cov)).toBeLessThan(1e-13);
+      const norm = nuclearNorm(rowProducts(f.rows, g.rows, dim), f.rank, g.rank);
+      const traces = sets.reduce(
+        (sum, { cov }) => sum + cov.filter((_, i) => i % (dim + 1) === 0).reduce((a, b) => a + b, 0),
+        0,
+      );
+      const still = sets.map((s) => ({ ...s, mean: new Float64Array(dim) }));
+      expect((traces - 2 * norm) / frechetDistance(still[0]!, still[1]!)).toBeCloseTo(1, 6);
+    }
+  });
+
+  it("of 600 features, shifted and scaled", () => {
+    const dim = 600;
+    const cov = new Float64Array(dim * dim);
+    for (let i = 0; i < dim; i++) for (let j = 0; j < dim; j++) cov[i * dim + j] = 0.9 ** Math.abs(i - j);
+    const a = { count: 1000, mean: new Float64Array(dim), cov };
+    const b = { count: 1000, mean: new Float64Array(dim).fill(0.1), cov: cov.map((v) => 4 * v) };
+    // tr(S + 4 S - 2 (4 S S)^(1/2)) = tr S
+    expect(frechetDistance(a, b)).toBeCloseTo(0.01 * dim + dim, 7);
+  });
+
   it("is that of the features, and of none where anything says that they differ", async () => {
     const own = await readStatistics(edm2);
     const moved = { ...own, mean: own.mean.map((v) => v + 0.5) };
