@@ -45,12 +45,17 @@ function truthCurve(mixture: GaussianMixture, [low, high]: readonly [number, num
   return Array.from(at, (x, i) => [x, Math.exp(logs[i]!)] as const);
 }
 
-/** From the least to the largest coordinate that matters. */
+/** From the least to the largest coordinate that matters: of the truth nearly all, of samples no strays. */
 function rangeOf(mixture: GaussianMixture, results: readonly MethodResult[]): [number, number] {
-  const draws = mixture.sample(2000, 0);
-  const all = [draws, ...results.map(({ shown }) => shown)].map((values) => Float64Array.from(values).sort());
-  const at = (q: number) => all.map((values) => values[Math.round(q * (values.length - 1))]!);
-  const [low, high] = [Math.min(...at(0.002)), Math.max(...at(0.998))];
+  const all = [
+    { values: mixture.sample(2000, 0), tail: 0.002 },
+    ...results.map(({ shown }) => ({ values: shown, tail: 0.02 })),
+  ].map(({ values, tail }) => ({ sorted: Float64Array.from(values).sort(), tail }));
+  const ends = all.map(({ sorted, tail }) => {
+    const out = Math.ceil(tail * (sorted.length - 1));
+    return [sorted[out]!, sorted[sorted.length - 1 - out]!] as const;
+  });
+  const [low, high] = [Math.min(...ends.map(([a]) => a)), Math.max(...ends.map(([, b]) => b))];
   return [low - 0.1 * (high - low), high + 0.1 * (high - low)];
 }
 

@@ -50,7 +50,7 @@ describe("comparison of methods", () => {
     expect(Math.min(...none.smoothed)).toBeGreaterThan(2);
     expect(summary(Float64Array.of(3, 1, 2, 6))).toEqual({ mean: 3, median: 2.5, max: 6 });
     const given = { indices: [0], values: [points[1]![0]!] };
-    const html = comparisonPage({
+    const page = {
       title: "<test>",
       about: "about",
       results,
@@ -64,13 +64,17 @@ describe("comparison of methods", () => {
       },
       fields: {
         size: 5,
-        range: [-1, 1],
+        range: [-1, 1] as const,
         all: [{ title: "truth", norms: Float64Array.from({ length: 25 }, (_, i) => i) }],
       },
-    });
+    };
+    const html = comparisonPage(page);
     expect(html).toContain("&lt;test&gt;");
     // Two densities, one field, two box plots, and nothing that is no number.
     expect(html.match(/<svg /g)?.length).toBe(5);
     expect(html).not.toMatch(/NaN|undefined/);
+    // A few strays do not stretch the axis.
+    const strayed = { ...exact, shown: exact.shown.map((v, i) => (i < 3 ? -1000 : v)) };
+    expect(comparisonPage({ ...page, results: [strayed] })).not.toMatch(/>−[\d,]{3,}</);
   });
 });
