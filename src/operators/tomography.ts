@@ -1,4 +1,4 @@
-import { type CtParams, ctTable, directions } from "../../kernels/lib/ct.js";
+import { type CtParams, ctEntries, ctTable, directions } from "../../kernels/lib/ct.js";
 import { ctBack } from "../../kernels/operators/ct-back/kernel.js";
 import { ctProject } from "../../kernels/operators/ct-project/kernel.js";
 import { ctRotate } from "../../kernels/operators/ct-rotate/kernel.js";
@@ -56,8 +56,43 @@ export function tomography(gpu: Gpu, options: TomographyOptions): GpuOperator {
     throw bad(`tomography: projector must be "pixel" or "rotation", got ${String(projector)}.`);
   if (!(angles?.length > 0)) throw bad("tomography: angles must be a list of at least one angle, in radians.");
   checkFinite("tomography", "angles", angles);
-  const maps = projector === "rotation" ? rotated(shape, options) : projected(shape, options);
-  return linearOperator(gpu, { name: "tomography", shape, solver, ...maps });
+  if (projector === "rotation")
+    return linearOperator(gpu, { name: "tomography", shape, solver, ...rotated(shape, options) });
+  const operator = linearOperator(gpu, { name: "tomography", shape, solver, ...projected(shape, options) });
+  // Only samplers by gradients ask for it, and it takes time.
+  let curvature: number | undefined;
+  const get = () => {
+    curvature ??= 2 * squaredNorm(beam(shape, options), angles);
+    return curvature;
+  };
+  return Object.defineProperty(operator, "curvature", { get, enumerable: true });
+}
+
+/** ||A||^2 by power iteration; no entry is negative, so that a picture of ones is near the singular vector. */
+function squaredNorm(params: CtParams, angles: ArrayLike<number>): number {
+  const table = ctTable(params, angles);
+  const { height, width, detectors } = params;
+  const visit = (add: (pixel: number, ray: number, entry: number) => void) =>
+    ctEntries(params, table, (row, column, angle, bin, weight) => {
+      for (let j = Math.max(0, Math.floor(bin)); j <= Math.min(detectors - 1, Math.floor(bin) + 1); j++)
+        add(row * width + column, angle * detectors + j, weight * (1 - Math.abs(bin - j)));
+    });
+  let x = new Float64Array(height * width).fill(1);
+  let [value, length] = [0, Math.sqrt(x.length)];
+  for (let i = 0; i < 5 && length > 0; i++) {
+    const y = new Float64Array(angles.length * detectors);
+    visit((pixel, ray, entry) => {
+      y[ray]! += entry * x[pixel]!;
+    });
+    const back = new Float64Array(x.length);
+    visit((pixel, ray, entry) => {
+      back[pixel]! += entry * y[ray]!;
+    });
+    const grown = Math.sqrt(back.reduce((sum, v) => sum + v * v, 0));
+    value = grown / length;
+    [x, length] = [back, grown];
+  }
+  return value;
 }
 
 /** For checkKeys. */

@@ -3,6 +3,7 @@ import type { Denoiser, GenerativeDenoiser } from "../networks/session.js";
 import type { RestoreTask } from "../operators/tasks.js";
 import { type UlaSettings, ulaSettings } from "./langevin.js";
 import { calibratedLevels } from "./posterior/calibrated.js";
+import { withStableStep } from "./posterior/daps.js";
 import type { PosteriorSampler } from "./posterior/sampler.js";
 import { type PosteriorSamplerName, posteriorSamplers } from "./posterior/samplers.js";
 import type { Settings } from "./samplers.js";
@@ -53,7 +54,11 @@ export function samplerSettings(
   checkLikelihood(task, name, given);
   const of = asked.of ?? "paper";
   const own = name === "pnp-gd" ? annealing(task, of, sigmaY, given) : authors(task, name, of, given);
-  const settings = sampler.complete(merged(own, given), { operator: task.operator, generative });
+  const all = merged(own, given);
+  const chosen = name !== "daps" || (given.mcmc as Settings | undefined)?.step !== undefined;
+  const settings = sampler.complete(chosen ? all : withStableStep(all, task.operator), {
+    ...{ operator: task.operator, generative },
+  });
   return {
     name,
     title: sampler.title.split(" (")[0]!,

@@ -41,6 +41,7 @@ describe("restore --sampler", () => {
     expect(calibrationFactor).toBeGreaterThan(0);
     const table = readFileSync(join(cwd, "diffpir/metrics.md"), "utf8");
     expect(table).toContain("So many samples know the levels 1/3 only.");
+    expect(table).toContain("where 0.33 is right (0.00 to 1.00 by chance)");
     expect((await restored("diffpir", ...args)).made).toBe(0);
     const other = await restored("diffpir", ...args, "--lambda", "0.5", "--no-clip", "--solver", "ddim", "--eta", "0");
     expect(other).toMatchObject({

@@ -36,6 +36,25 @@ async function operatorOf(r: Recording): Promise<GpuOperator> {
   return operators.mri(gpu, { shape, mask, ...(r.has("maps") ? { maps: await r.values("maps"), solver } : {}) });
 }
 
+it("tomography knows its curvature, 2 ||A||^2", async () => {
+  const beams = [
+    { geometry: "parallel", detectors: 13, pixelSize: 0.5, detectorSpacing: 0.4, detectorOffset: 1 },
+    { geometry: "fan", detectors: 21, sourceDistance: 12, detectorDistance: 5 },
+  ] as const;
+  for (const beam of beams) {
+    const operator = operators.tomography(gpu, { shape: [1, 9, 12], ...beam, angles: [0.2, 1, 2.5, 4] });
+    let x = noise(3, 9 * 12);
+    let grown = 0;
+    for (let i = 0; i < 40; i++) {
+      const back = await operator.adjoint!(await operator.forward(x));
+      grown = norm(back) / norm(x);
+      x = back.map((v) => v / norm(back));
+    }
+    expect(operator.curvature! / (2 * grown), beam.geometry).toBeCloseTo(1, 2);
+    operator.close();
+  }
+});
+
 /** Root mean square of d in deviations of the posterior, the worst of the batch. */
 async function deviations(operator: Operator, d: Float32Array, sigma: number, rho: number): Promise<number> {
   const ad = await operator.forward(d);

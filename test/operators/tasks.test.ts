@@ -80,6 +80,16 @@ describe("the paper's settings fit the image", () => {
     expect(step({})).toMatchObject({ algorithm: "langevin", steps: 100, step: 5e-5 });
     expect(step({ mcmc: { step: 1e-5 } })).toMatchObject({ steps: 100, step: 1e-5 });
     expect(step({ mcmc: { algorithm: "hmc" } })).toMatchObject({ steps: 96, step: 3.69e-5, momentum: 0.11 });
+    // What would diverge is shortened, unless somebody asks for it.
+    for (const name of ["ptychography", "fourier_ptychography", "tomography"] as const) {
+      const { operator, ...task } = await makeTask(gpu, name, shape, {});
+      const daps = (given: object) =>
+        samplerSettings({ ...task, operator }, teacher, "daps", { given: given as Settings, sigmaY: 0.05 }).settings;
+      const shortened = (daps({}).mcmc as { step: number }).step;
+      expect((shortened * operator.curvature!) / 1e-4, name).toBeLessThan(2);
+      expect((shortened * operator.curvature!) / 1e-4, name).toBeGreaterThan(1.8);
+      expect(() => daps({ mcmc: { step: 1e-4 } }), name).toThrow(/diverges at level 0.* would hold/);
+    }
     const scattered = await makeTask(gpu, "random_inpainting", shape, {});
     const diffpir = samplerSettings(scattered, teacher, "diffpir", asked);
     expect(diffpir).toMatchObject({ evaluations: 20, settings: { lambda: 0.25, zeta: 1, schedule: "ddpm-quad" } });

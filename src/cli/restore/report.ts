@@ -174,7 +174,7 @@ function spreadLines(spread: Spread | undefined): string[] {
   const { coverage, knownLevels, calibrationFactor, rankHistogram } = spread;
   const levels = Object.entries(coverage).map(
     ([level, { observed, expected, band }]) =>
-      `at ${level}% ${share(observed)}, where ${share(expected)} is right (${share(band[0])} to ${share(band[1])} by chance)`,
+      `at ${level}% ${share(observed)}, where ${share(expected)} is right (${share(Math.max(0, band[0]))} to ${share(Math.min(1, band[1]))} by chance)`,
   );
   const runs = knownLevels.at(-1)!.split("/")[1]!;
   return [
@@ -210,7 +210,7 @@ export function markdown(head: ReportHead, results: readonly ImageResult[], spre
       rows.map((row) => [row.method, row]),
     ),
     "",
-    "chi^2 = ||A(x) - y||^2 / (m sigma_y^2): 1 is what the noise alone gives. Seconds and NFE are those of one image by the method.",
+    "chi^2 = ||A(x) - y||^2 / (m sigma_y^2), of counts and rounded values with their own variances: 1 is what the noise alone gives. Seconds and NFE are those of one image by the method.",
     ...spreadLines(spread),
     "",
     "## Every reconstruction",

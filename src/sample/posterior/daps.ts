@@ -158,20 +158,37 @@ function stepAt({ mcmc, convention }: DapsSettings, i: number, n: number): numbe
  * eigenvalue of A'A, 2 L = `operator.curvature`. On the edge, where the authors' step of 1e-4 is for a mask, it does not.
  */
 function checkStability(operator: Operator, s: DapsSettings, levels: Float64Array): void {
-  const { curvature } = operator;
-  if (curvature === undefined) return;
+  const { most, at, bound, holds } = stability(operator, s, levels);
+  if (most <= 1.001 * bound) return;
+  throw bad(
+    `daps: mcmc.step ${s.mcmc.step} with tau ${s.mcmc.tau} diverges at level ${at}: it times the curvature is ${most.toPrecision(3)}, above ${bound.toPrecision(3)}; ${holds} would hold.`,
+  );
+}
+
+/** The step size times the largest curvature, at the level where it is largest; what it must not exceed; a step size that holds. */
+function stability({ curvature }: Operator, s: DapsSettings, levels: Float64Array) {
   const bound = 2 * (s.mcmc.algorithm === "hmc" ? 1 + s.mcmc.momentum! : 1);
   let [most, at] = [0, 0];
+  if (curvature === undefined) return { most, at, bound, holds: s.mcmc.step };
   levels.forEach((level, i) => {
     const size = stepAt(s, i, levels.length) * (curvature / betaOf(s) + 1 / level ** 2);
     if (size > most) [most, at] = [size, i];
   });
-  if (most <= 1.001 * bound) return;
-  const holds = (s.mcmc.step * bound) / most;
-  const digit = 10 ** (Math.floor(Math.log10(holds)) - 1);
-  throw bad(
-    `daps: mcmc.step ${s.mcmc.step} with tau ${s.mcmc.tau} diverges at level ${at}: it times the curvature is ${most.toPrecision(3)}, above ${bound.toPrecision(3)}; ${Number((Math.floor(holds / digit) * digit).toPrecision(2))} would hold.`,
-  );
+  const exact = (s.mcmc.step * bound) / most;
+  const digit = 10 ** (Math.floor(Math.log10(exact)) - 1);
+  return { most, at, bound, holds: Number((Math.floor(exact / digit) * digit).toPrecision(2)) };
+}
+
+/**
+ * Settings for an operator, the step size of which nobody chose for it: shortened where it would diverge.
+ * @throws NcvsdError BAD_ARGUMENT
+ */
+export function withStableStep(given: Settings, operator: Operator): Settings {
+  const convention = given.convention ?? settings.convention;
+  const complete = { ode: null, mcmc: completeMcmc(given), convention } as DapsSettings;
+  const levels = levelsOf({ ...completeLevels(given, settings), convention });
+  const { most, bound, holds } = stability(operator, complete, levels);
+  return most <= 1.001 * bound ? given : { ...given, mcmc: { ...(given.mcmc as Settings), step: holds } };
 }
 
 /** Times of the inner ODE from level s: K + 1 of them; the last may be 0. */
