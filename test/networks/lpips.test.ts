@@ -131,7 +131,7 @@ describe("LPIPS", () => {
     const size = shape[0] * shape[1] * shape[2];
     const x = Float32Array.from(normals(1, 1, 2 * size), (v) => v * 0.6);
     const t = x.map((v, i) => (i < size ? v + 0.3 * Math.sin(i) : 0.2 * Math.cos(i)));
-    const lpips = await Lpips.open(gpu, save("tv.safetensors", torchvision), mode);
+    const lpips = await Lpips.open(gpu, [save("tv.safetensors", torchvision)], mode);
     const ours = await lpips.distances(x, t, shape);
     for (let n = 0; n < 2; n++) {
       const expected = reference(
@@ -152,17 +152,24 @@ describe("LPIPS", () => {
       (b) => `lin${b}.model.1.weight`,
     );
     const x = Float32Array.from(normals(1, 1, 256));
-    const lpips = await Lpips.open(gpu, save("lpips.safetensors", own), "mean");
-    const same = await Lpips.open(gpu, save("tv.safetensors", torchvision), "mean");
+    const lpips = await Lpips.open(gpu, [save("lpips.safetensors", own)], "mean");
+    const same = await Lpips.open(gpu, [save("tv.safetensors", torchvision)], "mean");
     const t = x.map((v) => -v);
     expect(await lpips.distances(x, t, [1, 16, 16])).toEqual(await same.distances(x, t, [1, 16, 16]));
+    // The trunk and a list of layers without names, in two files.
+    const isLayer = (name: string) => name.startsWith("lin");
+    const trunk = save("trunk.safetensors", new Map([...own].filter(([name]) => !isLayer(name))));
+    const list = [...own].filter(([name]) => isLayer(name)).map(([, layer], i) => [String(i), layer] as const);
+    const two = await Lpips.open(gpu, [trunk, save("list.safetensors", new Map(list))], "mean");
+    expect(await two.distances(x, t, [1, 16, 16])).toEqual(await same.distances(x, t, [1, 16, 16]));
+    await expect(Lpips.open(gpu, [trunk], "mean")).rejects.toThrow("lin0");
     const broken = new Map(torchvision);
     broken.delete("lin3.model.1.weight");
-    await expect(Lpips.open(gpu, save("broken.safetensors", broken), "mean")).rejects.toThrow(
+    await expect(Lpips.open(gpu, [save("broken.safetensors", broken)], "mean")).rejects.toThrow(
       /no weights of VGG16-LPIPS.*lin3/,
     );
     broken.set("lin3.model.1.weight", { shape: [1, 5, 1, 1], data: new Float64Array(5) });
-    await expect(Lpips.open(gpu, save("broken.safetensors", broken), "mean")).rejects.toThrow(
+    await expect(Lpips.open(gpu, [save("broken.safetensors", broken)], "mean")).rejects.toThrow(
       /5 weights for 12 channels/,
     );
     await expect(lpips.distances(x, x, [1, 8, 32])).rejects.toThrow(/at least 16x16/);

@@ -19,7 +19,7 @@ export interface RestoreFlags extends EngineOptions, TaskFlags, SamplerFlags {
   batch: number;
   class?: string;
   labels?: string;
-  lpips?: string;
+  lpips?: string[];
   lpipsPooling: "mean" | "max";
   force?: boolean;
   json?: boolean;
@@ -73,7 +73,11 @@ export function addRestoreOptions(command: Command): Command {
         .choices(["none", "file"])
         .conflicts("class"),
     )
-    .option("--lpips <file>", "also compute LPIPS with these weights of VGG16-LPIPS (safetensors)")
+    .option(
+      "--lpips <file>",
+      "also compute LPIPS with these weights of VGG16-LPIPS (safetensors or torch.save; twice: trunk and linear layers)",
+      (path: string, others: string[] = []) => [...others, path],
+    )
     .addOption(
       new Option("--lpips-pooling <how>", "mean, as the reference's evaluation, or max, as the original LPIPS")
         .choices(["mean", "max"])

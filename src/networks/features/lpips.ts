@@ -35,6 +35,8 @@ const linNames = (block: number) => [
   `lin${block}.model.1.weight`,
   `lins.${block}.model.1.weight`,
   `lin${block}.weight`,
+  // A list without names.
+  `${block}`,
 ];
 
 interface Prepared extends Pooled {
@@ -70,11 +72,12 @@ export class Lpips {
   }
 
   /**
-   * @param path safetensors with VGG16's convolutions and LPIPS's five linear layers
+   * @param paths VGG16's convolutions and LPIPS's five linear layers: in one file, or the trunk (torchvision's `vgg16-*.pth`) and
+   *   the layers (lpips's `vgg.pth`, piq's list of five tensors) in two; safetensors or torch.save, read as data
    * @throws NcvsdError BAD_CHECKPOINT when one is missing or misshapen
    */
-  static async open(gpu: Gpu, path: string, mode: "mean" | "max"): Promise<Lpips> {
-    const file = await openCheckpoint(path);
+  static async open(gpu: Gpu, paths: readonly string[], mode: "mean" | "max"): Promise<Lpips> {
+    const file = await together(paths);
     try {
       const linear: Float32Array[] = [];
       for (const [block, layers] of BLOCKS.entries()) {
@@ -162,6 +165,32 @@ export class Lpips {
     });
     return { program, images, features, bytes: program.bytes, destroy: () => program.destroy() };
   }
+}
+
+/** Several files as one; a tensor is the first one's that has it. */
+async function together(paths: readonly string[]): Promise<Checkpoint> {
+  const files: Checkpoint[] = [];
+  const close = async () => {
+    await Promise.all(files.map((file) => file.close()));
+  };
+  try {
+    for (const path of paths) files.push(await openCheckpoint(path, { ofAnyKind: true }));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const [first, ...more] = files;
+  if (more.length === 0) return first!;
+  const of = (name: string) => files.find((file) => file.tensors.has(name)) ?? first!;
+  return {
+    name: files.map(({ name }) => name).join(" and "),
+    metadata: {},
+    tensors: new Map(files.toReversed().flatMap((file) => [...file.tensors])),
+    readBytes: (name) => of(name).readBytes(name),
+    readF32: (name, options) => of(name).readF32(name, options),
+    sha256: async () => (await Promise.all(files.map((file) => file.sha256()))).join("+"),
+    close,
+  };
 }
 
 const missing = (file: Checkpoint, what: string) =>
