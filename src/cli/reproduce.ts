@@ -22,6 +22,7 @@ import {
   openEngine,
 } from "./parts/engine.js";
 import { NET_HELP } from "./parts/published.js";
+import { restoredAgain } from "./parts/restored.js";
 import { openPictures } from "./parts/vae.js";
 
 interface ReproduceFlags extends EngineOptions, FetchFlags {
@@ -51,8 +52,6 @@ const ROUNDING = 1;
  */
 function originOf(text: Readonly<Record<string, string>>, name: string): Origin {
   const own = (key: string) => text[`ncvsd-gpu:${key}`];
-  if (own("image") !== undefined)
-    throw bad(`${name} is a result of restore: run its command again (metrics.json beside it has it).`);
   if (own("sheet") !== undefined) throw bad(`${name} is a sheet: give one of its pictures.`);
   const [seed, sha256] = [Number(own("seed") ?? Number.NaN), own("checkpoint-sha256")];
   let options: unknown;
@@ -99,9 +98,10 @@ export function registerReproduce(program: Command): void {
     .summary("make a picture again from what it carries, and compare")
     .description(
       "Makes a picture of `sample` again from its own text chunks: seed, class, options, and the network, which is checked by its " +
-        "SHA-256. Then compares the two, byte by byte. On another adapter a few bytes may differ by 1.",
+        "SHA-256. A picture of `restore` is made by the command in the run's metrics.json, from the folder that it was given in. Then " +
+        "compares the two, byte by byte. On another adapter a few bytes may differ by 1.",
     )
-    .argument("<picture.png>", "a picture that `sample` wrote")
+    .argument("<picture.png>", "a picture that `sample` or `restore` wrote")
     .option("--net <file>", NET_HELP)
     .option("--gnet <file>", "the second network, where the picture was made with guidance")
     .option("--vae <file>", "the decoder, where the picture was made of latents")
@@ -113,6 +113,7 @@ export function registerReproduce(program: Command): void {
     .addHelpText("after", "\nExample:\n  ncvsd-gpu reproduce out/000003.png")
     .action(async (file: string, flags: ReproduceFlags) => {
       const given = decodePng(readInput(file), file);
+      if (given.text["ncvsd-gpu:image"] !== undefined) return reportRestored(file, given, flags);
       const origin = originOf(given.text, file);
       const { precision } = origin.options;
       const gpu = await openEngine(
@@ -122,11 +123,21 @@ export function registerReproduce(program: Command): void {
       try {
         const made = await makeAgain(gpu, origin, flags);
         if (flags.out !== undefined) writeAtomic(flags.out, encodePng(made, given.text));
-        report(file, given, made, origin, gpu, Boolean(flags.json));
+        report(file, given, made, origin, gpu.info.name, Boolean(flags.json));
       } finally {
         gpu.close();
       }
     });
+}
+
+function reportRestored(file: string, given: ReturnType<typeof decodePng>, flags: ReproduceFlags): void {
+  const more = Object.entries({ "--net": flags.net, "--adapter": flags.adapter });
+  const options = more.flatMap(([option, value]) => (value === undefined ? [] : [option, value]));
+  const made = restoredAgain(file, given.text, [...options, ...(flags.offline ? ["--offline"] : [])]);
+  if (flags.out !== undefined) writeAtomic(flags.out, encodePng(made, given.text));
+  const own = (key: string) => given.text[`ncvsd-gpu:${key}`] ?? "";
+  const origin = { seed: Number(own("seed")), adapter: own("adapter"), version: own("version") };
+  report(file, given, made, origin, made.text["ncvsd-gpu:adapter"] ?? "", Boolean(flags.json));
 }
 
 async function makeAgain(gpu: Gpu, origin: Origin, flags: ReproduceFlags): Promise<RawImage> {
@@ -172,7 +183,14 @@ async function requireSame(option: string, model: Model, sha256: string, name: s
   );
 }
 
-function report(file: string, given: RawImage, made: RawImage, origin: Origin, gpu: Gpu, json: boolean): void {
+function report(
+  file: string,
+  given: RawImage,
+  made: RawImage,
+  origin: Pick<Origin, "seed" | "adapter" | "version">,
+  here: string,
+  json: boolean,
+): void {
   if (given.width !== made.width || given.height !== made.height || given.channels !== made.channels)
     throw bad(
       `${file} is ${given.width}x${given.height}, and what it says makes ${made.width}x${made.height}: it was changed.`,
@@ -181,14 +199,14 @@ function report(file: string, given: RawImage, made: RawImage, origin: Origin, g
   const same = found.largest <= ROUNDING;
   if (json) {
     const result = { file, seed: origin.seed, identical: found.different === 0, reproduced: same, ...found };
-    process.stdout.write(`${JSON.stringify({ ...result, adapter: gpu.info.name, madeOn: origin.adapter })}\n`);
+    process.stdout.write(`${JSON.stringify({ ...result, adapter: here, madeOn: origin.adapter })}\n`);
   } else if (same) {
     const bytes =
       found.different === 0 ? "every byte is the same" : `${found.different} of ${found.total} bytes differ by 1`;
     process.stdout.write(`reproduced: ${bytes}\n`);
   }
   if (same) return;
-  const where = origin.adapter === gpu.info.name ? "" : `, made on ${origin.adapter}, here on ${gpu.info.name}`;
+  const where = origin.adapter === here ? "" : `, made on ${origin.adapter}, here on ${here}`;
   process.exitCode = 1;
   tell(
     `ncvsd-gpu: ${file} is not what it says: ${found.different} of ${found.total} bytes differ, by up to ${found.largest}${where}: it was edited, or made by another version (${origin.version}).`,

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { decodePng, encodePng } from "../../src/image/png.js";
@@ -63,6 +63,37 @@ describe("reproduce", () => {
     expect(sentence(await cli(["reproduce", ...adapter, file, "--net", TEACHER]))).toMatch(/name its file with --gnet/);
     const { stdout } = await cliOk(["reproduce", ...adapter, file, "--net", TEACHER, "--gnet", GUIDE]);
     expect(stdout).toBe("reproduced: every byte is the same\n");
+  });
+
+  it("makes pictures of restore again, by the run's own command", async () => {
+    const outdir = place("restored");
+    const settings = ["--task", "hadamard", "--sampler", "diffpir", "--steps", "3", "--runs", "2", "--images", "3"];
+    await cliOk(["restore", ...adapter, ...settings, "--json", `--outdir=${outdir}`]);
+    for (const name of ["sample-01.png", "measurement.png"]) {
+      const { stdout } = await cliOk(["reproduce", ...adapter, join(outdir, "000003", name)]);
+      expect(stdout, name).toBe("reproduced: every byte is the same\n");
+    }
+    const file = join(outdir, "000003", "sample-01.png");
+    const picture = decodePng(readFileSync(file));
+    picture.data[100]! ^= 64;
+    writeFileSync(join(outdir, "000003", "mean.png"), encodePng(picture, picture.text));
+    const edited = await cli(["reproduce", ...adapter, join(outdir, "000003", "mean.png")]);
+    expect(edited.code).toBe(1);
+    expect(sentence(edited)).toMatch(/is not what it says: \d+ of 1024 bytes differ/);
+
+    const record = join(outdir, "metrics.json");
+    const metrics = JSON.parse(readFileSync(record, "utf8"));
+    const refused = async (change: object) => {
+      writeFileSync(record, JSON.stringify({ ...metrics, ...change }));
+      return sentence(await cli(["reproduce", ...adapter, file]));
+    };
+    expect(await refused({ options: { ...metrics.options, seed: 1 } })).toMatch(/is that of another run/);
+    expect(await refused({ command: [...metrics.command, "--operator=mine.js"] })).toMatch(/an operator of your own/);
+    expect(await refused({ command: [...metrics.command, "--bits", "3"] })).toMatch(
+      /failed: --bits is for quantization/,
+    );
+    rmSync(record);
+    expect(sentence(await cli(["reproduce", ...adapter, file]))).toMatch(/which has its command, is not there/);
   });
 
   it("refuses a picture that does not say how it was made", async () => {
