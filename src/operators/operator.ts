@@ -110,6 +110,8 @@ export interface Operator {
   readonly solve?: Solve | undefined;
   /** Mean and variance of every entry's posterior, for pointwise laws. Their mean is not the draw with zero noise. */
   law?(input: LawInput): Promise<Law>;
+  /** Whether sigma may be 0; absent: where there is a `law`. */
+  readonly withoutNoise?: boolean;
   /** The posterior's mean in pixels, N*C*H*W, where the entries of `law` are no pixels. */
   posteriorMean?(input: LawInput): Promise<Float32Array>;
   /**

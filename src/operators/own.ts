@@ -76,6 +76,7 @@ export function watched(operator: Operator, name: unknown = operator?.name): Ope
   if (operator.noiseShape !== undefined) checked.noiseShape = operator.noiseShape;
   if (typeof operator.curvature === "number") checked.curvature = operator.curvature;
   if (operator.langevinByUla) checked.langevinByUla = true;
+  if (typeof operator.withoutNoise === "boolean") checked.withoutNoise = operator.withoutNoise;
   if (has("law")) checked.law = (input) => operator.law!(input);
   if (has("posteriorMean"))
     checked.posteriorMean = (input) =>

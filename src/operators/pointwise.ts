@@ -58,7 +58,7 @@ export function pointwiseOperator(gpu: Gpu, graphs: PointwiseGraphs): LawOperato
   };
   const { toPixels } = graphs;
   const posteriorMean = toPixels && (async (input: LawInput) => toPixels((await law(input)).mean));
-  return Object.assign(operator, { sampleProximal, law }, posteriorMean ? { posteriorMean } : {});
+  return Object.assign(operator, { sampleProximal, law, withoutNoise }, posteriorMean ? { posteriorMean } : {});
 }
 
 /** For checkKeys. */

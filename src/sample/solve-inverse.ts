@@ -273,8 +273,9 @@ function checkProblem(model: Denoiser | GenerativeDenoiser, operator: Operator, 
     );
   }
   const count = countOf("measurement", measurement, volume(operator.measurementShape), operator.measurementShape);
-  // Pointwise laws can do without noise.
-  if (sigmaY !== undefined && !(sigmaY === 0 && operator.law)) checkPositive("solveInverse", "sigmaY", sigmaY);
+  // Of the pointwise laws, those of counts and of rounded values.
+  const noiseless = sigmaY === 0 && (operator.withoutNoise ?? operator.law !== undefined);
+  if (sigmaY !== undefined && !noiseless) checkPositive("solveInverse", "sigmaY", sigmaY);
   if (!Number.isInteger(runs) || runs < 1) throw bad(`runs must be a positive integer, got ${runs}.`);
   requireRoom(model, count * runs);
   return count;

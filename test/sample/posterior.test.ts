@@ -274,6 +274,19 @@ describe("bad input is refused in one sentence", () => {
 });
 
 describe("operators that act on every pixel alone", () => {
+  it("take a noise of 0 where values are rounded, and not where they are clipped", async () => {
+    const operator = operators.hdr(gpu, { shape });
+    const run = solveInverse(teacher(), {
+      sampler: "diffpir",
+      operator,
+      measurement: new Float32Array(ONE),
+      sigmaY: 0,
+    });
+    await expect(run).rejects.toMatchObject({
+      ...{ code: "BAD_ARGUMENT", message: "solveInverse: sigmaY must be a positive finite number, got 0." },
+    });
+  });
+
   it("give diffpir and type2 the mean of their law, not the median", async () => {
     const tested = [
       { operator: operators.hdr(gpu, { shape, scale: 4 }), sigmaY: 0.1 },
