@@ -25,8 +25,9 @@ export interface LinearGraphs
   readonly gram?: number;
   /** Of ||A x - y||^2; absent: 2 A'(A x - y) of the maps. */
   readonly gradient?: (stage: StageGraph) => Tensor;
-  /** Another closed form of one draw. Neither: two draws and conjugate gradients. */
+  /** Another closed form: of one draw, or of two with `noiseShape`. Neither: two draws and conjugate gradients. */
   readonly proximal?: (stage: StageGraph) => Tensor;
+  readonly noiseShape?: readonly number[];
 }
 
 /** Makes an operator of the maps of a linear one: gradient of the energy and likelihood step included. */
@@ -56,6 +57,7 @@ export function linearOperator(gpu: Gpu, linear: LinearGraphs): GpuOperator {
         return adjoint(s, residual, s.out(image(s)));
       }),
     ...(step ? { proximal: step } : {}),
+    ...(linear.noiseShape ? { noiseShape: linear.noiseShape } : {}),
   });
 }
 

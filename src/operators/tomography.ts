@@ -6,6 +6,7 @@ import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { ImageShape } from "../networks/session.js";
 import { checkFinite, checkInteger, checkPositive, checkShape } from "./check.js";
+import { DIRECT_UP_TO, directStep } from "./direct-step.js";
 import type { GpuOperator } from "./gpu-operator.js";
 import { linearOperator } from "./linear-operator.js";
 import type { SolverOptions } from "./operator.js";
@@ -40,7 +41,8 @@ export interface TomographyOptions {
 
 /**
  * Computed tomography: y [C, angles, detectors] holds line integrals of x in units of value times length. Forward and adjoint are a
- * matched pair. The likelihood step is made by conjugate gradients of two draws. Pictures stand as they are shown, Y upwards.
+ * matched pair. The likelihood step takes two draws; it is made by conjugate gradients, or without iterations where the matrix of one
+ * channel has at most 2^17 entries and no `solver` is given. Pictures stand as they are shown, Y upwards.
  *
  * Air is -1 in the network's range, not 0: of a scan p of attenuations from 0 to m, y is 2 p / m - A(1). Bins narrower than a
  * pixel (d < D; in a fan d Rs / (Rs + Rd) < D) let rays fall between the pixels: `warning` says so.
@@ -58,7 +60,13 @@ export function tomography(gpu: Gpu, options: TomographyOptions): GpuOperator {
   checkFinite("tomography", "angles", angles);
   if (projector === "rotation")
     return linearOperator(gpu, { name: "tomography", shape, solver, ...rotated(shape, options) });
-  const operator = linearOperator(gpu, { name: "tomography", shape, solver, ...projected(shape, options) });
+  const step = direct(shape, options);
+  const operator = linearOperator(gpu, {
+    ...{ name: "tomography", shape, solver },
+    ...projected(shape, options),
+    ...step,
+  });
+  if (step) Object.defineProperty(operator, "solve", { value: { iterations: 0, converged: true }, enumerable: true });
   // Only samplers by gradients ask for it, and it takes time.
   let curvature: number | undefined;
   const get = () => {
@@ -68,24 +76,51 @@ export function tomography(gpu: Gpu, options: TomographyOptions): GpuOperator {
   return Object.defineProperty(operator, "curvature", { get, enumerable: true });
 }
 
+/** Few rays of a small picture, and nobody says how they are to be solved: exact at every level, without iterations. */
+function direct(shape: ImageShape, options: TomographyOptions) {
+  const { angles, solver } = options;
+  const params = beam(shape, options);
+  const [inputs, outputs] = [params.height * params.width, angles.length * params.detectors];
+  const asked = solver?.tolerance !== undefined || solver?.maxIterations !== undefined;
+  if (asked || inputs * outputs > DIRECT_UP_TO) return undefined;
+  const matrix = () => {
+    const entries = new Float64Array(outputs * inputs);
+    visitEntries(params, angles, (pixel, ray, entry) => {
+      entries[ray * inputs + pixel]! += entry;
+    });
+    return entries;
+  };
+  return {
+    proximal: directStep(matrix, outputs, inputs),
+    noiseShape: [shape[0], angles.length, params.detectors],
+  };
+}
+
+/** Every entry of A that is not zero. */
+function visitEntries(
+  params: CtParams,
+  angles: ArrayLike<number>,
+  add: (pixel: number, ray: number, entry: number) => void,
+): void {
+  const { width, detectors } = params;
+  ctEntries(params, ctTable(params, angles), (row, column, angle, bin, weight) => {
+    for (let j = Math.max(0, Math.floor(bin)); j <= Math.min(detectors - 1, Math.floor(bin) + 1); j++)
+      add(row * width + column, angle * detectors + j, weight * (1 - Math.abs(bin - j)));
+  });
+}
+
 /** ||A||^2 by power iteration; no entry is negative, so that a picture of ones is near the singular vector. */
 function squaredNorm(params: CtParams, angles: ArrayLike<number>): number {
-  const table = ctTable(params, angles);
   const { height, width, detectors } = params;
-  const visit = (add: (pixel: number, ray: number, entry: number) => void) =>
-    ctEntries(params, table, (row, column, angle, bin, weight) => {
-      for (let j = Math.max(0, Math.floor(bin)); j <= Math.min(detectors - 1, Math.floor(bin) + 1); j++)
-        add(row * width + column, angle * detectors + j, weight * (1 - Math.abs(bin - j)));
-    });
   let x = new Float64Array(height * width).fill(1);
   let [value, length] = [0, Math.sqrt(x.length)];
   for (let i = 0; i < 5 && length > 0; i++) {
     const y = new Float64Array(angles.length * detectors);
-    visit((pixel, ray, entry) => {
+    visitEntries(params, angles, (pixel, ray, entry) => {
       y[ray]! += entry * x[pixel]!;
     });
     const back = new Float64Array(x.length);
-    visit((pixel, ray, entry) => {
+    visitEntries(params, angles, (pixel, ray, entry) => {
       back[pixel]! += entry * y[ray]!;
     });
     const grown = Math.sqrt(back.reduce((sum, v) => sum + v * v, 0));

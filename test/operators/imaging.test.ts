@@ -3,7 +3,7 @@ import type { Gpu } from "../../src/gpu/device.js";
 import { loadModel, type Model } from "../../src/networks/edm2/model.js";
 import type { GpuOperator } from "../../src/operators/gpu-operator.js";
 import { lineMask } from "../../src/operators/mri.js";
-import type { Operator } from "../../src/operators/operator.js";
+import type { Operator, SolverOptions } from "../../src/operators/operator.js";
 import { operators } from "../../src/operators/operators.js";
 import { makeTask } from "../../src/operators/tasks.js";
 import type { TomographyOptions } from "../../src/operators/tomography.js";
@@ -22,7 +22,7 @@ afterAll(() => gpu.close());
 
 const solver = { tolerance: 1e-3, maxIterations: 600 };
 
-async function operatorOf(r: Recording): Promise<GpuOperator> {
+async function operatorOf(r: Recording, by: SolverOptions | undefined): Promise<GpuOperator> {
   const shape = r.meta<number[]>("shape")!;
   const config = r.meta<object>("config")!;
   if (r.has("angles"))
@@ -30,7 +30,7 @@ async function operatorOf(r: Recording): Promise<GpuOperator> {
       ...(config as TomographyOptions),
       shape,
       angles: await r.values("angles"),
-      solver,
+      ...(by ? { solver: by } : {}),
     });
   const mask = await r.values("mask");
   return operators.mri(gpu, { shape, mask, ...(r.has("maps") ? { maps: await r.values("maps"), solver } : {}) });
@@ -67,16 +67,18 @@ async function deviations(operator: Operator, d: Float32Array, sigma: number, rh
 }
 
 describe("MRI and tomography agree with the recordings", () => {
-  for (const name of [
-    "mri_odd_9x11",
-    "mri_real_odd_9x7",
-    "mri_coils4_12x10",
-    "ct_parallel_9x14_a5_units",
-    "ct_fan_11x13_a6",
-  ]) {
-    it(name, async () => {
+  for (const [name, by] of [
+    ["mri_odd_9x11", undefined],
+    ["mri_real_odd_9x7", undefined],
+    ["mri_coils4_12x10", solver],
+    ["ct_parallel_9x14_a5_units", solver],
+    ["ct_fan_11x13_a6", solver],
+    ["ct_parallel_9x14_a5_units", undefined],
+    ["ct_fan_11x13_a6", undefined],
+  ] as const) {
+    it(`${name}${by ? " by conjugate gradients" : ""}`, async () => {
       const r = await Recording.open(`imaging/${name}.safetensors`);
-      const operator = await operatorOf(r);
+      const operator = await operatorOf(r, by);
       const [x, y, z] = [await r.values("x"), await r.values("y"), await r.values("noise.0")];
       expect([...operator.measurementShape]).toEqual(r.shape("y").slice(1));
       expect(relativeError(await operator.forward(x), await r.values("forward"))).toBeLessThanOrEqual(1e-6);
@@ -101,7 +103,8 @@ describe("MRI and tomography agree with the recordings", () => {
           console.info(
             `  ${name} ${tensor}: ${error.toExponential(1)} deviations, ${operator.solve?.iterations ?? "no"} steps`,
           );
-          expect(error, tensor).toBeLessThanOrEqual(Math.max(1e-3, 4 * recorded[tensor]!));
+          // Without iterations nothing hangs on how the recording's were stopped.
+          expect(error, tensor).toBeLessThanOrEqual(by ? Math.max(1e-3, 4 * recorded[tensor]!) : 5e-4);
           if (!second) expect(relativeError(got, want), tensor).toBeLessThanOrEqual(2e-6);
         }
       }
@@ -157,15 +160,22 @@ describe("MRI and tomography agree with the recordings", () => {
 });
 
 describe("whole runs of the recordings are replayed", () => {
-  for (const name of ["pnp_hdr", "pnp_tomography"]) {
-    it(name, async () => {
+  for (const [name, by] of [
+    ["pnp_hdr", undefined],
+    ["pnp_tomography", solver],
+    ["pnp_tomography", undefined],
+  ] as const) {
+    it(`${name}${by ? " by conjugate gradients" : ""}`, async () => {
       const r = await Recording.open(`imaging/${name}.safetensors`);
       const shape = r.meta<number[]>("shape")!;
       const config = r.meta<{ scale: number; beta: number; emaSigma: number; emaDecay: number }>("config")!;
       const { beta, emaSigma, emaDecay, ...own } = config;
       const angles = r.has("angles") ? await r.values("angles") : [];
       const operator = r.has("angles")
-        ? operators.tomography(gpu, { ...(own as unknown as TomographyOptions), shape, angles, solver })
+        ? operators.tomography(gpu, {
+            ...(own as unknown as TomographyOptions),
+            ...{ shape, angles, ...(by ? { solver: by } : {}) },
+          })
         : operators.hdr(gpu, { shape, ...own });
       const sigmas = await r.values("sigmas");
       const noise = await recordedNoise(r, true);
@@ -182,7 +192,7 @@ describe("whole runs of the recordings are replayed", () => {
       expect(draws, "each recorded draw is asked for once, in order").toEqual([...Array(count).keys()]);
       const error = relativeError(images, await r.values("x0"));
       console.info(`  ${name}: ${error.toExponential(1)}`);
-      expect(error).toBeLessThanOrEqual(1e-4);
+      expect(error).toBeLessThanOrEqual(by ? 1e-4 : 2e-6);
     });
   }
 });

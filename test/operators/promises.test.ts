@@ -279,7 +279,7 @@ describe("bad arguments are refused in one sentence", () => {
   // biome-ignore lint/suspicious/noExplicitAny: wrong on purpose
   const cases: [string, RegExp, () => any][] = [
     ["shape", /shape must be \[C, H, W\]/, () => operators.inpainting(gpu, { shape: [3, 16], fraction: 0.5 })],
-    ["no mask", /give one of mask, box and fraction, got 0/, () => operators.inpainting(gpu, { shape })],
+    ["no mask", /give one of mask, box, known and fraction, got 0/, () => operators.inpainting(gpu, { shape })],
     ["two masks", /got 2/, () => operators.inpainting(gpu, { shape, fraction: 0.5, box: [0, 1, 0, 1] })],
     [
       "mask size",
