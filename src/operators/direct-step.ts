@@ -3,10 +3,12 @@ import { levelSum } from "../../kernels/operators/level-sum/kernel.js";
 import { matrixProduct } from "../../kernels/operators/matrix-product/kernel.js";
 import { singularFilter } from "../../kernels/operators/singular-filter/kernel.js";
 import type { Tensor } from "../graph/graph.js";
+import { solverSettings } from "./cgls.js";
+import type { SolverOptions } from "./operator.js";
 import type { StageGraph } from "./stage-graph.js";
 
 /** Entries of one channel's matrix up to which it is taken apart: some seconds on the host, once. */
-export const DIRECT_UP_TO = 2 ** 17;
+const DIRECT_UP_TO = 2 ** 17;
 /** Singular values below this part of the largest are rounding of zero. */
 const LEAST = 1e-7;
 
@@ -48,7 +50,7 @@ function transposed(m: Float32Array, columns: number): Float32Array {
  *
  * the same function of the draws as conjugate gradients come to, at every level.
  */
-export function directStep(matrix: () => Float64Array, outputs: number, inputs: number): (s: StageGraph) => Tensor {
+function directStep(matrix: () => Float64Array, outputs: number, inputs: number): (s: StageGraph) => Tensor {
   let found: Singular | undefined;
   return (s) => {
     found ??= decompose(matrix(), outputs, inputs);
@@ -89,6 +91,26 @@ export function directStep(matrix: () => Float64Array, outputs: number, inputs: 
     const last = { elements: x.length, level: "rho", factor: 1, other: 1 } as const;
     return s.graph.run("draw", levelSum, last, { a: x, b: z, c, level }, { y: s.out(x.shape) }).y;
   };
+}
+
+/** One channel of an operator. */
+interface Channel {
+  readonly outputs: number;
+  readonly inputs: number;
+  /** Of the operator: shape of its second draw. */
+  readonly measurementShape: readonly number[];
+  /** outputs x inputs, row by row; asked for once, when it is needed. */
+  matrix(): Float64Array;
+}
+
+/** For `linearOperator`: the closed form where the matrix is small and nobody says how the step is to be solved. */
+export function directly(name: string, solver: SolverOptions | undefined, channel: Channel) {
+  solverSettings(name, solver);
+  const { outputs, inputs, measurementShape } = channel;
+  const asked = solver?.tolerance !== undefined || solver?.maxIterations !== undefined;
+  if (asked || outputs * inputs > DIRECT_UP_TO) return {};
+  const proximal = directStep(() => channel.matrix(), outputs, inputs);
+  return { proximal, noiseShape: measurementShape, solve: { iterations: 0, converged: true } };
 }
 
 type Five = [Tensor, Tensor, Tensor, Tensor, Tensor];

@@ -5,6 +5,7 @@ import type { Gpu } from "../gpu/device.js";
 import type { Tensor } from "../graph/graph.js";
 import { volume } from "./check.js";
 import { type GpuOperator, gpuOperator, type OperatorGraphs } from "./gpu-operator.js";
+import type { Solve } from "./operator.js";
 import type { StageGraph } from "./stage-graph.js";
 
 /** Where a map puts its result: a tensor that is there, or a new one of this shape. */
@@ -28,6 +29,8 @@ export interface LinearGraphs
   /** Another closed form: of one draw, or of two with `noiseShape`. Neither: two draws and conjugate gradients. */
   readonly proximal?: (stage: StageGraph) => Tensor;
   readonly noiseShape?: readonly number[];
+  /** What the operator tells of every step where there is nothing to solve. */
+  readonly solve?: Solve;
 }
 
 /** Makes an operator of the maps of a linear one: gradient of the energy and likelihood step included. */
@@ -37,7 +40,7 @@ export function linearOperator(gpu: Gpu, linear: LinearGraphs): GpuOperator {
   const measurement = (s: StageGraph) => [s.batch, ...measurementShape];
   const known = curvature ?? (gram === undefined ? undefined : 2 * gram);
   const step = proximal ?? (gram === undefined ? undefined : (s: StageGraph) => gramProximal(s, linear, gram));
-  return gpuOperator(gpu, {
+  const operator = gpuOperator(gpu, {
     name: linear.name,
     shape,
     measurementShape,
@@ -59,6 +62,8 @@ export function linearOperator(gpu: Gpu, linear: LinearGraphs): GpuOperator {
     ...(step ? { proximal: step } : {}),
     ...(linear.noiseShape ? { noiseShape: linear.noiseShape } : {}),
   });
+  if (linear.solve) Object.defineProperty(operator, "solve", { value: linear.solve, enumerable: true });
+  return operator;
 }
 
 /** x' = x + rho z + A'(A (g z - M x) + M y); see kernels/operators/gram-step. */

@@ -2,6 +2,7 @@ import { matrixProduct } from "../../kernels/operators/matrix-product/kernel.js"
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { checkFinite, checkInteger, checkShape, volume } from "./check.js";
+import { directly } from "./direct-step.js";
 import type { GpuOperator } from "./gpu-operator.js";
 import { linearOperator, type MapGraph } from "./linear-operator.js";
 import { largestSingularValue } from "./norm.js";
@@ -22,8 +23,8 @@ export interface MatrixOptions {
 const NORM_UP_TO = 2 ** 20;
 
 /**
- * A dense matrix, as in compressed sensing: y = M x, [rows], or per channel, [C, rows]. The likelihood step takes two draws and
- * conjugate gradients.
+ * A dense matrix, as in compressed sensing: y = M x, [rows], or per channel, [C, rows]. The likelihood step takes two draws, and
+ * conjugate gradients where the matrix has more than 2^17 entries or `solver` is given.
  * @throws NcvsdError BAD_ARGUMENT
  */
 export function matrix(gpu: Gpu, options: MatrixOptions): GpuOperator {
@@ -51,10 +52,10 @@ export function matrix(gpu: Gpu, options: MatrixOptions): GpuOperator {
       const params = { rows: x.length / from, inputs: from, outputs: to };
       return s.graph.run(name, matrixProduct, params, { x, m: s.table(name, entries) }, { y: place }).y;
     };
+  const measurementShape = perChannel ? [shape[0], outputs] : [outputs];
   return linearOperator(gpu, {
-    name: "matrix",
-    shape,
-    measurementShape: perChannel ? [shape[0], outputs] : [outputs],
+    ...{ name: "matrix", shape, measurementShape },
+    ...directly("matrix", solver, { outputs, inputs, measurementShape, matrix: () => Float64Array.from(values) }),
     ...(values.length <= NORM_UP_TO ? { curvature: 2 * largestSingularValue(values, inputs) ** 2 } : {}),
     solver,
     forward: product("M", inputs, outputs, () => values),

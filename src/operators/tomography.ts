@@ -6,7 +6,7 @@ import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { ImageShape } from "../networks/session.js";
 import { checkFinite, checkInteger, checkPositive, checkShape } from "./check.js";
-import { DIRECT_UP_TO, directStep } from "./direct-step.js";
+import { directly } from "./direct-step.js";
 import type { GpuOperator } from "./gpu-operator.js";
 import { linearOperator } from "./linear-operator.js";
 import type { SolverOptions } from "./operator.js";
@@ -60,13 +60,11 @@ export function tomography(gpu: Gpu, options: TomographyOptions): GpuOperator {
   checkFinite("tomography", "angles", angles);
   if (projector === "rotation")
     return linearOperator(gpu, { name: "tomography", shape, solver, ...rotated(shape, options) });
-  const step = direct(shape, options);
   const operator = linearOperator(gpu, {
     ...{ name: "tomography", shape, solver },
     ...projected(shape, options),
-    ...step,
+    ...direct(shape, options),
   });
-  if (step) Object.defineProperty(operator, "solve", { value: { iterations: 0, converged: true }, enumerable: true });
   // Only samplers by gradients ask for it, and it takes time.
   let curvature: number | undefined;
   const get = () => {
@@ -76,13 +74,12 @@ export function tomography(gpu: Gpu, options: TomographyOptions): GpuOperator {
   return Object.defineProperty(operator, "curvature", { get, enumerable: true });
 }
 
-/** Few rays of a small picture, and nobody says how they are to be solved: exact at every level, without iterations. */
+/** Few rays of a small picture need no iterations. */
 function direct(shape: ImageShape, options: TomographyOptions) {
   const { angles, solver } = options;
   const params = beam(shape, options);
   const [inputs, outputs] = [params.height * params.width, angles.length * params.detectors];
-  const asked = solver?.tolerance !== undefined || solver?.maxIterations !== undefined;
-  if (asked || inputs * outputs > DIRECT_UP_TO) return undefined;
+  const measurementShape = [shape[0], angles.length, params.detectors];
   const matrix = () => {
     const entries = new Float64Array(outputs * inputs);
     visitEntries(params, angles, (pixel, ray, entry) => {
@@ -90,10 +87,7 @@ function direct(shape: ImageShape, options: TomographyOptions) {
     });
     return entries;
   };
-  return {
-    proximal: directStep(matrix, outputs, inputs),
-    noiseShape: [shape[0], angles.length, params.detectors],
-  };
+  return directly("tomography", solver, { outputs, inputs, measurementShape, matrix });
 }
 
 /** Every entry of A that is not zero. */
