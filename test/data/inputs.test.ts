@@ -118,7 +118,7 @@ describe("images", () => {
   });
 
   test("measurements may be of any shape and range; amplitudes cannot be bytes", async () => {
-    const expected = { shape: [1, 2, 2], what: "measurements", whose: "phase_retrieval", say, bytes: false } as const;
+    const expected = { shape: [1, 2, 2], what: "measurements", whose: "phase_retrieval", say, scale: "own" } as const;
     const data = Float32Array.of(0, 1, 20, 3);
     const bytes = writeSafetensors([
       { name: "measurement", dtype: "F32", shape: [1, 2, 2], data },
