@@ -1,40 +1,30 @@
 import type { Command } from "commander";
-import { registerBench } from "./bench/bench.js";
-import { registerCalibrate } from "./calibrate/calibrate.js";
-import { registerConvert } from "./convert.js";
-import { registerDataset } from "./dataset/dataset.js";
-import { registerDemo } from "./demo.js";
-import { registerDisco } from "./disco/disco.js";
-import { registerDoctor } from "./doctor.js";
-import { registerEvaluate } from "./evaluate/evaluate.js";
-import { registerInspect } from "./inspect.js";
-import { registerMeasure } from "./measure/measure.js";
-import { registerPhema } from "./phema.js";
-import { registerReproduce } from "./reproduce.js";
-import { registerRestore } from "./restore/restore.js";
-import { registerSample } from "./sample.js";
-import { registerDistill } from "./train/distill.js";
-import { registerTrain } from "./train/train.js";
 
-/** Adds every command to the program, in the order of its help. */
-export function registerAll(program: Command): void {
-  for (const register of [
-    registerSample,
-    registerReproduce,
-    registerRestore,
-    registerMeasure,
-    registerCalibrate,
-    registerEvaluate,
-    registerDemo,
-    registerConvert,
-    registerDataset,
-    registerTrain,
-    registerDistill,
-    registerPhema,
-    registerDisco,
-    registerInspect,
-    registerDoctor,
-    registerBench,
-  ])
-    register(program);
+/**
+ * Every command, in the order of the help. Each is loaded when it is called: all of them together take half a second to load, one a
+ * third of it or less.
+ */
+const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  sample: async () => (await import("./sample.js")).registerSample,
+  reproduce: async () => (await import("./reproduce.js")).registerReproduce,
+  restore: async () => (await import("./restore/restore.js")).registerRestore,
+  measure: async () => (await import("./measure/measure.js")).registerMeasure,
+  calibrate: async () => (await import("./calibrate/calibrate.js")).registerCalibrate,
+  evaluate: async () => (await import("./evaluate/evaluate.js")).registerEvaluate,
+  demo: async () => (await import("./demo.js")).registerDemo,
+  convert: async () => (await import("./convert.js")).registerConvert,
+  dataset: async () => (await import("./dataset/dataset.js")).registerDataset,
+  train: async () => (await import("./train/train.js")).registerTrain,
+  distill: async () => (await import("./train/distill.js")).registerDistill,
+  phema: async () => (await import("./phema.js")).registerPhema,
+  disco: async () => (await import("./disco/disco.js")).registerDisco,
+  inspect: async () => (await import("./inspect.js")).registerInspect,
+  doctor: async () => (await import("./doctor.js")).registerDoctor,
+  bench: async () => (await import("./bench/bench.js")).registerBench,
+};
+
+/** Adds the command of that name to the program; all of them where it is none, so that the help and a guess know them. */
+export async function registerCommands(program: Command, name?: string): Promise<void> {
+  const names = name !== undefined && Object.hasOwn(COMMANDS, name) ? [name] : Object.keys(COMMANDS);
+  for (const register of await Promise.all(names.map((each) => COMMANDS[each]!()))) register(program);
 }

@@ -3,7 +3,7 @@ import { Command, CommanderError } from "commander";
 import { NcvsdError, sentenceOf } from "../errors.js";
 import { version } from "../runs/package.js";
 import { guardStreams } from "../runs/terminal.js";
-import { registerAll } from "./commands.js";
+import { registerCommands } from "./commands.js";
 import { guardPaths } from "./parts/paths.js";
 
 const USAGE_ERROR = 2;
@@ -12,16 +12,16 @@ const FAILURE = 1;
 const ENVIRONMENT = [
   "",
   "Environment variables:",
-  "  NCVSD_MODELS     folder of fetched networks, or `off`",
-  "  NCVSD_OFFLINE    1: ask no server for networks",
-  "  NCVSD_TUNING     off: leave the choices of `bench --tune` unused",
-  "  NCVSD_NO_SETUP   1: install no adapter",
-  "  HF_ENDPOINT, HF_TOKEN   address of the hub behind hf://, and who asks",
-  "  XDG_CACHE_HOME   where caches are (default: ~/.cache)",
+  "    NCVSD_MODELS     folder of fetched networks, or `off`",
+  "    NCVSD_OFFLINE    1: ask no server for networks",
+  "    NCVSD_TUNING     off: leave the choices of `bench --tune` unused",
+  "    NCVSD_NO_SETUP   1: install no adapter",
+  "    HF_ENDPOINT, HF_TOKEN   address of the hub behind hf://, and who asks",
+  "    XDG_CACHE_HOME   where caches are (default: ~/.cache)",
 ].join("\n");
 
 /** The command line's tree of commands. */
-function createProgram(): Command {
+async function createProgram(): Promise<Command> {
   const program = new Command("ncvsd-gpu")
     .description(
       "Few-step diffusion sampling and plug-and-play inverse problems on any GPU: NCVSD and EDM2 networks in hand-written WGSL.",
@@ -35,14 +35,18 @@ function createProgram(): Command {
     .addHelpText("after", ENVIRONMENT)
     .exitOverride()
     .showHelpAfterError("(--help shows the options)");
-  registerAll(program);
+  await registerCommands(program, process.argv[2]);
   program.hook("preAction", (_, command) => guardPaths(command));
-  for (const command of program.commands) {
-    // Options of subcommands inherit the handling of errors, but not exitOverride.
-    command.exitOverride().copyInheritedSettings(program);
-    const has = command.options.some((option) => option.long === "--verbose");
-    if (!has && command.commands.length === 0) command.option("--verbose", "say more: stacks of errors");
-  }
+  const complete = (parent: Command) => {
+    for (const command of parent.commands) {
+      // Options of subcommands inherit the handling of errors, but not exitOverride.
+      command.exitOverride().copyInheritedSettings(parent);
+      const has = command.options.some((option) => option.long === "--verbose");
+      if (!has && command.commands.length === 0) command.option("--verbose", "say more: stacks of errors");
+      complete(command);
+    }
+  };
+  complete(program);
   return program;
 }
 
@@ -57,7 +61,7 @@ function exitCodeOf(error: unknown): number {
 async function main(): Promise<void> {
   guardStreams();
   try {
-    await createProgram().parseAsync();
+    await (await createProgram()).parseAsync();
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : USAGE_ERROR;

@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { writeSafetensors } from "../../src/checkpoint/index.js";
-import { registerAll } from "../../src/cli/commands.js";
+import { registerCommands } from "../../src/cli/commands.js";
 import { guardPaths, PATHS } from "../../src/cli/parts/paths.js";
 import { foldedName, nameProblem } from "../../src/data/names.js";
 import { encodePng } from "../../src/image/png.js";
@@ -25,15 +25,15 @@ const place = scratch();
 const tiny = fixturePath("ncvsd-tiny.safetensors");
 const sample = (...args: string[]) => cli(["sample", ...adapter, "--ts", "10", "--seeds", "0", "--quiet", ...args]);
 
-function program(): Command {
+async function program(): Promise<Command> {
   const program = new Command();
-  registerAll(program);
+  await registerCommands(program);
   return program;
 }
 
 /** Commands of the program, subcommands too. */
-const commands = () =>
-  program().commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]));
+const commands = async () =>
+  (await program()).commands.flatMap((command) => (command.commands.length > 0 ? command.commands : [command]));
 
 /** What the guard says to a command line, before anything is done. */
 async function guarded(...args: string[]): Promise<string> {
@@ -42,7 +42,7 @@ async function guarded(...args: string[]): Promise<string> {
     guardPaths(command);
     throw passed;
   };
-  return program()
+  return (await program())
     .hook("preAction", hook)
     .parseAsync(args, { from: "user" })
     .then(
@@ -51,9 +51,11 @@ async function guarded(...args: string[]): Promise<string> {
     );
 }
 
+const everything = await commands();
+
 describe("every path of every command is known", () => {
   const known: string[] = Object.values(PATHS).flat();
-  for (const command of commands()) {
+  for (const command of everything) {
     it(`${command.name()}: options and arguments with a path`, () => {
       const names = command.options
         .filter(({ flags }) => /[<[](file|dir|path|folder)/.test(flags))

@@ -79,7 +79,10 @@ describe("texts of files", () => {
   it("a file for people has none either, and a name cannot end its cell", () => {
     const figures = { psnr: 20, ssim: 0.5, nfe: 1, seconds: 1 };
     const text = markdown(
-      { task: "t", description: HOSTILE, checkpoint: { name: HOSTILE }, notes: [], command: [HOSTILE] } as never,
+      {
+        ...{ task: "t", description: HOSTILE, noise: "none", sampler: { title: "PnP-GD" } },
+        ...{ checkpoint: { name: HOSTILE }, notes: [], command: [HOSTILE] },
+      } as never,
       [{ name: "x|y\nz", samples: [figures], mean: figures, baselines: {}, mostConsistent: 0 } as never],
     );
     expect(text).not.toMatch(CONTROL);
