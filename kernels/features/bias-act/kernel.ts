@@ -55,6 +55,11 @@ function cases(): Case<BiasActParams>[] {
     },
     { name: "gelu's tails", params: { ...base, columns: 200, activation: "gelu" }, inputs: over(-40, -5) },
     {
+      name: "gelu of large values",
+      params: { ...base, columns: 200, activation: "gelu" },
+      inputs: over(-1e20, 1e20),
+    },
+    {
       name: "NaN and infinities pass",
       params: { ...base, activation: "gelu" },
       inputs: (name, length, random) =>

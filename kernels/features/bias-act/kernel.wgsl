@@ -49,7 +49,7 @@ fn tail(a: f32) -> f32 {
   q = q * t + 0.37409196;
   q = q * t + 1.00002368;
   let rest = 0.5 * (head - a) * (head + a) - 1.26551223 + q * t;
-  return t * expFine(max(-0.5 * head * head, -86.0)) * expFine(rest);
+  return t * expFine(max(-0.5 * head * head, -86.0)) * expFine(max(rest, -86.0));
 }
 
 fn gelu(v: f32) -> f32 {
