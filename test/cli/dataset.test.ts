@@ -5,8 +5,11 @@ import { Dataset } from "../../src/data/dataset.js";
 import { transformed } from "../../src/data/transforms.js";
 import { fromByte, type RawImage } from "../../src/image/pixels.js";
 import { encodePng } from "../../src/image/png.js";
+import { Vae } from "../../src/networks/vae/vae.js";
 import { cli, cliOk, filesIn, png, scratch, sentence } from "../support/cli.js";
 import { files, folderOf, npy, picture, zipOf } from "../support/dataset.js";
+import { openTestGpu } from "../support/gpu.js";
+import { randomVae, SMALL_VAE } from "../support/random-vae.js";
 
 const place = scratch();
 const photos = place("photos");
@@ -139,6 +142,65 @@ describe("ncvsd-gpu dataset convert", () => {
     expect(filesIn(full)).toEqual(["mine.txt"]);
     expect(readFileSync(place("mine.zip"), "utf8")).toBe("mine");
     await cliOk(convert(photos, "--dest", place("mine.zip"), ...size, "--force"));
+  });
+});
+
+describe("ncvsd-gpu dataset encode", () => {
+  const source = place("to-encode.zip");
+  const vae = place("vae.safetensors");
+  const encode = (...args: string[]) => ["dataset", "encode", source, "--vae", vae, ...args];
+  // More than one call of the encoder takes.
+  const squares = Array.from({ length: 17 }, (_, i) => picture(i, 16));
+
+  beforeAll(() => {
+    const labels = squares.map((_, i) => [`00000/img${String(i).padStart(8, "0")}.png`, i % 3]);
+    writeFileSync(source, zipOf(files(squares, labels)));
+    writeFileSync(vae, randomVae(SMALL_VAE, 5, true).file);
+  });
+
+  it("stores the means and deviations of every picture's latent, and its label", async () => {
+    const gpu = await openTestGpu();
+    const open = await Vae.open(gpu, vae);
+    const unit = squares.flatMap(({ data }) =>
+      [0, 1, 2].flatMap((c) => Array.from({ length: 256 }, (_, p) => data[3 * p + c]! / 255)),
+    );
+    const { latents, shape } = await open.encode(Float32Array.from(unit), [17, 3, 16, 16]);
+    gpu.close();
+    for (const dest of [place("latents.zip"), place("latents-folder")]) {
+      const result = JSON.parse((await cliOk(encode("--dest", dest, "--json"))).stdout);
+      expect(result).toMatchObject({ images: 17, shape: [8, 4, 4], labelDim: 3 });
+      await opened(dest, async (set) => {
+        expect([set.kind, set.length, set.shape]).toEqual(["latents", 17, shape.slice(1)]);
+        for (let i = 0; i < 17; i++) {
+          const item = await set.item(i);
+          expect(item.image).toEqual(latents.slice(128 * i, 128 * (i + 1)));
+          expect(item.class).toBe(i % 3);
+        }
+      });
+    }
+    expect(filesIn(place("latents-folder"))[16]).toBe("00000/img-mean-std-00000016.npy");
+    const again = await cli(encode("--dest", place("latents-folder")));
+    expect([again.code, sentence(again)]).toEqual([2, expect.stringMatching(/is a data set: name another folder/)]);
+  });
+
+  it("refuses pictures that the encoder cannot take, and leaves nothing behind", async () => {
+    for (const [images, said] of [
+      [[picture(1, 12)], /is 12x12, but the encoder takes squares whose side is a multiple of 8/],
+      [[picture(1, 16), picture(2, 24)], /is 24x24, but the first is 16x16/],
+    ] as const) {
+      writeFileSync(place("odd.zip"), zipOf(files(images, null)));
+      const refused = await cli([
+        "dataset",
+        "encode",
+        place("odd.zip"),
+        "--vae",
+        vae,
+        "--dest",
+        place("odd-latents.zip"),
+      ]);
+      expect([refused.code, sentence(refused)]).toEqual([2, expect.stringMatching(said)]);
+      expect(existsSync(place("odd-latents.zip"))).toBe(false);
+    }
   });
 });
 

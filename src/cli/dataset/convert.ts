@@ -1,88 +1,27 @@
-import { existsSync, readdirSync, rmSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
 import { type Command, Option } from "commander";
-import { DATASET_JSON, type Label } from "../../data/dataset-labels.js";
-import { openPictureSource } from "../../data/dataset-sources.js";
+import type { Label } from "../../data/dataset-labels.js";
 import type { PictureSource } from "../../data/picture-source.js";
 import { TRANSFORMS, type TransformName, transformed } from "../../data/transforms.js";
-import { ZipWriter } from "../../data/zip-writer.js";
 import { bad, quote } from "../../errors.js";
 import { type RawImage, toChannels } from "../../image/pixels.js";
 import { encodePng } from "../../image/png.js";
 import { parseInteger } from "../../runs/args.js";
-import { onInterrupt } from "../../runs/interrupt.js";
-import { version } from "../../runs/package.js";
-import { tell, withProgress } from "../../runs/progress.js";
-import { isFolder, syncFolder, WholeFile, writeAtomic } from "../../runs/whole-file.js";
-import { isOurs } from "../parts/paths.js";
+import { withProgress } from "../../runs/progress.js";
+import { finishSet, makeSet, memberName, type SetFlags, type Sink } from "./new-set.js";
 
-interface ConvertFlags {
-  dest: string;
+interface ConvertFlags extends SetFlags {
   resolution?: { width: number; height: number };
   transform?: TransformName;
-  labelFile?: string;
   grey?: boolean;
   maxImages?: number;
-  force?: boolean;
   json?: boolean;
 }
 
 /** Sides of pictures that networks take are far below. */
 const MAX_SIDE = 2 ** 14;
 
-/** Where a data set's files go. */
-interface Sink {
-  add(name: string, bytes: Uint8Array): void;
-  /** Writes dataset.json, last of all. */
-  finish(json: Uint8Array): void;
-  discard(): void;
-}
-
-function zipSink(path: string): Sink {
-  const file = new WholeFile(path);
-  const zip = new ZipWriter((bytes) => file.write(bytes));
-  const finish = (json: Uint8Array) => {
-    zip.add(DATASET_JSON, json);
-    zip.finish();
-    file.finish();
-  };
-  return { add: (name, bytes) => zip.add(name, bytes), finish, discard: () => file.discard() };
-}
-
-const MEMBER = /^\d{5}[/\\]img\d{8}\.png$/;
-/** Tells pictures of ours: what a conversion that was broken off has left may be replaced. */
+/** Tells pictures of ours. */
 const MARK = { "ncvsd-gpu:made": "dataset convert" };
-
-/** dataset.json comes last: a folder without it is unfinished, and is begun anew. @param force begin a finished one anew, too */
-function folderSink(path: string, force: boolean): Sink {
-  if (existsSync(path) && !isFolder(path))
-    throw bad(`--dest ${path} is a file: name a folder, or a file that ends in .zip`);
-  const entries = isFolder(path) ? readdirSync(path, { recursive: true, withFileTypes: true }) : [];
-  const there = entries
-    .filter((entry) => !entry.isDirectory() && !entry.name.endsWith(".ncvsd-tmp"))
-    .map((entry) => relative(path, join(entry.parentPath, entry.name)));
-  const json = there.indexOf(DATASET_JSON);
-  if (json >= 0 && isOurs(join(path, DATASET_JSON))) {
-    if (!force) throw bad(`--dest ${path} is a data set: name another folder, or replace it with --force`);
-    there.splice(json, 1);
-  }
-  if (there.some((name) => !MEMBER.test(name) || !isOurs(join(path, name))))
-    throw bad(`--dest ${path} holds other files: name another folder, or empty it`);
-  rmSync(join(path, DATASET_JSON), { force: true });
-  const stale = new Set(there.map((name) => name.replaceAll("\\", "/")));
-  const folders = new Set<string>();
-  const add = (name: string, bytes: Uint8Array) => {
-    stale.delete(name);
-    folders.add(dirname(join(path, name)));
-    writeAtomic(join(path, name), bytes, false);
-  };
-  const finish = (json: Uint8Array) => {
-    for (const name of stale) rmSync(join(path, name));
-    for (const folder of folders) syncFolder(folder);
-    writeAtomic(join(path, DATASET_JSON), json);
-  };
-  return { add, finish, discard: () => {} };
-}
 
 interface Converted {
   readonly images: number;
@@ -103,7 +42,7 @@ async function convertAll(source: PictureSource, sink: Sink, flags: ConvertFlags
   await withProgress({ total, label: "converting", silent: flags.json ?? false }, async (progress) => {
     for await (const { where, label, image } of source.pictures()) {
       if (seen === total) break;
-      const digits = String(seen++).padStart(8, "0");
+      const name = memberName(seen++, "img", ".png");
       const made = transformed(toChannels(await image(), flags.grey ? 1 : 3), flags.transform, flags.resolution);
       progress.update(seen);
       if (!made) continue;
@@ -112,7 +51,6 @@ async function convertAll(source: PictureSource, sink: Sink, flags: ConvertFlags
         throw bad(
           `${where} is ${made.width}x${made.height}, but ${first.where} is ${first.image.width}x${first.image.height}: give --resolution and --transform`,
         );
-      const name = `${digits.slice(0, 5)}/img${digits}.png`;
       sink.add(name, encodePng(made, MARK, 0));
       labels.push([name, label]);
       // Signals are delivered in between.
@@ -120,21 +58,12 @@ async function convertAll(source: PictureSource, sink: Sink, flags: ConvertFlags
     }
   });
   if (!first) throw bad(`no picture is large enough for --transform ${flags.transform} at this --resolution`);
-  const labelled = labels.every(([, label]) => label !== undefined);
-  const json = {
-    tool: "ncvsd-gpu",
-    version,
-    ...(labelled && source.classes ? { classes: source.classes } : {}),
-    labels: labelled ? labels : null,
-  };
-  sink.finish(new TextEncoder().encode(JSON.stringify(json)));
-  const dims = labelled ? labels.map(([, label]) => (typeof label === "number" ? label + 1 : label!.length)) : [0];
   const { channels, width, height } = first.image;
   return {
     images: labels.length,
     skipped: seen - labels.length,
     shape: [channels, height, width],
-    labelDim: dims.reduce((a, b) => Math.max(a, b), 0),
+    labelDim: finishSet(sink, labels, source),
   };
 }
 
@@ -196,23 +125,8 @@ export function registerDatasetConvert(dataset: Command): Command {
       ].join("\n"),
     )
     .action(async (path: string, flags: ConvertFlags) => {
-      const zip = /\.zip$/i.test(flags.dest);
-      if (zip && existsSync(flags.dest) && !flags.force)
-        throw bad(`--dest ${flags.dest} is there: name another, or replace it with --force`);
-      const source = await openPictureSource(path, flags.labelFile);
-      let sink: Sink | undefined;
-      const forget = onInterrupt(() => sink?.discard());
-      try {
-        if (source.left) tell(source.left);
-        sink = zip ? zipSink(flags.dest) : folderSink(flags.dest, flags.force ?? false);
-        const converted = await convertAll(source, sink, flags);
-        const result = { source: path, kind: source.kind, dest: flags.dest, ...converted };
-        process.stdout.write(`${flags.json ? JSON.stringify(result) : report(result)}\n`);
-      } finally {
-        sink?.discard();
-        forget();
-        await source.close();
-      }
+      const result = await makeSet(path, flags, (source, sink) => convertAll(source, sink, flags));
+      process.stdout.write(`${flags.json ? JSON.stringify(result) : report(result)}\n`);
     });
 }
 
