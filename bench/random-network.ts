@@ -5,6 +5,8 @@ import type { Architecture, NetworkConfig } from "../src/networks/edm2/arguments
 import { DEFAULTS } from "../src/networks/edm2/config.js";
 import { expectedTensors } from "../src/networks/edm2/names.js";
 
+export { SMALL_UNET } from "../src/networks/edm2/presets.js";
+
 /** xorshift32 to values in [-1, 1): weights are normalised when they are loaded, their distribution matters little. */
 export function uniformSource(seed: number): () => number {
   let state = seed || 1;
@@ -41,14 +43,6 @@ export function edm2Config(own: Partial<NetworkConfig> & Pick<NetworkConfig, "im
   const { gamma, init_sigma, ...defaults } = DEFAULTS;
   return { ...defaults, img_channels: 3, label_dim: 0, model_channels: 64, ...own };
 }
-
-/** The network of the comparison with other runtimes. */
-export const SMALL_UNET = edm2Config({
-  img_resolution: 32,
-  model_channels: 64,
-  channel_mult: [1, 2, 3, 4],
-  num_blocks: 2,
-});
 
 /** Input of the networks above, RMS about that of an image with noise of sigma 1. */
 export const networkInput = (length: number) => {

@@ -50,6 +50,7 @@ export interface Elementwise<P extends object> {
   flops?(params: P, values: number): number;
   /** In place of flops, where buffers are not read or written whole, once. */
   cost?: Kernel<P>["cost"];
+  products?: Kernel<P>["products"];
   readonly reference: Kernel<P>["reference"];
   readonly cases: readonly Case<P>[];
   readonly tolerance: Kernel<P>["tolerance"];
@@ -109,6 +110,7 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
       );
       return { flops: spec.flops?.(params, valuesOf(params)) ?? 0, bytes: bytes.reduce((a, b) => a + b, 0) };
     },
+    ...(spec.products ? { products: spec.products } : {}),
     reference,
     cases,
     tolerance,

@@ -6,6 +6,7 @@ import { mib, precisionOn } from "../gpu/device.js";
 import type { Graph, Node } from "../graph/graph.js";
 import { type MemoryPlan, planMemory, replan } from "../graph/plan.js";
 import { type AdapterLimits, adapterLimits, fitOf, largestTensor } from "../measure/fit.js";
+import type { NodeProfile } from "../measure/profile.js";
 import type { Architecture, NetworkConfig } from "../networks/edm2/arguments.js";
 import { parseConfig } from "../networks/edm2/config.js";
 import { validateTensors } from "../networks/edm2/names.js";
@@ -16,6 +17,7 @@ import { parseInteger, parsePrecision } from "../runs/args.js";
 import { bundledCheckpoint } from "../runs/package.js";
 import { shortened, table } from "../runs/table.js";
 import { PRECISION_HELP } from "./parts/engine.js";
+import { AS_HELP, profileFlag, profileReport } from "./parts/plan-profile.js";
 
 interface InspectFlags {
   preset?: string;
@@ -23,6 +25,7 @@ interface InspectFlags {
   precision: Precision | "auto";
   adapter?: string;
   plan?: boolean;
+  as?: string;
   json?: boolean;
 }
 
@@ -35,7 +38,7 @@ export function registerInspect(program: Command): void {
         "With --preset it tells the same of a published network that is not there, and whether it would fit this machine's adapter.",
     )
     .argument("[file]", "checkpoint, .safetensors or the index of its shards (default: the bundled one)")
-    .option("--preset <name>", `a published network instead of a file: ${PRESET_NAMES}`)
+    .option("--preset <name>", `a published network instead of a file: ${PRESET_NAMES}; or small-unet, the benchmark's`)
     .option(
       "--batch <n>",
       "images per evaluation",
@@ -48,6 +51,7 @@ export function registerInspect(program: Command): void {
       "say whether it fits this GPU adapter (part of its name, or its number in the list of `doctor`)",
     )
     .option("--plan", "list the nodes of the plan: kernel, shape, FLOPs, bytes, place in memory")
+    .option("--as <profile>", AS_HELP)
     .option("--json", "print one JSON object on stdout")
     .addHelpText(
       "after",
@@ -57,22 +61,25 @@ export function registerInspect(program: Command): void {
         "  ncvsd-gpu inspect",
         "  ncvsd-gpu inspect model.safetensors --batch 16 --plan",
         "  ncvsd-gpu inspect --preset edm2-img512-xxl --precision f16",
+        "  ncvsd-gpu inspect --preset small-unet --plan --as gpu",
       ].join("\n"),
     )
     .action(async (file: string | undefined, flags: InspectFlags) => {
       if (flags.preset !== undefined && file !== undefined) {
         throw new NcvsdError("BAD_ARGUMENT", "--preset stands for a file: give one or the other.");
       }
+      const profile = profileFlag(flags);
       const subject = flags.preset === undefined ? await fromFile(file ?? bundledCheckpoint) : fromPreset(flags.preset);
       const { architecture, config } = subject;
-      const { graph } = networkAt(flags.batch, architecture, config);
-      const wantsLimits = flags.preset !== undefined || flags.adapter !== undefined || flags.precision === "auto";
+      const { graph } = networkAt(flags.batch, architecture, config, profile?.bindingBytes);
+      const wantsLimits =
+        !profile && (flags.preset !== undefined || flags.adapter !== undefined || flags.precision === "auto");
       const limits = wantsLimits ? await adapterLimits(flags.adapter) : null;
       const maxArena = limits === null || typeof limits === "string" ? undefined : limits.bufferBytes;
-      const precision = plannedPrecision(flags.precision, limits);
+      const precision = plannedPrecision(flags.precision, profile ?? limits);
       const plan = planMemory(graph, precision, maxArena);
       const macs = multiplyAdds(architecture, config);
-      const others = flags.preset === undefined ? [] : otherPrecisions(precision, limits);
+      const others = flags.preset === undefined || profile ? [] : otherPrecisions(precision, limits);
       const plans = [plan];
       for (const other of others) {
         const like = plans.find((p) => actType(p.precision) === actType(other));
@@ -96,15 +103,21 @@ export function registerInspect(program: Command): void {
         memory: Object.fromEntries(plans.map((p) => [p.precision, memoryFacts(p)])),
         ...(limits === null ? {} : { limits, fits: fits(graph, plans, limits) }),
       };
-      const nodes = flags.plan ? graph.nodes.map((node) => describeNode(node, plan)) : [];
+      const report = profile && profileReport(graph, profile, precision);
+      const nodes = flags.plan
+        ? graph.nodes.map((node, i) => ({ ...describeNode(node, plan), ...report?.nodes[i] }))
+        : [];
       if (flags.json) {
-        process.stdout.write(`${JSON.stringify({ ...facts, ...(flags.plan ? { plan: nodes } : {}) })}\n`);
+        process.stdout.write(
+          `${JSON.stringify({ ...facts, ...report?.json, ...(flags.plan ? { plan: nodes } : {}) })}\n`,
+        );
         return;
       }
       const lines = [
         ...describeSubject(facts, flags.batch),
         ...plans.flatMap((p) => describePlan(graph, p, limits)),
         ...describeLimits(limits),
+        ...(report?.lines ?? []),
         ...nodeTable(nodes),
       ];
       process.stdout.write(`${lines.join("\n")}\n`);
@@ -157,7 +170,10 @@ function memoryFacts(plan: MemoryPlan) {
 }
 
 /** The storage type that the adapter would use; without an adapter what is asked for, f32 for `auto`. */
-function plannedPrecision(wanted: Precision | "auto", limits: AdapterLimits | string | null): Precision {
+function plannedPrecision(
+  wanted: Precision | "auto",
+  limits: Pick<AdapterLimits, "software" | "half"> | string | null,
+): Precision {
   if (limits !== null && typeof limits !== "string") return precisionOn(limits, wanted);
   return wanted === "auto" ? "f32" : wanted;
 }
@@ -175,9 +191,9 @@ function fits(graph: Graph, plans: readonly MemoryPlan[], limits: AdapterLimits 
 }
 
 /** @throws NcvsdError BAD_ARGUMENT for a batch whose tensors no kernel can index. */
-function networkAt(batch: number, architecture: Architecture, config: NetworkConfig) {
+function networkAt(batch: number, architecture: Architecture, config: NetworkConfig, bindingBytes?: number) {
   try {
-    return buildNetwork(architecture, config, batch);
+    return buildNetwork(architecture, config, batch, bindingBytes === undefined ? {} : { bindingBytes });
   } catch (cause) {
     if (!(cause instanceof NcvsdError) || batch === 1) throw cause;
     throw new NcvsdError(
@@ -264,19 +280,24 @@ function describeLimits(limits: AdapterLimits | string | null): string[] {
   ];
 }
 
-function nodeTable(nodes: readonly ReturnType<typeof describeNode>[]): string[] {
+function nodeTable(nodes: readonly (ReturnType<typeof describeNode> & Partial<NodeProfile>)[]): string[] {
   if (nodes.length === 0) return [];
+  const profiled = nodes[0]!.workgroups !== undefined;
   const rows = nodes.map((node) => [
     node.name,
     node.kernel,
     (node.flops / 1e6).toFixed(2),
     (node.bytes / 1024).toFixed(0),
+    ...(profiled ? [String(node.workgroups), node.padding?.toFixed(2) ?? "-"] : []),
     node.place === null ? "-" : `${node.place.arena}:${node.place.offset.toString(16)}`,
     node.shape.join("x"),
   ]);
   return [
     "",
-    ...table(["node", "kernel", "MFLOP", "KiB", "place", "output"], rows, { gap: 1, cut: ["node", "kernel"] }),
+    ...table(["node", "kernel", "MFLOP", "KiB", ...(profiled ? ["groups", "padding"] : []), "place", "output"], rows, {
+      gap: 1,
+      cut: ["node", "kernel"],
+    }),
   ];
 }
 

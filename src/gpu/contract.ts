@@ -61,6 +61,12 @@ export interface Cost {
   readonly bytes: number;
 }
 
+/** Multiply-adds: those asked for, and those that the grid makes, idle rows, columns and depths of its tiles among them. */
+export interface Products {
+  readonly asked: number;
+  readonly made: number;
+}
+
 /** Values of the buffers that a reference reads, by name. */
 export type Inputs = Readonly<Record<string, ArrayLike<number>>>;
 
@@ -88,6 +94,8 @@ export interface Kernel<P = never> {
   /** Workgroups in x, y, z. */
   grid(params: P, variant: Variant, caps: Caps): readonly [number, number, number];
   cost(params: P, bytesPerAct: 2 | 4, bytesPerWeight: 2 | 4): Cost;
+  /** Of kernels made of matrix products: the multiply-adds of the products. */
+  products?(params: P, caps: Caps): Products;
   /** Plain loops in float64, from the same inputs; returns every written buffer. */
   reference(params: P, inputs: Inputs): Record<string, Float64Array>;
   readonly cases: readonly Case<P>[];

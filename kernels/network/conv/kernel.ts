@@ -77,6 +77,14 @@ export const conv = elementwise<ConvParams>({
       bytes: bytesPerAct * pixels * (p.inChannels + p.outChannels + residual) + bytesPerWeight * p.outChannels * fanIn,
     };
   },
+  products(p) {
+    const fanIn = p.inChannels * p.kernel * p.kernel;
+    const [height, width] = p.kernel === 1 ? [1, p.height * p.width] : [p.height, p.width];
+    return {
+      asked: p.batch * height * width * p.outChannels * fanIn,
+      made: p.batch * height * 4 * Math.ceil(width / 4) * 8 * Math.ceil(p.outChannels / 8) * fanIn,
+    };
+  },
   reference,
   cases: cases(),
   tolerance: { f32: 5e-6, f16: 3e-3 },

@@ -107,6 +107,15 @@ export const gemm: Kernel<GemmParams> = {
       bytes: (p.type === "f32" ? 4 : bytesPerAct) * products * operands + bytesPerWeight * p.groups * p.rows * p.depth,
     };
   },
+  products(p, caps) {
+    const { rows, quads, step } = loop(p, caps);
+    const whole = (size: number, unit: number) => Math.ceil(size / unit) * unit;
+    const columns = 4 * whole(liveQuads(p), quads);
+    return {
+      asked: p.groups * p.rows * p.depth * 4 * liveQuads(p),
+      made: p.groups * whole(p.rows, rows) * whole(p.depth, step) * columns,
+    };
+  },
   reference,
   cases: cases(),
   tolerance: { f32: 2e-6, f16: 1e-3 },

@@ -19,6 +19,8 @@ export interface Loop {
   readonly rows: number;
   readonly quads: number;
   readonly units: number;
+  /** k that it takes at a time. */
+  readonly step: number;
 }
 
 /** What the cost model's choice depends on. */
@@ -78,11 +80,11 @@ export function loopOf(choice: string, shape: LoopShape, caps: Caps): Loop {
   const [first, second] = tile.split("x").map(Number) as [number, number];
   if (kind === "tiled") {
     const text = tiledSource(TILES[tile]!);
-    return { key: choice, text, subgroups: false, rows: first, quads: second / 4, units: 1 };
+    return { key: choice, text, subgroups: false, rows: first, quads: second / 4, units: 1, step: TILES[tile]!.step };
   }
   if (kind === "plain") {
     const text = `const WIDE: u32 = ${second}u;\n${plain}`;
-    return { key: choice, text, subgroups: false, rows: first, quads: second, units: 64 };
+    return { key: choice, text, subgroups: false, rows: first, quads: second, units: 64, step: 1 };
   }
   const lanes = certainLanes(caps);
   if (caps.software && shape.quads <= NARROW) {
@@ -91,7 +93,7 @@ export function loopOf(choice: string, shape: LoopShape, caps: Caps): Loop {
     const rowQuads = quads > 1 && Math.ceil(shape.rows / (4 * lanes)) % 2 === 0 ? 2 : 1;
     const rows = 4 * rowQuads * lanes;
     const text = narrowSource(lanes, quads, rowQuads);
-    return { key: `narrow ${lanes}x${rows}x${quads}`, text, subgroups: true, rows, quads, units: 1 };
+    return { key: `narrow ${lanes}x${rows}x${quads}`, text, subgroups: true, rows, quads, units: 1, step: 2 };
   }
   // Two quads a lane are a sixth faster, but not where that leaves a third of the lanes idle.
   const tiles = Math.ceil(shape.quads / lanes);
@@ -104,5 +106,6 @@ export function loopOf(choice: string, shape: LoopShape, caps: Caps): Loop {
     rows: first,
     quads: lanes * wide,
     units: 1,
+    step: 2,
   };
 }

@@ -51,6 +51,17 @@ export const matmul: Kernel<MatmulParams> = {
     flops: 2 * images * m * k * n,
     bytes: bytesPerAct * images * (m * k + k * n + m * n),
   }),
+  products({ images, m, k, n, transposed }, caps) {
+    const kind = family(caps);
+    const [rows, columns, step] =
+      kind === "subgroup"
+        ? [subgroupTile(transposed).rows, subgroupTile(transposed).columns, 1]
+        : kind === "tiled"
+          ? [64, 64, 16]
+          : [8, 4, 1];
+    const whole = (size: number, unit: number) => Math.ceil(size / unit) * unit;
+    return { asked: images * m * k * n, made: images * whole(m, rows) * whole(k, step) * whole(n, columns) };
+  },
   reference,
   cases: [false, true].flatMap((transposed) => [
     { name: `4 by 4, ${transposed}`, params: { images: 1, m: 4, k: 4, n: 4, transposed, scale: 1 } },

@@ -40,11 +40,19 @@ export const networkPresets: readonly Preset[] = (["edm2", "ncvsd"] as const).fl
   presetOf(architecture, "ffhq256", "xs"),
 ]);
 
+/** The network of the benchmarks and of the comparison with other engines: unconditional, never published. */
+export const SMALL_UNET: NetworkConfig = (() => {
+  const { gamma, init_sigma, ...defaults } = DEFAULTS;
+  const size = { model_channels: 64, channel_mult: [1, 2, 3, 4], num_blocks: 2 };
+  return { ...defaults, img_resolution: 32, img_channels: 3, label_dim: 0, ...size };
+})();
+
 /** The names in short, for help and messages. */
 export const PRESET_NAMES = `edm2- or ncvsd-, then img64- or img512- with ${Object.keys(SIZES).join(", ")}, or ffhq256-xs`;
 
 /** @throws NcvsdError BAD_ARGUMENT for a name that is none, with those that are */
 export function networkPreset(name: string): Preset {
+  if (name === "small-unet") return { name, architecture: "edm2", config: SMALL_UNET };
   const found = networkPresets.find((preset) => preset.name === name);
   if (found) return found;
   throw new NcvsdError("BAD_ARGUMENT", `there is no preset "${name.slice(0, 60)}": there are ${PRESET_NAMES}`);

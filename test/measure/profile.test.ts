@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import { conv } from "../../kernels/network/conv/kernel.js";
+import type { Precision } from "../../src/gpu/contract.js";
+import { gpuProfile } from "../../src/gpu/profiles.js";
+import { Graph } from "../../src/graph/graph.js";
+import { profilePlan } from "../../src/measure/profile.js";
+import { buildNetwork } from "../../src/networks/edm2/network.js";
+import { networkPreset } from "../../src/networks/edm2/presets.js";
+import { cliOk, cliRefused } from "../support/cli.js";
+
+const counts = (preset: string, batch: number, name = "gpu", precision: Precision = "f32") => {
+  const { architecture, config } = networkPreset(preset);
+  const profile = gpuProfile(name);
+  const { graph } = buildNetwork(architecture, config, batch, { bindingBytes: profile.bindingBytes });
+  return profilePlan(graph, profile, precision);
+};
+
+/** What has been reached, as on a GPU of 132 multiprocessors: the most that a change may make of it. */
+const REACHED: readonly (readonly [
+  preset: string,
+  batch: number,
+  most: { nodes: number; underfilled: number; padding: number },
+])[] = [
+  ["small-unet", 1, { nodes: 263, underfilled: 251, padding: 5.03 }],
+  ["small-unet", 16, { nodes: 263, underfilled: 155, padding: 1.01 }],
+  ["ncvsd-img512-xs", 1, { nodes: 498, underfilled: 373, padding: 1.76 }],
+  ["ncvsd-img512-xs", 8, { nodes: 498, underfilled: 78, padding: 1.01 }],
+];
+
+describe("a plan as on a GPU", () => {
+  for (const [preset, batch, most] of REACHED) {
+    it(`${preset} at batch ${batch}`, () => {
+      const { total, kernels, nodes } = counts(preset, batch);
+      for (const [count, limit] of Object.entries(most))
+        expect(total[count as keyof typeof most], count).toBeLessThanOrEqual(limit);
+      expect(nodes).toHaveLength(total.nodes);
+      expect(kernels.reduce((sum, k) => sum + k.nodes, 0)).toBe(total.nodes);
+      expect(kernels.reduce((sum, k) => sum + k.underfilled, 0)).toBe(total.underfilled);
+      expect(kernels.reduce((sum, k) => sum + k.guardedLoops, 0)).toBe(total.guardedLoops);
+    });
+  }
+
+  it("counts the products of tiles that are not full, workgroups and invocations", () => {
+    const graph = new Graph();
+    const params = { batch: 1, inChannels: 3, outChannels: 9, height: 5, width: 6, kernel: 3 as const };
+    const inputs = {
+      x: graph.external("x", [1, 3, 5, 6], "act"),
+      w: graph.external("w", [16 * 27], "weight"),
+    };
+    graph.run("one", conv, { ...params, epilogue: { kind: "none" } }, inputs, { y: [1, 9, 5, 6] });
+    const { total, nodes } = profilePlan(graph, gpuProfile("mobile"), "f32");
+    // 9 channels in two groups of 8, rows of 6 in two quads.
+    expect(nodes).toEqual([{ workgroups: 1, invocations: 64, padding: (16 * 8) / (9 * 6) }]);
+    expect(total).toMatchObject({ name: "mobile", nodes: 1, underfilled: 1, padding: (16 * 8) / (9 * 6) });
+  });
+});
+
+describe("inspect --plan --as", () => {
+  it("tells the counts, of a preset and by kernel", async () => {
+    const args = ["inspect", "--preset", "small-unet", "--plan", "--as", "gpu"];
+    const facts = JSON.parse((await cliOk([...args, "--json"])).stdout);
+    expect(facts.profile).toEqual(counts("small-unet", 1).total);
+    expect(facts.plan).toHaveLength(facts.nodes);
+    expect(facts.plan[0].workgroups).toBeGreaterThan(0);
+    const { stdout } = await cliOk([...args, "--batch", "2", "--precision", "f16"]);
+    expect(stdout).toMatch(/^as on gpu: .* 132 multiprocessors/m);
+    expect(stdout).toMatch(/^ {2}guarded loops +\d+$/m);
+  });
+
+  it("wants the plan, and a profile that there is", async () => {
+    expect((await cliRefused(["inspect", "--as", "gpu"])).stderr).toMatch(/--as counts nodes of the plan/);
+    const { stderr } = await cliRefused(["inspect", "--plan", "--as", "toaster"]);
+    expect(stderr).toMatch(/there is no profile "toaster": there are gpu, apple, intel, mobile/);
+  });
+});
