@@ -12,13 +12,8 @@ export {
   type SampleSet,
 } from "./evaluate/calibration.js";
 export { fisherError, type GridOptions, gridWasserstein1, phiOnGrid } from "./evaluate/conditionals.js";
-export {
-  distanceOf as frechetDistance,
-  type FeatureStatistics,
-  type ReadStatisticsOptions,
-  readStatisticsFile as readStatistics,
-  writeStatisticsFile as writeStatistics,
-} from "./evaluate/statistics-set.js";
+export { type FeatureStatistics, frechetDistance } from "./evaluate/same-features.js";
+export { type ReadStatisticsOptions, readStatistics, writeStatistics } from "./evaluate/statistics-file.js";
 export { slicedWasserstein, wasserstein1 } from "./evaluate/wasserstein.js";
 export type { Precision } from "./gpu/contract.js";
 export { type AdapterInfo, type Gpu, type OpenGpuOptions, openGpu } from "./gpu/device.js";

@@ -83,7 +83,7 @@ export function sampleCurve(
   for (let k = 1; n / 2 ** (k / 2) >= lowest; k++) sizes.add(Math.floor(n / 2 ** (k / 2) / unit) * unit);
   const running = new RunningMoments(dim);
   const curve: { n: number; fd: number }[] = [];
-  for (const size of [...sizes].filter((s) => s > dim).sort((a, b) => a - b)) {
+  for (const size of [...sizes].filter((s) => s > dim || s === n).sort((a, b) => a - b)) {
     running.push(features.subarray(running.count * dim, size * dim));
     curve.push({ n: size, fd: reference.distance(statisticsOf(running.moments())) });
   }

@@ -5,7 +5,7 @@ import { bad, quote } from "../errors.js";
 export const MOST_IMAGES = 10_000_000;
 export const MOST_CLASSES = 100_000;
 export const MOST_SEED = 2 ** 32 - 1;
-export const MOST_FEATURES = 1_000_000;
+const MOST_FEATURES = 1_000_000;
 
 export const finite = v.pipe(v.number(), v.finite());
 export const count = (most: number, least = 0) => v.pipe(v.number(), v.integer(), v.minValue(least), v.maxValue(most));

@@ -1,7 +1,7 @@
 import { bootstrapInterval, type Interval, sampleCurve } from "./bootstrap.js";
 import type { FeatureRows } from "./feature-file.js";
 import type { FeatureRun } from "./feature-run.js";
-import { type FrechetReference, requireSamples } from "./frechet.js";
+import type { FrechetReference } from "./frechet.js";
 import { RunningMoments, statisticsOf } from "./statistics.js";
 
 /** How often the feature network's classifier finds the class that was asked for. */
@@ -30,11 +30,10 @@ export interface Evaluation {
 
 /**
  * Frechet distance, its bootstrap interval, its course over n, and label agreement.
- * @throws BAD_ARGUMENT when there are too few images for the covariance, NOT_FINITE naming the seed
+ * @throws BAD_ARGUMENT when there are no two images, NOT_FINITE naming the seed
  */
 export function evaluateRows(rows: FeatureRows, run: FeatureRun, reference: FrechetReference): Evaluation {
   const { dim } = reference;
-  requireSamples(rows.end - rows.start, dim);
   const running = new RunningMoments(dim);
   running.push(rows.features, (i) => `seed ${run.firstSeed + rows.start + i}`);
   const fd = reference.distance(statisticsOf(running.moments()));

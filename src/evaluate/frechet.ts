@@ -1,6 +1,6 @@
-import { EVD, Matrix } from "ml-matrix";
-import { NcvsdError } from "../errors.js";
-import { factorOf, nuclearNorm, rowProducts } from "./nuclear-norm.js";
+import { bad } from "../errors.js";
+import { type Factor, factorOf, factorProduct } from "./covariance-factor.js";
+import { nuclearNorm } from "./nuclear-norm.js";
 import type { Statistics } from "./statistics.js";
 
 /**
@@ -8,122 +8,86 @@ import type { Statistics } from "./statistics.js";
  *
  *     d = |m - m_ref|^2 + tr(S) + tr(R) - 2 tr((S R)^(1/2))
  *
- * The last trace is the sum of the square roots of the eigenvalues of R^(1/2) S R^(1/2), so that only symmetric
- * eigenproblems are solved, and R^(1/2) only once.
+ * The last trace is the sum of the singular values of F G^T with S = F^T F and R = G^T G: no root is taken of what rounding
+ * leaves of a null eigenvalue, so that covariances of dead or repeated features, or of few images, lose no digits.
  */
 export class FrechetReference {
   readonly statistics: Statistics;
-  readonly #root: Matrix;
+  readonly #factor: Factor;
   readonly #trace: number;
 
-  /** @throws BAD_ARGUMENT when the covariance is none (not symmetric, not finite, with clearly negative variances) */
+  /** @throws BAD_ARGUMENT when the covariance is none (not symmetric, not finite, with negative variances) */
   constructor(statistics: Statistics, name = "the reference statistics") {
-    checkCovariance(statistics, name);
     this.statistics = statistics;
-    const { values, vectors } = eigen(statistics.cov, statistics.mean.length);
-    const floor = -1e-3 * Math.max(...values, 0);
-    const lowest = Math.min(...values);
-    if (lowest < floor) {
-      throw new NcvsdError(
-        "BAD_ARGUMENT",
-        `${name}: the covariance has the negative eigenvalue ${lowest.toPrecision(3)}: the file is damaged, or holds something else`,
-      );
-    }
-    const dim = values.length;
-    // V diag(sqrt(values)) V^T
-    const half = vectors.clone();
-    for (let j = 0; j < dim; j++) {
-      const root = Math.sqrt(Math.max(values[j]!, 0));
-      for (let i = 0; i < dim; i++) half.set(i, j, half.get(i, j) * root);
-    }
-    this.#root = half.mmul(vectors.transpose());
-    this.#trace = trace(statistics.cov, dim);
+    this.#factor = checkedFactor(statistics, name);
+    this.#trace = trace(statistics);
   }
 
   get dim(): number {
     return this.statistics.mean.length;
   }
 
-  /** @throws BAD_ARGUMENT when the dimensions differ */
-  distance({ mean, cov }: Statistics): number {
-    const { dim } = this;
-    if (mean.length !== dim) {
-      throw new NcvsdError("BAD_ARGUMENT", `statistics of ${mean.length} features cannot be compared with ${dim}`);
-    }
+  /** @throws BAD_ARGUMENT when the dimensions differ, or it is no covariance */
+  distance(other: Statistics, name = "the statistics"): number {
+    const { dim, statistics } = this;
+    if (other.mean.length !== dim)
+      throw bad(`statistics of ${other.mean.length} features cannot be compared with ${dim}`);
     let means = 0;
-    for (let i = 0; i < dim; i++) means += (mean[i]! - this.statistics.mean[i]!) ** 2;
-    const product = this.#root.mmul(Matrix.from1DArray(dim, dim, cov)).mmul(this.#root);
-    // The rounding of the two products leaves it symmetric only nearly.
-    const symmetric = product.clone().add(product.transpose()).mul(0.5);
-    const { values } = eigen(symmetric.to1DArray(), dim);
-    const roots = values.reduce((sum, v) => sum + Math.sqrt(Math.max(v, 0)), 0);
-    return Math.max(0, means + trace(cov, dim) + this.#trace - 2 * roots);
+    for (let i = 0; i < dim; i++) means += (other.mean[i]! - statistics.mean[i]!) ** 2;
+    if (other.cov.length === dim * dim && other.cov.every((v, i) => v === statistics.cov[i])) return means;
+    const factor = checkedFactor(other, name);
+    const roots = nuclearNorm(factorProduct(factor, this.#factor), factor.rank, this.#factor.rank);
+    return Math.max(0, means + trace(other) + this.#trace - 2 * roots);
   }
 }
 
-/** Above so many features eigenvectors take minutes. */
-const MOST_VECTORS = 512;
-
 /**
- * The Frechet distance between two sets of statistics; of many features without eigenvectors: the trace of (S R)^(1/2) is the
- * sum of the singular values of F G^T with S = F^T F and R = G^T G.
+ * The Frechet distance between two sets of statistics.
  * @throws BAD_ARGUMENT when the dimensions differ, or a covariance is none
  */
-export function frechetDistance(a: Statistics, b: Statistics): number {
-  const dim = b.mean.length;
-  if (dim <= MOST_VECTORS || a.mean.length !== dim) return new FrechetReference(b).distance(a);
-  const [f, g] = [a, b].map((statistics, i) => {
-    const name = i === 0 ? "the first statistics" : "the second statistics";
-    checkCovariance(statistics, name);
-    const factor = factorOf(statistics.cov, dim);
-    if (factor.least < -1e-3 * (trace(statistics.cov, dim) / dim))
-      throw new NcvsdError("BAD_ARGUMENT", `${name}: the covariance has clearly negative eigenvalues: it is damaged`);
-    return factor;
-  }) as [Factor, Factor];
-  const roots = nuclearNorm(rowProducts(f.rows, g.rows, dim), f.rank, g.rank);
-  let means = 0;
-  for (let i = 0; i < dim; i++) means += (a.mean[i]! - b.mean[i]!) ** 2;
-  return Math.max(0, means + trace(a.cov, dim) + trace(b.cov, dim) - 2 * roots);
+export function distanceBetween(a: Statistics, b: Statistics): number {
+  if (a.mean.length !== b.mean.length)
+    throw bad(`statistics of ${a.mean.length} features cannot be compared with ${b.mean.length}`);
+  return new FrechetReference(b, "the second statistics").distance(a, "the first statistics");
 }
 
-type Factor = ReturnType<typeof factorOf>;
-
-/**
- * A covariance of n vectors has rank n - 1 at most: of fewer than dim + 1 the distance says nothing.
- * @throws BAD_ARGUMENT naming how many are needed
- */
-export function requireSamples(count: number, dim: number, what = "images"): void {
-  if (count > dim) return;
-  throw new NcvsdError(
-    "BAD_ARGUMENT",
-    `${count} ${what} cannot determine the covariance of ${dim} features: at least ${dim + 1} are needed, and several thousand for a figure worth comparing`,
-  );
+/** A covariance of n vectors has rank n - 1 at most: what the distance of fewer than dim + 1 is, in a sentence; undefined of more. */
+export function fewSamples(count: number | undefined, dim: number, what: string): string | undefined {
+  if (count === undefined || count > dim) return undefined;
+  return `${what}: ${count} images do not determine the covariance of ${dim} features; the distance is far too high, and comparable only with that of as many`;
 }
 
-function eigen(matrix: ArrayLike<number>, dim: number): { values: number[]; vectors: Matrix } {
-  const evd = new EVD(Matrix.from1DArray(dim, dim, matrix as number[]), { assumeSymmetric: true });
-  return { values: evd.realEigenvalues, vectors: evd.eigenvectorMatrix };
-}
-
-function trace(matrix: ArrayLike<number>, dim: number): number {
+function trace({ mean, cov }: Statistics): number {
   let sum = 0;
-  for (let i = 0; i < dim; i++) sum += matrix[i * dim + i]!;
+  for (let i = 0; i < mean.length; i++) sum += cov[i * mean.length + i]!;
   return sum;
 }
 
-function checkCovariance({ mean, cov }: Statistics, name: string): void {
+/** Rounding of single precision, and of sums whose order was another for the two halves. */
+const TOLERANCE = 1e-4;
+
+function checkedFactor({ mean, cov }: Statistics, name: string): Factor {
   const dim = mean.length;
-  const bad = (message: string) => new NcvsdError("BAD_ARGUMENT", `${name}: ${message}`);
   if (cov.length !== dim * dim)
-    throw bad(`the covariance has ${cov.length} entries where ${dim} features need ${dim}x${dim}`);
-  const scale = Math.max(...Array.from({ length: dim }, (_, i) => Math.abs(cov[i * dim + i]!)), Number.MIN_VALUE);
+    throw bad(`${name}: the covariance has ${cov.length} entries where ${dim} features need ${dim}x${dim}`);
+  const variances = Float64Array.from({ length: dim }, (_, i) => cov[i * dim + i]!);
+  const scale = variances.reduce((most, v) => Math.max(most, Math.abs(v)), Number.MIN_VALUE);
+  const deviations = variances.map((v) => Math.sqrt(Math.max(v, 0)));
   for (let i = 0; i < dim; i++) {
-    if (!Number.isFinite(mean[i])) throw bad(`the mean of feature ${i} is ${mean[i]}`);
+    if (!Number.isFinite(mean[i])) throw bad(`${name}: the mean of feature ${i} is ${mean[i]}`);
     for (let j = 0; j < dim; j++) {
       const v = cov[i * dim + j]!;
-      if (!Number.isFinite(v)) throw bad(`the covariance of features ${i} and ${j} is ${v}`);
-      if (Math.abs(v - cov[j * dim + i]!) > 1e-4 * scale)
-        throw bad(`the covariance is not symmetric (features ${i} and ${j})`);
+      if (!Number.isFinite(v)) throw bad(`${name}: the covariance of features ${i} and ${j} is ${v}`);
+      if (Math.abs(v - cov[j * dim + i]!) > TOLERANCE * scale)
+        throw bad(`${name}: the covariance is not symmetric (features ${i} and ${j})`);
+      if (i !== j && Math.abs(v) > deviations[i]! * deviations[j]! + 10 * TOLERANCE * scale)
+        throw bad(`${name}: features ${i} and ${j} have a covariance above what their variances allow: it is damaged`);
     }
+    if (variances[i]! < -10 * TOLERANCE * scale)
+      throw bad(`${name}: feature ${i} has the negative variance ${variances[i]!.toPrecision(3)}: it is damaged`);
   }
+  const factor = factorOf(cov, dim);
+  if (factor.least < -10 * TOLERANCE * scale)
+    throw bad(`${name}: the covariance has clearly negative eigenvalues: the file is damaged, or holds something else`);
+  return factor;
 }

@@ -1,78 +1,19 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { evaluateRows } from "../../src/evaluate/evaluation.js";
 import { combineShards, encodeFeatures, type FeatureRows, readFeatures } from "../../src/evaluate/feature-file.js";
 import type { FeatureRun } from "../../src/evaluate/feature-run.js";
 import { FrechetReference } from "../../src/evaluate/frechet.js";
 import { momentsOf, statisticsOf } from "../../src/evaluate/statistics.js";
-import { encodeStatistics, readStatistics, requireSameNetwork } from "../../src/evaluate/statistics-file.js";
 import { normalSource } from "../../src/graph/run-kernel.js";
 import { FeatureLog } from "../../src/runs/feature-log.js";
 import { chooseShard, shardRange } from "../../src/runs/shard.js";
 import { scratch } from "../support/cli.js";
-import { fixturePath, weightsPath } from "../support/fixtures.js";
+import { weightsPath } from "../support/fixtures.js";
 
 const place = scratch();
 mkdirSync(place("."), { recursive: true });
-const bytes = (path: string) => new Uint8Array(readFileSync(path));
 const network = { name: "fashion32-features", sha256: "a".repeat(64), dim: 4 };
-
-describe("statistics files", () => {
-  const statistics = statisticsOf(momentsOf(Float32Array.from({ length: 80 }, normalSource(1)), 4));
-
-  it("keep every bit, the count and the network", async () => {
-    writeFileSync(place("own.safetensors"), encodeStatistics(statistics, network));
-    const read = await readStatistics(place("own.safetensors"), bytes);
-    expect(read.statistics).toEqual(statistics);
-    expect(read).toMatchObject({ network: network.name, sha256: network.sha256 });
-    expect(requireSameNetwork(read, network)).toBeUndefined();
-  });
-
-  it("the bundled ones are of the bundled network", async () => {
-    const read = await readStatistics(weightsPath("fashion32-reference-stats.safetensors"), bytes);
-    expect(read.network).toBe("fashion32-features");
-    expect(read.statistics.count).toBe(10_000);
-    expect(() => new FrechetReference(read.statistics)).not.toThrow();
-  });
-
-  it("are read from NumPy archives, stored or compressed, of float32 or float64", async () => {
-    const plain = await readStatistics(fixturePath("npz/stats.npz"), bytes);
-    expect(plain.statistics.mean).toEqual(
-      Float64Array.of(-0.1982300534051298, 0.08947107288721197, 0.2978206158751787),
-    );
-    expect(plain.statistics.cov[1]).toBe(0.09503534977715575);
-    expect(plain.statistics.count).toBeUndefined();
-    const packed = await readStatistics(fixturePath("npz/stats-f32-compressed.npz"), bytes);
-    expect(packed.statistics.count).toBe(50);
-    expect(packed.statistics.mean).toEqual(Float64Array.from(plain.statistics.mean, Math.fround));
-    expect(requireSameNetwork(packed, { ...network, dim: 3 })).toContain("does not say of which feature network");
-  });
-
-  it("of another network, weights or dimension are refused, and what is no statistics", async () => {
-    const own = await readStatistics(place("own.safetensors"), bytes);
-    const refused = (change: object) => () => requireSameNetwork(own, { ...network, ...change });
-    expect(refused({ name: "inception-v3" })).toThrow(
-      /own.safetensors has statistics of the feature network fashion32/,
-    );
-    expect(refused({ sha256: "b".repeat(64) })).toThrow("other weights of fashion32-features (SHA-256 aaaaaaaaaaaa...");
-    expect(refused({ dim: 5 })).toThrow("statistics of 4 features, but fashion32-features has 5");
-    await expect(readStatistics(weightsPath("fashion32-features.safetensors"), bytes)).rejects.toThrow(
-      "no tensors called mean and cov",
-    );
-    await expect(readStatistics("fid-refs.pkl", bytes)).rejects.toThrow(/is a pickle.* save its mu and sigma/);
-    writeFileSync(place("bad.npz"), "nothing");
-    await expect(readStatistics(place("bad.npz"), bytes)).rejects.toThrow("bad.npz is no .npz file");
-    const whole = bytes(fixturePath("npz/stats.npz"));
-    writeFileSync(place("cut.npz"), whole.subarray(0, 300));
-    await expect(readStatistics(place("cut.npz"), bytes)).rejects.toThrow("cut.npz is damaged");
-    for (let at = 0; at < whole.length; at += 3) {
-      const broken = whole.slice();
-      broken[at]! ^= 0x5a;
-      // Whatever the damage, it is a sentence or a number, never a crash of another kind.
-      await readStatistics("x.npz", () => broken).catch((e) => expect(e).toMatchObject({ code: "BAD_ARGUMENT" }));
-    }
-  });
-});
 
 const run: FeatureRun = {
   key: "k",
@@ -124,9 +65,8 @@ describe("shards", () => {
     expect(evaluation.fd).toBeGreaterThan(0);
     expect(evaluation.labels!.agreement).toBeCloseTo(1 - 8 / 50, 12);
     expect(evaluation.labels!.perClass.map((c) => c.n)).toEqual([10, 10, 10, 10, 10]);
-    expect(() => evaluateRows(rows(0, 4), run, reference)).toThrow(
-      "4 images cannot determine the covariance of 4 features",
-    );
+    // Of few images it is a number, too, and a high one.
+    expect(evaluateRows(rows(0, 4), run, reference).fd).toBeGreaterThan(evaluation.fd);
   });
 
   it("that overlap are named with their seeds", () => {

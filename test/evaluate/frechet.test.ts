@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoint/index.js";
 import { bootstrapInterval, sampleCurve } from "../../src/evaluate/bootstrap.js";
-import { FrechetReference, frechetDistance, requireSamples } from "../../src/evaluate/frechet.js";
+import { FrechetReference, fewSamples } from "../../src/evaluate/frechet.js";
+import { frechetDistance } from "../../src/evaluate/same-features.js";
 import {
   mergeMoments,
   momentsFrom,
@@ -108,11 +109,10 @@ describe("Frechet distance", () => {
     expect(Math.abs(frechetDistance(few, many) / frechetDistance(many, few) - 1)).toBeLessThan(1e-6);
   });
 
-  it("refuses too few samples, saying how many are needed", () => {
-    expect(() => requireSamples(64, 64)).toThrow(
-      "64 images cannot determine the covariance of 64 features: at least 65",
-    );
-    expect(() => requireSamples(65, 64)).not.toThrow();
+  it("of few samples is a number with a remark", () => {
+    expect(fewSamples(64, 64, "x.npz")).toContain("x.npz: 64 images do not determine the covariance of 64 features");
+    expect(fewSamples(65, 64, "x.npz")).toBeUndefined();
+    expect(fewSamples(undefined, 64, "x.npz")).toBeUndefined();
   });
 
   it("refuses what is no covariance", () => {
@@ -123,7 +123,12 @@ describe("Frechet distance", () => {
       return new FrechetReference({ ...good, cov }, "ref.npz");
     };
     expect(() => change(1, 1e9)).toThrow("ref.npz: the covariance is not symmetric");
-    expect(() => change(0, -1e4)).toThrow("negative eigenvalue");
+    expect(() => change(0, -1e4)).toThrow("negative variance");
+    const none = { count: 9, mean: new Float64Array(2), cov: Float64Array.of(1, 2, 2, 1) };
+    expect(() => new FrechetReference(none)).toThrow("a covariance above what their variances allow");
+    const turned = [1, -0.9, -0.9, -0.9, 1, -0.9, -0.9, -0.9, 1];
+    const third = { count: 9, mean: new Float64Array(3), cov: Float64Array.from(turned) };
+    expect(() => new FrechetReference(third)).toThrow("clearly negative eigenvalues");
     expect(() => change(5, Number.NaN)).toThrow("features 0 and 5 is NaN");
     expect(() => new FrechetReference({ ...good, cov: good.cov.slice(1) }, "ref.npz")).toThrow("64x64");
   });

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { crc32, deflateRawSync } from "node:zlib";
 import { openCheckpoint, openSource, writeSafetensors } from "../../src/checkpoint/index.js";
 import { convertedChunks, planConversion } from "../../src/cli/convert.js";
-import { readArray, readInput } from "../../src/data/arrays.js";
+import { readArray } from "../../src/data/arrays.js";
 import { readPicture } from "../../src/data/pictures.js";
 import { combineShards, encodeFeatures, readFeatures } from "../../src/evaluate/feature-file.js";
 import { reportHtml, runNames } from "../../src/evaluate/report.js";
@@ -245,7 +245,7 @@ export const TARGETS: readonly Target[] = [
     ),
     mutate: mutateBytes,
     async read(mutant, folder) {
-      await readStatistics(put(mutant, folder, "a.npz"), readInput);
+      await readStatistics(put(mutant, folder, "a.npz"));
     },
   },
   {
@@ -261,7 +261,7 @@ export const TARGETS: readonly Target[] = [
     ],
     mutate: asSafetensors,
     async read(mutant, folder) {
-      await readStatistics(put(mutant, folder, "a.safetensors"), readInput);
+      await readStatistics(put(mutant, folder, "a.safetensors"));
     },
   },
   {

@@ -3,7 +3,7 @@ import { shapeText } from "../../data/inputs.js";
 import { NcvsdError } from "../../errors.js";
 import { MOST_IMAGES } from "../../evaluate/check.js";
 import type { FeatureRun } from "../../evaluate/feature-run.js";
-import { requireSamples } from "../../evaluate/frechet.js";
+import { fewSamples } from "../../evaluate/frechet.js";
 import type { MemoryUse } from "../../evaluate/result.js";
 import { checkFinite } from "../../evaluate/statistics.js";
 import type { Gpu } from "../../gpu/device.js";
@@ -16,7 +16,7 @@ import { evaluationsPerImage, type GenerateTask, generate, readImages, sampleBat
 import { onInterrupt } from "../../runs/interrupt.js";
 import { decidingOptions, type OptionValue, runKey } from "../../runs/output.js";
 import { bundledCheckpoint, bundledFeatures, bundledReference, version } from "../../runs/package.js";
-import { createProgress } from "../../runs/progress.js";
+import { createProgress, tell } from "../../runs/progress.js";
 import { chooseShard, SHARD_HELP, type Shard, shardRange } from "../../runs/shard.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { writeAtomic } from "../../runs/whole-file.js";
@@ -52,7 +52,7 @@ export function registerEvaluateFd(evaluate: Command): Command {
         "and reports the Frechet distance to reference statistics. Images are not stored unless --outdir asks for them.",
     )
     .option("--net <file>", NET_HELP)
-    .addOption(new Option("--n <images>", "images to generate").argParser(integer("--n", 1, MOST_IMAGES)).default(5000))
+    .addOption(new Option("--n <images>", "images to generate").argParser(integer("--n", 2, MOST_IMAGES)).default(5000))
     .addOption(new Option("--seed <s>", "seed of the first one").argParser(integer("--seed", 0, MAX_SEED)).default(0))
     .option("--ref <file>", "reference statistics, .safetensors or .npz (default: those of the bundled data)")
     .option("--features <file>", "the feature network (default: the bundled fashion32-features)");
@@ -106,9 +106,10 @@ export function registerEvaluateFd(evaluate: Command): Command {
 async function runFd(gpu: Gpu, flags: FdFlags, shard: Shard, watch: Stopwatch): Promise<void> {
   const silent = Boolean(flags.quiet || flags.json);
   const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
+  const warn = (line: string | undefined) => line !== undefined && tell(line);
   const extractor = await FeatureExtractor.open(gpu, flags.features ?? bundledFeatures);
   const reference = await openReference(flags.ref ?? bundledReference, extractor.source, say);
-  requireSamples(flags.n, extractor.source.dim);
+  warn(fewSamples(flags.n, extractor.source.dim, `--n ${flags.n}`));
   if (flags.seed + flags.n - 1 > MAX_SEED)
     throw new NcvsdError(
       "BAD_ARGUMENT",

@@ -1,7 +1,7 @@
 import { type Command, Option } from "commander";
-import { readInput } from "../../data/arrays.js";
-import { FrechetReference } from "../../evaluate/frechet.js";
-import { readStatistics, requireSameNetwork, type StatisticsFile } from "../../evaluate/statistics-file.js";
+import { FrechetReference, fewSamples } from "../../evaluate/frechet.js";
+import { type FeatureStatistics, requireSameNetwork } from "../../evaluate/same-features.js";
+import { readStatistics } from "../../evaluate/statistics-file.js";
 import type { FeatureSource } from "../../networks/features/extractor.js";
 import { parseInteger } from "../../runs/args.js";
 
@@ -13,7 +13,9 @@ export function addBatchOption(command: Command, what: string, batch: number): C
   );
 }
 
-export interface OpenedReference extends StatisticsFile {
+export interface OpenedReference {
+  readonly file: string;
+  readonly statistics: FeatureStatistics;
   readonly frechet: FrechetReference;
 }
 
@@ -27,8 +29,8 @@ export async function openReference(
   source: FeatureSource,
   say: (line: string) => void,
 ): Promise<OpenedReference> {
-  const file = await readStatistics(path, readInput, source.dim);
-  const remark = requireSameNetwork(file, source);
-  if (remark !== undefined) say(remark);
-  return { ...file, frechet: new FrechetReference(file.statistics, path) };
+  const statistics = await readStatistics(path);
+  const remarks = [requireSameNetwork(path, statistics, source), fewSamples(statistics.count, source.dim, path)];
+  for (const remark of remarks) if (remark !== undefined) say(remark);
+  return { file: path, statistics, frechet: new FrechetReference(statistics, path) };
 }

@@ -1,9 +1,9 @@
 import type { Command } from "commander";
 import type { ValueRange } from "../../data/arrays.js";
 import { openPictures } from "../../data/pictures.js";
-import { requireSamples } from "../../evaluate/frechet.js";
+import { fewSamples } from "../../evaluate/frechet.js";
 import { RunningMoments, statisticsOf } from "../../evaluate/statistics.js";
-import { encodeStatistics } from "../../evaluate/statistics-file.js";
+import { statisticsBytes } from "../../evaluate/statistics-file.js";
 import { valuesFromImages } from "../../image/pixels.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
 import { parseRange, RANGE_HELP } from "../../runs/args.js";
@@ -52,7 +52,8 @@ export function registerEvaluateStats(evaluate: Command): Command {
           range: flags.range,
           say: tell,
         });
-        requireSamples(count, source.dim);
+        const few = fewSamples(count, source.dim, flags.data);
+        if (few !== undefined) tell(few);
         const running = new RunningMoments(source.dim);
         const silent = Boolean(flags.quiet || flags.json);
         await withProgress({ total: count, label: "features", silent }, async (progress) => {
@@ -63,7 +64,14 @@ export function registerEvaluateStats(evaluate: Command): Command {
             progress.update(running.count);
           }
         });
-        writeAtomic(flags.out, encodeStatistics(statisticsOf(running.moments()), source));
+        writeAtomic(
+          flags.out,
+          statisticsBytes(flags.out, {
+            ...statisticsOf(running.moments()),
+            network: source.name,
+            sha256: source.sha256,
+          }),
+        );
         const result = { out: flags.out, count, features: source };
         process.stdout.write(`${flags.json ? JSON.stringify(result) : flags.out}\n`);
       } finally {

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { shapeText } from "../../data/inputs.js";
 import { bad, quote } from "../../errors.js";
 import { MOST_IMAGES } from "../../evaluate/check.js";
-import { requireSamples } from "../../evaluate/frechet.js";
+import { fewSamples } from "../../evaluate/frechet.js";
 import { checkFinite, momentsOf, statisticsOf } from "../../evaluate/statistics.js";
 import type { Gpu } from "../../gpu/device.js";
 import { fromByte, toByte } from "../../image/pixels.js";
@@ -10,7 +10,7 @@ import type { Model } from "../../networks/edm2/model.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
 import { MAX_SEED, parseInteger, parseTs } from "../../runs/args.js";
 import { bundledCheckpoint, bundledFeatures, bundledReference } from "../../runs/package.js";
-import { createProgress } from "../../runs/progress.js";
+import { createProgress, tell } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { table } from "../../runs/table.js";
 import { sampleMultiStep } from "../../sample/multi-step.js";
@@ -58,7 +58,7 @@ export function registerEvaluateSteps(evaluate: Command): Command {
         .default(4),
     )
     .addOption(
-      new Option("--n <images>", "images for each list").argParser(integer("--n", 1, MOST_IMAGES)).default(1000),
+      new Option("--n <images>", "images for each list").argParser(integer("--n", 2, MOST_IMAGES)).default(1000),
     )
     .addOption(new Option("--seed <s>", "seed of the first one").argParser(integer("--seed", 0, MAX_SEED)).default(0))
     .option("--ref <file>", "reference statistics, .safetensors or .npz (default: those of the bundled data)")
@@ -101,7 +101,8 @@ async function compare(gpu: Gpu, flags: StepsFlags): Promise<void> {
   const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
   const extractor = await FeatureExtractor.open(gpu, flags.features ?? bundledFeatures);
   const reference = await openReference(flags.ref ?? bundledReference, extractor.source, say);
-  requireSamples(flags.n, extractor.source.dim);
+  const few = fewSamples(flags.n, extractor.source.dim, `--n ${flags.n}`);
+  if (few !== undefined) tell(few);
   const model = await loadNetwork(gpu, flags.net ?? bundledCheckpoint, new Stopwatch(), silent);
   if (model.architecture !== "ncvsd")
     throw bad(`${model.checkpoint.name} is an EDM2 teacher: time steps are for NCVSD networks`);

@@ -1,7 +1,7 @@
 import { Dataset } from "../../data/dataset.js";
 import { shapeText } from "../../data/inputs.js";
 import { bad } from "../../errors.js";
-import { requireSamples } from "../../evaluate/frechet.js";
+import { fewSamples } from "../../evaluate/frechet.js";
 import { type Gpu, mib } from "../../gpu/device.js";
 import { checkOutdir } from "../../runs/output.js";
 import { formatDuration, formatRate } from "../../runs/progress.js";
@@ -64,7 +64,8 @@ export function checkDistance({ fd, data }: CommonFlags, dataset: Dataset): void
     throw bad(
       `--fd needs grey images of 32x32, which the bundled features are of: --data ${data} has ${shapeText(dataset.shape)}`,
     );
-  requireSamples(fd, FEATURES);
+  const few = fewSamples(fd, FEATURES, `--fd ${fd}`);
+  if (few !== undefined) throw bad(few);
 }
 
 /** What a run would take: one step is made and thrown away, and a second one measured. Closes `opened`. */

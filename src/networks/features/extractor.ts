@@ -24,6 +24,8 @@ export interface FeatureSource {
   /** Of the weights. */
   readonly sha256: string;
   readonly dim: number;
+  /** How pictures become its input, where there is a choice. */
+  readonly variant?: string | undefined;
 }
 
 interface Prepared extends Pooled {
