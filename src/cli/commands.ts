@@ -21,10 +21,16 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   inspect: async () => (await import("./inspect.js")).registerInspect,
   doctor: async () => (await import("./doctor.js")).registerDoctor,
   bench: async () => (await import("./bench/bench.js")).registerBench,
+  cite: async () => (await import("./cite.js")).registerCite,
+  completion: async () => (await import("./completion.js")).registerCompletion,
 };
 
-/** Adds the command of that name to the program; all of them where it is none, so that the help and a guess know them. */
+/** Commands that need to know all the others. */
+const OF_ALL = ["completion"];
+
+/** Adds the command of that name to the program; all of them where it is none, so that the help and a guess know them, or needs all. */
 export async function registerCommands(program: Command, name?: string): Promise<void> {
-  const names = name !== undefined && Object.hasOwn(COMMANDS, name) ? [name] : Object.keys(COMMANDS);
+  const alone = name !== undefined && Object.hasOwn(COMMANDS, name) && !OF_ALL.includes(name);
+  const names = alone ? [name] : Object.keys(COMMANDS);
   for (const register of await Promise.all(names.map((each) => COMMANDS[each]!()))) register(program);
 }

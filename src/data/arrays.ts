@@ -63,16 +63,19 @@ export async function readArray(path: string, names: readonly string[]): Promise
   const bytes = readInput(path);
   if (kind === ".npy") return finite(readNpy(bytes, path), path);
   if (kind === ".npz") return finite(await readNpzArray(bytes, path, names), path);
-  return isJpeg(bytes)
-    ? pixelArray({ ...(await decodeJpeg(bytes, path)), top: 255 }, path)
-    : pixelArray(decodePng16(bytes, path), path);
+  return pixelArray(await decodePicture(bytes, path), path);
+}
+
+/** Pixels of 8 or 16 bits, whose largest value is `top`. */
+export type DeepImage = Pick<RawImage, "width" | "height" | "channels"> & { data: ArrayLike<number>; top: number };
+
+/** A PNG with all of its bits, or a JPEG. @throws NcvsdError BAD_ARGUMENT for a damaged one, naming it */
+export async function decodePicture(bytes: Uint8Array, path: string): Promise<DeepImage> {
+  return isJpeg(bytes) ? { ...(await decodeJpeg(bytes, path)), top: 255 } : decodePng16(bytes, path);
 }
 
 /** Pixels as [C, H, W] from 0 to 255; those of 16 bits keep them, as fractions. */
-function pixelArray(
-  image: Pick<RawImage, "width" | "height" | "channels"> & { data: ArrayLike<number>; top: number },
-  path: string,
-): FileArray {
+export function pixelArray(image: DeepImage, path: string): FileArray {
   if (image.channels === 4) throw bad(`${path} has an alpha channel: flatten it first`);
   const { width, height, channels, data, top } = image;
   const values = new Float32Array(data.length);

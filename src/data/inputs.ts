@@ -3,7 +3,8 @@ import { extname } from "node:path";
 import { bad, quote } from "../errors.js";
 import { fromByte } from "../image/pixels.js";
 import type { ImageShape } from "../networks/session.js";
-import { ARRAY_FILES, type FileArray, inRange, readArray, stem, type ValueRange } from "./arrays.js";
+import { ARRAY_FILES, type FileArray, inRange, readArray, readInput, stem, type ValueRange } from "./arrays.js";
+import { type Fit, fittedPicture, type ImageFile, imageFiles, isPicture } from "./fitted.js";
 import { listFolder, unreadable } from "./folder.js";
 import { foldedName, nameProblem } from "./names.js";
 
@@ -33,6 +34,11 @@ export interface Expected {
   readonly scale?: "pixels" | "linear" | "counts" | "own";
   /** Of numbers in floating point; absent: -1 (black) to 1 (white). */
   readonly range?: ValueRange | undefined;
+  /**
+   * What is done with a PNG or JPEG of another size, of other channels, or with transparency: see `fromImage`. With it folders
+   * are looked into deeply and zip archives are read, with the classes of a dataset.json. Absent: pictures must be as expected.
+   */
+  readonly fit?: Fit | undefined;
   readonly say: (line: string) => void;
 }
 
@@ -52,24 +58,70 @@ export function shapeText(shape: readonly number[]): string {
  * @throws NcvsdError BAD_ARGUMENT when there is nothing, a file cannot be read, or one is of another shape
  */
 export async function readInputs(path: string, expected: Expected, select?: readonly number[]): Promise<Input[]> {
-  const files = listFiles(path, expected.what, expected.say);
-  const single = files.length === 1;
-  const wanted = single ? undefined : select;
-  const chosen = pick(files, wanted, path, expected.what);
-  const inputs: Input[] = [];
-  for (const file of chosen) inputs.push(...(await readFile(file, expected)));
-  const kept = single ? pick(inputs, select, path, expected.what) : inputs;
+  const source = await openInputs(path, expected);
+  try {
+    const single = source.files.length === 1;
+    const chosen = pick(source.files, single ? undefined : select, path, expected.what);
+    const inputs: Input[] = [];
+    for (const read of chosen) inputs.push(...(await read()));
+    source.tell();
+    const kept = single ? pick(inputs, select, path, expected.what) : inputs;
+    checkNames(kept, path, expected.what);
+    return kept;
+  } finally {
+    await source.close();
+  }
+}
+
+function checkNames(kept: readonly Input[], path: string, what: string): void {
   const seen = new Set<string>();
   for (const { name } of kept) {
     const problem = nameProblem(name);
     if (problem)
       throw bad(
-        `${path}: the ${expected.what.slice(0, -1)} ${quote(name)} cannot name its results, since that ${problem}: rename it`,
+        `${path}: the ${what.slice(0, -1)} ${quote(name)} cannot name its results, since that ${problem}: rename it`,
       );
-    if (seen.has(foldedName(name))) throw bad(`${path} has two ${expected.what} called ${name}: rename one`);
+    if (seen.has(foldedName(name))) throw bad(`${path} has two ${what} called ${name}: rename one`);
     seen.add(foldedName(name));
   }
-  return kept;
+}
+
+interface OpenInputs {
+  readonly files: readonly (() => Promise<Input[]>)[];
+  /** Says what was done to pictures. */
+  tell(): void;
+  close(): Promise<void>;
+}
+
+async function openInputs(path: string, expected: Expected): Promise<OpenInputs> {
+  const { fit, what, say, shape } = expected;
+  const [c] = shape;
+  // Latents are no pictures: they must be as expected.
+  if (fit === undefined || shape.length !== 3 || (c !== 1 && c !== 3)) {
+    const files = listFiles(path, what, say).map((file) => () => readFile(file, expected));
+    return { files, tell: () => {}, close: async () => {} };
+  }
+  const fitted: string[] = [];
+  const listed = await imageFiles(path, say);
+  const one = { name: stem(path), where: path, path, label: undefined, bytes: async () => readInput(path) };
+  const files = (listed?.files ?? [one]).map((file: ImageFile) => async (): Promise<Input[]> => {
+    const label = file.label === undefined ? {} : { label: file.label };
+    if (!isPicture(file.where)) {
+      const inputs = await readFile(file.path!, expected);
+      return inputs.length === 1 ? [{ ...inputs[0]!, name: file.name, ...label }] : inputs;
+    }
+    const { values, was } = await fittedPicture(await file.bytes(), file.where, shape as unknown as ImageShape, fit);
+    if (was !== undefined) fitted.push(was);
+    return [{ name: file.name, values, ...label }];
+  });
+  const tell = () => {
+    if (fitted.length === 0) return;
+    const kinds = [...new Set(fitted)];
+    const more = kinds.length > 1 ? ` and ${kinds.length - 1} other size${kinds.length > 2 ? "s" : ""}` : "";
+    const how = fit === "none" ? "converted" : fit === "crop" ? "resized and cropped" : "resized, with black borders,";
+    say(`${fitted.length} of the pictures (${kinds[0]}${more}) ${how} to ${shapeText(shape)}`);
+  };
+  return { files, tell, close: async () => listed?.close() };
 }
 
 function listFiles(path: string, what: string, say: (line: string) => void): string[] {

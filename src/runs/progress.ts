@@ -38,7 +38,7 @@ export interface Progress {
 /** Milliseconds between two redraws of the bar, and between two lines where there is no terminal. */
 const REDRAW_MS = 100;
 const LINE_MS = 5000;
-/** The rate is taken over this time and at least so many updates: the warm-up at the beginning is soon forgotten. */
+/** The rate is taken over this time and at least so many updates. */
 const WINDOW_MS = 10_000;
 const WINDOW_UPDATES = 8;
 const MAX_COLUMNS = 80;
@@ -52,7 +52,8 @@ export function createProgress(options: ProgressOptions): Progress {
   const { stream = process.stderr, now = () => performance.now(), env = process.env } = options;
   const terminal = Boolean(stream.isTTY) && env.TERM !== "dumb";
   const start = now();
-  const history: { done: number; time: number }[] = [{ done: 0, time: start }];
+  // Begins with the first update: what lies before it holds the start (pipelines, first loads) and tells nothing of the rest.
+  const history: { done: number; time: number }[] = [];
   let shownAt = -Infinity;
   let done = 0;
   let drawn = false;
@@ -66,9 +67,8 @@ export function createProgress(options: ProgressOptions): Progress {
   const plural = total === 1 ? unit : plurals(unit);
   const count = () => `${Math.min(Math.floor(done + 1e-9), total)}/${total}`;
   const speed = () => {
-    const last = history.at(-1)!;
-    const first = history[0]!;
-    return last.time > first.time ? ((last.done - first.done) * 1000) / (last.time - first.time) : 0;
+    const [first, last] = [history[0], history.at(-1)];
+    return first && last && last.time > first.time ? ((last.done - first.done) * 1000) / (last.time - first.time) : 0;
   };
   const figures = () => {
     const rate = speed();
@@ -87,22 +87,26 @@ export function createProgress(options: ProgressOptions): Progress {
     stream.write(`${label}: ${[`${count()} ${plural}`, ...more].join(", ")}\n`);
     said = true;
   };
+  const show = (time: number) => {
+    if (time - shownAt < (terminal ? REDRAW_MS : LINE_MS) && !(terminal && done >= total)) return;
+    // The last line is said by stop(), with the whole time.
+    if (!terminal && done >= total) return;
+    shownAt = time;
+    if (terminal) drawBar();
+    else writeLine(figures());
+  };
 
   return {
     update(value) {
       if (stopped) return;
       done = Math.max(0, Math.min(value, total));
       const time = now();
+      if (done === 0) return show(time);
       // Updates in quick succession are one entry.
       if (history.length > 1 && time - history.at(-2)!.time < REDRAW_MS) history.pop();
       history.push({ done, time });
       while (history.length > WINDOW_UPDATES && history[1]!.time <= time - WINDOW_MS) history.shift();
-      if (time - shownAt < (terminal ? REDRAW_MS : LINE_MS) && !(terminal && done >= total)) return;
-      // The last line is said by stop(), with the whole time.
-      if (!terminal && done >= total) return;
-      shownAt = time;
-      if (terminal) drawBar();
-      else writeLine(figures());
+      show(time);
     },
     note(line) {
       if (stopped) return;

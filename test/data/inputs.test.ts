@@ -7,6 +7,7 @@ import { readArray } from "../../src/data/arrays.js";
 import { readInputs, readKernel, readMask } from "../../src/data/inputs.js";
 import { fromByte } from "../../src/image/pixels.js";
 import { encodePng } from "../../src/image/png.js";
+import { folderOf, zipOf } from "../support/dataset.js";
 import { weightsPath } from "../support/fixtures.js";
 
 const root = mkdtempSync(join(tmpdir(), "ncvsd-restore-"));
@@ -115,6 +116,43 @@ describe("images", () => {
     writeFileSync(join(twice, "a.png"), grey(4));
     writeFileSync(join(twice, "a.npy"), npy("<f4", [4, 4], new Float32Array(16)));
     await expect(readInputs(twice, images)).rejects.toThrow(/two images called a/);
+  });
+
+  test("with a fit photographs of any size and colour are taken, from subfolders and archives, and this is said", async () => {
+    const lines: string[] = [];
+    const expected = { ...images, fit: "crop", say: (line: string) => lines.push(line) } as const;
+    const deep = encodePng({ width: 9, height: 6, channels: 3, data: new Uint8Array(162).fill(200) });
+    const clear = encodePng({ width: 4, height: 4, channels: 4, data: new Uint8Array(64) });
+    const members = {
+      "a/img2.png": grey(4),
+      "a/img10.png": deep,
+      "b/clear.png": clear,
+      "dataset.json": new TextEncoder().encode(JSON.stringify({ labels: [["a/img2.png", 3]] })),
+    };
+    for (const path of [folderOf(join(root, "tree"), members), put("tree.zip", zipOf(members))]) {
+      lines.length = 0;
+      const [first, second, third] = await readInputs(path, expected);
+      expect([first, second, third].map((input) => [input!.name, input!.label])).toEqual([
+        ["img2", 3],
+        ["img10", undefined],
+        ["clear", undefined],
+      ]);
+      expect([...first!.values]).toEqual(Array.from({ length: 16 }, (_, i) => fromByte(i)));
+      expect(second!.values).toEqual(new Float32Array(16).fill(fromByte(200)));
+      // What is transparent lies over white.
+      expect(third!.values).toEqual(new Float32Array(16).fill(1));
+      expect(lines).toEqual(["2 of the pictures (9x6 RGB and 1 other size) resized and cropped to 4x4 with 1 channel"]);
+    }
+    const padded = await readInputs(join(root, "tree/a/img10.png"), { ...expected, fit: "pad" });
+    const rows = [0, 4, 8, 12].map((at) => [...padded[0]!.values.subarray(at, at + 4)]);
+    expect(rows).toEqual([-1, fromByte(200), fromByte(200), fromByte(200)].map((v) => Array(4).fill(v)));
+    const strict = readInputs(join(root, "tree"), { ...expected, fit: "none" });
+    await expect(strict).rejects.toThrow(/img10.png is 9x6, but 4x4 is wanted: take --fit crop or pad/);
+  });
+
+  test("of two pictures of one name in two subfolders the path names the results", async () => {
+    const dir = folderOf(join(root, "same"), { "a/1.png": grey(4), "b/1.png": grey(4) });
+    expect((await readInputs(dir, { ...images, fit: "crop" })).map(({ name }) => name)).toEqual(["a-1", "b-1"]);
   });
 
   test("measurements may be of any shape and range; amplitudes cannot be bytes", async () => {

@@ -46,10 +46,21 @@ describe("on a terminal", () => {
 
   test("fractions move the bar, the count is of whole images", () => {
     const { writes, clock, progress } = setUp(true, { total: 2 });
-    progress.update(0);
+    progress.update(0.5);
     clock.ms = 1000;
     progress.update(1.5);
-    expect(screen(writes)[0]).toMatch(/1\/2 images {2}1\.5 images\/s {2}0\.3 s left/);
+    expect(screen(writes)[0]).toMatch(/1\/2 images {2}1\.0 images\/s {2}0\.5 s left/);
+  });
+
+  test("the start, which holds compilation, is no measure of what is left", () => {
+    const { writes, clock, progress } = setUp(true, { total: 10 });
+    progress.update(0);
+    clock.ms = 30_000;
+    progress.update(1);
+    expect(screen(writes)[0]).toMatch(/1\/10 images$/);
+    clock.ms = 31_000;
+    progress.update(2);
+    expect(screen(writes)[0]).toMatch(/1\.0 images\/s {2}8\.0 s left/);
   });
 
   test("the warm-up is forgotten", () => {

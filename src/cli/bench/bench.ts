@@ -11,6 +11,7 @@ import { Stopwatch } from "../../runs/stopwatch.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, openEngine, PRECISION_HELP } from "../parts/engine.js";
 import { NET_HELP } from "../parts/published.js";
+import { benchChoices } from "./choices.js";
 import {
   chromeTrace,
   type Header,
@@ -32,6 +33,8 @@ interface BenchFlags extends EngineOptions {
   trace?: string;
   tune?: boolean;
   seconds?: number;
+  list?: boolean;
+  clear?: boolean;
   json?: boolean;
 }
 
@@ -68,6 +71,10 @@ export function registerBench(program: Command): void {
     .option("--seconds <n>", "time for --tune (default: 60)", (t: string) =>
       parseNumber(t, "--seconds", { above: 0, max: 86400 }),
     )
+    .option("--list", "with --tune: measure nothing, list the choices that are kept")
+    .addOption(
+      new Option("--clear", "with --tune: measure nothing, remove the choices that are kept").conflicts("list"),
+    )
     .option("--no-tuning", NO_TUNING_HELP)
     .option("--profile", "list the nodes: time, rates, share, nearness to the roofline")
     .option("--trace <file>", "write one evaluation's timeline of GPU and host for Chrome's trace viewer (JSON)")
@@ -84,6 +91,7 @@ export function registerBench(program: Command): void {
         "  ncvsd-gpu bench --batch 1 --profile --trace trace.json",
         "  ncvsd-gpu bench --kernels --precision f16 --json",
         "  ncvsd-gpu bench --tune --net ffhq.safetensors --batch 4 --seconds 300",
+        "  ncvsd-gpu bench --tune --list",
       ].join("\n"),
     )
     .action((flags: BenchFlags) => {
@@ -92,6 +100,12 @@ export function registerBench(program: Command): void {
           "BAD_ARGUMENT",
           "--tune makes the choices that --no-tuning leaves unused: take one of them",
         );
+      if ((flags.list || flags.clear) && !flags.tune)
+        throw new NcvsdError(
+          "BAD_ARGUMENT",
+          "--list and --clear are for the choices of --tune: say bench --tune --list",
+        );
+      if (flags.list || flags.clear) return benchChoices(flags);
       if (flags.tune) return benchTune({ ...flags, net: flags.net ?? bundledCheckpoint, seconds: flags.seconds ?? 60 });
       if (flags.seconds !== undefined) throw new NcvsdError("BAD_ARGUMENT", "--seconds is for --tune: leave it out");
       return flags.kernels ? benchKernels(flags) : benchNetwork(flags);

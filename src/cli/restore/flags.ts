@@ -10,6 +10,7 @@ export interface RestoreFlags extends EngineOptions, TaskFlags, SamplerFlags {
   data?: string;
   measurement?: string;
   range?: ValueRange;
+  fit: "crop" | "pad" | "none";
   images?: number[];
   outdir: string;
   net?: string;
@@ -38,7 +39,15 @@ export function addRestoreOptions(command: Command): Command {
     .option("--operator <file>", "in place of --task: a JavaScript module with an operator of your own")
     .option(
       "--data <path>",
-      "clean images: PNG, JPEG, .npy, .npz or .safetensors, or a folder of them (default: bundled held-out images)",
+      "clean images: PNG, JPEG, .npy, .npz or .safetensors, a folder of them, or a zip archive of pictures (default: bundled held-out images)",
+    )
+    .addOption(
+      new Option(
+        "--fit <how>",
+        "what is done with pictures of other sizes: crop, pad (black borders), none (refuse them)",
+      )
+        .choices(["crop", "pad", "none"])
+        .default("crop"),
     )
     .option("--measurement <path>", "real measurements in place of clean images")
     .option("--range <black,white>", RANGE_HELP, (t: string) => parseRange(t))

@@ -122,6 +122,7 @@ async function readTaskInputs(flags: RestoreFlags, task: RestoreTask, model: Mod
     what: "images",
     whose: `the checkpoint ${model.checkpoint.name}`,
     range: flags.range,
+    fit: flags.fit,
     say: tell,
   } as const;
   if (flags.data !== undefined) return readInputs(flags.data, expected, flags.images);

@@ -1,0 +1,108 @@
+import { Argument, type Command, type Option } from "commander";
+
+/** What may follow a command, by the names that lead to it. */
+interface Node {
+  readonly path: readonly string[];
+  readonly command: Command;
+}
+
+function nodesOf(command: Command, path: readonly string[] = []): Node[] {
+  return [{ path, command }, ...command.commands.flatMap((sub) => nodesOf(sub, [...path, sub.name()]))];
+}
+
+const shown = (command: Command): Option[] => command.options.filter((option) => option.long && !option.hidden);
+
+/** In single quotes of a shell. */
+const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** Names of commands, options behind a dash, values of options with a choice; elsewhere the shell's own: files. */
+function bashScript(root: Command): string {
+  const nodes = nodesOf(root);
+  const steps = nodes.filter(({ path }) => path.length > 0).map(({ path }) => quoted(` ${path.join(" ")}`));
+  const names = nodes
+    .filter(({ command }) => command.commands.length > 0)
+    .map(
+      ({ path, command }) =>
+        `    ${quoted(path.map((p) => ` ${p}`).join(""))}) words=${quoted(command.commands.map((sub) => sub.name()).join(" "))} ;;`,
+    );
+  const options = nodes.map(({ path, command }) => {
+    const all = [...shown(command).map(({ long }) => long), "--help"].join(" ");
+    return `      ${quoted(path.map((p) => ` ${p}`).join(""))}) words=${quoted(all)} ;;`;
+  });
+  const choices = nodes.flatMap(({ path, command }) =>
+    shown(command)
+      .filter(({ argChoices }) => argChoices)
+      .map(
+        ({ long, argChoices }) =>
+          `    ${quoted(`${path.map((p) => ` ${p}`).join("")} ${long}`)}) words=${quoted(argChoices!.join(" "))} ;;`,
+      ),
+  );
+  return `_ncvsd_gpu() {
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} at="" words="" i
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    case "$at \${COMP_WORDS[i]}" in
+      ${steps.join(" | ")}) at="$at \${COMP_WORDS[i]}" ;;
+    esac
+  done
+  case "$at" in
+${names.join("\n")}
+  esac
+  if [[ $cur == -* ]]; then
+    case "$at" in
+${options.join("\n")}
+    esac
+  fi
+  case "$at $prev" in
+${choices.join("\n")}
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+complete -o default -F _ncvsd_gpu ncvsd-gpu
+`;
+}
+
+/** As much as stands beside an option in a list. */
+const brief = (text: string) => (text.length <= 60 ? text : `${text.slice(0, 59)}…`);
+
+function fishScript(root: Command): string {
+  const lines = nodesOf(root).flatMap(({ path, command }) => {
+    const here = path.map((name) => `__fish_seen_subcommand_from ${name}`).join("; and ");
+    const subs = command.commands.map((sub) => sub.name()).join(" ");
+    const before = here === "" ? "__fish_use_subcommand" : `${here}; and not __fish_seen_subcommand_from ${subs}`;
+    const when = (condition: string) => (condition === "" ? "" : ` -n ${quoted(condition)}`);
+    return [
+      ...command.commands.map(
+        (sub) =>
+          `complete -c ncvsd-gpu -f${when(before)} -a ${sub.name()} -d ${quoted(sub.summary() || sub.description())}`,
+      ),
+      ...shown(command).map(({ long, description, argChoices, required, optional }) => {
+        const values = argChoices ? ` -x -a ${quoted(argChoices.join(" "))}` : required || optional ? " -r" : "";
+        return `complete -c ncvsd-gpu${when(here)} -l ${long!.slice(2)}${values} -d ${quoted(brief(description))}`;
+      }),
+    ];
+  });
+  return `${lines.join("\n")}\n`;
+}
+
+/** Its parent has to know all commands. */
+export function registerCompletion(program: Command): void {
+  program
+    .command("completion")
+    .summary("print a script with which the shell completes commands")
+    .description("Prints a script with which a shell completes commands, options and their choices. It starts nothing.")
+    .addArgument(new Argument("<shell>", "which one").choices(["bash", "zsh", "fish"]))
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Examples:",
+        '  eval "$(ncvsd-gpu completion bash)"     # in ~/.bashrc; zsh alike',
+        "  ncvsd-gpu completion fish > ~/.config/fish/completions/ncvsd-gpu.fish",
+      ].join("\n"),
+    )
+    .action((shell: string) => {
+      const script = shell === "fish" ? fishScript(program) : bashScript(program);
+      const zsh = "autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n";
+      process.stdout.write(`${shell === "zsh" ? zsh : ""}${script}`);
+    });
+}
