@@ -30,6 +30,8 @@ export interface Elementwise<P extends object> {
   check?(params: P): void;
   /** Invocations of a workgroup; absent: 64. */
   readonly workgroup?: number;
+  /** Where adapters differ: the entry (`main`) is in the variant's prelude, and this is its grid. */
+  grid?: Kernel<P>["grid"];
   /** Values to compute, one for each `each(i)`, with `lanes` in fours where that fits; absent: the product of `counts`. */
   threads?(params: P): number;
   /**
@@ -68,12 +70,14 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
     const lanes = spec.lanes?.(params);
     return valuesOf(params) / (lanes ? lanesOf(...lanes.rows) : 1);
   };
-  const shell = spec.lanes
-    ? [
-        { file: "kernels/lib/chunk.wgsl", text: chunk },
-        { file: "kernels/lib/spans.wgsl", text: `const WORKGROUP: u32 = ${workgroup}u;\n${spans}` },
-      ]
-    : [perInvocation(workgroup)];
+  const shell = spec.grid
+    ? []
+    : spec.lanes
+      ? [
+          { file: "kernels/lib/chunk.wgsl", text: chunk },
+          { file: "kernels/lib/spans.wgsl", text: `const WORKGROUP: u32 = ${workgroup}u;\n${spans}` },
+        ]
+      : [perInvocation(workgroup)];
   return {
     name,
     source: [...parts, ...alone, ...shell, { file: `kernels/${spec.group}/${name}/kernel.wgsl`, text: source }],
@@ -101,7 +105,9 @@ export function elementwise<P extends object>(spec: Elementwise<P>): Kernel<P> {
       const values = { ...params, ...spec.uniforms?.(params), threads: calls(params) };
       return Object.fromEntries(Object.entries<number>(values).filter(([key]) => members.has(key)));
     },
-    grid: (params, _variant, caps) => grid1d(calls(params) / (spec.lanes ? turns(caps) : 1), workgroup, caps),
+    grid:
+      spec.grid ??
+      ((params, _variant, caps) => grid1d(calls(params) / (spec.lanes ? turns(caps) : 1), workgroup, caps)),
     cost(params, bytesPerAct, bytesPerWeight) {
       if (spec.cost) return spec.cost(params, bytesPerAct, bytesPerWeight);
       const precision = bytesPerAct === 2 ? "f16" : bytesPerWeight === 2 ? "f16-weights" : "f32";

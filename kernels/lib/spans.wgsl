@@ -8,7 +8,11 @@ fn main(
   @builtin(local_invocation_index) lid: u32,
 ) {
   let part = chunk(p.threads, wid.y * nwg.x + wid.x, nwg.x * nwg.y, WORKGROUP);
-  for (var i = part.x + lid; i < part.y; i += WORKGROUP) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = part.x + lid + WORKGROUP * turn;
+    if (i >= part.y) {
+      break;
+    }
     each(i);
   }
 }

@@ -1,7 +1,8 @@
-// B^T of F(2x2, 3x3), four patches or channels at a time. The kernel has `alias Line = array<vec4f, 4>`.
+// B^T of F(2x2, 3x3), four patches or channels at a time or one (D: vec4f or f32).
+// The kernel has `alias Line = array<D, 4>`.
 
 // Of one line; points 0, 1, -1, infinity.
-fn input_line(d0: vec4f, d1: vec4f, d2: vec4f, d3: vec4f) -> Line {
+fn input_line(d0: D, d1: D, d2: D, d3: D) -> Line {
   return Line(d2 - d0, d1 + d2, d2 - d1, d3 - d1);
 }
 

@@ -1,7 +1,8 @@
-// B^T of F(4x4, 3x3), four patches or channels at a time. The kernel has `alias Line = array<vec4f, 6>`.
+// B^T of F(4x4, 3x3), four patches or channels at a time or one (D: vec4f or f32).
+// The kernel has `alias Line = array<D, 6>`.
 
 // Of one line; points 0, +-a, +-b, infinity with a = 5/8, b = 3/2.
-fn input_line(d0: vec4f, d1: vec4f, d2: vec4f, d3: vec4f, d4: vec4f, d5: vec4f) -> Line {
+fn input_line(d0: D, d1: D, d2: D, d3: D, d4: D, d5: D) -> Line {
   const a = 0.625;
   const b = 1.5;
   const aa = a * a;

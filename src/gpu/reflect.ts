@@ -42,6 +42,12 @@ const WEIGHTS: Readonly<Record<Precision, readonly string[]>> = {
   "f16-weights": HALVES,
 };
 
+/**
+ * The end of loops that end by a `break`: `for (var i = 0u; i < MANY; i++) { if (i >= p.count) { break; } ... }`. Tint guards loops whose
+ * bound is no constant (guarded-loops.ts).
+ */
+const MANY = "const MANY: u32 = 4294967295u;";
+
 /** Puts the generated prelude and the shared parts in front of a kernel's WGSL. */
 export function composeSource(kernel: AnyKernel, variant: Variant, precision: Precision): ComposedSource {
   const needs = new Set<string>(variant.needs ?? []);
@@ -49,6 +55,7 @@ export function composeSource(kernel: AnyKernel, variant: Variant, precision: Pr
   const prelude = [
     ...[...needs].sort().map((feature) => `enable ${feature};`),
     `alias S = ${actType(precision)};`,
+    MANY,
     ...WEIGHTS[precision],
     ...(variant.prelude === "" ? [] : [variant.prelude]),
   ].join("\n");

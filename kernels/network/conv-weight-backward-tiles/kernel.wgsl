@@ -29,7 +29,8 @@ struct Params {
 
 // A row of a patch, the row transformed, and the patch.
 alias Pixels = array<vec4f, ROWS>;
-alias Line = array<vec4f, TILE + 2>;
+alias D = vec4f;
+alias Line = array<D, TILE + 2>;
 alias Patch = array<Line, ROWS>;
 
 fn each(t: u32) {

@@ -39,7 +39,11 @@ fn main(
   let images = min(vec4u(image, image + 1u, image + 2u, image + 3u), vec4u(p.batch - 1u)) * p.inFeatures;
 
   var acc = vec4f();
-  for (var quad = lid % 8u; quad < quads; quad += 8u) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let quad = lid % 8u + 8u * turn;
+    if (quad >= quads) {
+      break;
+    }
     let weights = weight4(w[row + quad]);
     for (var i = 0u; i < 4u; i++) {
       // Past the last k the weight is zero.

@@ -34,12 +34,21 @@ fn main(
   }
   let part = chunk(size, group - n * groups, groups, 64u);
   // A loop for each source rather than a choice in every turn.
-  for (var k = part.x + lid; k < min(part.y, p.size_a); k += 64u) {
+  let endOfA = min(part.y, p.size_a);
+  for (var turn = 0u; turn < MANY; turn++) {
+    let k = part.x + lid + 64u * turn;
+    if (k >= endOfA) {
+      break;
+    }
     put(n * size + k, F(p.scale_a) * load(a[n * p.size_a + k]));
   }
   // The first of this invocation's elements that is not of a.
   let passed = select(0u, (p.size_a - part.x - lid + 63u) / 64u, part.x + lid < p.size_a);
-  for (var k = part.x + lid + 64u * passed; k < part.y; k += 64u) {
+  for (var turn = passed; turn < MANY; turn++) {
+    let k = part.x + lid + 64u * turn;
+    if (k >= part.y) {
+      break;
+    }
     put(n * size + k, F(p.scale_b) * load(b[n * p.size_b + (k - p.size_a)]));
   }
 }

@@ -24,7 +24,11 @@ fn main(
   @builtin(local_invocation_index) lid: u32,
 ) {
   let part = chunk(p.count, wid.y * nwg.x + wid.x, nwg.x * nwg.y, 64u);
-  for (var i = part.x + lid; i < part.y; i += 64u) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = part.x + lid + 64u * turn;
+    if (i >= part.y) {
+      break;
+    }
     y[i] = store(mp_silu(load(x[i])));
   }
 }

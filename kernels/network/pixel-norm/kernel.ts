@@ -1,10 +1,27 @@
+import { grid1d } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
-import { lanesOf, storedLanes } from "../../lib/lanes.js";
+import { perInvocation } from "../../lib/entry.js";
+import { type Lanes, lanesOf, storedLanes } from "../../lib/lanes.js";
 import silu from "../../lib/mp-silu.wgsl.js";
 import pixels from "../../lib/pixel-norm.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { type PixelNormParams, reference } from "./reference.js";
+import slices from "./slices.wgsl.js";
+import walk from "./walk.wgsl.js";
+
+/** Rather than 64: at the lowest resolutions there are few pixels to spread over the workgroups. */
+const WALKERS = 32;
+
+/** On a GPU: pixels of a workgroup, in units of `lanes`, and invocations that share one. By the layer alone, not the batch. */
+function slicesOf({ channels, pixels }: PixelNormParams) {
+  const lanes: Lanes = pixels > 256 ? lanesOf(pixels) : 1;
+  const own = pixels <= 16 ? 1 : pixels <= 64 ? 2 : pixels <= 1024 || channels > 512 ? 4 : 8;
+  const most = own === 8 ? 32 : 64;
+  let shared = 1;
+  while (shared < channels && shared < most) shared *= 2;
+  return { lanes, own, shared, turns: Math.ceil(channels / shared) };
+}
 
 /** Pixel norm: x [N, C, P] to y of root mean square 1 over the channels of each pixel; s = mp_silu(y). All act. */
 export const pixelNorm = elementwise<PixelNormParams>({
@@ -16,18 +33,31 @@ export const pixelNorm = elementwise<PixelNormParams>({
     { file: "kernels/lib/pixel-norm.wgsl", text: pixels },
   ],
   counts: ({ batch, channels, pixels }) => ({ batch, channels, pixels }),
-  // Rather than 64: at the lowest resolutions there are few pixels to spread over the workgroups.
-  workgroup: 32,
   threads: ({ batch, pixels }) => (batch * pixels) / lanesOf(pixels),
+  grid(params, _variant, caps) {
+    const { lanes, own } = caps.software ? { lanes: lanesOf(params.pixels), own: WALKERS } : slicesOf(params);
+    return grid1d((params.batch * params.pixels) / lanes, own, caps);
+  },
   buffers({ batch, channels, pixels, silu }) {
     const length = batch * channels * pixels;
     return [read("x", length, "act"), write("y", length, "act"), write("s", silu ? length : 0, "act")];
   },
-  variant({ pixels, silu }, caps) {
-    const lanes = storedLanes(lanesOf(pixels), "S", caps);
+  variant(params, caps) {
+    const { pixels, silu } = params;
+    const flags = `const SILU: bool = ${silu};\n`;
+    const suffix = silu ? "-silu" : "";
+    if (caps.software) {
+      const { key, prelude } = storedLanes(lanesOf(pixels), "S", caps);
+      return { key: `${key}${suffix}`, prelude: prelude + flags + walk + perInvocation(WALKERS).text };
+    }
+    const { lanes, own, shared, turns } = slicesOf(params);
+    const unit = lanesOf(pixels) / lanes;
+    const { key, prelude } = storedLanes(lanes, "S", caps);
+    const sizes = { PIXELS: own, SLICES: shared, TURNS: turns, UNIT: unit, WORKGROUP: own * shared };
+    const constants = Object.entries(sizes).map(([name, size]) => `const ${name}: u32 = ${size}u;\n`);
     return {
-      key: `${lanes.key}${silu ? "-silu" : ""}`,
-      prelude: `${lanes.prelude}const SILU: bool = ${silu};\n`,
+      key: `${own}x${shared}x${turns}${unit > 1 ? " units" : ""} ${key}${suffix}`,
+      prelude: `${prelude}${flags}${constants.join("")}${slices}`,
     };
   },
   uniforms: ({ pixels }) => ({ pixels: pixels / lanesOf(pixels) }),
@@ -39,6 +69,8 @@ export const pixelNorm = elementwise<PixelNormParams>({
     { name: "odd channels, scalar, silu", params: { batch: 2, channels: 7, pixels: 35, silu: true } },
     { name: "vector", params: { batch: 2, channels: 5, pixels: 36, silu: false } },
     { name: "vector, silu", params: { batch: 3, channels: 18, pixels: 100, silu: true } },
+    { name: "odd channels, wide", params: { batch: 2, channels: 67, pixels: 261, silu: false } },
+    { name: "vectors, wide, silu", params: { batch: 1, channels: 40, pixels: 1032, silu: true } },
     { name: "8x8, 192 channels", params: { batch: 2, channels: 192, pixels: 64, silu: true } },
     ...([30, 32] as const).map((pixels) => ({
       // One NaN takes its pixel in every channel, and no other pixel.

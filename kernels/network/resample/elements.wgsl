@@ -1,4 +1,6 @@
 // One thread computes one element of y.
+const MAX_TAPS: u32 = 64u;
+
 fn tap(j: u32) -> f32 {
   return p.filter_taps[j / 4u][j % 4u];
 }
@@ -25,14 +27,20 @@ fn general(plane: u32, row: u32, column: u32) -> f32 {
   let wr = walk(row);
   let wc = walk(column);
   var sum = 0.0;
-  for (var j = 0u; j < count; j++) {
+  for (var j = 0u; j < MAX_TAPS; j++) {
+    if (j >= count) {
+      break;
+    }
     let r = wr.start + stride * i32(j);
     if (r < 0 || r >= i32(p.height)) {
       continue;
     }
     let line = (plane * p.height + u32(r)) * p.width;
     var line_sum = 0.0;
-    for (var k = 0u; k < count; k++) {
+    for (var k = 0u; k < MAX_TAPS; k++) {
+      if (k >= count) {
+        break;
+      }
       let c = wc.start + stride * i32(k);
       if (c >= 0 && c < i32(p.width)) {
         line_sum += tap(wc.first + k * step) * f32(x[line + u32(c)]);

@@ -16,7 +16,11 @@ fn main(
   let size = (lines - 1u) / runs + 1u;
   // Threads of the last, unfinished run of quads have nothing to do.
   let first = select(lines, run * size, run < runs);
-  for (var line = first; line < min(lines, first + size); line++) {
+  let end = min(lines, first + size);
+  for (var line = first; line < MANY; line++) {
+    if (line >= end) {
+      break;
+    }
     if (UP) {
       let v = load(x[line * quads + column]);
       let left = store(v.xxyy);

@@ -2,10 +2,14 @@ import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
 import { operandLength, tilesOf, wholeOf, winograd } from "../../lib/winograd.js";
-import { inputLines, winogradTransform } from "../../lib/winograd-transform.js";
+import { blocksEntry, inputLines, winogradTransform } from "../../lib/winograd-transform.js";
+import four from "./four.wgsl.js";
 import source from "./kernel.wgsl.js";
 import quads from "./load-quads.wgsl.js";
 import scalars from "./load-scalars.wgsl.js";
+import one from "./one.wgsl.js";
+import one2 from "./one2.wgsl.js";
+import one4 from "./one4.wgsl.js";
 import pixelQuads from "./pixels-quads.wgsl.js";
 import pixelScalars from "./pixels-scalars.wgsl.js";
 import { reference, type WinogradInputParams } from "./reference.js";
@@ -24,12 +28,16 @@ export const winogradInput = elementwise<WinogradInputParams>({
       write("v", operandLength(p.channels, tilesOf(p))),
     ];
   },
-  variant(p) {
+  variant(p, { software }) {
     const lanes = lanesOf(p.width);
     const quad = lanes === 4;
+    if (!software) {
+      const text = inputLines[p.tile ?? 4] + (quad ? pixelQuads : pixelScalars) + (p.tile === 2 ? one2 : one4) + one;
+      return { key: `f${p.tile ?? 4} one lanes${lanes}`, prelude: lanesPrelude(lanes) + text };
+    }
     const load4 = quad ? quads : pixelScalars + scalars;
     const text = inputLines[p.tile ?? 4] + (p.tile === 2 ? (quad ? pixelQuads : pixelScalars) + tile2 : load4 + tile4);
-    return { key: `f${p.tile ?? 4} lanes${lanes}`, prelude: lanesPrelude(lanes) + text };
+    return { key: `f${p.tile ?? 4} lanes${lanes}`, prelude: lanesPrelude(lanes) + text + four + blocksEntry };
   },
   cost(p, bytesPerAct) {
     const { tile, points, input } = winograd(p.tile);

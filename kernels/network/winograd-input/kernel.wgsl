@@ -3,9 +3,9 @@
 //
 //   x [N, C, H, W]   v [panels][C][(m + 2)^2][panel columns] f32
 //
-// One invocation: the four patches of a block of 2m x 2m of one channel, one component of a vec4 each: rows 2m qy - 1 to
-// 2m qy + 2m and as many columns, zero outside the image. The rest is in tile2.wgsl and tile4.wgsl, one of them in front of
-// this text. No workgroup memory, no barriers.
+// The four patches of a block of 2m x 2m of one channel are rows 2m qy - 1 to 2m qy + 2m and as many columns, zero outside the
+// image. In front of this text, on software adapters: four.wgsl and tile2.wgsl or tile4.wgsl, a block for each invocation;
+// elsewhere one.wgsl and one2.wgsl or one4.wgsl, a patch for each. D is what v holds. No workgroup memory, no barriers.
 struct Params {
   threads: u32,
   channels: u32,
@@ -24,12 +24,4 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<V>;
-@group(0) @binding(2) var<storage, read_write> v: array<vec4f>;
-
-fn each(t: u32) {
-  let b = blockOf(t);
-  // Blocks past the last fill their panel with zeros.
-  let real = b.place < p.blocks;
-  let image = (select(0u, b.image, real) * p.channels + b.channel) * p.height;
-  transform(image, i32(b.row) - 1, b.col, real, b.first, b.step);
-}
+@group(0) @binding(2) var<storage, read_write> v: array<D>;

@@ -1,7 +1,8 @@
 // F(2x2, 3x3): patches of 4x4 from six rows of six pixels.
 const TILE: u32 = 2u;
 
-alias Line = array<vec4f, 4>;
+alias D = vec4f;
+alias Line = array<D, 4>;
 
 // Six neighbours of one row. A clamped row keeps the loads inside the buffer; what lies outside the image is then zero.
 struct Row {

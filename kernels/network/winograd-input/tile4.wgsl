@@ -9,7 +9,8 @@ struct Row {
   behind: f32,
 }
 
-alias Line = array<vec4f, 6>;
+alias D = vec4f;
+alias Line = array<D, 6>;
 
 // A clamped row keeps the loads inside the buffer; what lies outside the image is then replaced by zero.
 fn load_row(image: u32, row: i32, col: u32, real: bool) -> Row {

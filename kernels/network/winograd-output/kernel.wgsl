@@ -3,8 +3,9 @@
 //
 //   m [panels][C][(t + 2)^2][panel columns] f32, laid out as by winograd-input   c [N, stride]   r, y [N, C, H, W]
 //
-// One invocation: the 2t x 2t outputs of one block and channel; its four tiles are the components of a vec4. The rest is
-// in tile2.wgsl and tile4.wgsl, one of them in front of this text. No workgroup memory, no barriers.
+// In front of this text, on software adapters: four.wgsl and tile2.wgsl or tile4.wgsl, an invocation for the four tiles of a
+// block of one channel, the components of a vec4; elsewhere one.wgsl and one2.wgsl or one4.wgsl, one for each tile. D is what
+// m holds. No workgroup memory, no barriers.
 struct Params {
   threads: u32,
   // Of m; of c, r and y they are those from firstChannel on, of ofChannels.
@@ -29,20 +30,7 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> m: array<vec4f>;
+@group(0) @binding(1) var<storage, read> m: array<D>;
 @group(0) @binding(2) var<storage, read> c: array<f32>;
 @group(0) @binding(3) var<storage, read> r: array<V>;
 @group(0) @binding(4) var<storage, read_write> y: array<V>;
-
-fn each(t: u32) {
-  let b = blockOf(t);
-  if (b.place >= p.blocks) {
-    return;
-  }
-  var factor = 0.0;
-  if (EPILOGUE == 1u) {
-    factor = c[b.image * p.scaleStride + p.scaleOffset + p.firstChannel + b.channel];
-  }
-  let image = (b.image * p.ofChannels + p.firstChannel + b.channel) * p.height;
-  transform(b.first, b.step, image, b.row, b.col, factor);
-}

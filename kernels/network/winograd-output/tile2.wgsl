@@ -1,12 +1,8 @@
 // F(2x2, 3x3): 4x4 outputs of a block.
 const TILE: u32 = 2u;
 
-alias Line = array<vec4f, 2>;
-
-// A^T of one line of all four tiles: sums over the points 0, 1, -1, infinity weighted by their powers 0 and 1.
-fn line(m0: vec4f, m1: vec4f, m2: vec4f, m3: vec4f) -> Line {
-  return Line(m0 + m1 + m2, m1 - m2 + m3);
-}
+alias D = vec4f;
+alias Line = array<D, 2>;
 
 // Reads the block's points from m[first] on, `step` apart. Loops that stay loops, as in tile4.wgsl.
 fn transform(first: u32, step: u32, image: u32, row: u32, col: u32, factor: f32) {

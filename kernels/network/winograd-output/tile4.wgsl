@@ -1,23 +1,8 @@
 // F(4x4, 3x3): 8x8 outputs of a block.
 const TILE: u32 = 4u;
 
-alias Line = array<vec4f, 4>;
-
-// A^T of one line of all four tiles: sums over the points 0, +-5/8, +-3/2, infinity weighted by their powers 0 to 3.
-fn line(m0: vec4f, m1: vec4f, m2: vec4f, m3: vec4f, m4: vec4f, m5: vec4f) -> Line {
-  const a = 0.625;
-  const b = 1.5;
-  let even_a = m1 + m2;
-  let odd_a = a * (m1 - m2);
-  let even_b = m3 + m4;
-  let odd_b = b * (m3 - m4);
-  return Line(
-    m0 + even_a + even_b,
-    odd_a + odd_b,
-    (a * a) * even_a + (b * b) * even_b,
-    (a * a) * odd_a + (b * b) * odd_b + m5,
-  );
-}
+alias D = vec4f;
+alias Line = array<D, 4>;
 
 // Reads the block's points from m[first] on, `step` apart.
 fn transform(first: u32, step: u32, image: u32, row: u32, col: u32, factor: f32) {
