@@ -153,7 +153,8 @@ export function forwardPass(
   const inverse: (Tensor | undefined)[] = [];
   const activated: Tensor[] = [];
   let g = product(context, "in", "in", false, features);
-  for (const [i, { norm, layer, shape, bias }] of unitsOf(context).entries()) {
+  const units = unitsOf(context);
+  for (const [i, { norm, layer, shape, bias }] of units.entries()) {
     const params = { ...shape, bias, eps: config.norm_eps, tape: keep };
     const all = [width, columns];
     const to = { h: all, n: all, s: [columns], v: outputs.activated?.[i] ?? all };
@@ -162,18 +163,21 @@ export function forwardPass(
     inverse.push(s);
     activated.push(v);
     if (shape.source !== "plain") r = h;
-    g = product(context, layer, layer, false, v);
+    // The head has its own product.
+    if (i < units.length - 1) g = product(context, layer, layer, false, v);
   }
   const head = {
     rows,
     columns,
     dims: dim,
+    channels: width,
     bank: layout.elements,
+    weight: layout.place("out.weight").offset,
     bias: layout.place("out.bias").offset,
     energy: config.energy,
   };
   const to = { z: outputs.z ?? [rows, dim], phi: outputs.phi ?? [rows], dz: outputs.dz ?? [dim, columns] };
-  const { z, phi, dz } = graph.run(`${prefix}head`, energyHead, head, { g, w }, to);
+  const { z, phi, dz } = graph.run(`${prefix}head`, energyHead, head, { v: activated.at(-1), w }, to);
   return { features, normal, inverse, activated, dz, z, phi };
 }
 
