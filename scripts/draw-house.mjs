@@ -30,6 +30,7 @@ const PURPOSE = {
   "src/cli": "commands",
   bench: "benchmarks",
   "src/index.ts": "the library",
+  web: "the page: desk, worker",
 };
 
 const WIDTH = 760;

@@ -23,6 +23,7 @@ export const ROOMS = [
   ["src/runs"],
   ["src/measure"],
   ["src/cli", "bench", "src/index.ts"],
+  ["web"],
 ];
 
 /** Groups of kernels; `lib` is what they share. */
@@ -46,14 +47,14 @@ const NODE = [
 
 export const MAX_LINES = 450;
 
-/** Text of every TypeScript file of src, kernels and bench, by its path. */
-export function readHouse(root, folders = ["src", "kernels", "bench"]) {
+/** Text of every TypeScript file of src, kernels, bench and web, by its path; of .tsx by the same with .ts. */
+export function readHouse(root, folders = ["src", "kernels", "bench", "web/src"]) {
   const house = new Map();
   for (const folder of folders) {
     for (const entry of readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })) {
       const path = posix.join(folder, entry.replaceAll("\\", "/"));
-      if (/\.d\.ts$|\/(node_modules|peers|\.cache)\//.test(path) || !path.endsWith(".ts")) continue;
-      house.set(path, readFileSync(join(root, path), "utf8"));
+      if (/\.d\.ts$|\/(node_modules|peers|\.cache)\//.test(path) || !/\.tsx?$/.test(path)) continue;
+      house.set(path.replace(/\.tsx$/, ".ts"), readFileSync(join(root, path), "utf8"));
     }
   }
   return house;
@@ -186,6 +187,17 @@ export function commandImports(house) {
   return faults;
 }
 
+/** Rule 9: the page in web/ knows the library by its name alone, as everybody does who installed it. */
+export function webImports(house) {
+  const faults = [];
+  for (const [path, text] of house) {
+    for (const target of inside(path, "web") ? importsOf(path, text).own : []) {
+      if (!inside(target, "web")) faults.push(`${path} imports ${target}: web/ imports "ncvsd-gpu"`);
+    }
+  }
+  return faults;
+}
+
 /** Rule 7: files can be read in one sitting. (Functions: `noExcessiveLinesPerFunction` in biome.json.) */
 export function longFiles(house) {
   return [...house]
@@ -214,4 +226,6 @@ export function idleExports(house, others = []) {
   return faults;
 }
 
-export const RULES = { upwardImports, circles, kernelFaults, nodeFaults, commandImports, longFiles, idleExports };
+export const RULES = {
+  ...{ upwardImports, circles, kernelFaults, nodeFaults, commandImports, webImports, longFiles, idleExports },
+};

@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+export { normals } from "../kernels/lib/philox.js";
 export { type ErrorCode, NcvsdError } from "./errors.js";
 export {
   type Coverage,
@@ -27,6 +28,7 @@ export {
   ssim,
   toImageData,
 } from "./image/pictures.js";
+export { peekPngText as pngText } from "./image/png.js";
 export type { Architecture, NcvsdConfig, NetworkConfig } from "./networks/edm2/arguments.js";
 export { openDenoiserVjp } from "./networks/edm2/derivative.js";
 export {
@@ -106,6 +108,7 @@ export {
   type MixtureOptions,
 } from "./priors/mixture.js";
 export type { NoiseCallback } from "./random/noise.js";
+export { type ImageOrigin, imageText, streamSeed } from "./runs/origin.js";
 export { type HeunOptions, sampleHeun } from "./sample/heun.js";
 export { type LangevinInput, sampleLangevin } from "./sample/langevin.js";
 export {

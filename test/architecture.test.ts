@@ -93,6 +93,7 @@ describe("each rule sees what breaks it", () => {
       "src/index.ts reaches node:fs",
     ],
     ["commandImports", { "bench/a.ts": 'import { x } from "../src/cli/parts/y.js";' }, "only commands"],
+    ["webImports", { "web/src/a.ts": 'import { b } from "../../src/graph/b.js";' }, "web/ imports"],
     ["longFiles", { "src/gpu/a.ts": "x\n".repeat(451) }, "451 lines"],
     ["idleExports", { "src/gpu/a.ts": "export const idle = 1;", "src/gpu/b.ts": "const idler = 2;" }, "exports idle"],
   ];

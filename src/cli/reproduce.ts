@@ -7,7 +7,7 @@ import { type BatchShape, imagesFromValues, type RawImage } from "../image/pixel
 import { decodePng, encodePng } from "../image/png.js";
 import type { Model } from "../networks/edm2/model.js";
 import { sampleBatch } from "../runs/generate.js";
-import type { Options } from "../runs/output.js";
+import type { Options } from "../runs/origin.js";
 import { bundledCheckpoint } from "../runs/package.js";
 import { tell } from "../runs/progress.js";
 import { Stopwatch } from "../runs/stopwatch.js";

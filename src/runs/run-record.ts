@@ -3,7 +3,8 @@ import { basename, join } from "node:path";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { formatSeeds } from "./args.js";
-import { decidingOptions, imageName, type Options, type OptionValue, runKey } from "./output.js";
+import { decidingOptions, type Options, type OptionValue, runKey } from "./origin.js";
+import { imageName } from "./output.js";
 import { writeAtomic } from "./whole-file.js";
 
 const FORMAT = 1;

@@ -78,7 +78,8 @@ export async function sampleHeun(model: Denoiser, options: HeunOptions = {}): Pr
       if (debug) await watch.verify("Sampling", steps, () => locate(nets));
       await run.breathe();
       if (options.onStep) await run.gpu.idle();
-      await options.onStep?.({ step, steps, sigma: Math.fround(levels[step - 1]!), preview: () => run.read(state) });
+      const views = { preview: () => run.read(state), denoised: () => run.read(net.denoised) };
+      await options.onStep?.({ step, steps, sigma: Math.fround(levels[step - 1]!), ...views });
     });
     for (const watch of watches) await watch.verify("Sampling", steps);
     return { images: await run.read(x), shape: [batch, ...model.shape] };

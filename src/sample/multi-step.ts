@@ -15,6 +15,10 @@ export interface StepEvent {
   readonly sigma: number;
   /** The present estimate x0, N*C*H*W values. Reads back: call it only when needed. */
   preview(): Promise<Float32Array>;
+  /** sampleMultiStep with `ts`: x_{i-1}, what the next step denoises; not there after the last. Reads back. */
+  next?(): Promise<Float32Array>;
+  /** sampleHeun: what the network gave last, D at the level that the step went to (after the last one: that it came from). Reads back. */
+  denoised?(): Promise<Float32Array>;
 }
 
 export interface SampleResult {
@@ -132,7 +136,9 @@ export async function sampleMultiStep(
           if (!onStep) return;
           // So that the callback tells of work done, not of work submitted.
           await gpu.idle();
-          await onStep({ step, steps, sigma: level, preview: () => run.read(prior.x0) });
+          const { state } = prior;
+          const next = state && step < steps ? { next: () => run.read(state) } : {};
+          await onStep({ step, steps, sigma: level, preview: () => run.read(prior.x0), ...next });
         },
       },
       sigma[0]!,

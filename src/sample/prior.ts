@@ -30,6 +30,8 @@ export interface Prior {
   readonly observedSigma: GPUBuffer;
   /** [N, C, H, W], after `sample`. */
   readonly x0: GPUBuffer;
+  /** [N, C, H, W], where there are several steps: within `after` x_{i-1}. */
+  readonly state?: GPUBuffer;
   /** Evaluations of the network per sample. */
   readonly evaluations: number;
   /** Draws a sample. `level` of the hooks is `ownLevel` where there is one evaluation only. */
@@ -85,6 +87,7 @@ export async function openPrior(
     observed: y,
     observedSigma: sigma,
     x0: g.x0,
+    state: x,
     evaluations: ts.length,
     async sample(hooks) {
       await noise.fill(eps);

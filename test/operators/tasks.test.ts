@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { normals } from "../../kernels/lib/philox.js";
 import { measurementPicture, moments } from "../../src/cli/restore/files.js";
-import { streamSeed } from "../../src/cli/restore/run.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { psnr } from "../../src/image/metrics.js";
 import type { Denoiser } from "../../src/networks/session.js";
 import { harmonic } from "../../src/operators/baselines.js";
 import { makeTask, type RestoreTask, type TaskName } from "../../src/operators/tasks.js";
+import { streamSeed } from "../../src/runs/origin.js";
 import type { Settings } from "../../src/sample/samplers.js";
 import { defaultSampler, samplerSettings } from "../../src/sample/task-settings.js";
 import { withTestGpu } from "../support/gpu.js";

@@ -3,7 +3,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { decodePng } from "../../src/image/png.js";
-import { alreadyDone, runKey } from "../../src/runs/output.js";
+import { runKey } from "../../src/runs/origin.js";
+import { alreadyDone } from "../../src/runs/output.js";
 import type { RunFile } from "../../src/runs/run-record.js";
 import { scratch } from "../support/cli.js";
 
@@ -57,7 +58,8 @@ describe("Ctrl-C", () => {
   test("in the middle of a run leaves whole images and a record, and exits with 130", async () => {
     const path = await program(`
       import { onInterrupt } from "@/src/runs/interrupt.ts";
-      import { imageName, imageText, prepareOutdir } from "@/src/runs/output.ts";
+      import { imageText } from "@/src/runs/origin.ts";
+      import { imageName, prepareOutdir } from "@/src/runs/output.ts";
       import { writeAtomic } from "@/src/runs/whole-file.ts";
       import { RunRecord } from "@/src/runs/run-record.ts";
       import { encodePng } from "@/src/image/png.ts";

@@ -4,16 +4,8 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { NcvsdError } from "../../src/errors.js";
 import { decodePng, encodePng } from "../../src/image/png.js";
-import {
-  alreadyDone,
-  checkpointSha256,
-  type ImageOrigin,
-  imageName,
-  imageText,
-  type Options,
-  prepareOutdir,
-  runKey,
-} from "../../src/runs/output.js";
+import { type ImageOrigin, imageText, type Options, runKey } from "../../src/runs/origin.js";
+import { alreadyDone, checkpointSha256, imageName, prepareOutdir } from "../../src/runs/output.js";
 import { type RunFile, type RunInfo, RunRecord } from "../../src/runs/run-record.js";
 import { writeAtomic } from "../../src/runs/whole-file.js";
 import { scratch } from "../support/cli.js";

@@ -14,7 +14,7 @@ import { MAX_SEED, parseInteger } from "../../runs/args.js";
 import { FeatureLog, featuresName, outOfShard, withoutEnding } from "../../runs/feature-log.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages, sampleBatch } from "../../runs/generate.js";
 import { onInterrupt } from "../../runs/interrupt.js";
-import { decidingOptions, type OptionValue, runKey } from "../../runs/output.js";
+import { decidingOptions, type OptionValue, runKey } from "../../runs/origin.js";
 import { bundledCheckpoint, bundledFeatures, bundledReference, version } from "../../runs/package.js";
 import { createProgress, tell } from "../../runs/progress.js";
 import { chooseShard, SHARD_HELP, type Shard, shardRange } from "../../runs/shard.js";

@@ -4,7 +4,7 @@ import type { Gpu } from "../../gpu/device.js";
 import type { Model } from "../../networks/edm2/model.js";
 import { parseInteger, parseNumber, parseTs } from "../../runs/args.js";
 import type { ChosenSampler } from "../../runs/generate.js";
-import type { Options } from "../../runs/output.js";
+import type { Options } from "../../runs/origin.js";
 import type { Stopwatch } from "../../runs/stopwatch.js";
 import { type Sampler, type SamplerFlag, type SamplerName, samplers } from "../../sample/samplers.js";
 import { loadNetwork } from "./engine.js";

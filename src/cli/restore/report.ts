@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { oneLine, printable } from "../../errors.js";
 import type { Coverage } from "../../evaluate/calibration.js";
-import type { OptionValue } from "../../runs/output.js";
+import type { OptionValue } from "../../runs/origin.js";
 import { formatDuration } from "../../runs/progress.js";
 import type { TuningRecord } from "../../runs/run-record.js";
 import { table } from "../../runs/table.js";

@@ -6,7 +6,8 @@ import { encodePng } from "../../image/png.js";
 import type { Model } from "../../networks/edm2/model.js";
 import { onInterrupt } from "../../runs/interrupt.js";
 import { className } from "../../runs/labels.js";
-import { imageText, type Options, prepareOutdir, runKey } from "../../runs/output.js";
+import { imageText, type Options, runKey, streamSeed } from "../../runs/origin.js";
+import { prepareOutdir } from "../../runs/output.js";
 import { version } from "../../runs/package.js";
 import { createProgress, type Progress } from "../../runs/progress.js";
 import { writeAtomic } from "../../runs/whole-file.js";
@@ -56,14 +57,6 @@ export interface Restored {
 }
 
 const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
-
-/**
- * The seed of one stream of noise: of the run's seed, the image's name and the stream ("measurement" or the run's number)
- * alone, so that a result does not change with the batch or the other images.
- */
-export function streamSeed(seed: number, name: string, stream: string): number {
-  return createHash("sha256").update(`${seed}\n${name}\n${stream}`).digest().readUInt32LE(0);
-}
 
 /** Makes the reconstructions that are not there yet, then the sheets and tables of all. */
 export async function restore(job: RestoreJob): Promise<Restored> {
