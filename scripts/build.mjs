@@ -2,9 +2,19 @@
 // so that kernels load the same way in Node, in browsers and through bundlers.
 // dist/ changes in one step, at the end: a build that fails leaves the one before.
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { BUILT_FROM, root, sourceHash } from "./lib.mjs";
+import { splitKernels } from "./split-kernels.mjs";
 import { wgslModule } from "./wgsl.mjs";
 
 const hash = sourceHash();
@@ -25,11 +35,18 @@ for (const entry of readdirSync(join(root, "kernels"), { recursive: true })) {
   mkdirSync(dirname(target), { recursive: true });
   writeFileSync(target, wgslModule(join(root, "kernels", entry)));
 }
+await splitKernels(join(fresh, "kernels"));
+// dist/ lies one folder deeper than the sources.
+const bundled = join(fresh, "src/checkpoint/bundled.js");
+writeFileSync(bundled, readFileSync(bundled, "utf8").replace('"../../weights/', '"../../../weights/'));
 // The DOM of TypeScript below 6 has no WebGPU.
-writeFileSync(
-  join(fresh, "src/index-dom5.d.ts"),
-  '/// <reference types="@webgpu/types" />\nexport * from "./index.js";\n',
-);
+for (const entry of [
+  "index",
+  ...readdirSync(join(root, "src/entries")).map((name) => `entries/${name.slice(0, -3)}`),
+]) {
+  const types = `/// <reference types="@webgpu/types" />\nexport * from "./${basename(entry)}.js";\n`;
+  writeFileSync(join(fresh, `src/${entry}-dom5.d.ts`), types);
+}
 chmodSync(join(fresh, "src/cli/main.js"), 0o755);
 
 rmSync(join(root, BUILT_FROM), { force: true });

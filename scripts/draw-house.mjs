@@ -9,6 +9,7 @@ export const PICTURE = "docs/images/house.svg";
 /** What a room is for, in a few words. */
 const PURPOSE = {
   "src/errors.ts": "codes, one sentence",
+  "src/node": "the door to Node",
   "src/gpu": "device, pipelines, contract",
   "src/checkpoint": "files to tensors",
   "src/image": "pixels, PNG, sheets",
@@ -30,6 +31,7 @@ const PURPOSE = {
   "src/cli": "commands",
   bench: "benchmarks",
   "src/index.ts": "the library",
+  "src/entries": "parts of the library",
   web: "the page: desk, worker",
 };
 

@@ -8,7 +8,7 @@ import { join, posix } from "node:path";
  * other. A room owns the files below its folder that no longer name in this list owns.
  */
 export const ROOMS = [
-  ["src/errors.ts"],
+  ["src/errors.ts", "src/node"],
   ["src/gpu", "src/checkpoint", "src/image"],
   ["kernels"],
   ["src/graph"],
@@ -22,7 +22,7 @@ export const ROOMS = [
   ["src/train", "src/calibrate"],
   ["src/runs"],
   ["src/measure"],
-  ["src/cli", "bench", "src/index.ts"],
+  ["src/cli", "bench", "src/index.ts", "src/entries"],
   ["web"],
 ];
 
@@ -41,7 +41,7 @@ export const KERNEL_GROUPS = [
 
 /** Where Node's modules may be imported: rooms of Node alone, and what lies behind src/gpu's native door. */
 const NODE = [
-  ...["src/data", "src/setup", "src/runs", "src/measure", "src/cli", "bench"],
+  ...["src/node", "src/data", "src/setup", "src/runs", "src/measure", "src/cli", "bench"],
   ...["native", "native-nvidia", "twins", "cache-folder", "tuning-cache"].map((name) => `src/gpu/${name}.ts`),
 ];
 
@@ -159,7 +159,9 @@ export function nodeFaults(house) {
   const faults = [];
   for (const [path, text] of house) {
     if (NODE.some((place) => inside(path, place))) continue;
-    // A type or a dynamic import is no dependency of the browser's bundle.
+    for (const [, name] of text.matchAll(/(?<!typeof )import\("(node:[^"]+)"\)/g))
+      faults.push(`${path} imports ${name}: src/node has the door`);
+    // A type is no dependency of the browser's bundle.
     for (const [, name] of text.matchAll(/^(?:import|export)\s(?!type\s)[^;]*?from\s+"(node:[^"]+)"/gm))
       faults.push(`${path} imports ${name}`);
   }
@@ -168,11 +170,12 @@ export function nodeFaults(house) {
     if (seen.has(path) || !house.has(path)) return;
     seen.add(path);
     for (const [, name] of house.get(path).matchAll(/^(?:import|export)\s(?!type\s)[^;]*?from\s+"([^"]+)"/gm)) {
-      if (name.startsWith("node:")) faults.push(`src/index.ts reaches ${name} through ${path}`);
+      if (name.startsWith("node:")) faults.push(`the library's entries reach ${name} through ${path}`);
       else if (name.startsWith(".")) visit(posix.join(posix.dirname(path), name).replace(/\.js$/, ".ts"));
     }
   };
   visit("src/index.ts");
+  for (const path of house.keys()) if (inside(path, "src/entries")) visit(path);
   return faults;
 }
 
@@ -213,7 +216,7 @@ export function longFiles(house) {
 export function idleExports(house, others = []) {
   const faults = [];
   for (const [path, text] of house) {
-    if (path === "src/index.ts" || path.startsWith("bench/")) continue;
+    if (path === "src/index.ts" || inside(path, "src/entries") || path.startsWith("bench/")) continue;
     for (const [, name] of text.matchAll(
       /^export (?:async )?(?:abstract )?(?:const|function\*?|class|enum|let) (\w+)/gm,
     )) {

@@ -69,7 +69,8 @@ async function build() {
 /** A hash of everything that dist/ is made from. */
 export function sourceHash() {
   const hash = createHash("sha256");
-  const single = ["package-lock.json", "tsconfig.json", "tsconfig.build.json", "scripts/build.mjs", "scripts/wgsl.mjs"];
+  const single = ["package-lock.json", "tsconfig.json", "tsconfig.build.json", "scripts/build.mjs"];
+  single.push("scripts/split-kernels.mjs", "scripts/wgsl.mjs");
   for (const file of [...single.map((name) => join(root, name)), ...filesIn("src"), ...filesIn("kernels")]) {
     hash.update(`${relative(root, file).split(sep).join("/")}\0`);
     hash.update(createHash("sha256").update(readFileSync(file)).digest());

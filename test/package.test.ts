@@ -1,7 +1,7 @@
 /** What a user gets from the registry: the packed tarball, installed into an empty folder. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
 import { adapter, filesIn, png, run, scratch } from "./support/cli.js";
 import { TEST_ADAPTER } from "./support/gpu.js";
@@ -26,11 +26,18 @@ async function npm(args: string[], cwd: string) {
   return result.stdout;
 }
 
+/** What only these tests need. */
+const tools = place("tools");
+const tool = (name: string) => join(tools, "node_modules", name);
+
 beforeAll(async () => {
   mkdirSync(app);
+  mkdirSync(tools);
   packed = JSON.parse(await npm(["pack", "--json", "--pack-destination", place(".")], root))[0];
   writeFileSync(join(app, "package.json"), JSON.stringify({ name: "app", private: true, type: "module" }));
   await npm(["install", "--prefer-offline", "--no-audit", "--no-fund", place(packed.filename)], app);
+  const wanted = ["typescript5@npm:typescript@~5.9", "typescript6@npm:typescript@~6", "webpack@5"];
+  await npm(["install", "--prefix", tools, "--prefer-offline", "--no-audit", "--no-fund", ...wanted], tools);
 });
 
 describe("the packed package", () => {
@@ -39,7 +46,10 @@ describe("the packed package", () => {
       readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((path) => `${folder}/${path}`);
     const built = [...sources("src"), ...sources("kernels")].flatMap((path) => {
       if (path.endsWith(".d.ts")) return [];
-      if (path.endsWith(".ts")) return [`dist/${path.slice(0, -3)}.js`, `dist/${path.slice(0, -3)}.d.ts`];
+      const whole = path.endsWith("/kernel.ts") ? [`dist/${path.slice(0, -9)}whole.js`] : [];
+      const older = path.startsWith("src/entries/") ? [`dist/${path.slice(0, -3)}-dom5.d.ts`] : [];
+      if (path.endsWith(".ts"))
+        return [".js", ".d.ts"].map((end) => `dist/${path.slice(0, -3)}${end}`).concat(whole, older);
       return path.endsWith(".wgsl") ? [`dist/${path}.js`] : [];
     });
     const weights = [
@@ -51,6 +61,7 @@ describe("the packed package", () => {
     ];
     const expected = [
       "CHANGELOG.md",
+      "CITATION.bib",
       "LICENSE",
       "README.md",
       "package.json",
@@ -113,8 +124,14 @@ describe("installed in an empty folder", () => {
     }
   });
 
-  it("its types hold for a strict program that checks libraries, too, in TypeScript 5.9 and 7", async () => {
+  it("its types hold for a strict program that checks libraries, too, in TypeScript 5.9, 6 and 7", async () => {
     const source = `
+      import { openCheckpoint } from "ncvsd-gpu/checkpoint";
+      import { loadDisco } from "ncvsd-gpu/disco";
+      import { type Coverage, frechetDistance } from "ncvsd-gpu/evaluate";
+      import { operators, type SolveInverseOptions, solveInverse } from "ncvsd-gpu/inverse";
+      import * as sample from "ncvsd-gpu/sample";
+      import { openTraining } from "ncvsd-gpu/train";
       import { loadModel, type Model, type MultiStepOptions, NcvsdError, openGpu, type SampleResult, sampleHeun, sampleMultiStep } from "ncvsd-gpu";
       const gpu = await openGpu({ precision: "f32" });
       const model: Model = await loadModel(gpu, new URL("file:///model.safetensors"), { config: { clip_act: null } });
@@ -136,6 +153,9 @@ describe("installed in an empty folder", () => {
       export const wrong: string = result.images;
       // @ts-expect-error code is one of the contract's
       export const is = (error: NcvsdError) => error.code === "NO_SUCH_CODE";
+      const same: typeof loadModel = sample.loadModel;
+      export const parts = [openCheckpoint, loadDisco, frechetDistance, operators, solveInverse, openTraining, same];
+      export type Parts = Coverage | SolveInverseOptions;
       gpu.close();`;
     writeFileSync(join(app, "use.ts"), source);
     const compilerOptions = {
@@ -149,14 +169,25 @@ describe("installed in an empty folder", () => {
       noEmit: true,
     };
     writeFileSync(join(app, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["use.ts"] }));
-    const older = place("typescript5");
-    mkdirSync(older);
-    await npm(["install", "--prefix", older, "--prefer-offline", "--no-audit", "--no-fund", "typescript@~5.9"], older);
-    for (const home of [root, older]) {
-      const tsc = join(home, "node_modules/typescript/bin/tsc");
-      const result = await run(process.execPath, [tsc, "-p", "."], { cwd: app });
+    for (const home of [join(root, "node_modules/typescript"), tool("typescript5"), tool("typescript6")]) {
+      const result = await run(process.execPath, [join(home, "bin/tsc"), "-p", "."], { cwd: app });
       expect(`${result.stdout}${result.stderr}`).toBe("");
       expect(result.code).toBe(0);
     }
+  });
+
+  it("webpack makes a page of it without a warning, by its defaults (without minifying, which takes long)", async () => {
+    const program = `
+      import webpack from ${JSON.stringify(pathToFileURL(join(tool("webpack"), "lib/index.js")))};
+      const quick = { optimization: { minimize: false }, performance: { hints: false } };
+      webpack({ mode: "production", entry: "./use.mjs", ...quick }, (error, stats) => {
+        const { warnings, errors } = stats.compilation;
+        console.log(String(error), [...warnings, ...errors].map(String).join("\\n"));
+      });`;
+    writeFileSync(join(app, "pack.mjs"), program);
+    writeFileSync(join(app, "use.mjs"), 'import * as all from "ncvsd-gpu";\nconsole.log(all);\n');
+    const result = await run(process.execPath, ["pack.mjs"], { cwd: app });
+    expect(result.stdout).toBe("null \n");
+    expect(filesIn(join(app, "dist")).some((name) => name.endsWith(".safetensors"))).toBe(false);
   });
 });

@@ -1,12 +1,17 @@
+import { isNode } from "./byte-source.js";
+import { bad } from "./fail.js";
+
 /**
- * Address of the bundled NCVSD network: a file of the package in Node; bundlers that know `new URL(…, import.meta.url)` copy it
- * beside the page's own files.
+ * Address of the bundled NCVSD network: a file of the package in Node; vite copies it beside the page's own files. webpack is told to
+ * leave it: a page that does not use it should not carry two megabytes, nor its builder be warned of them.
+ * @throws NcvsdError BAD_CHECKPOINT in a page that it did not come with
  */
 export function bundledNetwork(): URL {
-  const source = import.meta.url.endsWith(".ts");
-  // Seen from dist/src/checkpoint, or from src/checkpoint where the tests run the source.
-  const path = "../../weights/ncvsd-fashion32.safetensors";
-  return source
-    ? new URL(path, import.meta.url)
-    : new URL("../../../weights/ncvsd-fashion32.safetensors", import.meta.url);
+  // The build writes the way from dist/ into this line: bundlers understand nothing but a literal.
+  const url = new URL(/* webpackIgnore: true */ "../../weights/ncvsd-fashion32.safetensors", import.meta.url);
+  if (isNode || url.protocol !== "file:") return url;
+  throw bad(
+    "the bundled network did not come with this page: load it from " +
+      'new URL("ncvsd-gpu/weights/ncvsd-fashion32.safetensors", import.meta.url)',
+  );
 }

@@ -1,4 +1,5 @@
 import { NcvsdError } from "../errors.js";
+import { node } from "../node/modules.js";
 import { bad, quote } from "./fail.js";
 
 /** Random access to the bytes of one file. */
@@ -67,7 +68,7 @@ export function blobSource(blob: Blob, name: string): ByteSource {
 }
 
 export async function fileSource(path: string, name: string): Promise<ByteSource> {
-  const { open, stat } = await import("node:fs/promises");
+  const { open, stat } = await node.files();
   let size: number;
   let handle: Awaited<ReturnType<typeof open>>;
   try {

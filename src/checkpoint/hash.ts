@@ -1,5 +1,5 @@
+import { node } from "../node/modules.js";
 import { type ByteSource, isNode } from "./byte-source.js";
-import { Sha256 } from "./sha256.js";
 
 /** Files are read in pieces of this size. */
 const HASH_CHUNK = 4 * 2 ** 20;
@@ -9,11 +9,12 @@ export async function hashOf(sources: readonly ByteSource[]): Promise<string> {
   let update: (bytes: Uint8Array) => void;
   let finish: () => string;
   if (isNode) {
-    const { createHash } = await import("node:crypto");
+    const { createHash } = await node.crypto();
     const native = createHash("sha256");
     update = (bytes) => native.update(bytes);
     finish = () => native.digest("hex");
   } else {
+    const { Sha256 } = await import("./sha256.js");
     const own = new Sha256();
     update = (bytes) => own.update(bytes);
     finish = () => own.hex();

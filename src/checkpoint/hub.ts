@@ -1,9 +1,9 @@
+import { NETWORK } from "./addresses.js";
 import { type FetchOptions, refuse, request } from "./download.js";
 import { bad, quote } from "./fail.js";
 
 /** "hf://owner/repo@revision/folder/file"; the revision (default main) and the file may be left out. */
 const ADDRESS = /^hf:\/\/([\w.-]+)\/([\w.-]+?)(?:@([^/]+))?(?:\/(.+))?$/;
-const NETWORK = /\.(safetensors|safetensors\.index\.json|pkl|pt|pth)$/;
 const SHARD = /-\d{5}-of-\d{5}\.safetensors$/;
 
 const environment = (name: string): string | undefined =>
@@ -11,12 +11,6 @@ const environment = (name: string): string | undefined =>
 
 /** The hub's own address; HF_ENDPOINT names another (a mirror). */
 const endpoint = (): string => (environment("HF_ENDPOINT") || "https://huggingface.co").replace(/\/+$/, "");
-
-export const isHubAddress = (text: string): boolean => /^hf:\/\//i.test(text);
-
-/** Whether a text that is no file may be "owner/repo" of a hub. */
-export const isRepository = (text: string): boolean =>
-  /^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/.test(text) && !NETWORK.test(text);
 
 /** What a server of the hub has to be told: who asks, if HF_TOKEN says so. Nobody else is told. */
 export function hubHeaders(url: URL): Record<string, string> {

@@ -1,3 +1,4 @@
+import { node } from "../node/modules.js";
 import { bad, quote } from "./fail.js";
 import type { Keeper, KeptFile } from "./kept.js";
 
@@ -24,9 +25,9 @@ const description = (text: string): Description | undefined => {
  * one arrives. A part belongs to the process that writes it (its number is in the name) and is taken over when that is gone.
  */
 export async function inFolder(folder: string): Promise<Keeper> {
-  const fs = await import("node:fs/promises");
-  const { createHash } = await import("node:crypto");
-  const { join } = await import("node:path");
+  const fs = await node.files();
+  const { createHash } = await node.crypto();
+  const { join } = await node.path();
   const nameOf = ({ href, pathname }: URL) => {
     const last = decodeURIComponent(pathname.split("/").at(-1) ?? "").replace(/[^\w.-]/g, "_");
     return `${createHash("sha256").update(href).digest("hex").slice(0, 16)}-${last.slice(-80) || "file"}`;
@@ -134,8 +135,8 @@ function isAlive(pid: number): boolean {
 
 /** What lies in the folder, whole and in parts, in bytes. */
 export async function keptBytes(folder: string): Promise<{ readonly files: number; readonly bytes: number }> {
-  const fs = await import("node:fs/promises");
-  const { join } = await import("node:path");
+  const fs = await node.files();
+  const { join } = await node.path();
   const names = await fs.readdir(folder).catch(() => []);
   const sizes = await Promise.all(
     names.map((name) =>

@@ -1,3 +1,4 @@
+import { node } from "../node/modules.js";
 import { type ByteSource, blobSource, bytesSource, checkRange, fileSource, isNode } from "./byte-source.js";
 import { download, type FetchOptions, refuse, request, sameVersion, type Version, versionOf } from "./download.js";
 import { bad, quote } from "./fail.js";
@@ -20,8 +21,8 @@ async function keeper(): Promise<Keeper> {
 
 /** Undefined: nothing is to be kept. Node only. */
 export async function modelsFolder(): Promise<string | undefined> {
-  const { join } = await import("node:path");
-  const { homedir } = await import("node:os");
+  const { join } = await node.path();
+  const { homedir } = await node.os();
   const { NCVSD_MODELS, XDG_CACHE_HOME } = process.env;
   if (/^(off|0|no|false)$/i.test(NCVSD_MODELS ?? "")) return undefined;
   return NCVSD_MODELS || join(XDG_CACHE_HOME || join(homedir(), ".cache"), "ncvsd-gpu", "models");

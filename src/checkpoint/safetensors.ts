@@ -5,7 +5,7 @@ import { bad, quote } from "./fail.js";
 import { hashOf } from "./hash.js";
 import { type Header, readHeader, type StoredTensor } from "./header.js";
 import { bareName, networkPrefixes } from "./prefixes.js";
-import { type OpenedShards, openShards } from "./shards.js";
+import type { OpenedShards } from "./shards.js";
 import { isPickled, SNIFF_BYTES } from "./sniff.js";
 import { type CheckpointInput, openSource } from "./source.js";
 import { checkedValues, readValues, requireFloats } from "./values.js";
@@ -23,6 +23,7 @@ export async function openCheckpoint(
   const source = await openSource(input, options);
   try {
     if (source.name.endsWith(".json")) {
+      const { openShards } = await import("./shards.js");
       const shards = await openShards(source, input, { ...options, sha256: undefined });
       await source.close();
       return checkpointOf(source.name, shards);

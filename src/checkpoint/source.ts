@@ -1,15 +1,19 @@
 import { NcvsdError } from "../errors.js";
+import { node } from "../node/modules.js";
+import { isHubAddress, isRepository } from "./addresses.js";
 import { type ByteSource, blobSource, bytesSource, fileSource, isNode } from "./byte-source.js";
 import type { FetchOptions } from "./download.js";
 import { bad, quote } from "./fail.js";
-import { hubFile, isHubAddress, isRepository } from "./hub.js";
-import { openRemote } from "./remote.js";
 
 /**
  * Where a checkpoint can come from: a path (Node), a file: or http(s): URL, `hf://owner/repo/file` of a hub, bytes in memory, or a
  * Blob/File.
  */
 export type CheckpointInput = string | URL | Uint8Array | ArrayBuffer | Blob;
+
+/** Imported when a file is behind an address: whoever has its bytes needs neither. */
+const afar = () => import("./remote.js");
+const hub = () => import("./hub.js");
 
 /**
  * Opens `input` for reading. Of a file nothing but its size is read yet; of an address its first mebibyte.
@@ -29,16 +33,16 @@ export async function openSource(input: CheckpointInput, options: FetchOptions =
   }
   const address = await hubAddress(input);
   if (address !== undefined) {
-    const { url, name } = await hubFile(address, options);
-    return openRemote(url, name, options);
+    const { url, name } = await (await hub()).hubFile(address, options);
+    return (await afar()).openRemote(url, name, options);
   }
   const url = asUrl(input);
   if (url === undefined) return fileSource(String(input), String(input));
   // Without query and fragment: signed addresses carry secrets there.
-  if (/^https?:$/.test(url.protocol)) return openRemote(url, url.origin + url.pathname, options);
+  if (/^https?:$/.test(url.protocol)) return (await afar()).openRemote(url, url.origin + url.pathname, options);
   if (url.protocol === "blob:") return blobSource(await fetched(url), url.href);
   if (url.protocol === "file:" && isNode) {
-    const { fileURLToPath } = await import("node:url");
+    const { fileURLToPath } = await node.url();
     let path: string;
     try {
       path = fileURLToPath(url);
@@ -55,7 +59,7 @@ async function hubAddress(input: string | URL): Promise<string | undefined> {
   const text = String(input);
   if (isHubAddress(text)) return text;
   if (!isNode || input instanceof URL || !isRepository(text)) return undefined;
-  const { existsSync } = await import("node:fs");
+  const { existsSync } = await node.fs();
   return existsSync(text) ? undefined : `hf://${text}`;
 }
 
@@ -71,9 +75,9 @@ async function fetched(url: URL): Promise<Blob> {
 export async function besideInput(input: CheckpointInput, name: string): Promise<CheckpointInput | undefined> {
   if (typeof input !== "string" && !(input instanceof URL)) return undefined;
   const address = await hubAddress(input);
-  const url = address === undefined ? asUrl(input) : (await hubFile(address)).url;
+  const url = address === undefined ? asUrl(input) : (await (await hub()).hubFile(address)).url;
   if (url !== undefined) return url.protocol === "blob:" ? undefined : new URL(encodeURIComponent(name), url);
-  const { dirname, join } = await import("node:path");
+  const { dirname, join } = await node.path();
   return join(dirname(String(input)), name);
 }
 

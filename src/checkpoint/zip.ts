@@ -1,3 +1,4 @@
+import { node } from "../node/modules.js";
 import { type ByteSource, isNode } from "./byte-source.js";
 import { quote } from "./fail.js";
 import { CHUNK_BYTES, LIMITS, PickleError } from "./unpickle/limits.js";
@@ -177,7 +178,7 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
 /** CRC-32 of `bytes` after others whose CRC-32 is `crc`. */
 async function crc32(bytes: Uint8Array, crc: number): Promise<number> {
   // Several times as fast as the loop below.
-  const native = isNode ? (await import("node:zlib")).crc32 : undefined;
+  const native = isNode ? (await node.zlib()).crc32 : undefined;
   if (native) return native(bytes, crc);
   let c = ~crc;
   for (const byte of bytes) c = CRC_TABLE[(c ^ byte) & 0xff]! ^ (c >>> 8);

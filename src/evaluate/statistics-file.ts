@@ -7,6 +7,7 @@ import { openNpz } from "../checkpoint/npz.js";
 import type { ArrayTree } from "../checkpoint/unpickle/arrays.js";
 import { bad, checkKeys } from "../errors.js";
 import { featureNetworkNames } from "../networks/features/network.js";
+import { node } from "../node/modules.js";
 import { pickledDict } from "./pickled-statistics.js";
 import type { FeatureStatistics } from "./same-features.js";
 
@@ -238,6 +239,6 @@ function pickled(statistics: FeatureStatistics): Uint8Array<ArrayBuffer> {
  */
 export async function writeStatistics(path: string, statistics: FeatureStatistics): Promise<void> {
   const bytes = statisticsBytes(path, statistics);
-  const { writeFile } = await import("node:fs/promises");
+  const { writeFile } = await node.files();
   await writeFile(path, bytes);
 }

@@ -1,4 +1,5 @@
 import { checkKeys, NcvsdError } from "../errors.js";
+import { node } from "../node/modules.js";
 import type { Caps, Precision } from "./contract.js";
 import { PipelineCache } from "./pipeline.js";
 import type { Tuning } from "./tuning.js";
@@ -138,7 +139,7 @@ function infoOf(adapter: GPUAdapter): AdapterInfo {
 /** A software adapter's memory is the host's: leave a tenth of what is free now. Undefined: unknown. */
 async function hostMemory(adapter: GPUAdapter): Promise<number | undefined> {
   if (!isSoftware(adapter) || typeof process === "undefined" || !process.versions?.node) return undefined;
-  const { freemem } = await import("node:os");
+  const { freemem } = await node.os();
   return Math.floor(freemem() * 0.9);
 }
 

@@ -1,5 +1,6 @@
 import { isNode } from "../checkpoint/byte-source.js";
 import { bad } from "../errors.js";
+import { node } from "../node/modules.js";
 
 type Fs = typeof import("node:fs");
 
@@ -30,7 +31,7 @@ export class StateFolder {
   static async at(path: string): Promise<StateFolder> {
     if (!isNode) throw bad("a training's state is written to files, which only Node has.");
     if (typeof path !== "string" || path === "") throw bad("the state of a training needs the path of a folder.");
-    const [fs, { join }] = [await import("node:fs"), await import("node:path")];
+    const [fs, { join }] = [await node.fs(), await node.path()];
     return new StateFolder(path, fs, join);
   }
 

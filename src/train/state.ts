@@ -1,5 +1,6 @@
 import { openCheckpoint, writeSafetensors } from "../checkpoint/index.js";
 import { bad, NcvsdError } from "../errors.js";
+import { node } from "../node/modules.js";
 import { isGeneration, StateFolder } from "./state-folder.js";
 
 /** What is stored of a bank: every tensor by state-dict name, in f32. */
@@ -75,7 +76,7 @@ function* banksOf(networks: Readonly<Record<string, StoredNetwork>>) {
  * @throws BAD_ARGUMENT when it cannot be written; what was there is kept
  */
 export async function saveState(dir: string, { kind, networks, counters, settings }: StateToSave): Promise<void> {
-  const { createHash } = await import("node:crypto");
+  const { createHash } = await node.crypto();
   const folder = await StateFolder.at(dir);
   const before = folder.head();
   const generation = folder.begin(counters.images, before === undefined ? undefined : folderIn(before));

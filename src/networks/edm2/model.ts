@@ -22,7 +22,6 @@ import { parseConfig, withArguments } from "./config.js";
 import { openInjection } from "./injection.js";
 import { validateTensors } from "./names.js";
 import { buildNetwork, type NetworkGraph } from "./network.js";
-import { networkFile } from "./published.js";
 
 /** Besides: how a file behind an address is fetched. `signal` stops loading within a tensor. */
 export interface LoadModelOptions extends FetchOptions {
@@ -96,7 +95,7 @@ export async function loadModel(
   checkKeys("loadModel", options, LOAD_OPTIONS);
   if (typeof gpu?.check !== "function") throw bad("loadModel: the first argument must be what openGpu() gives.");
   gpu.check();
-  const checkpoint = await openCheckpoint(networkFile(input), fetching);
+  const checkpoint = await openCheckpoint(await named(input), fetching);
   try {
     const parsed = parseConfig(withArguments(checkpoint, config));
     validateTensors(checkpoint, parsed.architecture, parsed.config);
@@ -110,6 +109,12 @@ export async function loadModel(
     await checkpoint.close();
     throw error;
   }
+}
+
+/** Where a name may stand for a file: the table of published networks is imported for names alone. */
+async function named(input: CheckpointInput): Promise<CheckpointInput> {
+  if (typeof input !== "string") return input;
+  return (await import("./published.js")).networkFile(input);
 }
 
 /** A network on a device. Its weights are held once; plans for several batch sizes share them. */
