@@ -18,7 +18,9 @@ import { sinusoidTangent } from "./energy/sinusoid-tangent/kernel.js";
 import { biasAct } from "./features/bias-act/kernel.js";
 import { conv2d } from "./features/conv2d/kernel.js";
 import { layerNorm } from "./features/layer-norm/kernel.js";
+import { patches } from "./features/patches/kernel.js";
 import { placeTokens } from "./features/place-tokens/kernel.js";
+import { planesOut } from "./features/planes-out/kernel.js";
 import { pool2d } from "./features/pool2d/kernel.js";
 import { swiglu } from "./features/swiglu/kernel.js";
 import { tokenAttention } from "./features/token-attention/kernel.js";
@@ -272,7 +274,9 @@ export const kernels: readonly AnyKernel[] = [
   phaseAmplitude,
   phaseResidual,
   pixelNorm,
+  patches,
   pool2d,
+  planesOut,
   powerEma,
   precondIn,
   precondOut,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { conv2d } from "../../kernels/features/conv2d/kernel.js";
 import { attention } from "../../kernels/network/attention/kernel.js";
 import { mpCat } from "../../kernels/network/mp-cat/kernel.js";
 import { mpSilu } from "../../kernels/network/mp-silu/kernel.js";
@@ -36,13 +37,14 @@ function forced(kernel: AnyKernel, change: Partial<Caps>): AnyKernel {
 
 for (const [family, change] of Object.entries(families)) {
   describe(family, () => {
-    const own = change.software ? [] : [pixelNorm, winogradInput, winogradOutput];
+    const own = change.software ? [] : [conv2d, pixelNorm, winogradInput, winogradOutput];
     for (const kernel of [attention, matmul, mpCat, mpSilu, resample, ...own] as AnyKernel[]) {
-      // Straight-line transforms take long to compile on a processor: one of a text will do.
+      // Straight-line transforms and tiles take long to compile on a processor: one of a text will do.
       const texts = new Set<string>();
       for (const test of kernel.cases) {
         const { key } = kernel.variant(test.params, { ...anyCaps, ...change });
         if (kernel.name.startsWith("winograd") && texts.has(key)) continue;
+        if (kernel.name === "conv2d" && !["several tiles", "precise sums"].includes(test.name)) continue;
         texts.add(key);
         it(`${kernel.name}: ${test.name}`, async () => {
           const run = await prepareKernel(gpu, forced(kernel, change), test);

@@ -1,16 +1,18 @@
-// Convolution of a classification network: y = act(conv(x, w) + b) with any kernel size, stride and zero padding, f32
-// throughout (batch normalisation folds into w and b). A 1x1 convolution of 1x1 images is a linear layer.
+// Convolution of any kernel size, stride and zero padding as an implicit matrix product, f32 throughout:
 //
-//   x [N, Cin, H, W]   w [ceil(Cout/8)][Cin * kh * kw][8], zero padded   b [Cout]   y [N, Cout, Ho, Wo], or the Cout channels
-//   from firstChannel on of y [N, ofChannels, Ho, Wo]
+//   y = act(conv(x, w) + b), batch normalisation folded into w and b
 //
-// One invocation: 8 output channels of 4 neighbours in a row. No workgroup memory, no barriers.
-// Prelude: RELU, PRECISE.
+//   x [N, Cin, H, W]   w [ceil(Cout/8)][kh][kw][Cin][8], zero padded   b [Cout]
+//   y [N, Cout, Ho, Wo], or the Cout channels from firstChannel on of y [N, ofChannels, Ho, Wo]
 //
-// PRECISE: sums of four products are added up together with what rounding took of them (Kahan 1965), for networks whose layers
-// amplify it.
+// The matrix of patches (a column per output pixel of any image) exists nowhere: for each tap of the window the pixels' places
+// are found once, and the channels are then summed as in a matrix product, in the same order whatever an element's place in a tile. The loops are in plain.wgsl and tiled.wgsl, one of them in front of
+// this text: for software adapters, and for GPUs.
+// Prelude: RELU, PADDED, PRECISE: as if in twice the precision (Ogita, Rump & Oishi 2005, Dot2), for layers whose rounding others
+// amplify.
 struct Params {
-  threads: u32,
+  // Output pixels of all images.
+  total: u32,
   inChannels: u32,
   outChannels: u32,
   height: u32,
@@ -24,7 +26,7 @@ struct Params {
   padWidth: u32,
   firstChannel: u32,
   ofChannels: u32,
-  // 1.
+  // 1: a factor that no compiler knows, or it would take what rounding took for 0.
   one: f32,
 }
 
@@ -34,10 +36,31 @@ struct Params {
 @group(0) @binding(3) var<storage, read> b: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 
-// A column outside the image counts as zero; the clamped index keeps the load inside the buffer.
-fn at(row: u32, col: i32) -> f32 {
-  let inside = col >= 0 && col < i32(p.width);
-  return select(0.0, x[row + u32(clamp(col, 0, i32(p.width) - 1))], inside);
+// The first 12 bits of values, whose products with each other are exact.
+fn heads(v: vec4f) -> vec4f {
+  return bitcast<vec4f>(bitcast<vec4u>(v) & vec4u(0xfffff000u));
+}
+
+// A sum, what rounding took of it, and what it took of the products.
+struct Exact {
+  sum: vec4f,
+  lost: vec4f,
+  more: vec4f,
+}
+
+fn exact_add(s: ptr<function, Exact>, weight: f32, head: f32, v: vec4f, vHead: vec4f) {
+  let product = weight * v;
+  let rest = v - vHead;
+  let tail = weight - head;
+  (*s).more += ((head * vHead - product) + (head * rest + tail * vHead)) + tail * rest;
+  let next = product - (*s).lost;
+  let sum = (*s).sum + next;
+  (*s).lost = (sum * p.one - (*s).sum) - next;
+  (*s).sum = sum;
+}
+
+fn exact_value(s: Exact) -> vec4f {
+  return s.sum + (s.more - s.lost);
 }
 
 // Not max(): that may turn a NaN into 0, and nobody would see it.
@@ -46,77 +69,8 @@ fn activate(v: f32) -> f32 {
   return select(max(v, 0.0), v, kept);
 }
 
-// Moves the sums so far to the totals.
-fn add_sums(
-  sums: ptr<function, array<vec4f, 8>>,
-  total: ptr<function, array<vec4f, 8>>,
-  lost: ptr<function, array<vec4f, 8>>,
-) {
-  for (var o = 0u; o < 8u; o++) {
-    let more = (*sums)[o] - (*lost)[o];
-    let next = (*total)[o] + more;
-    // With a factor that no compiler knows, or it would take this for 0.
-    (*lost)[o] = (next * p.one - (*total)[o]) - more;
-    (*total)[o] = next;
-    (*sums)[o] = vec4f();
-  }
-}
-
-fn each(t: u32) {
-  let quads = (p.outWidth + 3u) / 4u;
-  let tiles = quads * p.outHeight;
-  let groups = (p.outChannels + 7u) / 8u;
-  let tile = t % tiles;
-  let group = (t / tiles) % groups;
-  let n = t / (tiles * groups);
-  let row = tile / quads;
-  let col = (tile % quads) * 4u;
-  let top = i32(row * p.stride) - i32(p.padHeight);
-  let left = i32(col * p.stride) - i32(p.padWidth);
-  let s = i32(p.stride);
-
-  var acc = array<vec4f, 8>();
-  var total = array<vec4f, 8>();
-  var lost = array<vec4f, 8>();
-  var count = 0u;
-  var wi = group * p.inChannels * p.kernelHeight * p.kernelWidth * 2u;
-  for (var ci = 0u; ci < p.inChannels; ci++) {
-    let plane = (n * p.inChannels + ci) * p.height * p.width;
-    for (var ky = 0u; ky < p.kernelHeight; ky++) {
-      let iy = top + i32(ky);
-      if (iy < 0 || iy >= i32(p.height)) {
-        wi += 2u * p.kernelWidth;
-        continue;
-      }
-      let base = plane + u32(iy) * p.width;
-      for (var kx = 0u; kx < p.kernelWidth; kx++) {
-        let ix = left + i32(kx);
-        let v = vec4f(at(base, ix), at(base, ix + s), at(base, ix + 2 * s), at(base, ix + 3 * s));
-        add_rows(&acc, w[wi], w[wi + 1u], v);
-        wi += 2u;
-        count++;
-        if (PRECISE && count % 4u == 0u) {
-          add_sums(&acc, &total, &lost);
-        }
-      }
-    }
-  }
-  if (PRECISE) {
-    add_sums(&acc, &total, &lost);
-    acc = total;
-  }
-
-  for (var o = 0u; o < 8u; o++) {
-    let channel = group * 8u + o;
-    if (channel >= p.outChannels) {
-      break;
-    }
-    let base = ((n * p.ofChannels + p.firstChannel + channel) * p.outHeight + row) * p.outWidth;
-    for (var i = 0u; i < 4u; i++) {
-      if (col + i >= p.outWidth) {
-        break;
-      }
-      y[base + col + i] = activate(acc[o][i] + b[channel]);
-    }
-  }
+// Stores one pixel of one channel.
+fn put(image: u32, place: u32, channel: u32, v: f32) {
+  let plane = p.outHeight * p.outWidth;
+  y[(image * p.ofChannels + p.firstChannel + channel) * plane + place] = activate(v + b[channel]);
 }

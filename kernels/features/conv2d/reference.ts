@@ -14,7 +14,7 @@ export interface Conv2dParams extends Window {
   readonly activation: "none" | "relu";
   /** The output channels are some of y's; the rest of y is left as it is. Default: all. */
   readonly into?: ChannelRange;
-  /** Sums with what rounding took of them: half again the time. Default: plain sums. */
+  /** Sums as if in twice the precision, at several times the cost. Default: plain sums. */
   readonly precise?: boolean;
 }
 
@@ -38,7 +38,7 @@ export function reference(p: Conv2dParams, inputs: Inputs) {
                 const sy = row * stride + ky - padHeight;
                 const sx = col * stride + kx - padWidth;
                 if (sy < 0 || sy >= height || sx < 0 || sx >= width) continue;
-                const k = (i * kernelHeight + ky) * kernelWidth + kx;
+                const k = (ky * kernelWidth + kx) * inChannels + i;
                 sum += w[packedIndex(o, k, depth)]! * x[((n * inChannels + i) * height + sy) * width + sx]!;
               }
             }

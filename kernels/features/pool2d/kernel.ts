@@ -7,6 +7,9 @@ import { outputSize } from "../../lib/window.js";
 import source from "./kernel.wgsl.js";
 import { type Pool2dParams, reference } from "./reference.js";
 
+/** Pixels of an invocation. */
+const RUN = 16;
+
 function outputs(p: Pool2dParams): number {
   const { outHeight, outWidth } = outputSize(p);
   return p.planes * outHeight * outWidth;
@@ -39,12 +42,18 @@ export const pool2d = elementwise<Pool2dParams>({
       fail("pool2d", "the window must fit into the padded image", `${window} on ${p.height}x${p.width}`);
     }
   },
-  threads: outputs,
+  threads(p) {
+    const { outHeight, outWidth } = outputSize(p);
+    return p.planes * outHeight * Math.ceil(outWidth / RUN);
+  },
   buffers: (p) => [
     read("x", p.planes * p.height * p.width),
     write("y", p.into ? (outputs(p) / p.into.channels) * p.into.of : outputs(p)),
   ],
-  variant: ({ mode }) => ({ key: mode, prelude: `const MEAN: bool = ${mode === "mean"};` }),
+  variant: ({ mode, kernelWidth }) => ({
+    key: kernelWidth === 3 ? `${mode} three` : mode,
+    prelude: `const MEAN: bool = ${mode === "mean"};\nconst THREE: bool = ${kernelWidth === 3};\nconst RUN: u32 = ${RUN}u;`,
+  }),
   uniforms: (p) => ({
     ...outputSize(p),
     channels: p.into?.channels ?? p.planes,
@@ -63,6 +72,10 @@ function cases(mode: Pool2dParams["mode"]): Case<Pool2dParams>[] {
   return [
     { name: `${mode}, 2x2`, params: base },
     { name: `${mode}, 2x2, odd size drops the border`, params: { ...base, height: 7, width: 5 } },
+    {
+      name: `${mode}, 3x3, stride 3 of rows longer than a run`,
+      params: { ...base, width: 60, kernelHeight: 3, kernelWidth: 3, stride: 3, padHeight: 1, padWidth: 1 },
+    },
     { name: `${mode}, 3x3, stride 2`, params: { ...base, kernelHeight: 3, kernelWidth: 3 } },
     {
       name: `${mode}, 3x3, stride 1, padded`,

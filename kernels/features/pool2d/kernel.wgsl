@@ -3,8 +3,8 @@
 //
 //   x [planes, H, W]   y [planes, Ho, Wo], or the channels from firstChannel on of y [N, ofChannels, Ho, Wo]
 //
-// A value that is not finite makes the result not finite: max() alone could drop a NaN.
-// Prelude: MEAN.
+// A value that is not finite makes the result not finite: max() alone could drop a NaN. One invocation: a run of RUN pixels of
+// a row; windows of three columns share those that they have in common. Prelude: MEAN, THREE, RUN.
 struct Params {
   threads: u32,
   height: u32,
@@ -26,36 +26,77 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y: array<f32>;
 
-fn each(i: u32) {
-  let outPixels = p.outHeight * p.outWidth;
-  let plane = i / outPixels;
-  let pixel = i % outPixels;
-  let top = i32((pixel / p.outWidth) * p.stride) - i32(p.padHeight);
-  let left = i32((pixel % p.outWidth) * p.stride) - i32(p.padWidth);
-  let firstRow = u32(max(top, 0));
-  let firstCol = u32(max(left, 0));
-  let endRow = u32(min(top + i32(p.kernelHeight), i32(p.height)));
-  let endCol = u32(min(left + i32(p.kernelWidth), i32(p.width)));
-
-  var result = select(-3.4028234663852886e38, 0.0, MEAN);
+// Of the pixels of a column inside the window: their maximum or sum, and one that is not finite, or 0.
+fn column(plane: u32, top: i32, col: i32) -> vec2f {
+  let first = u32(max(top, 0));
+  let end = u32(min(top + i32(p.kernelHeight), i32(p.height)));
+  var value = select(-3.4028234663852886e38, 0.0, MEAN);
   var odd = 0.0;
-  var isOdd = false;
-  for (var row = firstRow; row < endRow; row++) {
-    for (var col = firstCol; col < endCol; col++) {
-      let v = x[(plane * p.height + row) * p.width + col];
+  if (col >= 0 && col < i32(p.width)) {
+    for (var row = first; row < end; row++) {
+      let v = x[(plane * p.height + row) * p.width + u32(col)];
       if ((bitcast<u32>(v) & 0x7f800000u) == 0x7f800000u) {
         odd = v;
-        isOdd = true;
-      } else if (MEAN) {
-        result += v;
       } else {
-        result = max(result, v);
+        value = select(max(value, v), value + v, MEAN);
       }
     }
   }
-  if (MEAN) {
-    result /= f32((endRow - firstRow) * (endCol - firstCol));
-  }
+  return vec2f(value, odd);
+}
+
+fn together(a: vec2f, b: vec2f) -> vec2f {
+  return vec2f(select(max(a.x, b.x), a.x + b.x, MEAN), select(a.y, b.y, bitcast<u32>(b.y) != 0u));
+}
+
+fn each(t: u32) {
+  let runs = (p.outWidth + RUN - 1u) / RUN;
+  let line = t / runs;
+  let start = (t - line * runs) * RUN;
+  let plane = line / p.outHeight;
+  let outRow = line - plane * p.outHeight;
+  let top = i32(outRow * p.stride) - i32(p.padHeight);
+  let rows = min(top + i32(p.kernelHeight), i32(p.height)) - max(top, 0);
   let channel = (plane / p.channels) * p.ofChannels + p.firstChannel + plane % p.channels;
-  y[channel * outPixels + pixel] = select(result, odd, isOdd);
+  let to = (channel * p.outHeight + outRow) * p.outWidth + start;
+  var left = i32(start * p.stride) - i32(p.padWidth);
+  var a = vec2f();
+  var b = vec2f();
+  var c = vec2f();
+  if (THREE) {
+    b = column(plane, top, left);
+    c = b;
+    if (p.stride == 1u) {
+      c = column(plane, top, left + 1);
+    }
+  }
+  for (var i = 0u; i < min(RUN, p.outWidth - start); i++) {
+    var all = vec2f();
+    if (THREE) {
+      let next = column(plane, top, left + 2);
+      if (p.stride == 1u) {
+        a = b;
+        b = c;
+      } else {
+        a = c;
+        if (p.stride > 2u) {
+          a = column(plane, top, left);
+        }
+        b = column(plane, top, left + 1);
+      }
+      c = next;
+      all = together(together(a, b), c);
+    } else {
+      all = column(plane, top, left);
+      for (var k = 1; k < i32(p.kernelWidth); k++) {
+        all = together(all, column(plane, top, left + k));
+      }
+    }
+    if (MEAN) {
+      let columns = min(left + i32(p.kernelWidth), i32(p.width)) - max(left, 0);
+      all.x /= f32(rows * columns);
+    }
+    y[to + i] = select(all.x, all.y, bitcast<u32>(all.y) != 0u);
+    left += i32(p.stride);
+  }
 }

@@ -1,10 +1,10 @@
 import { biasAct } from "../../../kernels/features/bias-act/kernel.js";
 import { conv2d } from "../../../kernels/features/conv2d/kernel.js";
+import { conv2dWeightLength, packConv2dWeight } from "../../../kernels/features/conv2d/weight.js";
 import { placeTokens } from "../../../kernels/features/place-tokens/kernel.js";
 import { pool2d } from "../../../kernels/features/pool2d/kernel.js";
 import { swiglu } from "../../../kernels/features/swiglu/kernel.js";
 import { tokenAttention } from "../../../kernels/features/token-attention/kernel.js";
-import { packedLength, packRows } from "../../../kernels/lib/packed-weight.js";
 import { gemm } from "../../../kernels/network/gemm/kernel.js";
 import { gemmWeightLength, packGemmWeight } from "../../../kernels/network/gemm/weight.js";
 import type { Graph, Tensor } from "../../graph/graph.js";
@@ -152,8 +152,8 @@ function product(graph: Graph, name: string, rows: number, x: Tensor, products: 
     const params = { groups: 1, images: batch, rows, depth, columns, type: "f32", epilogue: { kind: "none" } } as const;
     return graph.run(name, gemm, params, { x, w }, { y: shape }).y;
   }
-  const make = ([raw]: readonly Float32Array[]) => packRows(raw!, rows, depth);
-  const w = graph.constant(`${name}.weight`, [packedLength(rows, depth)], "f32", { sources: source, make });
+  const make = ([raw]: readonly Float32Array[]) => packConv2dWeight(raw!, rows, depth, 1);
+  const w = graph.constant(`${name}.weight`, [conv2dWeightLength(rows, depth, 1)], "f32", { sources: source, make });
   const b = graph.constant(`${rows} zeros`, [rows], "f32", { sources: [], make: () => new Float32Array(rows) });
   const window = { kernelHeight: 1, kernelWidth: 1, stride: 1, padHeight: 0, padWidth: 0 };
   const params = {

@@ -1,5 +1,6 @@
 import type { Graph, Tensor } from "../../graph/graph.js";
-import { convolution, pooling } from "./layers.js";
+import { type Conv2dLayer, convolution, convolutionSize, pooling } from "./layers.js";
+import { type Branch, productConvolutions, winogradConvolution } from "./products.js";
 
 /** Side of the pictures that the network takes. */
 export const INCEPTION_SIDE = 299;
@@ -165,22 +166,45 @@ export function inceptionInputs(widths: InceptionWidths): { inputs: Map<string, 
 }
 
 /**
+ * Layers of so many channels are summed as if in twice the precision: few channels average no rounding out, and the layers
+ * behind them amplify it. The published network has none.
+ */
+const NARROW = 16;
+
+/**
  * Inception-v3 as the Frechet inception distance uses it (Szegedy et al. 2016; Heusel et al. 2017): pictures [N, 3, 299, 299],
  * scaled, to the means of the last block. Means count no padding. Batch normalisation is part of the weights.
+ * @param products convolutions as matrix products over patches, in f32
  * @returns features [N, dims]
  */
-export function inceptionGraph(graph: Graph, batch: number, widths: InceptionWidths): { images: Tensor; y: Tensor } {
+export function inceptionGraph(
+  graph: Graph,
+  batch: number,
+  widths: InceptionWidths,
+  products: boolean,
+): { images: Tensor; y: Tensor } {
   const images = graph.external("images", [batch, 3, INCEPTION_SIDE, INCEPTION_SIDE]);
   const { dims } = inceptionInputs(widths);
-  const layerOf = ({ name, kernel, stride, padding }: InceptionConv) => {
+  const layerOf = ({ name, kernel, stride, padding }: InceptionConv): Conv2dLayer => {
     const outChannels = widths.get(name)!;
-    return { name, outChannels, kernel, stride, padding, activation: "relu", precise: true } as const;
+    return { name, outChannels, kernel, stride, padding, activation: "relu", precise: outChannels <= NARROW };
+  };
+  const byProduct = (conv: InceptionConv) => products && widths.get(conv.name)! > NARROW;
+  const product = ({ kernel, stride }: InceptionConv, branch: Branch, input: Tensor) =>
+    kernel.join() === "3,3" && stride === 1
+      ? winogradConvolution(graph, branch, input)
+      : productConvolutions(graph, [branch], input)[0]!;
+  const single = (conv: InceptionConv, input: Tensor) => {
+    const layer = layerOf(conv);
+    if (!byProduct(conv)) return convolution(graph, layer, input);
+    const { outHeight, outWidth } = convolutionSize(layer, input);
+    return product(conv, { layer, to: [batch, layer.outChannels, outHeight, outWidth] }, input);
   };
   let x = images;
   let pools = 0;
   for (const layer of STEM) {
     if (layer === "pool") x = pooling(graph, `pool${pools++}`, { mode: "max", kernel: 3, stride: 2 }, x);
-    else x = convolution(graph, layerOf(layer), x);
+    else x = single(layer, x);
   }
   for (const { name, convs, outputs, pool } of BLOCKS) {
     const input = x;
@@ -197,20 +221,29 @@ export function inceptionGraph(graph: Graph, batch: number, widths: InceptionWid
     };
     const window = { mode: pool.mode, kernel: 3, stride: pool.stride, padding: pool.stride === 2 ? 0 : 1 } as const;
     const made = new Map<string, Tensor>();
-    for (const conv of convs) {
+    const layerIn = (conv: InceptionConv): Conv2dLayer => {
       const into = target(conv.name);
+      return { ...layerOf(conv), ...(into ? { into } : {}) };
+    };
+    const placeOf = (conv: InceptionConv) =>
+      target(conv.name) ? (whole ?? [batch, of, side, side]) : [batch, widths.get(conv.name)!, height, height];
+    const keep = (conv: InceptionConv, y: Tensor) => {
+      if (target(conv.name)) whole = y;
+      made.set(conv.name, y);
+    };
+    // What reads the block's input pixel by pixel is one product.
+    const first = convs.filter((conv) => conv.from === "input" && conv.kernel.join() === "1,1" && byProduct(conv));
+    if (first.length > 0) {
+      const branches = first.map((conv) => ({ layer: layerIn(conv), to: placeOf(conv) }));
+      for (const [i, y] of productConvolutions(graph, branches, input).entries()) keep(first[i]!, y);
+    }
+    for (const conv of convs) {
+      if (made.has(conv.name)) continue;
       if (conv.from === "pooled") made.set("pooled", pooling(graph, `${name}.pool`, window, input));
       const from = conv.from === "input" ? input : made.get(conv.from === "pooled" ? "pooled" : conv.from.conv)!;
-      const [batchOf] = from.shape;
-      const shape = [batchOf!, of, side, side];
-      const y = convolution(
-        graph,
-        { ...layerOf(conv), ...(into ? { into } : {}) },
-        from,
-        into ? (whole ?? shape) : undefined,
-      );
-      if (into) whole = y;
-      else made.set(conv.name, y);
+      if (byProduct(conv)) {
+        keep(conv, product(conv, { layer: layerIn(conv), to: placeOf(conv) }, from));
+      } else keep(conv, convolution(graph, layerIn(conv), from, placeOf(conv)));
     }
     const into = target("pool");
     x = into ? pooling(graph, `${name}.pool`, { ...window, into }, input, whole) : whole!;

@@ -1,9 +1,9 @@
 import { conv2d } from "../../../kernels/features/conv2d/kernel.js";
+import { conv2dWeightLength, packConv2dWeight } from "../../../kernels/features/conv2d/weight.js";
 import { layerNorm } from "../../../kernels/features/layer-norm/kernel.js";
 import { pool2d } from "../../../kernels/features/pool2d/kernel.js";
 import { tokenAttention } from "../../../kernels/features/token-attention/kernel.js";
 import type { ChannelRange } from "../../../kernels/lib/channel-range.js";
-import { packedLength, packRows } from "../../../kernels/lib/packed-weight.js";
 import { outputSize } from "../../../kernels/lib/window.js";
 import type { Graph, Tensor } from "../../graph/graph.js";
 import { plainRecipe } from "../../layers/weights.js";
@@ -35,6 +35,14 @@ export function convolution(graph: Graph, layer: Conv2dLayer, x: Tensor, to?: Te
   return apply(graph, layer, x, x.shape as Shape, to);
 }
 
+/** Height and width of a layer's result. */
+export function convolutionSize({ kernel, stride = 1, padding = 0 }: Conv2dLayer, x: Tensor) {
+  const [, , height, width] = x.shape as Shape;
+  const [kernelHeight, kernelWidth] = pair(kernel);
+  const [padHeight, padWidth] = pair(padding);
+  return outputSize({ height, width, kernelHeight, kernelWidth, stride, padHeight, padWidth });
+}
+
 /** Linear layer on the flattened (channel, row, column) values of every image: a 1x1 convolution of one pixel. */
 export function dense(
   graph: Graph,
@@ -62,10 +70,10 @@ function apply(
   const [batch, inChannels, height, width] = shape;
   const [kernelHeight, kernelWidth] = pair(kernel);
   const [padHeight, padWidth] = pair(padding);
-  const depth = inChannels * kernelHeight * kernelWidth;
-  const w = graph.constant(`${name}.weight`, [packedLength(outChannels, depth)], "f32", {
+  const taps = kernelHeight * kernelWidth;
+  const w = graph.constant(`${name}.weight`, [conv2dWeightLength(outChannels, inChannels, taps)], "f32", {
     sources: [`${name}.weight`],
-    make: ([raw]) => packRows(raw!, outChannels, depth),
+    make: ([raw]) => packConv2dWeight(raw!, outChannels, inChannels, taps),
   });
   const b = graph.constant(`${name}.bias`, [outChannels], "f32", plainRecipe(`${name}.bias`));
   const window = { height, width, kernelHeight, kernelWidth, stride, padHeight, padWidth };
@@ -137,6 +145,6 @@ export function selfAttention(
   return convolution(graph, { name: `${name}.proj`, outChannels: channels, kernel: 1 }, y);
 }
 
-function pair(value: number | readonly [number, number]): readonly [number, number] {
+export function pair(value: number | readonly [number, number]): readonly [number, number] {
   return typeof value === "number" ? [value, value] : value;
 }

@@ -101,7 +101,7 @@ export async function openFeatureNetwork(gpu: Gpu, input: CheckpointInput, varia
 
 async function recognised(gpu: Gpu, file: Checkpoint, input: CheckpointInput): Promise<FeatureModel> {
   const inception = inceptionFile(file);
-  if (inception) return inceptionModel(inception);
+  if (inception) return inceptionModel(gpu, inception);
   const dinov2 = dinov2File(file);
   if (dinov2) return dinov2Model(gpu, dinov2, await headsOf(file, dinov2, input));
   const names = [...file.tensors.keys()];
@@ -112,7 +112,7 @@ async function recognised(gpu: Gpu, file: Checkpoint, input: CheckpointInput): P
   throw new NcvsdError("BAD_CHECKPOINT", `${file.name} holds no feature network that is known: ${what}`);
 }
 
-function inceptionModel({ widths, dims, source }: InceptionFile): FeatureModel {
+function inceptionModel(gpu: Gpu, { widths, dims, source }: InceptionFile): FeatureModel {
   return {
     name: "inception-v3-fid",
     dims,
@@ -120,7 +120,8 @@ function inceptionModel({ widths, dims, source }: InceptionFile): FeatureModel {
     most: 8,
     source,
     preparation: (variant) => ({ size: [INCEPTION_SIDE, INCEPTION_SIDE], rule: variant as "nvidia" | "pytorch-fid" }),
-    build: (graph, _variant, batch) => inceptionGraph(graph, batch, widths),
+    build: (graph, _variant, batch) =>
+      inceptionGraph(graph, batch, widths, gpu.caps.software && gpu.precision === "f32"),
   };
 }
 
