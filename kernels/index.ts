@@ -129,6 +129,7 @@ import { heunStep } from "./sampling/heun-step/kernel.js";
 import { hmcAccept } from "./sampling/hmc-accept/kernel.js";
 import { hmcStart } from "./sampling/hmc-start/kernel.js";
 import { hmcStep } from "./sampling/hmc-step/kernel.js";
+import { knownPixels } from "./sampling/known-pixels/kernel.js";
 import { krylovSolve } from "./sampling/krylov-solve/kernel.js";
 import { krylovStep } from "./sampling/krylov-step/kernel.js";
 import { leapfrog } from "./sampling/leapfrog/kernel.js";
@@ -257,6 +258,7 @@ export const kernels: readonly AnyKernel[] = [
   heunStep,
   hmcStep,
   injectNoise,
+  knownPixels,
   krylovSolve,
   krylovStep,
   layerNorm,

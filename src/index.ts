@@ -39,6 +39,7 @@ export {
   loadModel,
   type Model,
 } from "./networks/edm2/model.js";
+export { type DiscoImageModel, loadDiscoImages } from "./networks/edm2/timeless.js";
 export type { EnergyHvp, HvpBuffers } from "./networks/energy/derivatives.js";
 export {
   type DiscoEvaluation,
@@ -110,6 +111,7 @@ export {
 export type { NoiseCallback } from "./random/noise.js";
 export { type ImageOrigin, imageText, streamSeed } from "./runs/origin.js";
 export { type HeunOptions, sampleHeun } from "./sample/heun.js";
+export type { KnownImage } from "./sample/known.js";
 export { type LangevinInput, sampleLangevin } from "./sample/langevin.js";
 export {
   type MultiStepOptions,
@@ -151,6 +153,7 @@ export {
   solveInverse,
 } from "./sample/solve-inverse.js";
 export { type DiscoStepInput, type DiscoTraining, openDisco } from "./train/disco.js";
+export type { DiscoImageOptions } from "./train/disco-images.js";
 export type { DiscoRate, DiscoSettings, DiscoTrainingOptions } from "./train/disco-settings.js";
 export { type Distillation, openDistillation } from "./train/distillation.js";
 export type {

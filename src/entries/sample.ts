@@ -22,6 +22,7 @@ export {
   loadModel,
   type Model,
 } from "../networks/edm2/model.js";
+export { type DiscoImageModel, loadDiscoImages } from "../networks/edm2/timeless.js";
 export type {
   Denoiser,
   DenoiserSession,
@@ -34,6 +35,7 @@ export type {
 export { type DecodeOptions, Vae } from "../networks/vae/vae.js";
 export type { NoiseCallback } from "../random/noise.js";
 export { type HeunOptions, sampleHeun } from "../sample/heun.js";
+export type { KnownImage } from "../sample/known.js";
 export {
   type MultiStepOptions,
   type SampleOptions,

@@ -1,8 +1,10 @@
 import { addNoise } from "../../kernels/sampling/add-noise/kernel.js";
 import { eulerStep } from "../../kernels/sampling/euler-step/kernel.js";
 import { heunStep } from "../../kernels/sampling/heun-step/kernel.js";
-import { checkKeys, NcvsdError } from "../errors.js";
+import { bad, checkKeys, NcvsdError } from "../errors.js";
 import type { Denoiser, DenoiserSession } from "../networks/session.js";
+import type { Evaluated } from "./evaluated.js";
+import { inpainting, type KnownImage, knownPixelsOf } from "./known.js";
 import { runBatch, SAMPLE_OPTIONS, type SampleOptions, type SampleResult } from "./multi-step.js";
 import { Run } from "./run.js";
 import { noiseLevels } from "./schedule.js";
@@ -31,6 +33,8 @@ export interface HeunOptions extends SampleOptions {
   readonly S_max?: number;
   /** Scale of the churn's noise, default 1. */
   readonly S_noise?: number;
+  /** Pixels that are known: the others are sampled given them, by replacement. */
+  readonly known?: KnownImage;
 }
 
 /**
@@ -51,18 +55,22 @@ export async function sampleHeun(model: Denoiser, options: HeunOptions = {}): Pr
     S_min: true,
     S_max: true,
     S_noise: true,
+    known: true,
   });
   const { steps = 32, sigmaMin = 0.002, sigmaMax = 80, rho = 7, guidance = 1, gnet, labels, debug = false } = options;
   checkOptions(model, options);
   const levels = noiseLevels({ steps, sigmaMin, sigmaMax, rho });
   const batch = runBatch(model, options);
+  const pixels = options.known && knownPixelsOf("sampleHeun", options.known, model.shape, batch);
+  if (pixels && guidance !== 1) throw bad("sampleHeun: known pixels and guidance do not go together.");
+  if (pixels && (options.S_churn ?? 0) > 0) throw bad("sampleHeun: known pixels and churn do not go together.");
 
   return Run.during(model, { ...options, what: "Heun sampling", batch }, async (run) => {
     const net = run.hold(await model.openDenoiser(batch, labels));
     const guide =
       guidance !== 1 && gnet ? run.hold(await gnet.openDenoiser(batch, gnet.labelDim ? labels : undefined)) : undefined;
     const nets = guide ? [net, guide] : [net];
-    const evaluated: Evaluated = {
+    const plain: Evaluated = {
       denoised: net.denoised,
       ...(guide ? { reference: guide.denoised } : {}),
       async evaluate(input, sigma) {
@@ -74,6 +82,8 @@ export async function sampleHeun(model: Denoiser, options: HeunOptions = {}): Pr
         await run.submit(nets);
       },
     };
+    const inpainted = pixels && (await inpainting(run, plain, pixels));
+    const evaluated = inpainted ?? plain;
     const { x, watches } = await heunSteps(run, evaluated, levels, options, async (step, state, watch) => {
       if (debug) await watch.verify("Sampling", steps, () => locate(nets));
       await run.breathe();
@@ -82,18 +92,8 @@ export async function sampleHeun(model: Denoiser, options: HeunOptions = {}): Pr
       await options.onStep?.({ step, steps, sigma: Math.fround(levels[step - 1]!), ...views });
     });
     for (const watch of watches) await watch.verify("Sampling", steps);
-    return { images: await run.read(x), shape: [batch, ...model.shape] };
+    return { images: await run.read(inpainted ? await inpainted.finish(x) : x), shape: [batch, ...model.shape] };
   });
-}
-
-/** What the solver evaluates: a network, with the one that guides it, or a conditional denoiser. */
-export interface Evaluated {
-  /** [N, C, H, W], after `evaluate`. */
-  readonly denoised: GPUBuffer;
-  /** The guiding network's, shaped alike. */
-  readonly reference?: GPUBuffer;
-  /** From `input` at level `sigma`; `next` is the level after the step. */
-  evaluate(input: GPUBuffer, sigma: number, next: number): Promise<void>;
 }
 
 export interface Churn {

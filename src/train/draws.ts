@@ -1,7 +1,7 @@
 import { normals, philox4x32 } from "../../kernels/lib/philox.js";
 
 /** What is drawn for an image of a round, as the numbers of the generator's draws. */
-export const DRAWS = { latent: 0, level: 1, noise: 2, dropout: 3 } as const;
+export const DRAWS = { latent: 0, level: 1, noise: 2, dropout: 3, known: 4 } as const;
 
 /** Apart from the streams of samplers, whose key is the seed itself. */
 const TRAINING = 0x7472_6e67;

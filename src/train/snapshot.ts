@@ -1,5 +1,6 @@
 import { narrowF16, type TensorToWrite, writeSafetensors } from "../checkpoint/index.js";
 import type { Architecture, NetworkConfig } from "../networks/edm2/arguments.js";
+import type { TIMELESS } from "../networks/edm2/timeless.js";
 import { snapshotName } from "./snapshot-name.js";
 
 /** An average as it is kept for use: what `loadModel` opens and `phema` reads. */
@@ -12,8 +13,10 @@ export interface Snapshot {
 export interface SnapshotOptions {
   /** First part of the name: "network-snapshot" of a teacher, "snapshot" of a distilled generator. */
   readonly kind: string;
-  readonly architecture: Architecture;
+  readonly architecture: Architecture | typeof TIMELESS;
   readonly config: NetworkConfig;
+  /** What else the file says. */
+  readonly metadata?: Readonly<Record<string, string>>;
   /** Names of the classes. */
   readonly labels?: readonly string[] | undefined;
   /** Images seen, and relative standard deviation of the average. */
@@ -35,6 +38,7 @@ export function makeSnapshot(options: SnapshotOptions): Snapshot {
   const bytes = writeSafetensors(tensors, {
     ...{ format: "pt", tool: "ncvsd-gpu", architecture, config: JSON.stringify(config) },
     ...(labels && { labels: JSON.stringify(labels) }),
+    ...options.metadata,
     ...{ ema_std: String(std), ema_images: String(images) },
   });
   return { name: `${snapshotName(kind, images, std)}.safetensors`, bytes };

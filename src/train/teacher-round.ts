@@ -1,14 +1,18 @@
 import { diffuse } from "../../kernels/network/diffuse/kernel.js";
+import { knownPixels } from "../../kernels/sampling/known-pixels/kernel.js";
 import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import { Graph } from "../graph/graph.js";
+import { Graph, type Tensor } from "../graph/graph.js";
 import type { MemoryPlan } from "../graph/plan.js";
 import { recompute, type Span } from "../graph/recompute.js";
+import type { Build } from "../layers/layers.js";
 import { trained } from "../layers/trained.js";
 import type { NetworkConfig } from "../networks/edm2/arguments.js";
 import { addDenoiser, addUncertainty } from "../networks/edm2/network.js";
+import { TIMELESS_SIGMA } from "../networks/edm2/timeless.js";
 import type { Labels } from "../networks/session.js";
 import type { BankLayout } from "./bank.js";
+import { type DiscoImageSettings, knownMask, posteriorImages } from "./disco-images.js";
 import { DRAWS, levelDraw } from "./draws.js";
 import { denoisingLoss } from "./losses.js";
 import type { Optimiser } from "./optimiser.js";
@@ -24,7 +28,12 @@ export interface TeacherSettings extends UpdateSizes {
   readonly dropout: number;
   /** Blocks are computed twice, so that what is inside one need not be kept. */
   readonly recompute: boolean;
+  /** A model without noise levels is trained in place of a denoiser. */
+  readonly disco?: DiscoImageSettings | undefined;
 }
+
+/** log 2: an image with clean pixels counts half. */
+const KNOWN_DISCOUNT = Math.LN2;
 
 export interface RoundInput {
   readonly images: Float32Array;
@@ -36,7 +45,7 @@ export interface RoundInput {
 /** The nodes of a round, derivatives included. */
 export function teacherGraph(config: NetworkConfig, settings: TeacherSettings, layout: BankLayout) {
   const { batchGpu: batch, lossScaling } = settings;
-  const { img_channels: channels, img_resolution: side, label_dim: classes, sigma_data: sigmaData } = config;
+  const { img_channels: channels, img_resolution: side, label_dim: classes } = config;
   const graph = new Graph();
   const keys = settings.dropout > 0 ? graph.external("keys", [batch], "u32") : undefined;
   const dropout = keys && { probability: settings.dropout, keys, draw: DRAWS.dropout };
@@ -51,19 +60,78 @@ export function teacherGraph(config: NetworkConfig, settings: TeacherSettings, l
   const labels = classes > 0 ? graph.external("labels", [batch, classes]) : undefined;
   const noisy = { x: images, sigma, z: noise };
   const x = graph.run("noisy images", diffuse, { batch, elements }, noisy, { y: shape }).y;
-  const D = addDenoiser(build, config, { x, sigma, labels });
-  const u = addUncertainty(build, config, sigma);
-  const sizes = { batch, elements, sigmaData, factor: lossScaling / settings.batch };
-  const { loss, dD, du } = denoisingLoss(graph, "loss", sizes, { D, x0: images, t: sigma, u });
+  const given: Drawn = { images, noise, sigma, x, labels };
+  const factor = lossScaling / settings.batch;
+  const { recorded, levels, loss, seeds } = settings.disco
+    ? withoutLevels(build, config, settings.disco, given, factor)
+    : denoised(build, config, given, factor);
   graph.publish(loss, "loss");
   const forward = graph.nodes.length;
+  const gradients = parameterGradients(graph, network, layout, seeds);
+  if (settings.recompute) recompute(graph, blocks, forward);
+  return { graph, network, images, noise, labels, loss, gradients, levels, recorded };
+}
+
+/** What a round begins with: images, noise, levels, and the noisy images of them. */
+interface Drawn {
+  readonly images: Tensor;
+  readonly noise: Tensor;
+  readonly sigma: Tensor;
+  readonly x: Tensor;
+  readonly labels: Tensor | undefined;
+}
+
+interface RoundLoss {
+  readonly loss: Tensor;
+  /** Gradients of the loss, by tensor. */
+  readonly seeds: ReadonlyMap<Tensor, Tensor>;
+  /** What the host gives for every image. */
+  readonly levels: readonly Tensor[];
+  readonly recorded: Readonly<Record<string, Tensor>>;
+}
+
+/** The loss of a denoiser, with its uncertainty. */
+function denoised(build: Build, config: NetworkConfig, { images, sigma, x, labels }: Drawn, factor: number): RoundLoss {
+  const { graph, batch } = build;
+  const D = addDenoiser(build, config, { x, sigma, labels });
+  const u = addUncertainty(build, config, sigma);
+  const sizes = { batch, elements: images.length / batch, sigmaData: config.sigma_data, factor };
+  const { loss, dD, du } = denoisingLoss(graph, "loss", sizes, { D, x0: images, t: sigma, u });
   const seeds = new Map([
     [D, dD],
     [u, du],
   ]);
-  const gradients = parameterGradients(graph, network, layout, seeds);
-  if (settings.recompute) recompute(graph, blocks, forward);
-  return { graph, network, images, noise, labels, loss, gradients, recorded: { sigma, D, logvar: u } };
+  return { loss, seeds, levels: [sigma], recorded: { sigma, D, logvar: u } };
+}
+
+/** Standard deviation of the data in the weight (sigma^2 + 1/4) / (sigma/2)^2 of DISCO's loss. */
+const DATA_STD = 0.5;
+
+/** DISCO's loss of a model without noise levels: weight * (D(x) - x*)^2 at noisy images, in which some pixels may be clean. */
+function withoutLevels(
+  build: Build,
+  config: NetworkConfig,
+  { target: how, known }: DiscoImageSettings,
+  { images, noise, sigma, x: noisy }: Drawn,
+  factor: number,
+): RoundLoss {
+  const { graph, batch } = build;
+  const { shape, length: elements } = images;
+  const row = (name: string) => graph.external(name, [batch]);
+  const [level, smoothing, discount] = [row("network level"), row("sigma(0)"), row("discount")] as const;
+  const mask = known > 0 ? graph.external("mask", shape) : undefined;
+  const mixed = (name: string, from: Tensor, into: Tensor) =>
+    mask ? graph.run(name, knownPixels, { elements }, { x: into, known: from, mask }, { y: shape }).y : into;
+  const x = mixed("clean and noisy pixels", images, noisy);
+  const z = how === "draw" ? noise : undefined;
+  const { target } = posteriorImages(graph, { x, images, sigma: smoothing, z });
+  const D = addDenoiser(build, config, { x, sigma: level, labels: undefined });
+  // Where pixels are clean there is nothing to learn: no error, and so no gradient.
+  const learnt = mixed("learnt pixels", target, D);
+  const sizes = { batch, elements: elements / batch, sigmaData: DATA_STD, factor };
+  const { loss, dD } = denoisingLoss(graph, "loss", sizes, { D: learnt, x0: target, t: sigma, u: discount });
+  const levels = [sigma, level, smoothing, discount, ...(mask ? [mask] : [])];
+  return { loss, seeds: new Map([[D, dD]]), levels, recorded: { sigma, x, D, target } };
 }
 
 /**
@@ -74,10 +142,14 @@ export function teacherGraph(config: NetworkConfig, settings: TeacherSettings, l
 export class TeacherRound {
   readonly #settings: TeacherSettings;
   readonly #round: Round;
+  readonly #size: readonly [channels: number, side: number];
+  /** Mean log of what divides an image's loss, of each round of the update. */
+  readonly #discounts: number[] = [];
 
-  private constructor(settings: TeacherSettings, round: Round) {
+  private constructor(settings: TeacherSettings, round: Round, size: readonly [number, number]) {
     this.#settings = settings;
     this.#round = round;
+    this.#size = size;
   }
 
   static async create(
@@ -88,16 +160,16 @@ export class TeacherRound {
     sums: WorkerSum,
   ): Promise<TeacherRound> {
     const { batchGpu: batch, rounds } = settings;
-    const { network, recorded, loss, ...parts } = teacherGraph(config, settings, optimiser.layout);
+    const { network, recorded, loss, levels, ...parts } = teacherGraph(config, settings, optimiser.layout);
     const round = await Round.create(gpu, {
       ...{ label: "training", ...parts, batch, rounds, round: sums.round },
       noises: [{ tensor: parts.noise, draw: DRAWS.noise }],
-      levels: [recorded.sigma],
+      levels,
       losses: { loss },
       recorded: { ...recorded, loss },
       stored: storedRegions(network, optimiser.parameters),
     });
-    return new TeacherRound(settings, round);
+    return new TeacherRound(settings, round, [config.img_channels, config.img_resolution]);
   }
 
   /**
@@ -110,15 +182,37 @@ export class TeacherRound {
     if (normals.length !== keys.length)
       throw bad(`a round's rndNormal must have one value for each of ${keys.length} images, got ${normals.length}.`);
     const sigma = Float32Array.from(normals, (n) => Math.exp(pMean + pStd * n));
-    await this.#round.run({ images, labels, levels: { sigma }, noises: { noise } }, keys, index);
+    const levels = { sigma, ...this.#withoutLevels(keys, index) };
+    await this.#round.run({ images, labels, levels, noises: { noise } }, keys, index);
+  }
+
+  /** What a model without noise levels is given besides. */
+  #withoutLevels(keys: readonly number[], index: number): Record<string, Float32Array> {
+    const { disco } = this.#settings;
+    if (!disco) return {};
+    const [channels, side] = this.#size;
+    const pixels = side * side;
+    const all = (value: number) => new Float32Array(keys.length).fill(value);
+    const mask = new Float32Array(keys.length * channels * pixels);
+    const discount = all(0);
+    for (const [n, key] of keys.entries()) {
+      const known = knownMask(key, disco.known, side);
+      if (!known) continue;
+      discount[n] = KNOWN_DISCOUNT;
+      for (let c = 0; c < channels; c++) mask.set(known, (n * channels + c) * pixels);
+    }
+    this.#discounts[index] = discount.reduce((a, b) => a + b) / keys.length;
+    return { "network level": all(TIMELESS_SIGMA), "sigma(0)": all(disco.sigmaMin), discount, mask };
   }
 
   /** Mean loss of each of the last update's rounds. */
   async losses(rounds: number): Promise<number[]> {
-    return (await this.#round.losses(rounds)).loss!;
+    const { loss } = await this.#round.losses(rounds);
+    // The kernel adds log variances, which here are no more than weights.
+    return loss!.map((mean, r) => mean - (this.#discounts[r] ?? 0));
   }
 
-  /** What the last round computed: sigma, D, logvar, and the loss of each entry. */
+  /** What the last round computed: sigma, D, logvar (without levels: x, target), and the loss of each entry. */
   recorded(): Promise<Map<string, Float32Array>> {
     return this.#round.recorded();
   }

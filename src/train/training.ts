@@ -2,9 +2,11 @@
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { NetworkConfig } from "../networks/edm2/arguments.js";
+import { TIMELESS } from "../networks/edm2/timeless.js";
 import type { Labels } from "../networks/session.js";
 import { seedRow } from "../random/seeds.js";
 import { BankLayout } from "./bank.js";
+import { type DiscoImageOptions, discoImageNetwork, discoImageSettings } from "./disco-images.js";
 import { imageKey } from "./draws.js";
 import { freshTensors } from "./initial.js";
 import { Optimiser } from "./optimiser.js";
@@ -34,7 +36,7 @@ export interface TrainingOptions {
   readonly batchGpu?: number;
   /** Multiplies the loss (1). */
   readonly lossScaling?: number;
-  /** Mean and standard deviation of ln(sigma): -0.4 and 1. */
+  /** Mean and standard deviation of ln(sigma): -0.4 and 1; with `disco` -1.2 and 1.2. */
   readonly pMean?: number;
   readonly pStd?: number;
   readonly lr: LearningRate;
@@ -46,6 +48,12 @@ export interface TrainingOptions {
   /** Compute the inside of blocks again for their derivatives: less memory, more time, the same bits (false). */
   readonly recompute?: boolean;
   readonly data?: TrainingData;
+  /**
+   * Trains DISCO's model of images in place of a denoiser: D(x) = x/2 + F(x) of no noise level and no classes, for `loadDiscoImages`
+   * (Wedenig and Peharz, appendix D). `config` is that of EDM2 without `sigma_data` and `label_dim`; `network` may be a teacher, of
+   * which it begins with all but the classes.
+   */
+  readonly disco?: DiscoImageOptions;
   /** A folder that `save` wrote: go on where it was, to the same bits. All settings must be those it had. */
   readonly resume?: string;
 }
@@ -92,6 +100,7 @@ const OPTIONS = {
   workers: true,
   recompute: true,
   data: true,
+  disco: true,
   resume: true,
 } as const;
 
@@ -113,7 +122,10 @@ export async function openTraining(gpu: Gpu, options: TrainingOptions): Promise<
     saved && !options.network
       ? ({ ...(saved.settings.config as object), dropout: saved.settings.dropout } as ConfigInput)
       : undefined;
-  const source = await networkTensors("openTraining: network", options.network, options.config ?? stored);
+  const { network, config } = options.disco
+    ? await discoImageNetwork("openTraining", options.network, options.config ?? stored)
+    : { network: options.network, config: options.config ?? stored };
+  const source = await networkTensors("openTraining: network", network, config);
   if (source.architecture !== "edm2")
     throw bad("openTraining: a teacher is trained; the networks of NCVSD are distilled from one by openDistillation.");
   const settings = settingsOf(options, source.dropout);
@@ -145,7 +157,8 @@ interface Settings extends TeacherSettings {
 }
 
 function settingsOf(options: TrainingOptions, dropout: number): Settings {
-  const { lossScaling = 1, pMean = -0.4, pStd = 1, lr, recompute = false } = options;
+  const disco = options.disco && discoImageSettings("openTraining", options.disco);
+  const { lossScaling = 1, pMean = disco ? -1.2 : -0.4, pStd = disco ? 1.2 : 1, lr, recompute = false } = options;
   const sizes = updateSizes("openTraining", options);
   for (const [name, value] of Object.entries({ lossScaling, pStd }))
     if (!(value > 0 && Number.isFinite(value)))
@@ -153,13 +166,13 @@ function settingsOf(options: TrainingOptions, dropout: number): Settings {
   if (!Number.isFinite(pMean)) throw bad(`openTraining: pMean must be a number, got ${pMean}.`);
   if (!(lr && lr.refLr >= 0 && Number.isFinite(lr.refLr)))
     throw bad(`openTraining: lr.refLr must be a number of at least 0, got ${lr?.refLr}.`);
-  return { ...sizes, lossScaling, pMean, pStd, dropout, recompute, lr };
+  return { ...sizes, lossScaling, pMean, pStd, dropout, recompute, lr, ...(disco && { disco }) };
 }
 
 /** What a state must agree with: all that the bits of a run hang on, but the adapter. */
 function bitsOf(
   { config }: NetworkTensors,
-  { batch, batchGpu, workers, lossScaling, pMean, pStd, dropout, lr }: Settings,
+  { batch, batchGpu, workers, lossScaling, pMean, pStd, dropout, lr, disco }: Settings,
   { seed, emaStds, data }: { seed: number; emaStds: readonly number[]; data: TrainingData | undefined },
 ): StateSettings {
   return {
@@ -167,6 +180,7 @@ function bitsOf(
     ...{ dropout, batch, batchGpu, workers, lossScaling, pMean, pStd },
     lr: { ...completeRate(lr) },
     ...{ emaStds, seed, data: data?.fingerprint ?? null },
+    ...(disco && { disco: { ...disco } }),
   };
 }
 
@@ -304,12 +318,17 @@ export class Training {
   }
 
   /**
-   * An average as a file: what `loadModel` opens and `phema` reads.
+   * An average as a file: what `loadModel` opens (with `disco` `loadDiscoImages`) and `phema` reads.
    * @param std one of `emaStds`  @param options labels: names of the classes, by default those of the network it began with
    */
   async snapshot(std: number, { labels }: { readonly labels?: readonly string[] } = {}): Promise<Snapshot> {
-    const { shapes, config, labels: own } = this.#open().source;
-    const network = { kind: "network-snapshot", architecture: "edm2", config, labels: labels ?? own, shapes } as const;
+    const { source, settings } = this.#open();
+    const { shapes, config, labels: own } = source;
+    const { disco } = settings;
+    const architecture = disco
+      ? ({ architecture: TIMELESS, metadata: { sigma_min: String(disco.sigmaMin) } } as const)
+      : ({ architecture: "edm2" } as const);
+    const network = { kind: "network-snapshot", config, labels: labels ?? own, shapes, ...architecture } as const;
     return makeSnapshot({ ...network, images: this.#images, std, tensors: await this.ema(std) });
   }
 

@@ -11,6 +11,15 @@ import { sampleSmc } from "../../sample/particles/smc.js";
 import { sampleUla } from "../../sample/particles/ula.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
 import { checkSampler, checkSeen, givenOf, openDiscoModel, parseGiven, type Table } from "./model.js";
+import {
+  checkPictureFlags,
+  isPictureModel,
+  MASK_NAMES,
+  PICTURES,
+  type PictureSampleFlags,
+  samplePictures,
+} from "./sample-pictures.js";
+import { refuseGiven } from "./train-pictures.js";
 
 interface SampleFlags extends EngineOptions {
   model: string;
@@ -28,21 +37,37 @@ interface SampleFlags extends EngineOptions {
   json?: boolean;
 }
 
+/** What is said of tables by default; of pictures it is something else. */
+const TABLE_DEFAULTS = { n: 4096, out: "samples.npy" };
+type GivenFlags = Omit<SampleFlags, keyof typeof TABLE_DEFAULTS> & PictureSampleFlags;
+
 /** Which settings belong to which sampler. */
 const SETTINGS = { smc: ["tau", "moves", "leapfrog"], hmc: ["steps", "leapfrog"], ula: ["steps"] } as const;
 
 export function registerDiscoSample(disco: Command): Command {
   return disco
     .command("sample")
-    .summary("samples of some columns given the others")
+    .summary("samples of some columns given the others, or pictures")
     .description(
       "Samples the columns that --given leaves open, given the others, from a network of `disco train`: a NumPy array with a row per " +
         "sample and a column for each that is open, in their order and in the table's units. Without --given: the whole table's " +
-        "columns; to marginalise, leave columns of the samples out.",
+        "columns; to marginalise, leave columns of the samples out. From a model of pictures: a sheet of them, by Heun's sampler, or of " +
+        "completions of pictures of which some pixels are given.",
     )
     .requiredOption("--model <file>", "the network's weights (.safetensors)")
+    .option("--n <count>", "samples (4096), or pictures, of each --image (16)", (t: string) =>
+      parseInteger(t, "--n", { min: 1, max: 2 ** 22 }),
+    )
+    .option("--steps <count>", "hmc: transitions (100); ula: steps (500); of Heun's sampler (18)", (t: string) =>
+      parseInteger(t, "--steps", { min: 1, max: 1_000_000 }),
+    )
+    .option("--seed <int>", "of the draws", (t: string) => parseInteger(t, "--seed", { min: 0, max: MAX_SEED }), 0)
+    .option("--out <file>", "the samples (samples.npy, samples.png)")
+    .option("--force", "replace a file that is there, whoever made it")
+    .option("--adapter <name>", ADAPTER_HELP)
+    .option("--json", "print one JSON object on stdout")
+    .optionsGroup("Tables:")
     .option("--given <list>", "columns by number or name and their values: 0=1.75,2=-0.3", parseGiven)
-    .option("--n <count>", "samples", (t: string) => parseInteger(t, "--n", { min: 1, max: 2 ** 22 }), 4096)
     .addOption(
       new Option("--sampler <name>", "tempered sequential Monte Carlo, or chains: Hamiltonian, unadjusted Langevin")
         .choices(["smc", "hmc", "ula"])
@@ -62,15 +87,18 @@ export function registerDiscoSample(disco: Command): Command {
     .option("--leapfrog <count>", "smc, hmc: steps of a transition (2, 10)", (t: string) =>
       parseInteger(t, "--leapfrog", { min: 1, max: 1000 }),
     )
-    .option("--steps <count>", "hmc: transitions (100); ula: steps (500)", (t: string) =>
-      parseInteger(t, "--steps", { min: 1, max: 1_000_000 }),
-    )
-    .option("--seed <int>", "of the draws", (t: string) => parseInteger(t, "--seed", { min: 0, max: MAX_SEED }), 0)
-    .option("--out <file>", "the samples", "samples.npy")
     .option("--plot <file>", "also draw their densities (.svg)")
-    .option("--force", "replace a file that is there, whoever made it")
-    .option("--adapter <name>", ADAPTER_HELP)
-    .option("--json", "print one JSON object on stdout")
+    .optionsGroup("Pictures:")
+    .option("--image <path>", "pictures of which some pixels are given: a file, or a folder of them")
+    .option("--mask <which>", `the pixels that are given: ${MASK_NAMES}, or a file (white: given)`)
+    .addOption(
+      new Option("--as <how>", "given pixels beside noisy ones; clean suits models trained with --known")
+        .choices(["noisy", "clean"])
+        .default("noisy"),
+    )
+    .option("--sigma-max <sigma>", "noise level that sampling begins with (80)", (t: string) =>
+      parseNumber(t, "--sigma-max", { above: 0 }),
+    )
     .addHelpText(
       "after",
       [
@@ -78,9 +106,21 @@ export function registerDiscoSample(disco: Command): Command {
         "Examples:",
         "  ncvsd-gpu disco sample --model model.safetensors --given 0=1.75 --out samples.npy --plot samples.svg",
         "  ncvsd-gpu disco sample --model table.safetensors --given age=41,height=1.8 --n 100000",
+        "  ncvsd-gpu disco sample --model fashion.safetensors --image shirt.png --mask left --as clean --n 8",
       ].join("\n"),
     )
-    .action(async (flags: SampleFlags) => {
+    .action(async (given: GivenFlags, command: Command) => {
+      if (await isPictureModel(given.model)) {
+        checkPictureFlags(given, command);
+        const gpu = await openEngine(given, new Stopwatch());
+        try {
+          return await samplePictures(gpu, given);
+        } finally {
+          gpu.close();
+        }
+      }
+      refuseGiven(command, PICTURES, `is for models of pictures: --model ${given.model} is of a table`);
+      const flags: SampleFlags = { ...TABLE_DEFAULTS, ...given };
       for (const name of ["tau", "moves", "leapfrog", "steps"] as const) {
         const fits = (SETTINGS[flags.sampler] as readonly string[]).includes(name);
         if (flags[name] !== undefined && !fits)

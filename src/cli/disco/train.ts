@@ -16,6 +16,7 @@ import { type DiscoTraining, openDisco } from "../../train/disco.js";
 import type { DiscoTrainingOptions } from "../../train/disco-settings.js";
 import { findState } from "../../train/state.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
+import { arePictures, PICTURES, type PictureFlags, refuseGiven, trainPictures } from "./train-pictures.js";
 
 interface TrainFlags extends EngineOptions {
   data: string;
@@ -43,6 +44,10 @@ interface TrainFlags extends EngineOptions {
   quiet?: boolean;
 }
 
+/** What is said of tables by default; of pictures it is something else. */
+const TABLE_DEFAULTS = { batch: 1024, lr: 1e-3, status: 500, checkpoint: 5000 };
+type GivenFlags = Omit<TrainFlags, keyof typeof TABLE_DEFAULTS> & PictureFlags;
+
 /** Of the network in the run's folder. */
 const WEIGHTS = "disco.safetensors";
 const WARM_UP = 100;
@@ -51,18 +56,42 @@ export function registerDiscoTrain(disco: Command): Command {
   const integer = (name: string, min: number, max: number) => (text: string) => parseInteger(text, name, { min, max });
   return disco
     .command("train")
-    .summary("train a network on a table")
+    .summary("train a network on a table, or on pictures")
     .description(
-      "Trains a network of DISCO on the columns of a table: the energy of which `disco sample` samples any columns given the others. The " +
-        "same command goes on from the state in --outdir, to the bits of a run that never stopped; Ctrl-C leaves one.",
+      "Trains a network of DISCO on the columns of a table: the energy of which `disco sample` samples any columns given the others; or on " +
+        "pictures, a score of no noise level. The same command goes on from the state in --outdir, to the bits of a run that never " +
+        "stopped; Ctrl-C leaves one.",
     )
-    .requiredOption("--data <name>", `a table (.npy, .csv), or ${MADE.join(", ")} (2, 10, 50: the benchmark's)`)
-    .requiredOption("--outdir <dir>", `where the weights (${WEIGHTS}) and the state go`)
+    .requiredOption(
+      "--data <name>",
+      `a table (.npy, .csv), ${MADE.join(", ")} (2, 10, 50: the benchmark's), or pictures as \`train\` takes them (.zip, a folder)`,
+    )
+    .requiredOption("--outdir <dir>", `where the weights (${WEIGHTS}, snapshots of pictures' models) and the state go`)
+    .optionsGroup("Tables and pictures:")
+    .option("--steps <count>", "(50000 up to 2 columns, else 100000; pictures 32768)", integer("--steps", 1, 2 ** 31))
+    .option("--batch <rows>", "points of a step (1024), or pictures (32)", integer("--batch", 1, 2 ** 20))
+    .option("--lr <rate>", "learning rate (1e-3; pictures 0.01)", (text: string) =>
+      parseNumber(text, "--lr", { above: 0 }),
+    )
+    .option(
+      "--sigma-min <sigma>",
+      "smoothing of the data: of a column's deviation (0.1), of pixels from -1 to 1 (0.01)",
+      (text: string) => parseNumber(text, "--sigma-min", { above: 0 }),
+    )
+    .option("--seed <int>", "of network and draws", integer("--seed", 0, MAX_SEED), 0)
+    .option("--status <steps>", "a line of the log this often (500; pictures 32)", integer("--status", 1, 2 ** 31))
+    .option(
+      "--checkpoint <steps>",
+      "state and weights this often (5000; pictures 512)",
+      integer("--checkpoint", 1, 2 ** 31),
+    )
+    .option("--force", "begin anew, whatever state is there")
+    .option("--adapter <name>", ADAPTER_HELP)
+    .option("--quiet", "no progress")
+    .option("--json", "print one JSON object on stdout")
+    .optionsGroup("Tables:")
     .option("--dims <count>", "columns that the data must have", integer("--dims", 1, 4096))
     .option("--width <count>", "hidden units (128 up to 2 columns, 256 up to 10, 512)", integer("--width", 8, 65536))
-    .option("--steps <count>", "(50000 up to 2 columns, else 100000)", integer("--steps", 1, 2 ** 31))
-    .option("--batch <rows>", "points of a step", integer("--batch", 1, 2 ** 20), 1024)
-    .option("--lr <rate>", "learning rate", (text: string) => parseNumber(text, "--lr", { above: 0 }), 1e-3)
     .addOption(
       new Option("--decay <how>", `cosine: to a hundredth at the last step, after ${WARM_UP} steps of warm-up`)
         .choices(["cosine", "none"])
@@ -81,9 +110,6 @@ export function registerDiscoTrain(disco: Command): Command {
       "share of the points that is uniform in the box of the data (0.5 up to 3 columns, else 0)",
       (text: string) => parseNumber(text, "--uniform", { min: 0, max: 1 }),
     )
-    .option("--sigma-min <sigma>", "smoothing of the data, of which a column's deviation is 1 (0.1)", (text: string) =>
-      parseNumber(text, "--sigma-min", { above: 0 }),
-    )
     .option("--sigma-max <sigma>", "largest noise level (2 up to 10 columns, else 5)", (text: string) =>
       parseNumber(text, "--sigma-max", { above: 0 }),
     )
@@ -95,13 +121,20 @@ export function registerDiscoTrain(disco: Command): Command {
     )
     .option("--direct", "a score without an energy")
     .option("--diffusion", "the diffusion counterpart, with noise levels as labels")
-    .option("--seed <int>", "of network and draws", integer("--seed", 0, MAX_SEED), 0)
-    .option("--status <steps>", "a line of the log this often", integer("--status", 1, 2 ** 31), 500)
-    .option("--checkpoint <steps>", "state and weights this often", integer("--checkpoint", 1, 2 ** 31), 5000)
-    .option("--force", "begin anew, whatever state is there")
-    .option("--adapter <name>", ADAPTER_HELP)
-    .option("--quiet", "no progress")
-    .option("--json", "print one JSON object on stdout")
+    .optionsGroup("Pictures:")
+    .option(
+      "--known <share>",
+      "pictures of which some pixels stay clean, so that clean ones can be given (0)",
+      (text: string) => parseNumber(text, "--known", { min: 0, max: 1 }),
+    )
+    .option("--P_mean <mean>", "mean of ln(sigma) of the noise (-1.2)", (text: string) =>
+      parseNumber(text, "--P_mean", {}),
+    )
+    .option("--P_std <std>", "standard deviation of ln(sigma) (1.2)", (text: string) =>
+      parseNumber(text, "--P_std", { above: 0 }),
+    )
+    .option("--channels <n>", "width of a new network (32)", integer("--channels", 1, 65536))
+    .option("--network <file>", "begin with the parameters of this teacher, as `train` makes one")
     .addHelpText(
       "after",
       [
@@ -110,13 +143,17 @@ export function registerDiscoTrain(disco: Command): Command {
         "  ncvsd-gpu disco train --data moons --outdir moons --steps 5000",
         "  ncvsd-gpu disco train --data gmm:2 --outdir gmm2",
         "  ncvsd-gpu disco train --data table.csv --outdir table",
+        "  ncvsd-gpu disco train --data fashion.zip --outdir fashion --known 0.5",
         "Columns of files are standardised; the weights remember how, and their names.",
       ].join("\n"),
     )
     .action(train);
 }
 
-async function train(flags: TrainFlags): Promise<void> {
+async function train(given: GivenFlags, command: Command): Promise<void> {
+  if (arePictures(given.data)) return trainPictures(given, command);
+  refuseGiven(command, PICTURES, `are for pictures: --data ${given.data} is none`);
+  const flags: TrainFlags = { ...TABLE_DEFAULTS, ...given };
   checkOutdir(flags.outdir);
   const points = (await madePoints(flags.data, bundledMixtures)) ?? (await tablePoints(flags.data));
   if (flags.dims !== undefined && flags.dims !== points.dims)

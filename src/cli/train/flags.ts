@@ -2,6 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import type { Command } from "commander";
 import { bad } from "../../errors.js";
 import { reason } from "../../runs/whole-file.js";
+import type { DiscoImageOptions } from "../../train/disco-images.js";
 import { type TrainingPreset, trainingPreset, trainingPresets } from "../../train/presets.js";
 import type { ConfigInput } from "../../train/source.js";
 import {
@@ -24,6 +25,10 @@ export interface TrainFlags extends CommonFlags {
   channels?: number;
   dropout?: number;
   recompute?: boolean;
+  /** DISCO's model of images in place of a denoiser: `disco train`. */
+  disco?: DiscoImageOptions;
+  /** A file to begin with the parameters of; its arguments are then the network's. */
+  network?: string;
 }
 
 const LARGEST_CONFIG = 2 ** 20;
@@ -61,7 +66,7 @@ export function settingsOf(flags: TrainFlags): TrainSettings {
   const preset = trainingPreset(flags.preset);
   const own = flags.config === undefined ? {} : readConfig(flags.config);
   const config: ConfigInput = {
-    ...preset.config,
+    ...(flags.network === undefined && preset.config),
     ...own,
     ...(flags.channels !== undefined && { model_channels: flags.channels }),
     ...(flags.dropout !== undefined && { dropout: flags.dropout }),

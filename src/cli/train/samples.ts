@@ -5,6 +5,7 @@ import { contactSheet } from "../../image/grid.js";
 import { fromByte, imagesFromValues, toByte } from "../../image/pixels.js";
 import { encodePng } from "../../image/png.js";
 import { loadModel, type Model } from "../../networks/edm2/model.js";
+import { type DiscoImageModel, loadDiscoImages } from "../../networks/edm2/timeless.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
 import type { Labels } from "../../networks/session.js";
 import { bundledFeatures, bundledReference, version } from "../../runs/package.js";
@@ -21,6 +22,8 @@ export interface SamplePlan {
   readonly steps: number | readonly number[];
   /** Images at a time. */
   readonly batch: number;
+  /** A model without noise levels. */
+  readonly timeless?: boolean;
 }
 
 /** Where labels that are no classes come from. */
@@ -35,6 +38,8 @@ export interface Sampled {
   readonly fd?: number;
 }
 
+type Sampleable = Model | DiscoImageModel;
+
 /** Images of a stored average by Heun's sampler, seeds from 0 on, classes in turn: a sheet, and a distance to the bundled data. */
 export async function sampleSnapshot(
   gpu: Gpu,
@@ -43,7 +48,7 @@ export async function sampleSnapshot(
   source: LabelSource,
 ): Promise<Sampled> {
   if (plan.count === 0 && plan.fd === 0) return {};
-  const model = await loadModel(gpu, bytes);
+  const model = await (plan.timeless ? loadDiscoImages(gpu, bytes) : loadModel(gpu, bytes));
   try {
     const sheet = plan.count === 0 ? {} : { sheet: sheetOf(model, await draw(model, plan, source, plan.count)) };
     return plan.fd === 0 ? sheet : { ...sheet, fd: await distance(gpu, await draw(model, plan, source, plan.fd)) };
@@ -53,7 +58,7 @@ export async function sampleSnapshot(
 }
 
 /** [N, C, H, W] */
-async function draw(model: Model, { steps, batch }: SamplePlan, source: LabelSource, count: number) {
+async function draw(model: Sampleable, { steps, batch }: SamplePlan, source: LabelSource, count: number) {
   const one = model.shape.reduce((a, b) => a * b, 1);
   const all = new Float32Array(count * one);
   for (let at = 0; at < count; at += batch) {
@@ -62,7 +67,7 @@ async function draw(model: Model, { steps, batch }: SamplePlan, source: LabelSou
     const given = { seeds, ...(labels && { labels }) };
     const { images } = await (typeof steps === "number"
       ? sampleHeun(model, { ...given, steps })
-      : sampleMultiStep(model, { ...given, ts: steps }));
+      : sampleMultiStep(model as Model, { ...given, ts: steps }));
     all.set(images, at * one);
     // Signals are delivered in between.
     await new Promise((resolve) => setImmediate(resolve));
@@ -70,15 +75,18 @@ async function draw(model: Model, { steps, batch }: SamplePlan, source: LabelSou
   return all;
 }
 
-async function labelsOf({ config }: Model, source: LabelSource, seeds: readonly number[]): Promise<Labels | undefined> {
-  const { label_dim: dim } = config;
+async function labelsOf(
+  { labelDim: dim }: Sampleable,
+  source: LabelSource,
+  seeds: readonly number[],
+): Promise<Labels | undefined> {
   if (dim === 0) return undefined;
   if (source.labels.classes) return seeds.map((seed) => seed % dim);
   const rows = await Promise.all(seeds.map(async (seed) => (await source.item(seed % source.length)).label));
   return Float32Array.from(rows.flatMap((row) => [...row]));
 }
 
-function sheetOf(model: Model, values: Float32Array): Uint8Array {
+function sheetOf(model: Sampleable, values: Float32Array): Uint8Array {
   const one = model.shape.reduce((a, b) => a * b, 1);
   const images = imagesFromValues(values, [values.length / one, ...model.shape]);
   const columns = Math.ceil(Math.sqrt(images.length));

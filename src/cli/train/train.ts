@@ -49,7 +49,8 @@ export function registerTrain(program: Command): void {
 
 type Run = TrainingRun<TrainFlags, TrainSettings>;
 
-async function train(flags: TrainFlags): Promise<void> {
+/** Trains a teacher, or with `disco` a model without noise levels, on a data set. */
+export async function train(flags: TrainFlags): Promise<void> {
   const settings = settingsOf(flags);
   const settingsFor = (dataset: Dataset) => ({ ...settings, config: configFor(flags, settings, dataset) });
   await withRun(flags, settingsFor, async (run) => {
@@ -65,7 +66,7 @@ function configFor(flags: TrainFlags, { config }: TrainSettings, dataset: Datase
   const [channels, height, width] = imageShape(dataset);
   if (height !== width)
     throw bad(`--data ${flags.data} has images of ${shapeText(dataset.shape)}: they must be square`);
-  const own = { img_resolution: height, img_channels: channels, label_dim: dataset.labels.dim };
+  const own = { img_resolution: height, img_channels: channels, label_dim: flags.disco ? 0 : dataset.labels.dim };
   for (const [name, value] of Object.entries(own)) {
     const given = config[name as keyof typeof own];
     if (given !== undefined && given !== value)
@@ -93,6 +94,8 @@ async function open(run: Run, dir: string | undefined): Promise<Training> {
     lr: { refLr, refBatches, rampupMimg: rampup / 1e6 },
     data: guarded(feed, flags.skipBad ?? false),
     recompute: flags.recompute ?? false,
+    ...(flags.disco && { disco: flags.disco }),
+    ...(flags.network !== undefined && { network: flags.network }),
     ...(found && dir !== undefined && { resume: dir }),
   };
   const at = (batchGpu: number) => openTraining(gpu, { ...options, batchGpu });
@@ -127,7 +130,12 @@ async function traineeOf({ gpu, flags, dataset }: Run, training: Training): Prom
     async sample({ bytes }) {
       // A latent is no picture.
       if (kind === "latents") return {};
-      return sampleSnapshot(gpu, bytes, { count, fd, steps: SAMPLE_STEPS, batch: Math.min(batchGpu, 16) }, dataset);
+      return sampleSnapshot(
+        gpu,
+        bytes,
+        { count, fd, steps: SAMPLE_STEPS, batch: Math.min(batchGpu, 16), timeless: flags.disco !== undefined },
+        dataset,
+      );
     },
   };
 }

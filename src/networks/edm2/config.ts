@@ -185,6 +185,10 @@ function architectureOf({ metadata, tensors }: Readable, fail: Fail): Architectu
       "its metadata have no architecture, and its tensor names are those of neither edm2 (unet.…) nor ncvsd (ctrl.…, enc.…, dec.…)",
     );
   }
+  if (is === "disco-unet")
+    throw fail(
+      "it is a model of images without noise levels: load it by loadDiscoImages(), or sample it by `disco sample`",
+    );
   if (is !== "edm2" && is !== "ncvsd") throw fail(`architecture ${show(is)} is not one of "edm2", "ncvsd"`);
   if (looks !== undefined && looks !== is)
     throw fail(`its metadata say architecture ${show(is)}, but its tensors are those of "${looks}"`);

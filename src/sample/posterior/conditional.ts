@@ -1,6 +1,6 @@
 import { clip as clipKernel } from "../../../kernels/sampling/clip/kernel.js";
 import type { Encodable } from "../../graph/stage.js";
-import type { Evaluated } from "../heun.js";
+import type { Evaluated } from "../evaluated.js";
 import type { Run } from "../run.js";
 import { openMean } from "./mean.js";
 import type { Problem } from "./sampler.js";
