@@ -61,7 +61,7 @@ export async function readArray(path: string, names: readonly string[]): Promise
     throw bad(`${path} is of a kind that is not read: give a PNG, JPEG, .npy, .npz or .safetensors file`);
   if (kind === ".safetensors") return readTensor(path, names);
   const bytes = readInput(path);
-  if (kind === ".npy") return finite(readNpy(bytes, path), path);
+  if (kind === ".npy") return npyFile(bytes, path);
   if (kind === ".npz") return finite(await readNpzArray(bytes, path, names), path);
   return pixelArray(await decodePicture(bytes, path), path);
 }
@@ -115,6 +115,9 @@ function rangeOf(text: string | undefined): ValueRange | undefined {
   const [black, white] = found ? [Number(found[1]), Number(found[2])] : [];
   return Number.isFinite(black) && Number.isFinite(white) && black !== white ? [black!, white!] : undefined;
 }
+
+/** The array in the bytes of an .npy file, all of it finite. */
+export const npyFile = (bytes: Uint8Array, path: string): FileArray => finite(readNpy(bytes, path), path);
 
 /** NumPy's own format: bytes and truth values stay bytes. */
 function readNpy(bytes: Uint8Array, path: string): FileArray {

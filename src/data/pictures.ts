@@ -1,15 +1,13 @@
-import { openCheckpoint } from "../checkpoint/index.js";
 import { bad, quote } from "../errors.js";
 import { decodeJpeg, isJpeg } from "../image/jpeg.js";
-import { imagesFromPlanarBytes, type RawImage } from "../image/pixels.js";
+import type { RawImage } from "../image/pixels.js";
 import { decodePng } from "../image/png.js";
-import type { ImageShape } from "../networks/session.js";
-import { type FileArray, inRange, readArray, readInput, type ValueRange } from "./arrays.js";
+import { type FileArray, inRange, npyFile, readInput, type ValueRange } from "./arrays.js";
 import { type FolderFile, listed, listFolder } from "./folder.js";
 import { shapeText } from "./inputs.js";
 
 /** What folders of pictures hold. */
-const PICTURES = [".png", ".jpg", ".jpeg", ".npy"];
+export const PICTURES: readonly string[] = [".png", ".jpg", ".jpeg", ".npy"];
 
 /** Tells people about something beside the result. */
 export type Say = (line: string) => void;
@@ -64,22 +62,30 @@ const decodePicture = (bytes: Uint8Array, path: string): RawImage | Promise<RawI
  * @throws BAD_ARGUMENT for a damaged one, one with transparency, or an array that is no picture
  */
 export async function readPicture(path: string, range: ValueRange | undefined, say: Say): Promise<RawImage> {
+  const image = await pictureIn(readInput(path), path, range, say);
+  if (image.channels === 4) throw bad(`${path} has an alpha channel: flatten it first`);
+  return image;
+}
+
+/** The picture in the bytes of a PNG, JPEG or .npy file, which may have an alpha channel. @throws BAD_ARGUMENT for a damaged one */
+export async function pictureIn(
+  bytes: Uint8Array,
+  path: string,
+  range: ValueRange | undefined,
+  say: Say,
+): Promise<RawImage> {
   // Pixels stay bytes: as numbers a large picture takes four times the memory.
-  if (/\.(png|jpe?g)$/i.test(path)) {
-    const image = await decodePicture(readInput(path), path);
-    if (image.channels === 4) throw bad(`${path} has an alpha channel: flatten it first`);
-    return image;
-  }
-  const array = await readArray(path, []);
-  const [image] = picturesOf(array, path, range, say);
-  if (!image) throw bad(`${path} is ${shapeText(array.shape)}: one picture is [H, W], [C, H, W] or [H, W, C]`);
+  if (!/\.npy$/i.test(path)) return decodePicture(bytes, path);
+  const array = npyFile(bytes, path);
+  const [image, more] = picturesOf(array, path, range, say);
+  if (!image || more) throw bad(`${path} is ${shapeText(array.shape)}: one picture is [H, W], [C, H, W] or [H, W, C]`);
   return image;
 }
 
 const isColours = (n: number | undefined) => n === 1 || n === 3;
 
 /** Pictures of an array: [H, W], [C, H, W], [H, W, C], [N, C, H, W] or [N, H, W, C], C 1 or 3; none of any other. */
-function picturesOf(array: FileArray, path: string, range: ValueRange | undefined, say: Say): RawImage[] {
+export function picturesOf(array: FileArray, path: string, range: ValueRange | undefined, say: Say): RawImage[] {
   const { shape } = array;
   const dims = shape.length === 2 ? [1, 1, ...shape] : shape.length === 3 ? [1, ...shape] : shape;
   const last = !isColours(dims[1]) && isColours(dims[3]);
@@ -95,79 +101,4 @@ function picturesOf(array: FileArray, path: string, range: ValueRange | undefine
       for (let ch = 0; ch < c; ch++) data[p * c + ch] = Math.round(own[last ? p * c + ch : ch * h * w + p]!);
     return { width: w, height: h, channels: c as 1 | 3, data };
   });
-}
-
-/**
- * The images at a path in batches: a folder of pictures, the tensor `images` (U8, [N, C, H, W]) of a safetensors file, or an
- * .npy or .npz of [N, C, H, W] or [N, H, W, C]. All must have the shape that is asked for.
- * @throws BAD_ARGUMENT naming the first that has another
- */
-export async function openPictures(
-  path: string,
-  shape: ImageShape,
-  whose: string,
-  { range, say }: { range?: ValueRange | undefined; say: Say },
-) {
-  const source = /\.safetensors$/i.test(path)
-    ? await tensorPictures(path)
-    : /\.np[yz]$/i.test(path)
-      ? await arrayPictures(path, range, say)
-      : folderPictures(path, range, say);
-  async function* batches(size: number): AsyncGenerator<Picture[]> {
-    for (let at = 0; at < source.count; at += size) {
-      const length = Math.min(size, source.count - at);
-      const batch: Picture[] = [];
-      for (let i = 0; i < length; i++) batch.push(await source.read(at + i));
-      for (const { name, image } of batch) requireShape(name, image, shape, whose);
-      yield batch;
-      // Signals are delivered in between.
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  }
-  return { count: source.count, batches };
-}
-
-/** @throws BAD_ARGUMENT unless the picture is C x H x W */
-function requireShape(name: string, image: RawImage, shape: ImageShape, whose: string): void {
-  const found = [image.channels, image.height, image.width] as const;
-  if (found.join() === shape.join()) return;
-  throw bad(
-    `${name} is ${shapeText(found)}, but ${whose} takes images of ${shapeText(shape)}: resize or convert it first`,
-  );
-}
-
-function folderPictures(folder: string, range: ValueRange | undefined, say: Say) {
-  const files = listPictures(folder, say);
-  const read = async (i: number): Promise<Picture> => {
-    const { path } = files[i]!;
-    return { name: path, image: await readPicture(path, range, say) };
-  };
-  return { count: files.length, read };
-}
-
-async function arrayPictures(path: string, range: ValueRange | undefined, say: Say) {
-  const array = await readArray(path, ["images", "arr_0"]);
-  const images = picturesOf(array, path, range, say);
-  if (images.length === 0)
-    throw bad(`${path} is ${shapeText(array.shape)}: pictures are [N, C, H, W] or [N, H, W, C] with 1 or 3 channels`);
-  return { count: images.length, read: (i: number): Picture => ({ name: `image ${i} of ${path}`, image: images[i]! }) };
-}
-
-async function tensorPictures(path: string) {
-  const file = await openCheckpoint(path);
-  try {
-    const tensor = file.tensors.get("images");
-    const [count = 0, c = 0, h = 0, w = 0, more] = tensor?.shape ?? [];
-    if (tensor?.dtype !== "U8" || w === 0 || more !== undefined)
-      throw bad(`${path} has no tensor called images of bytes (U8) and shape [N, C, H, W]`);
-    const bytes = await file.readBytes("images");
-    const size = c * h * w;
-    const read = (i: number): Picture => ({
-      name: `image ${i} of ${path}`,
-      image: imagesFromPlanarBytes(bytes.subarray(i * size, (i + 1) * size), [1, c, h, w])[0]!,
-    });
-    return { count, read };
-  } finally {
-    await file.close();
-  }
 }

@@ -1,4 +1,5 @@
 import { philox4x32 } from "../../kernels/lib/philox.js";
+import { MOST_KEPT } from "./feature-rows.js";
 import type { FrechetReference } from "./frechet.js";
 import { mergeMoments, momentsOf, RunningMoments, statisticsOf } from "./statistics.js";
 
@@ -16,8 +17,6 @@ export interface Interval {
 /** Fewer groups than this say nothing about the spread. */
 const MIN_GROUPS = 10;
 const MAX_GROUPS = 100;
-/** Every replicate solves an eigenproblem of this size; larger ones would take hours. */
-const MAX_DIM = 512;
 
 /**
  * A bootstrap interval of the Frechet distance (Efron 1979), over groups of images with balanced classes, as the run itself
@@ -39,7 +38,7 @@ export function bootstrapInterval(
   const n = features.length / dim;
   const units = Math.floor(n / unit);
   const groups = Math.min(MAX_GROUPS, units);
-  if (groups < MIN_GROUPS || dim > MAX_DIM || n <= dim) return undefined;
+  if (groups < MIN_GROUPS || dim > MOST_KEPT || n <= dim) return undefined;
   const bound = (g: number) => (g === groups ? n : Math.floor((g * units) / groups) * unit);
   const parts = Array.from({ length: groups }, (_, g) => momentsOf(features, dim, bound(g), bound(g + 1)));
   const found = reference.distance(statisticsOf(mergeMoments(parts, dim)));

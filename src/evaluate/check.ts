@@ -12,7 +12,13 @@ export const count = (most: number, least = 0) => v.pipe(v.number(), v.integer()
 export const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
 export const text = v.pipe(v.string(), v.maxLength(10_000));
 export const checkpoint = v.looseObject({ name: text, sha256: text, architecture: v.optional(text) });
-export const network = v.looseObject({ name: text, sha256: text, dim: count(MOST_FEATURES, 1) });
+export const network = v.looseObject({
+  name: text,
+  sha256: text,
+  dim: count(MOST_FEATURES, 1),
+  variant: v.optional(text),
+  metric: v.optional(text),
+});
 /** Settings of a sampler: plain values that any sentence can hold. */
 const plain = v.nullable(v.union([v.boolean(), v.number(), text]));
 export const options = v.record(v.string(), v.union([plain, v.pipe(v.array(plain), v.maxLength(10_000))]));

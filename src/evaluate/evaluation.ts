@@ -1,8 +1,8 @@
 import { bootstrapInterval, type Interval, sampleCurve } from "./bootstrap.js";
-import type { FeatureRows } from "./feature-file.js";
+import { type FeatureRows, imageOf } from "./feature-rows.js";
 import type { FeatureRun } from "./feature-run.js";
 import type { FrechetReference } from "./frechet.js";
-import { RunningMoments, statisticsOf } from "./statistics.js";
+import { RunningMoments, type Statistics, statisticsOf } from "./statistics.js";
 
 /** How often the feature network's classifier finds the class that was asked for. */
 export interface LabelAgreement {
@@ -16,36 +16,58 @@ export interface LabelAgreement {
   }[];
 }
 
-/** What is found out about a run's images. */
-export interface Evaluation {
+/** What is found out by one metric. */
+export interface Distance {
   /** Frechet distance to the reference. */
   readonly fd: number;
   /** Absent where it cannot be told: too few images, or more than 512 features. */
   readonly interval?: Interval;
-  /** Distance of the first n images. */
+  /** Distance of the first n images; of more than 512 features only of all. */
   readonly curve: readonly { readonly n: number; readonly fd: number }[];
+}
+
+/** What is found out about a run's images. */
+export interface Evaluation {
+  /** Of each of the run's networks; undefined: there was no reference. */
+  readonly distances: readonly (Distance | undefined)[];
   /** Absent without classes, or without a classifier for them. */
   readonly labels?: LabelAgreement;
 }
 
 /**
- * Frechet distance, its bootstrap interval, its course over n, and label agreement.
+ * Frechet distances, their bootstrap intervals, their course over n, and label agreement.
+ * @param references of each of the run's networks
  * @throws BAD_ARGUMENT when there are no two images, NOT_FINITE naming the seed
  */
-export function evaluateRows(rows: FeatureRows, run: FeatureRun, reference: FrechetReference): Evaluation {
-  const { dim } = reference;
-  const running = new RunningMoments(dim);
-  running.push(rows.features, (i) => `seed ${run.firstSeed + rows.start + i}`);
-  const fd = reference.distance(statisticsOf(running.moments()));
-  const unit = Math.max(1, run.classes);
-  const interval = bootstrapInterval(rows.features, reference, { unit });
+export function evaluateRows(
+  rows: FeatureRows,
+  run: FeatureRun,
+  references: readonly (FrechetReference | undefined)[],
+): Evaluation {
+  // Groups of images with all classes; drawn ones have none.
+  const unit = run.options.class === RANDOM_CLASSES ? 1 : Math.max(1, run.classes);
+  const distances = references.map((reference, k): Distance | undefined => {
+    if (!reference) return undefined;
+    const fd = reference.distance(statisticsOfKept(rows, run, k));
+    const kept = rows.kept[k]!;
+    if (!("features" in kept)) return { fd, curve: [{ n: rows.end - rows.start, fd }] };
+    const interval = bootstrapInterval(kept.features, reference, { unit });
+    return { fd, ...(interval ? { interval } : {}), curve: sampleCurve(kept.features, reference, unit) };
+  });
   const labels = labelAgreement(rows, run);
-  return {
-    fd,
-    ...(interval ? { interval } : {}),
-    curve: sampleCurve(rows.features, reference, unit),
-    ...(labels ? { labels } : {}),
-  };
+  return { distances, ...(labels ? { labels } : {}) };
+}
+
+/** `class` of a run's options where each image's class is drawn. */
+export const RANDOM_CLASSES = "random";
+
+/** Mean and covariance of the features of network k. @throws NOT_FINITE naming the image, BAD_ARGUMENT when there are no two */
+export function statisticsOfKept(rows: FeatureRows, run: FeatureRun, k: number): Statistics {
+  const kept = rows.kept[k]!;
+  const { dim } = run.networks[k]!;
+  const running = new RunningMoments(dim, "moments" in kept ? kept.moments : undefined);
+  if ("features" in kept) running.push(kept.features, (i) => imageOf(run, rows.start + i));
+  return statisticsOf(running.moments());
 }
 
 function labelAgreement({ labels, predictions }: FeatureRows, run: FeatureRun): LabelAgreement | undefined {

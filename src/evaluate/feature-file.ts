@@ -1,21 +1,8 @@
-import { openCheckpoint, writeSafetensors } from "../checkpoint/index.js";
+import { type Checkpoint, openCheckpoint, writeSafetensors } from "../checkpoint/index.js";
 import { bad } from "../errors.js";
+import { type FeatureRows, imageOf, joinRows, type Kept, MOST_KEPT } from "./feature-rows.js";
 import { checkRun, checkShard, type FeatureRun, type FeatureShard } from "./feature-run.js";
 import { checkFinite } from "./statistics.js";
-
-/** Features of the images `start` up to `end` of a run. */
-export interface FeatureRows {
-  readonly start: number;
-  readonly end: number;
-  /** [end - start, dim] */
-  readonly features: Float32Array;
-  /** Class asked for; -1: none. */
-  readonly labels: Int32Array;
-  /** Class found by the feature network; -1: it has no classifier. */
-  readonly predictions: Int32Array;
-  /** Seconds that making them took. */
-  readonly seconds: number;
-}
 
 export interface FeatureFile {
   readonly file: string;
@@ -24,22 +11,46 @@ export interface FeatureFile {
   readonly rows: FeatureRows;
 }
 
-const FORMAT = "1";
+/** 1: features of one network, without a number in their name. */
+const FORMAT = "2";
 
+const triangle = (dim: number) => (dim * (dim + 1)) / 2;
+
+/** Features of network k as `features.k`; or moments: `mean.k`, `products.k`, and the vectors that are not in them yet, `open.k`. */
 export function encodeFeatures(rows: FeatureRows, run: FeatureRun, shard: FeatureShard): Uint8Array {
   const n = rows.end - rows.start;
+  const counted: Record<string, string> = {};
+  const wide = [];
+  const narrow = [];
+  for (const [k, kept] of rows.kept.entries()) {
+    const { dim } = run.networks[k]!;
+    if ("features" in kept) {
+      narrow.push({ name: `features.${k}`, dtype: "F32", shape: [n, dim], data: kept.features });
+      continue;
+    }
+    const { total, open } = kept.moments;
+    counted[`counted.${k}`] = String(total.count);
+    wide.push(
+      { name: `mean.${k}`, dtype: "F64", shape: [dim], data: total.mean },
+      { name: `products.${k}`, dtype: "F64", shape: [triangle(dim)], data: total.products },
+      { name: `open.${k}`, dtype: "F64", shape: [open.length / dim, dim], data: open },
+    );
+  }
+  const names = run.networks.map(({ name }) => name).join(", ");
   return writeSafetensors(
     [
-      { name: "features", dtype: "F32", shape: [n, run.network.dim], data: rows.features },
+      ...wide,
+      ...narrow,
       { name: "labels", dtype: "I32", shape: [n], data: rows.labels },
       { name: "predictions", dtype: "I32", shape: [n], data: rows.predictions },
     ],
     {
       format: "pt",
-      content: `features of ${run.network.name}, images ${rows.start} to ${rows.end - 1} of ${run.n}`,
+      content: `features of ${names}, images ${rows.start} to ${rows.end - 1} of ${run.n}`,
       ncvsd_features: FORMAT,
       start: String(rows.start),
       seconds: String(rows.seconds),
+      ...counted,
       run: JSON.stringify(run),
       shard: JSON.stringify(shard),
     },
@@ -49,6 +60,7 @@ export function encodeFeatures(rows: FeatureRows, run: FeatureRun, shard: Featur
 /** @throws BAD_ARGUMENT or BAD_CHECKPOINT when it is no whole file of features */
 export async function readFeatures(file: string): Promise<FeatureFile> {
   const checkpoint = await openCheckpoint(file);
+  const damaged = (what: string) => bad(`${file} is damaged: ${what}`);
   try {
     const { metadata, tensors } = checkpoint;
     const format = metadata.ncvsd_features;
@@ -58,30 +70,34 @@ export async function readFeatures(file: string): Promise<FeatureFile> {
     }
     const run = checkRun(JSON.parse(metadata.run ?? "null"), file);
     const shard = checkShard(JSON.parse(metadata.shard ?? "null"), file);
-    const shape = tensors.get("features")?.shape ?? [];
-    const [n, dim] = [shape[0] ?? 0, run.network.dim];
+    const n = tensors.get("labels")?.shape[0] ?? 0;
     const [start, seconds] = [Number(metadata.start), Number(metadata.seconds)];
-    const whole =
-      shape.length === 2 &&
-      shape[1] === dim &&
-      ["labels", "predictions"].every(
-        (t) => tensors.get(t)?.shape.join() === `${n}` && tensors.get(t)?.dtype === "I32",
-      );
-    const within = Number.isSafeInteger(start) && start >= 0 && start + n <= run.n && seconds >= 0;
-    if (!whole || !within) throw bad(`${file} is damaged: its tensors do not fit its description`);
-    const integers = async (name: string) => new Int32Array((await checkpoint.readBytes(name)).slice().buffer);
-    const features = await checkpoint.readF32("features", { allowNonFinite: true });
-    const rows = {
-      start,
-      end: start + n,
-      features,
-      labels: await integers("labels"),
-      predictions: await integers("predictions"),
+    if (!(Number.isSafeInteger(start) && start >= 0 && start + n <= run.n && seconds >= 0))
+      throw damaged("its tensors do not fit its description");
+    const whole = (name: string, dtype: string, shape: readonly number[]) => {
+      const tensor = tensors.get(name);
+      if (tensor?.dtype !== dtype || tensor.shape.join() !== shape.join())
+        throw damaged("its tensors do not fit its description");
     };
-    checkFinite(features, run.network.dim, (i) => `seed ${run.firstSeed + start + i} in ${file}`);
-    if (rows.labels.some((label) => label < -1 || label >= Math.max(run.classes, 0)))
-      throw bad(`${file} is damaged: a label is no class of its run`);
-    return { file, run, shard, rows: { ...rows, seconds } };
+    const integers = async (name: string) => {
+      whole(name, "I32", [n]);
+      return new Int32Array((await checkpoint.readBytes(name)).slice().buffer);
+    };
+    const kept: Kept[] = [];
+    for (const [k, { dim }] of run.networks.entries()) {
+      if (dim > MOST_KEPT) {
+        kept.push(await momentsIn(checkpoint, k, { dim, n }, whole, damaged));
+        continue;
+      }
+      whole(`features.${k}`, "F32", [n, dim]);
+      const features = await checkpoint.readF32(`features.${k}`, { allowNonFinite: true });
+      checkFinite(features, dim, (i) => `${imageOf(run, start + i)} in ${file}`);
+      kept.push({ features });
+    }
+    const [labels, predictions] = [await integers("labels"), await integers("predictions")];
+    if (labels.some((label) => label < -1 || label >= Math.max(run.classes, 0)))
+      throw damaged("a label is no class of its run");
+    return { file, run, shard, rows: { start, end: start + n, kept, labels, predictions, seconds } };
   } catch (cause) {
     throw cause instanceof SyntaxError ? bad(`${file} is damaged: its description cannot be read`, cause) : cause;
   } finally {
@@ -89,32 +105,25 @@ export async function readFeatures(file: string): Promise<FeatureFile> {
   }
 }
 
-/** Rows that follow one another as one piece. */
-export function joinRows(parts: readonly FeatureRows[], dim: number): FeatureRows {
-  const start = parts[0]?.start ?? 0;
-  const end = parts.at(-1)?.end ?? start;
-  const features = new Float32Array((end - start) * dim);
-  const labels = new Int32Array(end - start);
-  const predictions = new Int32Array(end - start);
-  for (const part of parts) {
-    features.set(part.features, (part.start - start) * dim);
-    labels.set(part.labels, part.start - start);
-    predictions.set(part.predictions, part.start - start);
-  }
-  return { start, end, features, labels, predictions, seconds: parts.reduce((sum, p) => sum + p.seconds, 0) };
-}
-
-/** The images `start` up to `end` of rows that hold them. */
-export function sliceRows(rows: FeatureRows, start: number, end: number, dim: number): FeatureRows {
-  const [from, to] = [start - rows.start, end - rows.start];
-  return {
-    start,
-    end,
-    features: rows.features.subarray(from * dim, to * dim),
-    labels: rows.labels.subarray(from, to),
-    predictions: rows.predictions.subarray(from, to),
-    seconds: rows.seconds * ((end - start) / Math.max(1, rows.end - rows.start)),
+async function momentsIn(
+  checkpoint: Checkpoint,
+  k: number,
+  { dim, n }: { dim: number; n: number },
+  whole: (name: string, dtype: string, shape: readonly number[]) => void,
+  damaged: (what: string) => Error,
+): Promise<Kept> {
+  const count = Number(checkpoint.metadata[`counted.${k}`]);
+  if (!Number.isSafeInteger(count) || count < 0 || count > n) throw damaged("its moments do not fit its images");
+  whole(`mean.${k}`, "F64", [dim]);
+  whole(`products.${k}`, "F64", [triangle(dim)]);
+  whole(`open.${k}`, "F64", [n - count, dim]);
+  const read = async (name: string) => {
+    const values = new Float64Array((await checkpoint.readBytes(`${name}.${k}`)).slice().buffer);
+    if (!values.every(Number.isFinite)) throw damaged("its moments are not finite");
+    return values;
   };
+  const total = { count, mean: await read("mean"), products: await read("products") };
+  return { moments: { total, open: await read("open") } };
 }
 
 /**
@@ -126,7 +135,10 @@ export function combineShards(files: readonly FeatureFile[]): { readonly run: Fe
   if (!first) throw bad("no shard was named");
   for (const other of files.slice(1)) requireSameRun(first, other);
   const { run } = first;
-  const seeds = (start: number, end: number) => `seeds ${run.firstSeed + start} to ${run.firstSeed + end - 1}`;
+  const seeds = (start: number, end: number) => {
+    const [first, last] = [imageOf(run, start), imageOf(run, end - 1)];
+    return `${first.replace(" ", "s ")} to ${last.split(" ")[1]}`;
+  };
   const sorted = [...files].sort((a, b) => a.rows.start - b.rows.start);
   for (const [i, { file, rows }] of sorted.entries()) {
     const before = sorted[i - 1];
@@ -148,7 +160,7 @@ export function combineShards(files: readonly FeatureFile[]): { readonly run: Fe
     run,
     rows: joinRows(
       sorted.map(({ rows }) => rows),
-      run.network.dim,
+      run.networks.map(({ dim }) => dim),
     ),
   };
 }
@@ -157,10 +169,14 @@ function requireSameRun(a: FeatureFile, b: FeatureFile): void {
   const differ = (what: string, x: unknown, y: unknown) =>
     bad(`${a.file} and ${b.file} are of different runs (${what}: ${x} and ${y}): only shards of one run can be merged`);
   const [p, q] = [a.run, b.run];
-  if (p.network.name !== q.network.name) throw differ("feature network", p.network.name, q.network.name);
-  if (p.network.dim !== q.network.dim) throw differ("features", p.network.dim, q.network.dim);
-  if (p.network.sha256 !== q.network.sha256)
-    throw differ(`weights of ${p.network.name}`, p.network.sha256.slice(0, 12), q.network.sha256.slice(0, 12));
+  const of = (run: FeatureRun) => run.networks.map(({ name, variant }) => [name, variant].filter(Boolean).join("/"));
+  if (of(p).join() !== of(q).join()) throw differ("feature networks", of(p).join(", "), of(q).join(", "));
+  for (const [k, one] of p.networks.entries()) {
+    const other = q.networks[k]!;
+    if (one.dim !== other.dim) throw differ("features", one.dim, other.dim);
+    if (one.sha256 !== other.sha256)
+      throw differ(`weights of ${one.name}`, one.sha256.slice(0, 12), other.sha256.slice(0, 12));
+  }
   if (p.checkpoint.sha256 !== q.checkpoint.sha256) throw differ("checkpoint", p.checkpoint.name, q.checkpoint.name);
   if (p.n !== q.n) throw differ("--n", p.n, q.n);
   if (p.firstSeed !== q.firstSeed) throw differ("--seed", p.firstSeed, q.firstSeed);

@@ -2,19 +2,26 @@ import * as v from "valibot";
 import type { FeatureSource } from "../networks/features/extractor.js";
 import { checked, checkpoint, count, MOST_CLASSES, MOST_IMAGES, MOST_SEED, network, options, text } from "./check.js";
 
+/** A feature network of a run, and the metric that it is for in EDM2's words; of the bundled network none. */
+export interface MeasuredBy extends FeatureSource {
+  readonly metric?: string | undefined;
+}
+
 /** What features were made of; stands in the metadata of their file. */
 export interface FeatureRun {
   /** Fingerprint of everything that decides the features of a seed. */
   readonly key: string;
   /** Images of the whole run, of which a shard has a part. */
   readonly n: number;
-  /** Image i has the seed firstSeed + i. */
+  /** Image i has the seed firstSeed + i; pictures of files have none. */
   readonly firstSeed: number;
+  /** What makes the images; of pictures of files their place, a hash of their names and lengths, and "pictures". */
   readonly checkpoint: { readonly name: string; readonly sha256: string; readonly architecture: string };
   /** What decides an image besides the checkpoint and its seed. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly evaluationsPerImage: number;
-  readonly network: FeatureSource;
+  /** One at least. */
+  readonly networks: readonly MeasuredBy[];
   /** Classes of the checkpoint; 0: unconditional. */
   readonly classes: number;
   readonly classNames?: readonly string[];
@@ -35,7 +42,7 @@ const RUN = v.looseObject({
   checkpoint,
   options,
   evaluationsPerImage: count(1e9, 1),
-  network,
+  networks: v.pipe(v.array(network), v.minLength(1), v.maxLength(8)),
   classes: count(MOST_CLASSES),
   classNames: v.optional(v.pipe(v.array(text), v.maxLength(MOST_CLASSES))),
   adapter: text,

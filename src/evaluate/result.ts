@@ -1,5 +1,4 @@
 import * as v from "valibot";
-import type { FeatureSource } from "../networks/features/extractor.js";
 import { isSampler, samplers } from "../sample/samplers.js";
 import {
   checked,
@@ -14,8 +13,8 @@ import {
   share,
   text,
 } from "./check.js";
-import type { Evaluation } from "./evaluation.js";
-import type { FeatureRun } from "./feature-run.js";
+import type { Distance, Evaluation } from "./evaluation.js";
+import type { FeatureRun, MeasuredBy } from "./feature-run.js";
 
 /** Resident memory of the process and bytes of GPU buffers, after so many images. */
 export interface MemoryUse {
@@ -24,8 +23,16 @@ export interface MemoryUse {
   readonly gpuBytes: number;
 }
 
+/** A distance, and between what. */
+export interface MetricResult extends Distance {
+  readonly features: MeasuredBy;
+  readonly reference: { readonly file: string; readonly count: number | null };
+  /** What has to be known to compare it. */
+  readonly remarks?: readonly string[];
+}
+
 /** The JSON file that `evaluate fd` and `evaluate merge` write, and `evaluate report` reads. */
-export interface FdResult extends Evaluation {
+export interface FdResult extends MetricResult, Omit<Evaluation, "distances"> {
   readonly tool: "ncvsd-gpu";
   readonly kind: "fd";
   readonly format: 1;
@@ -39,8 +46,10 @@ export interface FdResult extends Evaluation {
   readonly options: FeatureRun["options"];
   readonly evaluationsPerImage: number;
   readonly classes: number;
-  readonly features: FeatureSource;
-  readonly reference: { readonly file: string; readonly count: number | null };
+  /** Every distance by its metric's name, where metrics were asked for: { fid: 2.1, fd_dinov2: 45 }. */
+  readonly metrics?: Readonly<Record<string, number>>;
+  /** The distances by further metrics. */
+  readonly others?: readonly MetricResult[];
   /** Parts that the run was made in. */
   readonly shards: number;
   readonly timing: {
@@ -54,7 +63,19 @@ export interface FdResult extends Evaluation {
   readonly memory?: readonly MemoryUse[];
 }
 
+const DISTANCE = {
+  features: network,
+  reference: v.looseObject({ file: text, count: v.nullable(finite) }),
+  remarks: v.optional(v.pipe(v.array(text), v.maxLength(100))),
+  fd: finite,
+  interval: v.optional(v.looseObject({ level: share, low: finite, high: finite })),
+  curve: v.pipe(v.array(v.looseObject({ n: count(MOST_IMAGES, 1), fd: finite })), v.minLength(1), v.maxLength(10_000)),
+};
+
 const RESULT = v.looseObject({
+  ...DISTANCE,
+  metrics: v.optional(v.record(v.string(), finite)),
+  others: v.optional(v.pipe(v.array(v.looseObject(DISTANCE)), v.maxLength(8))),
   tool: v.literal("ncvsd-gpu"),
   kind: v.literal("fd"),
   format: v.literal(1),
@@ -68,13 +89,8 @@ const RESULT = v.looseObject({
   options,
   evaluationsPerImage: count(1e9, 1),
   classes: count(MOST_CLASSES),
-  features: network,
-  reference: v.looseObject({ file: text, count: v.nullable(finite) }),
   shards: count(MOST_IMAGES, 1),
   timing: v.looseObject({ seconds: finite, imagesPerSecond: finite, evaluationsPerSecond: finite }),
-  fd: finite,
-  interval: v.optional(v.looseObject({ level: share, low: finite, high: finite })),
-  curve: v.pipe(v.array(v.looseObject({ n: count(MOST_IMAGES, 1), fd: finite })), v.minLength(1), v.maxLength(10_000)),
   labels: v.optional(
     v.looseObject({
       agreement: share,

@@ -1,5 +1,5 @@
 import { bad } from "../errors.js";
-import type { FeatureSource } from "../networks/features/extractor.js";
+import type { MeasuredBy } from "./feature-run.js";
 import { distanceBetween } from "./frechet.js";
 import type { Statistics } from "./statistics.js";
 
@@ -54,11 +54,7 @@ export function frechetDistance(a: FeatureStatistics, b: FeatureStatistics): num
  * @returns a remark where the file does not name its network
  * @throws BAD_ARGUMENT when the statistics are of another feature network, variant, weights, or another dimension
  */
-export function requireSameNetwork(
-  file: string,
-  reference: FeatureStatistics,
-  source: FeatureSource & { readonly metric?: string },
-): string | undefined {
+export function requireSameNetwork(file: string, reference: FeatureStatistics, source: MeasuredBy): string | undefined {
   const { name, variant, sha256, dim, metric } = source;
   const found = difference(reference, { network: name, variant, sha256, metric });
   const remedy = `${MEANING}; make statistics with \`evaluate ref\``;

@@ -182,7 +182,7 @@ const ENDINGS = ["pkl", "npz", "safetensors"];
  * The format of statistics that a path's ending asks for.
  * @throws BAD_ARGUMENT for another
  */
-function statisticsFormat(path: string): string {
+export function statisticsFormat(path: string): string {
   const ending = /\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
   if (ENDINGS.includes(ending)) return ending;
   throw bad(`statistics are written as .pkl (EDM2's format), .npz or .safetensors, not .${ending}`);
@@ -224,7 +224,7 @@ function pickled(statistics: FeatureStatistics): Uint8Array<ArrayBuffer> {
     const told = Object.entries({ network, variant, sha256 }).flatMap(([key, value]) =>
       value === undefined ? [] : [[key, value] as const],
     );
-    return [metricOf(own) ?? "fid", { ...Object.fromEntries(told), mu: mean, sigma: cov }] as const;
+    return [metricOf(own) ?? network!, { ...Object.fromEntries(told), mu: mean, sigma: cov }] as const;
   });
   return pickledDict(
     { tool: "ncvsd-gpu", num_images: count, ...Object.fromEntries(entries) },

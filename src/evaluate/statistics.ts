@@ -24,16 +24,9 @@ function emptyMoments(dim: number): Moments {
 
 /** Two passes over rows that are at hand: the mean, then the centred products. */
 export function momentsOf(rows: ArrayLike<number>, dim: number, from = 0, to = rows.length / dim): Moments {
-  const count = to - from;
-  const { mean, products } = emptyMoments(dim);
-  for (let r = from; r < to; r++) for (let i = 0; i < dim; i++) mean[i]! += rows[r * dim + i]!;
-  for (let i = 0; i < dim; i++) mean[i]! /= Math.max(1, count);
-  const centred = new Float64Array(dim);
-  for (let r = from; r < to; r++) {
-    for (let i = 0; i < dim; i++) centred[i] = rows[r * dim + i]! - mean[i]!;
-    addOuter(products, centred, 1);
-  }
-  return { count, mean, products };
+  const moments = emptyMoments(dim);
+  addBlock(moments, rows, from, to);
+  return { ...moments, count: to - from };
 }
 
 /** products += weight v v^T */
@@ -96,25 +89,41 @@ export function momentsFrom({ count, mean, cov }: Statistics, name: string): Mom
 /** Rows that are gathered before they are merged into the total. */
 const BLOCK = 256;
 
+/** What has been added to running moments, in a form that can be stored. */
+export interface RunningState {
+  /** Of whole blocks. */
+  readonly total: Moments;
+  /** Vectors of the block that is not full, [fewer than 256, dim]. */
+  readonly open: Float64Array;
+}
+
 /**
  * Moments of a stream, in one pass and float64. Blocks of 256 vectors are summed by themselves and merged in order, so that
- * the result depends on the vectors and their order alone, not on how many came at a time.
+ * the result depends on the vectors and their order alone, not on how many came at a time, nor on where it was taken up again.
  */
 export class RunningMoments {
   readonly dim: number;
-  #total: Moments;
+  #count = 0;
+  readonly #mean: Float64Array;
+  readonly #products: Float64Array;
   readonly #block: Float64Array;
   #rows = 0;
-  #seen = 0;
 
-  constructor(dim: number) {
+  constructor(dim: number, state?: RunningState) {
     this.dim = dim;
-    this.#total = emptyMoments(dim);
+    const { count, mean, products } = state?.total ?? emptyMoments(dim);
+    this.#count = count;
+    this.#mean = mean.slice();
+    this.#products = products.slice();
     this.#block = new Float64Array(BLOCK * dim);
+    if (state) {
+      this.#block.set(state.open);
+      this.#rows = state.open.length / dim;
+    }
   }
 
   get count(): number {
-    return this.#seen;
+    return this.#count + this.#rows;
   }
 
   /**
@@ -122,27 +131,80 @@ export class RunningMoments {
    * @param nameOf what to call vector i of this call in a message
    * @throws NOT_FINITE at the first value that is NaN or infinite
    */
-  push(features: ArrayLike<number>, nameOf: (i: number) => string = (i) => `image ${this.#seen + i}`): void {
-    checkFinite(features, this.dim, nameOf);
-    for (let r = 0; r < features.length / this.dim; r++) {
-      for (let i = 0; i < this.dim; i++) this.#block[this.#rows * this.dim + i] = features[r * this.dim + i]!;
+  push(features: ArrayLike<number>, nameOf: (i: number) => string = (i) => `image ${this.count + i}`): void {
+    const { dim } = this;
+    checkFinite(features, dim, nameOf);
+    for (let r = 0; r < features.length / dim; r++) {
+      for (let i = 0; i < dim; i++) this.#block[this.#rows * dim + i] = features[r * dim + i]!;
       if (++this.#rows === BLOCK) this.#flush();
     }
-    this.#seen += features.length / this.dim;
   }
 
   /** The moments of all so far; more can be added afterwards. */
   moments(): Moments {
-    return this.#rows === 0 ? this.#total : mergeMoments([this.#total, this.#open()], this.dim);
+    const total = { count: this.#count, mean: this.#mean.slice(), products: this.#products.slice() };
+    addBlock(total, this.#block, 0, this.#rows);
+    return { ...total, count: this.count };
   }
 
-  #open(): Moments {
-    return momentsOf(this.#block, this.dim, 0, this.#rows);
+  state(): RunningState {
+    const total = { count: this.#count, mean: this.#mean.slice(), products: this.#products.slice() };
+    return { total, open: this.#block.slice(0, this.#rows * this.dim) };
   }
 
   #flush(): void {
-    this.#total = mergeMoments([this.#total, this.#open()], this.dim);
+    addBlock({ count: this.#count, mean: this.#mean, products: this.#products }, this.#block, 0, this.#rows);
+    this.#count += this.#rows;
     this.#rows = 0;
+  }
+}
+
+/** Mean and products of moments with those of rows `from` to `to` added (Chan, Golub & LeVeque 1983); its count stays the caller's. */
+function addBlock({ count, mean, products }: Moments, block: ArrayLike<number>, from: number, to: number): void {
+  const rows = to - from;
+  if (rows === 0) return;
+  const dim = mean.length;
+  /** The block's features less their means, each feature's values in one piece. */
+  const centred = new Float64Array(dim * rows);
+  const shift = new Float64Array(dim);
+  for (let i = 0; i < dim; i++) {
+    let own = 0;
+    for (let r = 0; r < rows; r++) own += block[(from + r) * dim + i]!;
+    own /= rows;
+    for (let r = 0; r < rows; r++) centred[i * rows + r] = block[(from + r) * dim + i]! - own;
+    shift[i] = own - mean[i]!;
+  }
+  addProducts(products, centred, dim, rows);
+  addOuter(products, shift, (count * rows) / (count + rows));
+  for (let i = 0; i < dim; i++) mean[i]! += (shift[i]! * rows) / (count + rows);
+}
+
+/** products += sum over r of x_i[r] x_j[r]; four features j at a time, so that those of i are loaded less often. */
+function addProducts(products: Float64Array, x: Float64Array, dim: number, rows: number): void {
+  for (let i = 0, at = 0; i < dim; at += ++i) {
+    const a = i * rows;
+    let j = 0;
+    for (; j + 3 <= i; j += 4) {
+      const b = j * rows;
+      const [c, d, e] = [b + rows, b + 2 * rows, b + 3 * rows];
+      let [s0, s1, s2, s3] = [0, 0, 0, 0];
+      for (let r = 0; r < rows; r++) {
+        const v = x[a + r]!;
+        s0 += v * x[b + r]!;
+        s1 += v * x[c + r]!;
+        s2 += v * x[d + r]!;
+        s3 += v * x[e + r]!;
+      }
+      products[at + j]! += s0;
+      products[at + j + 1]! += s1;
+      products[at + j + 2]! += s2;
+      products[at + j + 3]! += s3;
+    }
+    for (; j <= i; j++) {
+      let sum = 0;
+      for (let r = 0; r < rows; r++) sum += x[a + r]! * x[j * rows + r]!;
+      products[at + j]! += sum;
+    }
   }
 }
 

@@ -82,17 +82,26 @@ export function imagesFromPlanarBytes(bytes: Uint8Array, shape: BatchShape): Raw
  * @throws NcvsdError BAD_ARGUMENT when there is none, they differ, or one has an alpha channel.
  */
 export function valuesFromImages(images: readonly RawImage[]): { values: Float32Array; shape: BatchShape } {
-  const first = images[0];
-  if (!first) throw new NcvsdError("BAD_ARGUMENT", "no image was given");
-  const { width, height, channels } = first;
-  if (channels === 4) {
+  if (images[0]?.channels === 4) {
     throw new NcvsdError(
       "BAD_ARGUMENT",
       "an image with an alpha channel has no place in the network: flatten it first",
     );
   }
+  const { bytes, shape } = planarFromImages(images);
+  return { values: Float32Array.from(bytes, fromByte), shape };
+}
+
+/**
+ * N pictures of one size and channel count to NCHW bytes.
+ * @throws NcvsdError BAD_ARGUMENT when there is none, or they differ.
+ */
+export function planarFromImages(images: readonly RawImage[]): { bytes: Uint8Array; shape: BatchShape } {
+  const first = images[0];
+  if (!first) throw new NcvsdError("BAD_ARGUMENT", "no image was given");
+  const { width, height, channels } = first;
   const plane = width * height;
-  const values = new Float32Array(images.length * channels * plane);
+  const bytes = new Uint8Array(images.length * channels * plane);
   images.forEach((image, i) => {
     if (image.width !== width || image.height !== height || image.channels !== channels) {
       throw new NcvsdError(
@@ -102,10 +111,10 @@ export function valuesFromImages(images: readonly RawImage[]): { values: Float32
     }
     for (let ch = 0; ch < channels; ch++) {
       const start = (i * channels + ch) * plane;
-      for (let p = 0; p < plane; p++) values[start + p] = fromByte(image.data[p * channels + ch]!);
+      for (let p = 0; p < plane; p++) bytes[start + p] = image.data[p * channels + ch]!;
     }
   });
-  return { values, shape: [images.length, channels, height, width] };
+  return { bytes, shape: [images.length, channels, height, width] };
 }
 
 /** The picture as RGB: grey is repeated, transparency lies over white. RGB comes back as it is, not copied. */

@@ -1,7 +1,15 @@
 import { existsSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { NcvsdError } from "../errors.js";
-import { encodeFeatures, type FeatureRows, joinRows, readFeatures, sliceRows } from "../evaluate/feature-file.js";
+import { encodeFeatures, readFeatures } from "../evaluate/feature-file.js";
+import {
+  type FeatureBatch,
+  type FeatureRows,
+  imageOf,
+  joinRows,
+  RowGatherer,
+  sliceRows,
+} from "../evaluate/feature-rows.js";
 import type { FeatureRun, FeatureShard } from "../evaluate/feature-run.js";
 import { claim } from "./claim.js";
 import { sweep, writeAtomic } from "./whole-file.js";
@@ -25,13 +33,6 @@ const piecesIn = (folder: string): string[] =>
 /** A file system may leave an empty file behind a crash: nothing is in it that could be taken over. */
 const holdsSomething = (file: string) => existsSync(file) && statSync(file).size > 0;
 
-/** Features of one batch. */
-export interface FeatureBatch {
-  readonly features: Float32Array;
-  readonly labels: Int32Array;
-  readonly predictions: Int32Array;
-}
-
 /** `NAME.features.safetensors` of `NAME.json`. */
 export const featuresName = (out: string): string => `${withoutEnding(out)}.features.safetensors`;
 
@@ -46,13 +47,13 @@ export class FeatureLog {
   readonly #shard: FeatureShard;
   readonly #path: string | undefined;
   readonly #folder: string | undefined;
+  readonly #start: number;
   readonly #end: number;
   readonly #every: number;
   /** Pieces that are written (or kept in memory, without a file name): where they lie, and where they end. */
   readonly #pieces: { readonly end: number; readonly rows: FeatureRows | undefined; readonly file: string }[] = [];
-  #batches: FeatureBatch[] = [];
-  #pendingStart: number;
-  #next: number;
+  readonly #gatherer: RowGatherer;
+  readonly #dims: readonly number[];
   #since = performance.now();
   #release: () => void = () => {};
 
@@ -65,10 +66,11 @@ export class FeatureLog {
   ) {
     this.#run = run;
     this.#shard = shard;
+    this.#start = start;
     this.#end = end;
     this.#every = options.every;
-    this.#next = start;
-    this.#pendingStart = start;
+    this.#dims = run.networks.map(({ dim }) => dim);
+    this.#gatherer = new RowGatherer(this.#dims, start);
     if (options.out !== undefined) {
       this.#path = featuresName(options.out);
       this.#folder = `${withoutEnding(options.out)}.features.parts`;
@@ -97,14 +99,14 @@ export class FeatureLog {
 
   /** The next image that is missing. */
   get next(): number {
-    return this.#next;
+    return this.#gatherer.next;
   }
 
   /** Adds the next images. */
   append(batch: FeatureBatch): void {
-    this.#batches.push(batch);
-    this.#next += batch.labels.length;
-    if (this.#next - this.#pendingStart >= this.#every || this.#next >= this.#end) this.flush();
+    const first = this.next;
+    this.#gatherer.add(batch, (i) => imageOf(this.#run, first + i));
+    if (this.#gatherer.fresh >= this.#every || this.next >= this.#end) this.flush();
   }
 
   /** Starts the clock: time before it (compilation, loading) is not counted. */
@@ -114,34 +116,32 @@ export class FeatureLog {
 
   /** Writes what has come since the last piece. Synchronous: an interrupt handler may call it. */
   flush(): void {
-    if (this.#batches.length === 0) return;
+    if (this.#gatherer.fresh === 0) return;
     const now = performance.now();
-    const { dim } = this.#run.network;
-    let at = this.#pendingStart;
-    const parts = this.#batches.map((batch) => {
-      const start = at;
-      at += batch.labels.length;
-      return { ...batch, start, end: at, seconds: 0 };
-    });
-    const rows = { ...joinRows(parts, dim), seconds: (now - this.#since) / 1000 };
+    const rows = this.#gatherer.take((now - this.#since) / 1000);
     this.#since = now;
     const name = `${String(rows.start).padStart(9, "0")}.safetensors`;
     const file = this.#folder === undefined ? "" : join(this.#folder, name);
     if (this.#folder !== undefined) {
       writeAtomic(file, encodeFeatures(rows, this.#run, this.#shard));
     }
-    this.#pieces.push({ end: rows.end, rows: this.#folder === undefined ? rows : undefined, file });
-    this.#batches = [];
-    this.#pendingStart = this.#next;
+    // Rows with moments are of everything so far.
+    if (this.#gatherer.cumulative) this.#pieces.length = 0;
+    const kept = this.#folder === undefined || this.#gatherer.cumulative;
+    this.#pieces.push({ end: rows.end, rows: kept ? rows : undefined, file });
   }
 
-  /** All rows; with a file name they are in it now, and the pieces are gone. */
-  async finish(): Promise<FeatureRows> {
+  /**
+   * All rows; with a file name they are in it now, and the pieces are gone.
+   * @param keep false: what was written is no longer needed, and goes away
+   */
+  async finish(keep = true): Promise<FeatureRows> {
     this.flush();
     const parts: FeatureRows[] = [];
     for (const { rows, file } of this.#pieces) parts.push(rows ?? (await readFeatures(file)).rows);
-    const rows = joinRows(parts, this.#run.network.dim);
-    if (this.#path !== undefined) {
+    const rows = joinRows(parts, this.#dims);
+    if (!keep) this.#discard();
+    else if (this.#path !== undefined) {
       writeAtomic(this.#path, encodeFeatures(rows, this.#run, this.#shard));
       this.#discardPieces();
     }
@@ -169,7 +169,6 @@ export class FeatureLog {
   async #resume(): Promise<void> {
     if (this.#path === undefined) return;
     const files = [this.#path, ...piecesIn(this.#folder!)].filter(holdsSomething);
-    const { dim } = this.#run.network;
     for (const file of files) {
       const found = await readFeatures(file);
       if (found.run.key !== this.#run.key || found.run.firstSeed !== this.#run.firstSeed) {
@@ -180,13 +179,21 @@ export class FeatureLog {
       }
       const { start, end } = found.rows;
       // A piece that does not follow (of a run with other shards) is of no use here.
-      if (start > this.#next || end <= this.#next) continue;
+      if (start > this.next || end <= this.next) continue;
+      if (this.#gatherer.cumulative && (start !== this.#start || end > this.#end)) {
+        if (start !== this.#start) continue;
+        throw new NcvsdError(
+          "BAD_ARGUMENT",
+          `${file} is there and has the moments of ${end - start} images, which cannot be cut to ${this.#end - start}: choose another --out, or begin anew with --force`,
+        );
+      }
       const until = Math.min(end, this.#end);
-      const rows = sliceRows(found.rows, this.#next, until, dim);
-      const asIs = rows.features.length === found.rows.features.length && file !== this.#path;
+      const from = this.#gatherer.cumulative ? start : this.next;
+      const rows = sliceRows(found.rows, from, until, this.#dims);
+      const asIs = from === start && until === end && file !== this.#path && !this.#gatherer.cumulative;
+      if (this.#gatherer.cumulative) this.#pieces.length = 0;
       this.#pieces.push({ end: until, rows: asIs ? undefined : rows, file });
-      this.#next = until;
-      this.#pendingStart = until;
+      this.#gatherer.continueAfter(rows);
     }
   }
 }

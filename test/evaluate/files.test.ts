@@ -1,15 +1,17 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { evaluateRows } from "../../src/evaluate/evaluation.js";
-import { combineShards, encodeFeatures, type FeatureRows, readFeatures } from "../../src/evaluate/feature-file.js";
+import { evaluateRows, statisticsOfKept } from "../../src/evaluate/evaluation.js";
+import { combineShards, encodeFeatures, readFeatures } from "../../src/evaluate/feature-file.js";
+import type { FeatureRows } from "../../src/evaluate/feature-rows.js";
 import type { FeatureRun } from "../../src/evaluate/feature-run.js";
 import { FrechetReference } from "../../src/evaluate/frechet.js";
-import { momentsOf, statisticsOf } from "../../src/evaluate/statistics.js";
+import { selection } from "../../src/evaluate/selection.js";
+import { momentsOf, RunningMoments, statisticsOf } from "../../src/evaluate/statistics.js";
 import { normalSource } from "../../src/graph/run-kernel.js";
 import { FeatureLog } from "../../src/runs/feature-log.js";
 import { chooseShard, shardRange } from "../../src/runs/shard.js";
 import { scratch } from "../support/cli.js";
-import { weightsPath } from "../support/fixtures.js";
+import { relativeError, weightsPath } from "../support/fixtures.js";
 
 const place = scratch();
 mkdirSync(place("."), { recursive: true });
@@ -22,7 +24,7 @@ const run: FeatureRun = {
   checkpoint: { name: "net.safetensors", sha256: "c", architecture: "ncvsd" },
   options: { ts: [10] },
   evaluationsPerImage: 1,
-  network,
+  networks: [network],
   classes: 5,
   adapter: "a",
   version: "1",
@@ -32,7 +34,7 @@ const all = Float32Array.from({ length: 50 * 4 }, normalSource(2));
 function rows(start: number, end: number): FeatureRows {
   const labels = Int32Array.from({ length: end - start }, (_, i) => (start + i) % 5);
   const predictions = labels.map((label, i) => ((start + i) % 7 === 0 ? (label + 1) % 5 : label));
-  return { start, end, features: all.slice(start * 4, end * 4), labels, predictions, seconds: end - start };
+  return { start, end, kept: [{ features: all.slice(start * 4, end * 4) }], labels, predictions, seconds: end - start };
 }
 
 const file = (
@@ -61,12 +63,13 @@ describe("shards", () => {
     const reference = new FrechetReference(
       statisticsOf(momentsOf(Float32Array.from({ length: 400 }, normalSource(3)), 4)),
     );
-    const evaluation = evaluateRows(whole, run, reference);
-    expect(evaluation.fd).toBeGreaterThan(0);
+    const evaluation = evaluateRows(whole, run, [reference]);
+    const [distance] = evaluation.distances;
+    expect(distance!.fd).toBeGreaterThan(0);
     expect(evaluation.labels!.agreement).toBeCloseTo(1 - 8 / 50, 12);
     expect(evaluation.labels!.perClass.map((c) => c.n)).toEqual([10, 10, 10, 10, 10]);
     // Of few images it is a number, too, and a high one.
-    expect(evaluateRows(rows(0, 4), run, reference).fd).toBeGreaterThan(evaluation.fd);
+    expect(evaluateRows(rows(0, 4), run, [reference]).distances[0]!.fd).toBeGreaterThan(distance!.fd);
   });
 
   it("that overlap are named with their seeds", () => {
@@ -90,11 +93,11 @@ describe("shards", () => {
     expect(other({ n: 60 })).toThrow("1 and x are of different runs (--n: 50 and 60)");
     expect(other({ firstSeed: 0 })).toThrow("--seed: 100 and 0");
     expect(other({ key: "other", options: { ts: [12] } })).toThrow('options: {"ts":[10]} and {"ts":[12]}');
-    expect(other({ network: { ...network, name: "inception" } })).toThrow(
-      "feature network: fashion32-features and inception",
+    expect(other({ networks: [{ ...network, name: "inception" }] })).toThrow(
+      "feature networks: fashion32-features and inception",
     );
-    expect(other({ network: { ...network, dim: 8 } })).toThrow("features: 4 and 8");
-    expect(other({ network: { ...network, sha256: "f".repeat(64) } })).toThrow("weights of fashion32-features");
+    expect(other({ networks: [{ ...network, dim: 8 }] })).toThrow("features: 4 and 8");
+    expect(other({ networks: [{ ...network, sha256: "f".repeat(64) }] })).toThrow("weights of fashion32-features");
     expect(other({ checkpoint: { ...run.checkpoint, sha256: "d" } })).toThrow("checkpoint");
   });
 
@@ -120,7 +123,7 @@ describe("shards", () => {
 describe("feature files", () => {
   it("with a feature that is not finite are refused, naming the seed", async () => {
     const broken = rows(0, 10);
-    broken.features[4 * 3 + 1] = Number.NaN;
+    (broken.kept[0] as { features: Float32Array }).features[4 * 3 + 1] = Number.NaN;
     writeFileSync(place("nan.safetensors"), encodeFeatures(broken, run, { index: 1, count: 1 }));
     await expect(readFeatures(place("nan.safetensors"))).rejects.toThrow(
       /feature 1 of seed 103 in .*nan.safetensors is NaN/,
@@ -130,12 +133,12 @@ describe("feature files", () => {
     );
   });
 
-  const batch = (start: number, end: number) => rows(start, end);
+  const batch = (start: number, end: number) => ({ ...rows(start, end), features: [all.slice(start * 4, end * 4)] });
   const shard = { index: 1, count: 1 };
   const open = (out: string, every = 10, change: object = {}, range = { start: 0, end: 50 }) =>
     FeatureLog.open({ ...run, ...change }, shard, range, { out, every });
   const same = (a: FeatureRows, b: FeatureRows) => {
-    for (const key of ["start", "end", "features", "labels", "predictions"] as const) expect(a[key]).toEqual(b[key]);
+    for (const key of ["start", "end", "kept", "labels", "predictions"] as const) expect(a[key]).toEqual(b[key]);
   };
 
   it("go on after a kill from the last piece that is whole, to the same bits", async () => {
@@ -189,6 +192,77 @@ describe("feature files", () => {
     const log = await FeatureLog.open(run, shard, { start: 0, end: 50 }, { every: 8 });
     for (let at = 0; at < 50; at += 5) log.append(batch(at, at + 5));
     same(await log.finish(), rows(0, 50));
+  });
+});
+
+describe("of many features the moments are kept", () => {
+  const [dim, n] = [520, 600];
+  const wide: FeatureRun = { ...run, n, networks: [network, { name: "wide", sha256: "b", dim }] };
+  const values = Float32Array.from({ length: n * dim }, normalSource(4));
+  const narrow = Float32Array.from({ length: n * 4 }, normalSource(5));
+  const batch = (start: number, end: number) => ({
+    features: [narrow.slice(start * 4, end * 4), values.slice(start * dim, end * dim)],
+    labels: new Int32Array(end - start).fill(-1),
+    predictions: new Int32Array(end - start).fill(-1),
+  });
+  const open = (out: string, index = 1, count = 1, total = n) =>
+    FeatureLog.open({ ...wide, n: total }, { index, count }, shardRange(total, { index, count }), { out, every: 100 });
+
+  it("a killed run goes on to the same bits, and cannot be cut short", async () => {
+    const first = await open(place("wide.json"));
+    for (const [start, end] of [
+      [0, 90],
+      [90, 220],
+      [220, 300],
+    ] as const)
+      first.append(batch(start, end));
+    // One piece, of everything so far.
+    expect(readdirSync(place("wide.features.parts"))).toEqual(["000000000.safetensors"]);
+    const second = await open(place("wide.json"));
+    expect(second.next).toBe(220);
+    second.append(batch(220, n));
+    const found = await second.finish();
+    const whole = new RunningMoments(dim);
+    whole.push(values);
+    expect(statisticsOfKept(found, wide, 1)).toEqual(statisticsOf(whole.moments()));
+    expect((found.kept[0] as { features: Float32Array }).features).toEqual(narrow);
+    expect((await readFeatures(place("wide.features.safetensors"))).rows.kept).toEqual(found.kept);
+    await expect(open(place("wide.json"), 1, 1, 500)).rejects.toThrow(
+      "moments of 600 images, which cannot be cut to 500",
+    );
+  });
+
+  it("shards make up the run to rounding, whatever the order", async () => {
+    const files = [];
+    for (const index of [3, 1, 2]) {
+      const log = await open(place(`part-${index}.json`), index, 3);
+      const { start, end } = shardRange(n, { index, count: 3 });
+      log.append(batch(start, end));
+      await log.finish();
+      files.push(await readFeatures(place(`part-${index}.features.safetensors`)));
+    }
+    const { cov } = statisticsOfKept(combineShards(files).rows, wide, 1);
+    const exact = statisticsOf(momentsOf(values, dim));
+    expect(relativeError(cov, exact.cov)).toBeLessThan(1e-14);
+    const rows = combineShards(files).rows;
+    const [a, b] = [0, 1].map((k) => new FrechetReference(statisticsOfKept(rows, wide, k)));
+    const { distances } = evaluateRows(rows, wide, [undefined, b!]);
+    expect(distances[0]).toBeUndefined();
+    expect(distances[1]).toEqual({ fd: 0, curve: [{ n, fd: 0 }] });
+    expect(evaluateRows(rows, wide, [a!, undefined]).distances[0]!.interval).toBeDefined();
+  });
+});
+
+describe("which pictures are chosen", () => {
+  it("are those that the reference's scripts choose", () => {
+    expect([...selection(20, 7, 0)]).toEqual([1, 6, 8, 10, 17, 18, 19]);
+    expect([...selection(20, 7, 1)]).toEqual([2, 3, 4, 6, 10, 14, 16]);
+    expect([...selection(60, 10, 123456789)]).toEqual([0, 1, 4, 5, 13, 17, 22, 30, 33, 43]);
+    expect([...selection(60, 10, 2 ** 31)]).toEqual([...selection(60, 10, 0)]);
+    const most = selection(50500, 50000, 0);
+    expect(most.reduce((a, b) => a + b, 0)).toBe(1262791263);
+    expect([...selection(5, 5, 3)]).toEqual([0, 1, 2, 3, 4]);
+    expect(() => selection(5, 6, 0)).toThrow("6 pictures are wanted of 5");
   });
 });
 

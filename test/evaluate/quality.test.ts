@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { evaluateRows } from "../../src/evaluate/evaluation.js";
+import type { FeatureRun } from "../../src/evaluate/feature-run.js";
 import { FrechetReference } from "../../src/evaluate/frechet.js";
 import { readStatistics } from "../../src/evaluate/statistics-file.js";
 import type { Gpu } from "../../src/gpu/device.js";
@@ -23,10 +24,11 @@ describe("quality of the bundled checkpoint", () => {
     const model = await loadModel(gpu, weightsPath("ncvsd-fashion32.safetensors"));
     const extractor = await FeatureExtractor.open(gpu, weightsPath("fashion32-features.safetensors"));
     const reference = await readStatistics(weightsPath("fashion32-reference-stats.safetensors"));
+    const all = new Float32Array(N * 64);
     const rows = {
       start: 0,
       end: N,
-      features: new Float32Array(N * 64),
+      kept: [{ features: all }],
       labels: Int32Array.from({ length: N }, (_, i) => i % CLASSES),
       predictions: new Int32Array(N),
       seconds: 0,
@@ -35,11 +37,13 @@ describe("quality of the bundled checkpoint", () => {
       const seeds = Array.from({ length: BATCH }, (_, i) => at + i);
       const { images } = await sampleMultiStep(model, { seeds, labels: seeds.map((s) => s % CLASSES), ts: [10] });
       const { features, predictions } = await extractor.extract(images.map((v) => fromByte(toByte(v))));
-      rows.features.set(features, at * 64);
+      all.set(features, at * 64);
       rows.predictions.set(predictions!, at);
     }
-    const run = { classes: CLASSES, firstSeed: 0 } as Parameters<typeof evaluateRows>[1];
-    const { fd, interval, labels } = evaluateRows(rows, run, new FrechetReference(reference));
+    const source = { networks: [extractor.source], checkpoint: { architecture: "ncvsd" } };
+    const run = { ...source, classes: CLASSES, firstSeed: 0, options: {} } as unknown as FeatureRun;
+    const { distances, labels } = evaluateRows(rows, run, [new FrechetReference(reference)]);
+    const { fd, interval } = distances[0]!;
     // PyTorch: 5.76 at 5,000 images, 6.60 at 2,000. The excess goes as 1/n: some 5.2 + 5.6 at 500, and scatters by about 2.
     expect(fd).toBeGreaterThan(7.5);
     expect(fd).toBeLessThan(14);

@@ -109,7 +109,7 @@ const RUN = {
   checkpoint: { name: "net.safetensors", sha256: "0".repeat(64), architecture: "ncvsd" },
   options: { sampler: "multi-step", ts: [10], zeta: 1, precision: "f32", class: "seed modulo 10" },
   evaluationsPerImage: 1,
-  network: { name: "fashion32-features", sha256: "1".repeat(64), dim: 4 },
+  networks: [{ name: "fashion32-features", sha256: "1".repeat(64), dim: 4 }],
   classes: 10,
   classNames: Array.from({ length: 10 }, (_, i) => `c${i}`),
   adapter: "an adapter",
@@ -120,7 +120,7 @@ function shards(): Uint8Array[] {
   return [0, 1].map((part) => {
     const features = Float32Array.from({ length: 16 }, (_, i) => Math.sin(i + part));
     const labels = Int32Array.of(1, 2, 3, 4);
-    const rows = { start: 4 * part, end: 4 * part + 4, features, labels, predictions: labels, seconds: 1 };
+    const rows = { start: 4 * part, end: 4 * part + 4, kept: [{ features }], labels, predictions: labels, seconds: 1 };
     return encodeFeatures(rows, RUN, { index: part + 1, count: 2 });
   });
 }
@@ -139,7 +139,7 @@ const RESULT = JSON.stringify({
   options: RUN.options,
   evaluationsPerImage: 1,
   classes: 10,
-  features: RUN.network,
+  features: RUN.networks[0],
   reference: { file: "ref.safetensors", count: 10000 },
   shards: 1,
   timing: { seconds: 100, imagesPerSecond: 50, evaluationsPerSecond: 50 },

@@ -1,9 +1,10 @@
 import type { Command } from "commander";
+import { registerEvaluateCalc } from "./calc.js";
 import { registerEvaluateFd } from "./fd.js";
 import { registerEvaluateImages } from "./images.js";
 import { registerEvaluateMerge } from "./merge.js";
 import { registerEvaluateReport } from "./report.js";
-import { registerEvaluateStats } from "./stats.js";
+import { registerEvaluateRef, registerEvaluateStats } from "./stats.js";
 import { registerEvaluateSteps } from "./steps.js";
 
 export function registerEvaluate(program: Command): void {
@@ -11,11 +12,13 @@ export function registerEvaluate(program: Command): void {
     .command("evaluate")
     .summary("measure images, or a checkpoint against reference statistics")
     .description(
-      "Measures images: PSNR and SSIM between folders, and the Frechet distance of a checkpoint's images to reference statistics, " +
-        "on one machine or in shards on many.",
+      "Measures images: PSNR and SSIM between folders, and Frechet distances (FID, FD-DINOv2, or by a small network) of a checkpoint's " +
+        "images or of stored ones to reference statistics, on one machine or in shards on many.",
     );
   for (const register of [
     registerEvaluateFd,
+    registerEvaluateCalc,
+    registerEvaluateRef,
     registerEvaluateMerge,
     registerEvaluateImages,
     registerEvaluateStats,

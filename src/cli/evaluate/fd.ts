@@ -1,37 +1,43 @@
 import { type Command, Option } from "commander";
 import { shapeText } from "../../data/inputs.js";
-import { NcvsdError } from "../../errors.js";
+import { bad, NcvsdError } from "../../errors.js";
 import { MOST_IMAGES } from "../../evaluate/check.js";
+import type { Detector } from "../../evaluate/detector.js";
+import { RANDOM_CLASSES } from "../../evaluate/evaluation.js";
+import { imageOf } from "../../evaluate/feature-rows.js";
 import type { FeatureRun } from "../../evaluate/feature-run.js";
 import { fewSamples } from "../../evaluate/frechet.js";
-import type { MemoryUse } from "../../evaluate/result.js";
-import { checkFinite } from "../../evaluate/statistics.js";
 import type { Gpu } from "../../gpu/device.js";
-import { fromByte, toByte, valuesFromImages } from "../../image/pixels.js";
+import { planarFromImages, type RawImage, toByte } from "../../image/pixels.js";
 import type { Model } from "../../networks/edm2/model.js";
-import { FeatureExtractor } from "../../networks/features/extractor.js";
+import type { FeatureInput } from "../../networks/features/load.js";
+import type { ImageShape } from "../../networks/session.js";
 import { MAX_SEED, parseInteger } from "../../runs/args.js";
-import { FeatureLog, featuresName, outOfShard, withoutEnding } from "../../runs/feature-log.js";
+import { FeatureLog, outOfShard } from "../../runs/feature-log.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages, sampleBatch } from "../../runs/generate.js";
-import { onInterrupt } from "../../runs/interrupt.js";
+import { labelsForSeeds } from "../../runs/labels.js";
 import { decidingOptions, type OptionValue, runKey } from "../../runs/origin.js";
-import { bundledCheckpoint, bundledFeatures, bundledReference, version } from "../../runs/package.js";
-import { createProgress, tell } from "../../runs/progress.js";
+import { bundledCheckpoint, bundledReference, version } from "../../runs/package.js";
+import { tell } from "../../runs/progress.js";
 import { chooseShard, SHARD_HELP, type Shard, shardRange } from "../../runs/shard.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP } from "../parts/engine.js";
 import { NET_HELP } from "../parts/published.js";
 import { addSamplerOptions, chooseSampler, type SamplerFlags } from "../parts/sampler.js";
-import { addBatchOption, openReference } from "./options.js";
-import { describeResult, makeResult } from "./result.js";
+import { openPictures, type Pictures, VAE_HELP } from "../parts/vae.js";
+import { addDetectorOptions, type DetectorFlags, featuresKey, openDetectors } from "./detectors.js";
+import { measureAll } from "./measure.js";
+import { addBatchOption, openReferences, REF_HELP } from "./options.js";
+import { describeResult, makeResult, tellShard } from "./result.js";
 
-interface FdFlags extends EngineOptions, SamplerFlags {
+interface FdFlags extends EngineOptions, DetectorFlags, SamplerFlags {
   net?: string;
   n: number;
   seed: number;
   ref?: string;
-  features?: string;
+  vae?: string;
+  classes: "balanced" | "random";
   batch: number;
   shard?: string | true;
   out?: string;
@@ -49,13 +55,20 @@ export function registerEvaluateFd(evaluate: Command): Command {
     .summary("Frechet distance of a checkpoint's images to reference statistics")
     .description(
       "Generates images with balanced classes (class = seed modulo the number of classes), rounds them to 8 bits, extracts features " +
-        "and reports the Frechet distance to reference statistics. Images are not stored unless --outdir asks for them.",
+        "and reports the Frechet distance to reference statistics: of the bundled data by a small network, or FID and FD-DINOv2 by the " +
+        "files of --inception and --dinov2. Images are not stored unless --outdir asks for them.",
     )
     .option("--net <file>", NET_HELP)
     .addOption(new Option("--n <images>", "images to generate").argParser(integer("--n", 2, MOST_IMAGES)).default(5000))
     .addOption(new Option("--seed <s>", "seed of the first one").argParser(integer("--seed", 0, MAX_SEED)).default(0))
-    .option("--ref <file>", "reference statistics, .safetensors or .npz (default: those of the bundled data)")
-    .option("--features <file>", "the feature network (default: the bundled fashion32-features)");
+    .option("--ref <file>", REF_HELP)
+    .option("--vae <file>", VAE_HELP)
+    .addOption(
+      new Option("--classes <rule>", "which class an image has: all in turn, or drawn for each as the reference does")
+        .choices(["balanced", "random"])
+        .default("balanced"),
+    );
+  addDetectorOptions(command);
   addBatchOption(command, "images", 16)
     .option(
       "--out <file>",
@@ -81,6 +94,8 @@ export function registerEvaluateFd(evaluate: Command): Command {
         "",
         "Examples:",
         "  ncvsd-gpu evaluate fd --ts 0,16 --n 5000 --out fd.json",
+        "  ncvsd-gpu evaluate fd --net edm2-img64-s.pkl --n 50000 --ref img64.pkl \\",
+        "    --inception inception-2015-12-05.pkl --dinov2 dinov2_vitl14_pretrain.pth",
         "  ncvsd-gpu evaluate fd --ts 0,16 --n 50000 --shard 1/4 --out fd.json",
         "  (then 2/4, 3/4, 4/4, on other machines if you like)",
         "  ncvsd-gpu evaluate merge fd-*-of-4.features.safetensors --out fd.json",
@@ -106,26 +121,31 @@ export function registerEvaluateFd(evaluate: Command): Command {
 async function runFd(gpu: Gpu, flags: FdFlags, shard: Shard, watch: Stopwatch): Promise<void> {
   const silent = Boolean(flags.quiet || flags.json);
   const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
-  const warn = (line: string | undefined) => line !== undefined && tell(line);
-  const extractor = await FeatureExtractor.open(gpu, flags.features ?? bundledFeatures);
-  const reference = await openReference(flags.ref ?? bundledReference, extractor.source, say);
-  warn(fewSamples(flags.n, extractor.source.dim, `--n ${flags.n}`));
+  const opened = await openDetectors(gpu, flags, { silent, say });
+  if (flags.ref === undefined && opened.some(({ source }) => source.metric !== undefined))
+    throw bad("name the reference statistics of the data with --ref (docs/metrics.md says where they are published)");
+  const found = await openReferences(
+    flags.ref ?? bundledReference,
+    opened.map(({ source }) => source),
+    say,
+  );
+  const detectors = opened.filter((_, k) => found[k]);
+  const references = found.filter((reference) => reference !== undefined);
+  for (const { source } of detectors) {
+    const few = fewSamples(flags.n, source.dim, `--n ${flags.n}`);
+    if (few !== undefined) tell(few);
+  }
   if (flags.seed + flags.n - 1 > MAX_SEED)
-    throw new NcvsdError(
-      "BAD_ARGUMENT",
-      `--seed ${flags.seed} and --n ${flags.n} go past the largest seed, ${MAX_SEED}.`,
-    );
+    throw bad(`--seed ${flags.seed} and --n ${flags.n} go past the largest seed, ${MAX_SEED}.`);
   const range = shardRange(flags.n, shard);
   if (range.start === range.end)
-    throw new NcvsdError(
-      "BAD_ARGUMENT",
-      `--shard ${shard.index}/${shard.count} of ${flags.n} images is empty: use fewer shards.`,
-    );
+    throw bad(`--shard ${shard.index}/${shard.count} of ${flags.n} images is empty: use fewer shards.`);
   const model = await loadNetwork(gpu, flags.net ?? bundledCheckpoint, watch, silent);
-  requireInput(model, extractor);
-  const { sampler, deciding } = await chooseSampler(gpu, model, flags, watch, silent);
-  const task = await taskOf(gpu, model, flags, { sampler, deciding }, range);
-  const run = runOf(flags, task, extractor);
+  const pictures = await openPictures(gpu, model, flags);
+  requireInput(model, pictures.shape, detectors);
+  const chosen = await chooseSampler(gpu, model, flags, watch, silent);
+  const task = await taskOf(gpu, model, flags, chosen, pictures, range);
+  const run = runOf(flags, task, detectors);
   const out = flags.out === undefined ? undefined : outOfShard(flags.out, shard);
   const log = await FeatureLog.open(run, shard, range, {
     every: flags.checkpointEvery,
@@ -140,30 +160,41 @@ async function runFd(gpu: Gpu, flags: FdFlags, shard: Shard, watch: Stopwatch): 
   if (kept > 0) say(`going on after ${kept} images whose features are there (--force begins anew)`);
   if (flags.outdir !== undefined) await generate({ ...task, outdir: flags.outdir });
 
-  const steady = await fillLog(log, task, extractor, { range, silent, out, firstSeed: flags.seed });
+  const steady = await measureAll(log, {
+    gpu,
+    run,
+    detectors,
+    range,
+    batch: task.batch,
+    async images(start, end) {
+      const seeds = task.seeds.slice(start - range.start, end - range.start);
+      const labels = task.labels?.slice(start - range.start, end - range.start);
+      return { ...(await picturesOf(task, seeds, labels)), labels };
+    },
+    ahead: false,
+    nameOf: (i) => imageOf(run, i),
+    silent,
+    label: "evaluating",
+    continued: out === undefined ? "with --out it could be continued" : "the same command goes on from there",
+  });
   const rows = await log.finish();
   if (shard.count > 1) {
-    const file = featuresName(out!);
-    const images = range.end - range.start;
-    if (flags.json)
-      process.stdout.write(`${JSON.stringify({ kind: "shard", file, shard, images, seconds: rows.seconds })}\n`);
-    else process.stdout.write(`${file}\n`);
-    const all = `${withoutEnding(flags.out!)}-*-of-${shard.count}.features.safetensors`;
-    say(`when all shards are done: ncvsd-gpu evaluate merge ${all} --out ${flags.out}`);
+    tellShard({ out: out!, all: flags.out!, shard, images: range.end - range.start, seconds: rows.seconds, flags });
     return;
   }
-  const result = makeResult(run, rows, reference, { shards: 1, ...steady });
+  const result = makeResult(run, rows, references, { shards: 1, ...steady });
   if (out !== undefined) writeAtomic(out, `${JSON.stringify(result, null, 2)}\n`);
   process.stdout.write(`${flags.json ? JSON.stringify(result) : describeResult(result)}\n`);
   if (flags.verbose) say(`times: ${watch}`);
 }
 
-function requireInput(model: Model, extractor: FeatureExtractor): void {
-  if (model.shape.join() === extractor.input.join()) return;
-  throw new NcvsdError(
-    "BAD_ARGUMENT",
-    `${model.checkpoint.name} makes images of ${shapeText(model.shape)}, but the feature network ${extractor.source.name} takes ${shapeText(extractor.input)}: name another with --features.`,
-  );
+function requireInput(model: Model, shape: ImageShape, detectors: readonly Detector[]): void {
+  for (const { source, input } of detectors) {
+    if (input === undefined || shape.join() === input.join()) continue;
+    throw bad(
+      `${model.checkpoint.name} makes images of ${shapeText(shape)}, but the feature network ${source.name} takes ${shapeText(input)}: name another with --features.`,
+    );
+  }
 }
 
 async function taskOf(
@@ -171,16 +202,25 @@ async function taskOf(
   model: Model,
   flags: FdFlags,
   { sampler, deciding }: Awaited<ReturnType<typeof chooseSampler>>,
+  { pictures, vaeSha256 }: Pictures,
   { start, end }: { start: number; end: number },
 ): Promise<GenerateTask> {
   const classes = model.config.label_dim;
   const seeds = Array.from({ length: end - start }, (_, i) => flags.seed + start + i);
-  const rule = classes > 0 ? `seed modulo ${classes}` : null;
+  const random = flags.classes === "random";
+  const rule = classes === 0 ? null : random ? RANDOM_CLASSES : `seed modulo ${classes}`;
+  const every = random ? undefined : Array.from({ length: classes }, (_, c) => c);
   return {
     model,
     seeds,
-    labels: classes > 0 ? seeds.map((seed) => seed % classes) : undefined,
-    options: { ...deciding, class: rule, precision: gpu.precision },
+    labels: labelsForSeeds(seeds, classes, every),
+    options: {
+      ...deciding,
+      class: rule,
+      precision: gpu.precision,
+      ...(vaeSha256 === undefined ? {} : { vae: vaeSha256 }),
+    },
+    ...(pictures ? { pictures } : {}),
     sampler,
     checkpointSha256: await model.checkpoint.sha256(),
     batch: flags.batch,
@@ -191,17 +231,17 @@ async function taskOf(
   };
 }
 
-function runOf(flags: FdFlags, task: GenerateTask, extractor: FeatureExtractor): FeatureRun {
+function runOf(flags: FdFlags, task: GenerateTask, detectors: readonly Detector[]): FeatureRun {
   const { model } = task;
   const options = decidingOptions(task.options) as { readonly [key: string]: OptionValue };
   return {
-    key: runKey({ ...task.options, features: extractor.source.sha256 }, task.checkpointSha256),
+    key: runKey({ ...task.options, features: featuresKey(detectors) }, task.checkpointSha256),
     n: flags.n,
     firstSeed: flags.seed,
     checkpoint: { name: model.checkpoint.name, sha256: task.checkpointSha256, architecture: model.architecture },
     options,
     evaluationsPerImage: evaluationsPerImage(task.sampler),
-    network: extractor.source,
+    networks: detectors.map(({ source }) => source),
     classes: model.config.label_dim,
     ...(model.labels ? { classNames: model.labels } : {}),
     adapter: model.gpu.info.name,
@@ -209,87 +249,27 @@ function runOf(flags: FdFlags, task: GenerateTask, extractor: FeatureExtractor):
   };
 }
 
-/** Makes the images that are missing, batch by batch, and keeps only their features. */
-async function fillLog(
-  log: FeatureLog,
-  task: GenerateTask,
-  extractor: FeatureExtractor,
-  {
-    range,
-    silent,
-    out,
-    firstSeed,
-  }: { range: { start: number; end: number }; silent: boolean; out: string | undefined; firstSeed: number },
-): Promise<{ imagesPerSecond?: number | undefined; memory?: readonly MemoryUse[] }> {
-  const { gpu } = task.model;
-  const classifies = extractor.architecture.classes === task.model.config.label_dim;
-  const from = log.next;
-  const total = range.end - from;
-  const progress = createProgress({ total, silent: silent || total === 0, label: "evaluating" });
-  const unregister = onInterrupt(() => {
-    progress.stop();
-    log.flush();
-    const how = out === undefined ? "with --out it could be continued" : "the same command goes on from there";
-    process.stderr.write(`Stopped after ${log.next - range.start} of ${range.end - range.start} images; ${how}.\n`);
-  });
-  const memory: MemoryUse[] = [];
-  const measure = () =>
-    memory.push({ images: log.next - from, rssBytes: process.memoryUsage.rss(), gpuBytes: gpu.allocatedBytes });
-  let steadySince: number | undefined;
-  let steadyFrom = from;
-  try {
-    log.startClock();
-    while (log.next < range.end) {
-      const at = log.next;
-      const end = Math.min(at + task.batch, range.end);
-      const seeds = task.seeds.slice(at - range.start, end - range.start);
-      const labels = task.labels?.slice(at - range.start, end - range.start);
-      const values = await imagesOf(task, seeds, labels);
-      const { features, predictions } = await extractor.extract(values);
-      checkFinite(features, extractor.source.dim, (i) => `seed ${firstSeed + at + i}`);
-      const none = new Int32Array(seeds.length).fill(-1);
-      log.append({
-        features,
-        labels: labels ? Int32Array.from(labels) : none,
-        predictions: classifies && predictions ? predictions : none,
-      });
-      progress.update(log.next - from);
-      if (steadySince === undefined) {
-        steadySince = performance.now();
-        steadyFrom = log.next;
-      }
-      if (memory.length === 0 && log.next - from >= Math.min(1000, total)) measure();
-      // Signals are delivered between the batches.
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  } catch (error) {
-    log.flush();
-    throw error;
-  } finally {
-    progress.stop();
-    unregister();
-  }
-  if (total === 0) return {};
-  measure();
-  const steady = range.end - steadyFrom;
-  const seconds = (performance.now() - steadySince!) / 1000;
-  return { memory, ...(steady > 0 ? { imagesPerSecond: steady / seconds } : {}) };
-}
-
-/** The images of these seeds, [N, C, H, W] in [-1, 1], rounded to 8 bits as their files are. */
-async function imagesOf(
+/** The images of these seeds as 8-bit pictures, rounded as their files are. */
+async function picturesOf(
   task: GenerateTask,
   seeds: readonly number[],
   labels: readonly number[] | undefined,
-): Promise<Float32Array> {
-  if (task.outdir !== "") return valuesFromImages(readImages(task.outdir, seeds)).values;
-  const { images } = await sampleBatch(task, seeds, labels, () => {});
+): Promise<FeatureInput> {
+  if (task.outdir !== "") return planar(readImages(task.outdir, seeds));
+  const { images, shape } = await sampleBatch(task, seeds, labels, () => {});
+  if (task.pictures) return planar(await task.pictures(images, shape));
   const size = images.length / seeds.length;
-  return images.map((v, i) => {
-    if (Number.isFinite(v)) return fromByte(toByte(v));
+  const bytes = Uint8Array.from(images, (v, i) => {
+    if (Number.isFinite(v)) return toByte(v);
     throw new NcvsdError(
       "NOT_FINITE",
       `The image of seed ${seeds[Math.floor(i / size)]} has a value that is ${v}: check the checkpoint, or use f32.`,
     );
   });
+  return { images: bytes, shape };
+}
+
+function planar(images: readonly RawImage[]): FeatureInput {
+  const { bytes, shape } = planarFromImages(images);
+  return { images: bytes, shape };
 }

@@ -1,13 +1,16 @@
 import type { Command } from "commander";
+import { bad } from "../../errors.js";
 import { combineShards, readFeatures } from "../../evaluate/feature-file.js";
 import { featuresName } from "../../runs/feature-log.js";
 import { bundledReference } from "../../runs/package.js";
 import { writeAtomic } from "../../runs/whole-file.js";
-import { openReference } from "./options.js";
+import { openReferences, REF_HELP } from "./options.js";
 import { describeResult, makeResult } from "./result.js";
+import { statisticsOfRun } from "./run-statistics.js";
 
 interface MergeFlags {
   ref?: string;
+  dest?: string;
   out?: string;
   json?: boolean;
 }
@@ -17,11 +20,12 @@ export function registerEvaluateMerge(evaluate: Command): Command {
     .command("merge")
     .summary("put the shards of a run together")
     .description(
-      "Puts the shards of `evaluate fd --shard` together: the result is that of one run, bit for bit, however it was cut. " +
-        "No GPU is needed.",
+      "Puts the shards of `evaluate fd`, `calc` or `ref` together: the result is that of one run, however it was cut; bit for bit up to " +
+        "512 features, to rounding above. No GPU is needed.",
     )
     .argument("<shards...>", "the .features.safetensors of every shard, in any order")
-    .option("--ref <file>", "reference statistics, .safetensors or .npz (default: those of the bundled data)")
+    .option("--ref <file>", REF_HELP)
+    .option("--dest <file>", "write the statistics of all images: .pkl (EDM2's format), .npz or .safetensors")
     .option("--out <file>", "where the result goes (JSON)")
     .option("--force", "replace a file that is there, whoever made it")
     .option("--json", "print one JSON object on stdout")
@@ -32,8 +36,17 @@ export function registerEvaluateMerge(evaluate: Command): Command {
       for (const file of shards) files.push(await readFeatures(/\.json$/i.test(file) ? featuresName(file) : file));
       const { run, rows } = combineShards(files);
       const say = (line: string) => void process.stderr.write(`${line}\n`);
-      const reference = await openReference(flags.ref ?? bundledReference, run.network, say);
-      const result = makeResult(run, rows, reference, { shards: files.length });
+      if (flags.dest !== undefined) writeAtomic(flags.dest, statisticsOfRun(flags.dest, run, rows));
+      const bundled = run.networks.every(({ metric }) => metric === undefined) ? bundledReference : undefined;
+      const ref = flags.ref ?? (flags.dest === undefined ? bundled : undefined);
+      if (ref === undefined) {
+        if (flags.dest === undefined) throw bad("name the reference statistics with --ref, or write these with --dest");
+        const done = { dest: flags.dest, count: run.n, features: run.networks };
+        process.stdout.write(`${flags.json ? JSON.stringify(done) : flags.dest}\n`);
+        return;
+      }
+      const references = await openReferences(ref, run.networks, say);
+      const result = makeResult(run, rows, references, { shards: files.length });
       if (flags.out !== undefined) writeAtomic(flags.out, `${JSON.stringify(result, null, 2)}\n`);
       process.stdout.write(`${flags.json ? JSON.stringify(result) : describeResult(result)}\n`);
     });

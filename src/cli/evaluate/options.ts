@@ -1,8 +1,9 @@
 import { type Command, Option } from "commander";
+import { bad } from "../../errors.js";
+import type { MeasuredBy } from "../../evaluate/feature-run.js";
 import { FrechetReference, fewSamples } from "../../evaluate/frechet.js";
 import { type FeatureStatistics, requireSameNetwork } from "../../evaluate/same-features.js";
 import { readStatistics } from "../../evaluate/statistics-file.js";
-import type { FeatureSource } from "../../networks/features/extractor.js";
 import { parseInteger } from "../../runs/args.js";
 
 /** `--batch`, by which no result changes. */
@@ -13,10 +14,19 @@ export function addBatchOption(command: Command, what: string, batch: number): C
   );
 }
 
+export const REF_HELP =
+  "reference statistics: a .pkl as EDM2 has them, .npz or .safetensors, or their URL (default: those of the bundled data)";
+
 export interface OpenedReference {
   readonly file: string;
   readonly statistics: FeatureStatistics;
   readonly frechet: FrechetReference;
+}
+
+function opened(file: string, statistics: FeatureStatistics, source: MeasuredBy, say: (line: string) => void) {
+  const remarks = [requireSameNetwork(file, statistics, source), fewSamples(statistics.count, source.dim, file)];
+  for (const remark of remarks) if (remark !== undefined) say(remark);
+  return { file, statistics, frechet: new FrechetReference(statistics, file) };
 }
 
 /**
@@ -26,11 +36,36 @@ export interface OpenedReference {
  */
 export async function openReference(
   path: string,
-  source: FeatureSource,
+  source: MeasuredBy,
   say: (line: string) => void,
 ): Promise<OpenedReference> {
-  const statistics = await readStatistics(path);
-  const remarks = [requireSameNetwork(path, statistics, source), fewSamples(statistics.count, source.dim, path)];
-  for (const remark of remarks) if (remark !== undefined) say(remark);
-  return { file: path, statistics, frechet: new FrechetReference(statistics, path) };
+  return opened(path, await readStatistics(path), source, say);
+}
+
+/**
+ * The reference statistics of each of these networks; undefined for a metric that the file lacks, of which a line is said.
+ * @throws BAD_ARGUMENT when the file has none of them, or those of another network
+ */
+export async function openReferences(
+  path: string,
+  sources: readonly MeasuredBy[],
+  say: (line: string) => void,
+): Promise<readonly (OpenedReference | undefined)[]> {
+  const file = await readStatistics(path);
+  const found = sources.map(({ metric }) => {
+    if (metric === undefined) return file;
+    if (file.metrics) return file.metrics[metric];
+    return file.metric === undefined || file.metric === metric ? file : undefined;
+  });
+  if (found.every((statistics) => statistics === undefined)) {
+    const has = file.metrics ? Object.keys(file.metrics) : [file.metric];
+    throw bad(
+      `${path} has statistics of ${has.join(", ")}, but ${sources.map(({ metric }) => metric).join(", ")} is measured: name others`,
+    );
+  }
+  return found.map((statistics, k) => {
+    if (statistics) return opened(path, statistics, sources[k]!, say);
+    say(`${path} has no statistics of ${sources[k]!.metric}: it is left out`);
+    return undefined;
+  });
 }

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import type { ValueRange } from "../../data/arrays.js";
 import { readInput } from "../../data/arrays.js";
-import { openPictures } from "../../data/pictures.js";
+import { openPictures } from "../../data/picture-set.js";
 import { bad, NcvsdError } from "../../errors.js";
 import { type RunPictures, reportHtml, runNames } from "../../evaluate/report.js";
 import type { FdResult } from "../../evaluate/result.js";

@@ -1,79 +1,70 @@
 import type { Command } from "commander";
-import type { ValueRange } from "../../data/arrays.js";
-import { openPictures } from "../../data/pictures.js";
-import { fewSamples } from "../../evaluate/frechet.js";
-import { RunningMoments, statisticsOf } from "../../evaluate/statistics.js";
-import { statisticsBytes } from "../../evaluate/statistics-file.js";
-import { valuesFromImages } from "../../image/pixels.js";
-import { FeatureExtractor } from "../../networks/features/extractor.js";
-import { parseRange, RANGE_HELP } from "../../runs/args.js";
-import { bundledFeatures } from "../../runs/package.js";
-import { tell, withProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { writeAtomic } from "../../runs/whole-file.js";
-import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
-import { addBatchOption } from "./options.js";
+import { openEngine } from "../parts/engine.js";
+import { openDetectors } from "./detectors.js";
+import { addFilesOptions, FILES_HELP, type FilesFlags, measureFiles } from "./files.js";
+import { tellShard } from "./result.js";
+import { checkDest, statisticsOfRun } from "./run-statistics.js";
 
-interface StatsFlags extends EngineOptions {
+const DEST_HELP = "where the statistics go: .pkl (EDM2's format, all metrics), .npz or .safetensors (one)";
+
+/** The same under two names: the reference's words, and those of `evaluate fd`. */
+const NAMES = { ref: "dest", stats: "out" } as const;
+
+interface StatsFlags extends FilesFlags {
   data: string;
-  out: string;
-  features?: string;
-  batch: number;
-  range?: ValueRange;
-  json?: boolean;
-  quiet?: boolean;
+  dest?: string;
+  out?: string;
+}
+
+export function registerEvaluateRef(evaluate: Command): Command {
+  return register(evaluate, "ref");
 }
 
 export function registerEvaluateStats(evaluate: Command): Command {
+  return register(evaluate, "stats");
+}
+
+function register(evaluate: Command, name: keyof typeof NAMES): Command {
   const command = evaluate
-    .command("stats")
-    .summary("reference statistics of a folder of images")
+    .command(name)
+    .summary(name === "ref" ? "reference statistics of pictures" : "the same as ref, with --out for --dest")
     .description(
-      "Mean and covariance of the features of all images of a folder (PNG, JPEG, .npy; subfolders are looked into), as the reference " +
-        "of `evaluate fd`. A safetensors file with a U8 tensor `images` [N, C, H, W] is taken as well, and an .npy or .npz.",
+      "Mean and covariance of the features of pictures, as the reference of `evaluate fd` and `evaluate calc`: by Inception " +
+        "and DINOv2 (--inception, --dinov2) in one pass, or by a small network.",
     )
-    .requiredOption("--data <dir>", "the images, of the size that the feature network takes")
-    .requiredOption("--out <file>", "where the statistics go (safetensors: mean, cov)")
-    .option("--force", "replace a file that is there, whoever made it")
-    .option("--range <black,white>", RANGE_HELP, (t: string) => parseRange(t))
-    .option("--features <file>", "the feature network (default: the bundled fashion32-features)");
-  return addBatchOption(command, "images", 64)
-    .option("--adapter <name>", ADAPTER_HELP)
-    .option("--json", "print one JSON object on stdout")
-    .option("--quiet", "no progress")
-    .option("--verbose", "stacks of errors")
-    .addHelpText("after", "\nExample:\n  ncvsd-gpu evaluate stats --data test-images --out test-stats.safetensors")
+    .requiredOption("--data <dir>", FILES_HELP)
+    .requiredOption(`--${NAMES[name]} <file>`, DEST_HELP);
+  return addFilesOptions(command)
+    .addHelpText(
+      "after",
+      [
+        "",
+        "Example:",
+        `  ncvsd-gpu evaluate ${name} --data images.zip --${NAMES[name]} stats.pkl \\`,
+        "    --inception inception-2015-12-05.pkl --dinov2 dinov2_vitl14_pretrain.pth",
+      ].join("\n"),
+    )
     .action(async (flags: StatsFlags) => {
-      const gpu = await openEngine(flags, new Stopwatch());
+      const silent = Boolean(flags.quiet || flags.json);
+      const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
+      const dest = flags[NAMES[name]]!;
+      checkDest(dest, 1);
+      const gpu = await openEngine({ ...flags, tuning: false }, new Stopwatch());
       try {
-        const extractor = await FeatureExtractor.open(gpu, flags.features ?? bundledFeatures);
-        const { source, input } = extractor;
-        const { count, batches } = await openPictures(flags.data, input, `the feature network ${source.name}`, {
-          range: flags.range,
-          say: tell,
-        });
-        const few = fewSamples(count, source.dim, flags.data);
-        if (few !== undefined) tell(few);
-        const running = new RunningMoments(source.dim);
-        const silent = Boolean(flags.quiet || flags.json);
-        await withProgress({ total: count, label: "features", silent }, async (progress) => {
-          for await (const batch of batches(flags.batch)) {
-            const { values } = valuesFromImages(batch.map(({ image }) => image));
-            const { features } = await extractor.extract(values);
-            running.push(features, (i) => batch[i]!.name);
-            progress.update(running.count);
-          }
-        });
-        writeAtomic(
-          flags.out,
-          statisticsBytes(flags.out, {
-            ...statisticsOf(running.moments()),
-            network: source.name,
-            sha256: source.sha256,
-          }),
-        );
-        const result = { out: flags.out, count, features: source };
-        process.stdout.write(`${flags.json ? JSON.stringify(result) : flags.out}\n`);
+        const detectors = await openDetectors(gpu, flags, { silent, say });
+        checkDest(dest, detectors.length);
+        const where = { out: dest, keep: false };
+        const { run, rows, shard, images } = await measureFiles(gpu, detectors, flags.data, flags, where);
+        if (shard.count > 1) {
+          tellShard({ out: dest, all: dest, shard, images, seconds: rows.seconds, flags, merge: `--dest ${dest}` });
+          return;
+        }
+        writeAtomic(dest, statisticsOfRun(dest, run, rows));
+        const sources = detectors.map(({ source }) => source);
+        const result = { [NAMES[name]]: dest, count: run.n, features: sources.length > 1 ? sources : sources[0] };
+        process.stdout.write(`${flags.json ? JSON.stringify(result) : dest}\n`);
       } finally {
         gpu.close();
       }

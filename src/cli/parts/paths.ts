@@ -17,12 +17,12 @@ import { checkWritable, isFolder } from "../../runs/whole-file.js";
  */
 export const PATHS = {
   inputs:
-    "net gnet picture.png teacher vae data ref features operator measurement mask kernel lpips file shards results in.pkl snapshots source label-file config geometry model diffusion mixture matrix kernels weights maps probe positions".split(
+    "net gnet picture.png teacher vae data ref features operator measurement mask kernel lpips images inception dinov2 file shards results in.pkl snapshots source label-file config geometry model diffusion mixture matrix kernels weights maps probe positions".split(
       " ",
     ),
   files: "grid save-raw out trace out.safetensors plot".split(" "),
   folders: ["outdir"],
-  /** A folder, unless it ends in .zip. */
+  /** A folder, unless it has the ending of a file. */
   either: ["dest"],
 } as const;
 
@@ -37,16 +37,22 @@ interface Path {
   readonly record?: string;
 }
 
+/** Features beside a result, of the whole run or of a shard. */
+const features = ({ files, options: { shard } }: Given): readonly Path[] =>
+  files.flatMap((given) => {
+    const path = outOfShard(given.path, chooseShard(shard as string | true | undefined) ?? { index: 1, count: 1 });
+    return [
+      { ...given, path },
+      { ...given, path: featuresName(path) },
+    ];
+  });
+
 /** Files that commands write without being given their names. */
 const DERIVED: Readonly<Record<string, (given: Given) => readonly Path[]>> = {
-  fd: ({ files, options: { shard } }) =>
-    files.flatMap((given) => {
-      const path = outOfShard(given.path, chooseShard(shard as string | true | undefined) ?? { index: 1, count: 1 });
-      return [
-        { ...given, path },
-        { ...given, path: featuresName(path) },
-      ];
-    }),
+  fd: features,
+  calc: features,
+  ref: features,
+  stats: features,
   restore: ({ folders }) =>
     folders.flatMap(({ name, path }) => {
       const record = join(path, "metrics.json");
@@ -161,7 +167,10 @@ function pathsOf(command: Command): Given {
     for (const [kind, names] of Object.entries(PATHS) as [keyof typeof PATHS, readonly string[]][])
       if (names.includes(key))
         for (const path of paths)
-          found[kind !== "either" ? kind : /\.zip$/i.test(path) ? "files" : "folders"].push({ name, path });
+          found[kind !== "either" ? kind : /\.(zip|pkl|npz|safetensors)$/i.test(path) ? "files" : "folders"].push({
+            name,
+            path,
+          });
   };
   for (const option of command.options)
     add(option.long?.slice(2) ?? "", option.long ?? "", command.getOptionValue(option.attributeName()));
@@ -245,6 +254,8 @@ export function isOurs(path: string): boolean {
   if (/^<!doctype html>/i.test(text)) return text.includes('name="generator" content="ncvsd-gpu');
   if (/^<svg /i.test(text)) return text.slice(0, 1000).includes('data-made-by="ncvsd-gpu"');
   if (text.startsWith("\x93NUMPY")) return text.slice(0, 1000).includes(NPY_MARK);
+  // A pickle or archive of statistics.
+  if (bytes[0] === 0x80 && text.slice(0, 100).includes("ncvsd-gpu")) return true;
   if (path.endsWith(".md")) return text.includes("(ncvsd-gpu ");
   return isOurSafetensors(text);
 }

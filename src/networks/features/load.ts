@@ -1,4 +1,4 @@
-import { type Checkpoint, type CheckpointInput, openCheckpoint } from "../../checkpoint/index.js";
+import { type Checkpoint, type CheckpointInput, type FetchOptions, openCheckpoint } from "../../checkpoint/index.js";
 import { besideInput, openSource } from "../../checkpoint/source.js";
 import { bad, checkKeys, NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
@@ -13,7 +13,8 @@ import { type InceptionFile, inceptionFile } from "./inception-weights.js";
 import { TensorHash } from "./named-tensors.js";
 import { type Preparation, prepared } from "./preparation.js";
 
-export interface LoadFeaturesOptions {
+/** Of a file behind an address also how it is fetched, as for `loadModel`. */
+export interface LoadFeaturesOptions extends FetchOptions {
   /**
    * How pictures are resized and scaled, a property of the evaluation and not of the file. Inception: "nvidia" (default; the
    * original FID, EDM2, StyleGAN) or "pytorch-fid". DINOv2: "hub" (default; the authors' code, EDM2), "pil" (Pillow's resizing
@@ -71,8 +72,9 @@ export async function loadFeatures(
   input: CheckpointInput,
   options: LoadFeaturesOptions = {},
 ): Promise<FeatureNetwork> {
-  checkKeys("loadFeatures", options, { variant: true });
-  const network = await openFeatureNetwork(gpu, input, options.variant);
+  checkKeys("loadFeatures", options, { variant: true, signal: true, onBytes: true, sha256: true, offline: true });
+  const { variant: wanted, ...fetching } = options;
+  const network = await openFeatureNetwork(gpu, input, wanted, fetching);
   const { name, dims, variant, sha256 } = network;
   return {
     name,
@@ -85,8 +87,13 @@ export async function loadFeatures(
 }
 
 /** The network itself, which also takes prepared pictures. */
-export async function openFeatureNetwork(gpu: Gpu, input: CheckpointInput, variant?: string): Promise<OpenNetwork> {
-  const file = await openCheckpoint(input, { ofAnyKind: true });
+export async function openFeatureNetwork(
+  gpu: Gpu,
+  input: CheckpointInput,
+  variant?: string,
+  fetching: FetchOptions = {},
+): Promise<OpenNetwork> {
+  const file = await openCheckpoint(input, { ...fetching, ofAnyKind: true });
   try {
     const model = await recognised(gpu, file, input);
     const chosen = variant ?? model.variants[0];
