@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { conv2d } from "../../kernels/features/conv2d/kernel.js";
+import { tokenAttention } from "../../kernels/features/token-attention/kernel.js";
 import { attention } from "../../kernels/network/attention/kernel.js";
 import { mpCat } from "../../kernels/network/mp-cat/kernel.js";
 import { mpSilu } from "../../kernels/network/mp-silu/kernel.js";
@@ -38,7 +39,7 @@ function forced(kernel: AnyKernel, change: Partial<Caps>): AnyKernel {
 for (const [family, change] of Object.entries(families)) {
   describe(family, () => {
     const own = change.software ? [] : [conv2d, pixelNorm, winogradInput, winogradOutput];
-    for (const kernel of [attention, matmul, mpCat, mpSilu, resample, ...own] as AnyKernel[]) {
+    for (const kernel of [attention, matmul, mpCat, mpSilu, resample, tokenAttention, ...own] as AnyKernel[]) {
       // Straight-line transforms and tiles take long to compile on a processor: one of a text will do.
       const texts = new Set<string>();
       for (const test of kernel.cases) {

@@ -3,6 +3,7 @@ import { read, write } from "../../lib/buffers.js";
 import { oneOf } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
 import exp from "../../lib/exp.wgsl.js";
+import { lanesOf } from "../../lib/lanes.js";
 import source from "./kernel.wgsl.js";
 import { type BiasActParams, reference } from "./reference.js";
 
@@ -24,10 +25,17 @@ export const biasAct = elementwise<BiasActParams>({
     read("r", residual ? n : 0),
     write("y", n),
   ],
-  variant: ({ activation, residual }) => ({
-    key: `${activation}${residual ? " residual" : ""}`,
-    prelude: `const ACT: u32 = ${ACTIVATIONS.indexOf(activation)}u;\nconst RESIDUAL: bool = ${residual};`,
+  lanes: ({ columns }) => ({ rows: [columns], storage: "f32" }),
+  flags: ({ activation, residual }) => ({
+    RELU: activation === "relu",
+    GELU: activation === "gelu",
+    RESIDUAL: residual,
   }),
+  prelude: ({ columns }) =>
+    lanesOf(columns) === 4
+      ? "fn activated(v: F) -> F {\n  return F(activate(v.x), activate(v.y), activate(v.z), activate(v.w));\n}"
+      : "fn activated(v: F) -> F {\n  return activate(v);\n}",
+  uniforms: ({ columns }) => ({ span: columns / lanesOf(columns) }),
   flops: ({ activation, residual }, n) => n * (1 + (residual ? 1 : 0) + (activation === "gelu" ? 30 : 1)),
   reference,
   cases: cases(),

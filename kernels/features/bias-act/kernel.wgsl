@@ -4,18 +4,19 @@
 //
 // GELU (Hendrycks & Gimpel 2016) is the exact one, v/2 (1 + erf(v / sqrt 2)). WGSL has no erf: its Taylor series below 1,
 // beyond it 1 - t exp(-z^2 + p(t)), t = 1 / (1 + z/2), with the Chebyshev fit of erfc of Numerical Recipes (Press et al.,
-// 1.2e-7 relative). Prelude: ACT (0 none, 1 relu, 2 gelu), RESIDUAL.
+// 1.2e-7 relative). Flags: RELU, GELU, RESIDUAL.
 struct Params {
   threads: u32,
   channels: u32,
-  columns: u32,
+  // Elements of a row, in units of F.
+  span: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> x: array<V>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
-@group(0) @binding(3) var<storage, read> r: array<f32>;
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;
+@group(0) @binding(3) var<storage, read> r: array<V>;
+@group(0) @binding(4) var<storage, read_write> y: array<V>;
 
 // erf(z) for |z| < 1.
 fn near(z: f32) -> f32 {
@@ -61,18 +62,22 @@ fn gelu(v: f32) -> f32 {
   return max(v, 0.0) - beyond;
 }
 
-fn each(i: u32) {
-  var v = x[i] + b[(i / p.columns) % p.channels];
-  // Not max(): that may turn a NaN into 0, and nobody would see it.
+// Not max(): that may turn a NaN into 0, and nobody would see it.
+fn activate(v: f32) -> f32 {
   let finite = (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
-  if (ACT == 1u && finite) {
-    v = max(v, 0.0);
+  if (RELU && finite) {
+    return max(v, 0.0);
   }
-  if (ACT == 2u && finite) {
-    v = gelu(v);
+  if (GELU && finite) {
+    return gelu(v);
   }
+  return v;
+}
+
+fn each(i: u32) {
+  var v = activated(load(x[i]) + b[(i / p.span) % p.channels]);
   if (RESIDUAL) {
-    v += r[i];
+    v += load(r[i]);
   }
-  y[i] = v;
+  y[i] = store(v);
 }

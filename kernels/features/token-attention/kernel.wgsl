@@ -2,54 +2,20 @@
 //
 //   qkv [N, 3 heads d, P]: channel (part heads + head) d + c, parts q, k, v    y [N, heads d, P]
 //
-// One invocation a query of a head. The sums run along with the largest logit so far and are scaled when it rises, so that
-// the logits are kept nowhere. Keys past `keys` are padding. Prelude: HEAD (d).
+// The sums run along with the largest logit so far and are scaled when it rises, so that the logits are kept nowhere. Keys past
+// `keys` are padding. The loops are in subgroup.ts (software adapters with subgroups of 8, heads of at most 64 channels, rows of
+// whole quads) and plain.wgsl (all others), one of them in front of this text, with HEAD (d) and `Element`.
 struct Params {
   threads: u32,
   heads: u32,
+  // Heads of all images.
+  allHeads: u32,
   tokens: u32,
+  quads: u32,
   keys: u32,
   scale: f32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> qkv: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
-
-fn each(i: u32) {
-  let query = i % p.tokens;
-  let head = (i / p.tokens) % p.heads;
-  let image = i / (p.tokens * p.heads);
-  let part = p.heads * HEAD * p.tokens;
-  let q0 = (image * 3u * p.heads + head) * HEAD * p.tokens;
-  let k0 = q0 + part;
-  let v0 = k0 + part;
-
-  var q: array<f32, HEAD>;
-  var sums: array<f32, HEAD>;
-  for (var c = 0u; c < HEAD; c++) {
-    q[c] = qkv[q0 + c * p.tokens + query] * p.scale;
-    sums[c] = 0.0;
-  }
-  var top = -3.4028234663852886e38;
-  var total = 0.0;
-  for (var key = 0u; key < p.keys; key++) {
-    var logit = 0.0;
-    for (var c = 0u; c < HEAD; c++) {
-      logit += q[c] * qkv[k0 + c * p.tokens + key];
-    }
-    let higher = max(top, logit);
-    let keep = exp(top - higher);
-    // Of a logit that is not finite, which max() may drop, this is not finite either.
-    let weight = exp(logit - higher);
-    top = higher;
-    total = total * keep + weight;
-    for (var c = 0u; c < HEAD; c++) {
-      sums[c] = sums[c] * keep + weight * qkv[v0 + c * p.tokens + key];
-    }
-  }
-  let out = (image * p.heads + head) * HEAD * p.tokens + query;
-  for (var c = 0u; c < HEAD; c++) {
-    y[out + c * p.tokens] = sums[c] / total;
-  }
-}
+@group(0) @binding(1) var<storage, read> qkv: array<Element>;
+@group(0) @binding(2) var<storage, read_write> y: array<Element>;

@@ -10,6 +10,7 @@ import { gemmWeightLength, packGemmWeight } from "../../../kernels/network/gemm/
 import type { Graph, Tensor } from "../../graph/graph.js";
 import { plainRecipe } from "../../layers/weights.js";
 import { convolution, layerNormalisation } from "./layers.js";
+import { productConvolutions } from "./products.js";
 import { antialiasedBicubic, plainBicubic, type ResizeRule, resizePlanes } from "./resizing.js";
 
 /** Pixels of a patch's side. */
@@ -82,11 +83,10 @@ export function dinov2Graph(
   const real = first + patches;
   const tokens = padded(real);
   const images = graph.external("images", [batch, 3, height, width]);
-  const embedded = convolution(
-    graph,
-    { name: "patch_embed.proj", outChannels: channels, kernel: PATCH, stride: PATCH },
-    images,
-  );
+  const embedding = { name: "patch_embed.proj", outChannels: channels, kernel: PATCH, stride: PATCH };
+  const embedded = products
+    ? productConvolutions(graph, [{ layer: embedding, to: [batch, channels, rows, columns] }], images)[0]!
+    : convolution(graph, embedding, images);
   const table = graph.constant(`tokens of ${rows}x${columns}`, [channels, tokens], "f32", {
     sources: ["cls_token", "pos_embed", ...(registers > 0 ? ["register_tokens"] : [])],
     make([cls, stored, extra]) {
