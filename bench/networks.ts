@@ -47,8 +47,8 @@ export async function startNetwork(
   lap: (part: string) => void = () => {},
 ): Promise<Network & { readonly x: Float32Array; readonly denoised: Float32Array }> {
   const { architecture, config, batch } = plan;
-  const { tuning } = gpu.caps;
-  const network = buildNetwork(architecture, config, batch, tuning ? { tuning } : {});
+  const { tuning, rates } = gpu.caps;
+  const network = buildNetwork(architecture, config, batch, { tuning, rates });
   await store.load(network.graph);
   lap("weights");
   const options = { label: `${architecture} at batch ${batch}`, graph: network.graph, constants: store.buffers };

@@ -41,6 +41,7 @@ import { discPoolBackward } from "./network/disc-pool-backward/kernel.js";
 import { dropout } from "./network/dropout/kernel.js";
 import { fourier } from "./network/fourier/kernel.js";
 import { gemm } from "./network/gemm/kernel.js";
+import { implicitGemm } from "./network/implicit-gemm/kernel.js";
 import { injectNoise } from "./network/inject-noise/kernel.js";
 import { linear } from "./network/linear/kernel.js";
 import { linearWeightBackward } from "./network/linear-weight-backward/kernel.js";
@@ -253,6 +254,7 @@ export const kernels: readonly AnyKernel[] = [
   dropout,
   fourier,
   gemm,
+  implicitGemm,
   groupFold,
   groupStats,
   heunStep,

@@ -61,6 +61,7 @@ export const NOT_DIFFERENTIABLE: Readonly<Record<string, string>> = {
   "kernels/network/conv/": LAYER,
   "kernels/network/fourier/": "no gradient reaches a noise level",
   "kernels/network/gemm/": LAYER,
+  "kernels/network/implicit-gemm/": LAYER,
   "kernels/network/inject-noise/": "no gradient reaches a draw",
   "kernels/network/linear/": LAYER,
   "kernels/network/pack-weight/": LAYER,

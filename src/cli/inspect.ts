@@ -3,6 +3,7 @@ import { openCheckpoint } from "../checkpoint/index.js";
 import { NcvsdError, oneLine } from "../errors.js";
 import { actType, costOf, type Precision } from "../gpu/contract.js";
 import { mib, precisionOn } from "../gpu/device.js";
+import type { GpuProfile } from "../gpu/profiles.js";
 import type { Graph, Node } from "../graph/graph.js";
 import { type MemoryPlan, planMemory, replan } from "../graph/plan.js";
 import { type AdapterLimits, adapterLimits, fitOf, largestTensor } from "../measure/fit.js";
@@ -71,7 +72,7 @@ export function registerInspect(program: Command): void {
       const profile = profileFlag(flags);
       const subject = flags.preset === undefined ? await fromFile(file ?? bundledCheckpoint) : fromPreset(flags.preset);
       const { architecture, config } = subject;
-      const { graph } = networkAt(flags.batch, architecture, config, profile?.bindingBytes);
+      const { graph } = networkAt(flags.batch, architecture, config, profile);
       const wantsLimits =
         !profile && (flags.preset !== undefined || flags.adapter !== undefined || flags.precision === "auto");
       const limits = wantsLimits ? await adapterLimits(flags.adapter) : null;
@@ -191,9 +192,13 @@ function fits(graph: Graph, plans: readonly MemoryPlan[], limits: AdapterLimits 
 }
 
 /** @throws NcvsdError BAD_ARGUMENT for a batch whose tensors no kernel can index. */
-function networkAt(batch: number, architecture: Architecture, config: NetworkConfig, bindingBytes?: number) {
+function networkAt(batch: number, architecture: Architecture, config: NetworkConfig, profile?: GpuProfile) {
+  const { bindingBytes, rates } = profile ?? {};
   try {
-    return buildNetwork(architecture, config, batch, bindingBytes === undefined ? {} : { bindingBytes });
+    return buildNetwork(architecture, config, batch, {
+      rates,
+      ...(bindingBytes === undefined ? {} : { bindingBytes }),
+    });
   } catch (cause) {
     if (!(cause instanceof NcvsdError) || batch === 1) throw cause;
     throw new NcvsdError(

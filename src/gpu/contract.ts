@@ -27,8 +27,25 @@ export interface Caps {
   readonly software: boolean;
   readonly maxWorkgroupSize: number;
   readonly maxWorkgroupsPerDimension: number;
+  /** What cost models count with on a GPU; absent: nothing is known of it, or it is software. */
+  readonly rates?: DeviceRates;
   /** What a tuner chose on this adapter, by `tuneKey`; where it says nothing, a kernel's own cost model picks. */
   readonly tuning?: ReadonlyMap<string, string>;
+}
+
+/** How fast a GPU is at best. */
+export interface DeviceRates {
+  /**
+   * Units that run workgroups of their own: streaming multiprocessors, cores, Xe cores. A dispatch of fewer workgroups leaves some
+   * of them idle.
+   */
+  readonly multiprocessors: number;
+  /** f32 operations a second, a multiply-add counted as two. */
+  readonly flops: number;
+  /** Bytes a second to and from memory. */
+  readonly bandwidth: number;
+  /** Seconds from the end of one dispatch to the work of the next that waits for it. */
+  readonly dispatch: number;
 }
 
 export interface BufferUse {

@@ -2,6 +2,7 @@ import { checkKeys, NcvsdError } from "../errors.js";
 import { node } from "../node/modules.js";
 import type { Caps, Precision } from "./contract.js";
 import { PipelineCache } from "./pipeline.js";
+import { ratesOn } from "./rates.js";
 import type { Tuning } from "./tuning.js";
 import { settle } from "./wait.js";
 
@@ -190,6 +191,7 @@ export class Gpu {
     const { info } = adapter;
     this.info = infoOf(adapter);
     this.tuning = tuning;
+    const rates = ratesOn(this.info, tuning);
     this.caps = {
       precision,
       subgroups: device.features.has("subgroups"),
@@ -198,6 +200,7 @@ export class Gpu {
       software: this.info.software,
       maxWorkgroupSize: device.limits.maxComputeInvocationsPerWorkgroup,
       maxWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
+      ...(rates ? { rates } : {}),
       ...(tuning ? { tuning: tuning.choices } : {}),
     };
     this.lost = device.lost.then((lost) => {

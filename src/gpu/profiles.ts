@@ -3,18 +3,15 @@
  * reports, or fewer; nothing here was measured on one.
  */
 import { NcvsdError } from "../errors.js";
-import type { Caps, Precision } from "./contract.js";
+import type { Caps, DeviceRates, Precision } from "./contract.js";
 
 export interface GpuProfile {
   readonly name: string;
   /** The GPU that it is like. */
   readonly like: string;
   readonly subgroups: readonly [min: number, max: number];
-  /**
-   * Units that run workgroups of their own: streaming multiprocessors, cores, Xe cores. A dispatch of fewer workgroups leaves some
-   * of them idle.
-   */
-  readonly multiprocessors: number;
+  /** What cost models count with: the maker's figures for f32 and for memory, and a guess at what a dispatch costs. */
+  readonly rates: DeviceRates;
   readonly software: boolean;
   readonly half: boolean;
   readonly maxWorkgroupSize: number;
@@ -27,7 +24,7 @@ const GPU_PROFILES: readonly GpuProfile[] = [
     name: "gpu",
     like: "a data-centre GPU as NVIDIA's H100",
     subgroups: [32, 32],
-    multiprocessors: 132,
+    rates: { multiprocessors: 132, flops: 67e12, bandwidth: 3.35e12, dispatch: 2e-6 },
     software: false,
     half: true,
     maxWorkgroupSize: 1024,
@@ -37,7 +34,7 @@ const GPU_PROFILES: readonly GpuProfile[] = [
     name: "apple",
     like: "an Apple M3 Max",
     subgroups: [32, 32],
-    multiprocessors: 40,
+    rates: { multiprocessors: 40, flops: 14e12, bandwidth: 0.4e12, dispatch: 5e-6 },
     software: false,
     half: true,
     maxWorkgroupSize: 1024,
@@ -48,7 +45,7 @@ const GPU_PROFILES: readonly GpuProfile[] = [
     like: "an integrated Intel GPU of 8 Xe cores",
     // The driver picks a size for each pipeline.
     subgroups: [8, 32],
-    multiprocessors: 8,
+    rates: { multiprocessors: 8, flops: 4e12, bandwidth: 0.1e12, dispatch: 5e-6 },
     software: false,
     half: true,
     maxWorkgroupSize: 1024,
@@ -58,7 +55,7 @@ const GPU_PROFILES: readonly GpuProfile[] = [
     name: "mobile",
     like: "a phone's GPU (Mali, Adreno) with WebGPU's default limits",
     subgroups: [0, 0],
-    multiprocessors: 6,
+    rates: { multiprocessors: 6, flops: 1e12, bandwidth: 0.05e12, dispatch: 1e-5 },
     software: false,
     half: true,
     maxWorkgroupSize: 256,
@@ -77,7 +74,7 @@ export function gpuProfile(name: string): GpuProfile {
 }
 
 /** What kernels are told of such a GPU. */
-export function profileCaps({ subgroups, software, maxWorkgroupSize }: GpuProfile, precision: Precision): Caps {
+export function profileCaps({ subgroups, software, maxWorkgroupSize, rates }: GpuProfile, precision: Precision): Caps {
   const [subgroupMinSize, subgroupMaxSize] = subgroups;
   return {
     precision,
@@ -87,5 +84,6 @@ export function profileCaps({ subgroups, software, maxWorkgroupSize }: GpuProfil
     software,
     maxWorkgroupSize,
     maxWorkgroupsPerDimension: 65535,
+    rates,
   };
 }

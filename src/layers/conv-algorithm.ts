@@ -1,38 +1,49 @@
 import { tiling, winograd, winogradTile } from "../../kernels/lib/winograd.js";
+import type { DeviceRates } from "../gpu/contract.js";
+import { type ConvShape, implicitSeconds, winogradSeconds } from "./conv-seconds.js";
 
-/** What decides how a convolution is computed: the layer, never the batch, since a seed's bits must not depend on it. */
-export interface ConvShape {
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly height: number;
-  readonly width: number;
-  readonly kernel: 1 | 3;
-}
+export type { ConvShape };
 
 /**
  * - `winograd`: F(4x4, 3x3) as three nodes (input transform, 36 matrix products, output transform with the epilogue): a
  *   quarter of the multiplications of the direct sum, for 4.5 times the traffic of the images. Error per layer about
  *   1e-6 in f32, three times that of the direct sum. F(2x2, 3x3) for images that leave most of larger tiles empty.
+ * - `implicit`: a 3x3 convolution as one node, a matrix product whose columns are made as they are read. For GPUs.
  * - `gemm`: a 1x1 convolution as one matrix product per image.
  * - `direct`: the plain sum over the window; for what the others cannot do or waste.
  */
-export type ConvAlgorithm = "winograd" | "gemm" | "direct";
+export type ConvAlgorithm = "winograd" | "implicit" | "gemm" | "direct";
+
+/** Batches at which algorithms are weighed against each other on a GPU: one choice holds for all, since bits depend on it. */
+const WEIGHED = [1, 2];
 
 /** A name of the layer's shape, without the batch: `conv 3x3 192>384 @64x64`, from input channels to output channels. */
 export function convKey({ inChannels, outChannels, height, width, kernel }: ConvShape): string {
   return `conv ${kernel}x${kernel} ${inChannels}>${outChannels} @${height}x${width}`;
 }
 
-/** The algorithms that can do this layer, the cost model's own choice first. */
-export function convChoices(shape: ConvShape): readonly ConvAlgorithm[] {
+/**
+ * The algorithms that can do this layer, the cost model's own choice first.
+ * @param rates of a GPU; absent: software
+ */
+export function convChoices(shape: ConvShape, rates?: DeviceRates): readonly ConvAlgorithm[] {
+  if (rates && shape.kernel === 3) {
+    const ratio = (batch: number) => winogradSeconds(shape, batch, rates) / implicitSeconds(shape, batch, rates);
+    const faster = WEIGHED.reduce((product, batch) => product * ratio(batch), 1) < 1;
+    return faster ? ["winograd", "implicit", "direct"] : ["implicit", "winograd", "direct"];
+  }
   const own = cheapest(shape);
   if (own !== "direct") return [own, "direct"];
   return shape.kernel === 3 ? [own, "winograd"] : [own];
 }
 
 /** What `tuning` names for this layer (`convKey`), if it can be done that way; otherwise the cost model's choice. */
-export function convAlgorithm(shape: ConvShape, tuning?: ReadonlyMap<string, string>): ConvAlgorithm {
-  const choices = convChoices(shape);
+export function convAlgorithm(
+  shape: ConvShape,
+  tuning?: ReadonlyMap<string, string>,
+  rates?: DeviceRates,
+): ConvAlgorithm {
+  const choices = convChoices(shape, rates);
   const tuned = tuning?.get(convKey(shape));
   return choices.find((algorithm) => algorithm === tuned) ?? choices[0]!;
 }

@@ -13,10 +13,13 @@ import {
 import { conv, packConvWeight, packedWeightLength } from "../../kernels/network/conv/kernel.js";
 import { gemm } from "../../kernels/network/gemm/kernel.js";
 import { gemmWeightLength, packGemmWeight } from "../../kernels/network/gemm/weight.js";
+import { implicitGemm } from "../../kernels/network/implicit-gemm/kernel.js";
 import { winogradInput } from "../../kernels/network/winograd-input/kernel.js";
 import { winogradOutput } from "../../kernels/network/winograd-output/kernel.js";
+import type { DeviceRates } from "../gpu/contract.js";
 import type { Graph, Tensor } from "../graph/graph.js";
 import { type ConvAlgorithm, type ConvShape, convAlgorithm } from "./conv-algorithm.js";
+import { segmentsOf } from "./conv-seconds.js";
 import { packWinogradWeight, winogradWeightPieces } from "./winograd-weight.js";
 
 /**
@@ -28,6 +31,8 @@ export const BINDING_BYTES = 128 * 2 ** 20;
 export interface ConvContext {
   readonly graph: Graph;
   readonly batch: number;
+  /** What the cost models of a GPU count with; absent: the adapter is software, or nothing is known of it. */
+  readonly rates?: DeviceRates | undefined;
   /** Choices of a tuner, by `convKey`. */
   readonly tuning?: ReadonlyMap<string, string> | undefined;
   /**
@@ -70,10 +75,11 @@ export interface Convolution extends ConvShape {
 
 /** Stride 1, zero padding. @param x [N, inChannels, H, W] @returns [N, outChannels, H, W] */
 export function convolve(context: ConvContext, name: string, layer: Convolution, x: Tensor): Tensor {
-  const { graph, batch, tuning, bindingBytes = BINDING_BYTES } = context;
+  const { graph, batch, tuning, rates, bindingBytes = BINDING_BYTES } = context;
   const { inChannels, outChannels, height, width, epilogue, c, r } = layer;
-  const algorithm = convAlgorithm(layer, tuning);
+  const algorithm = convAlgorithm(layer, tuning, rates);
   if (algorithm === "winograd") return winograd(context, name, layer, x);
+  if (algorithm === "implicit") return direct(context, name, layer, x, true);
   // The matrix product cannot write a part of the channels; no published network needs it to.
   if (algorithm === "direct" || 4 * gemmWeightLength(1, outChannels, inChannels) > bindingBytes) {
     return direct(context, name, layer, x);
@@ -82,7 +88,8 @@ export function convolve(context: ConvContext, name: string, layer: Convolution,
   const length = gemmWeightLength(1, outChannels, inChannels);
   const w = packedWeight(graph, layer, { algorithm: "gemm", first: 0, count: outChannels, length }, pack);
   const product = { groups: 1, images: batch, rows: outChannels, depth: inChannels, columns: height * width };
-  const params = { ...product, type: "act" as const, epilogue };
+  const segments = rates ? segmentsOf(outChannels, height * width, inChannels, rates) : 1;
+  const params = { ...product, ...(segments > 1 ? { segments } : {}), type: "act" as const, epilogue };
   return graph.run(name, gemm, params, { x, w, c, r }, { y: [batch, outChannels, height, width] }).y;
 }
 
@@ -144,8 +151,9 @@ function winograd(context: ConvContext, name: string, layer: Convolution, x: Ten
   return y as Tensor;
 }
 
-function direct(context: ConvContext, name: string, layer: Convolution, x: Tensor): Tensor {
-  const { graph, batch, bindingBytes = BINDING_BYTES } = context;
+/** The direct sum, for some output channels at a time; `implicit`: by tiles. Both want the same weight. */
+function direct(context: ConvContext, name: string, layer: Convolution, x: Tensor, implicit = false): Tensor {
+  const { graph, batch, rates, bindingBytes = BINDING_BYTES } = context;
   const { inChannels, outChannels, height, width, kernel, epilogue, c, r } = layer;
   const weightLength = (count: number) => packedWeightLength(count, inChannels, kernel);
   const channelParts = parts(outChannels, 8, bindingBytes, (count) => 4 * weightLength(count));
@@ -155,8 +163,13 @@ function direct(context: ConvContext, name: string, layer: Convolution, x: Tenso
     const pack = (rows: Float32Array) => packConvWeight(rows, count, inChannels * kernel * kernel);
     const w = packedWeight(graph, layer, { algorithm: "direct", ...channels, length: weightLength(count) }, pack);
     const into = channelParts.length > 1 ? { into: { first, of: outChannels } } : {};
-    const params = { batch, inChannels, outChannels: count, height, width, kernel, epilogue, ...into };
-    y = graph.run(`${name}${ordinal(j, channelParts)}`, conv, params, { x, w, c, r }, { y }).y;
+    const params = { batch, inChannels, outChannels: count, height, width, epilogue, ...into };
+    const node = `${name}${ordinal(j, channelParts)}`;
+    const operands = { x, w, c, r };
+    if (implicit) {
+      const segments = rates ? segmentsOf(outChannels, height * width, 9 * inChannels, rates) : 1;
+      y = graph.run(node, implicitGemm, { ...params, segments }, operands, { y }).y;
+    } else y = graph.run(node, conv, { ...params, kernel }, operands, { y }).y;
   }
   return y as Tensor;
 }

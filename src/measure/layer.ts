@@ -1,6 +1,6 @@
 import { type ConvEpilogue, epilogueReference } from "../../kernels/lib/conv-epilogue.js";
 import { narrowF16, widenF16 } from "../checkpoint/half.js";
-import type { AnyKernel, Caps } from "../gpu/contract.js";
+import type { AnyKernel, Caps, DeviceRates } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
 import { Graph, type Node, type Tensor, tensorBytes } from "../graph/graph.js";
 import { Program } from "../graph/program.js";
@@ -69,10 +69,15 @@ export function tuneGraph(graph: Graph, tuning: ReadonlyMap<string, string>): vo
 }
 
 /** The layer by itself, computed as `tuning` says. */
-export function layerGraph({ shape, epilogue: kind }: Layer, batch: number, tuning: ReadonlyMap<string, string>) {
+export function layerGraph(
+  { shape, epilogue: kind }: Layer,
+  batch: number,
+  tuning: ReadonlyMap<string, string>,
+  rates?: DeviceRates,
+) {
   const { inChannels, outChannels, height, width } = shape;
   const graph = new Graph();
-  const build: ConvContext = { graph, batch, tuning };
+  const build: ConvContext = { graph, batch, tuning, rates };
   const x = graph.external("x", [batch, inChannels, height, width], "act");
   const c = kind === "scale_silu" ? graph.external("c", [batch, outChannels]) : undefined;
   const r = kind === "sum_clip" ? graph.external("r", [batch, outChannels, height, width], "act") : undefined;
@@ -115,7 +120,7 @@ export class LayerBench {
 
   /** @throws NcvsdError when a kernel does not compile or the memory does not suffice */
   async prepare(tuning: ReadonlyMap<string, string>) {
-    const { graph, y, externals } = layerGraph(this.layer, this.batch, tuning);
+    const { graph, y, externals } = layerGraph(this.layer, this.batch, tuning, this.#gpu.caps.rates);
     const label = `${convKey(this.layer.shape)} at batch ${this.batch}`;
     await this.#gpu.scoped(`Preparing ${label}`, () => {
       for (const tensor of externals) this.#upload(tensor);

@@ -7,7 +7,7 @@ import { nonFiniteNode } from "../graph/trace.js";
 import { WeightStore } from "../layers/weights.js";
 import { parseConfig } from "../networks/edm2/config.js";
 import { validateTensors } from "../networks/edm2/names.js";
-import { buildNetwork, type NetworkGraph } from "../networks/edm2/network.js";
+import { type BuildOptions, buildNetwork, type NetworkGraph } from "../networks/edm2/network.js";
 import { multiplyAdds } from "../networks/edm2/presets.js";
 import { networkFile } from "../networks/edm2/published.js";
 import { labelRows } from "../networks/inputs.js";
@@ -32,13 +32,13 @@ export function median(values: readonly number[]): number {
  * Reads a checkpoint's head and plans its network, before a GPU is looked for: what is wrong is told first.
  * @throws NcvsdError BAD_CHECKPOINT; BAD_ARGUMENT for a batch whose tensors no kernel can index
  */
-export async function planNetwork(path: string, batch: number, tuning?: ReadonlyMap<string, string>) {
+export async function planNetwork(path: string, batch: number, caps: Pick<BuildOptions, "tuning" | "rates"> = {}) {
   const checkpoint = await openCheckpoint(networkFile(path));
   try {
     const { architecture, config } = parseConfig(checkpoint);
     validateTensors(checkpoint, architecture, config);
     return {
-      network: buildNetwork(architecture, config, batch, { tuning }),
+      network: buildNetwork(architecture, config, batch, { tuning: caps.tuning, rates: caps.rates }),
       flops: 2 * batch * multiplyAdds(architecture, config),
     };
   } catch (cause) {

@@ -40,7 +40,7 @@ export function profilePlan(graph: Graph, profile: GpuProfile, precision: Precis
   const caps = profileCaps(profile, precision);
   const texts = new Map<string, { kernel: string; guarded: number; size: number }>();
   const nodes = graph.nodes.map((node) => nodeProfile(node, caps, texts));
-  const { multiprocessors } = profile;
+  const { multiprocessors } = profile.rates;
   const ratio = (part: readonly (typeof nodes)[number][]) => {
     const of = (which: "asked" | "made") => part.reduce((sum, { products }) => sum + (products?.[which] ?? 0), 0);
     return of("asked") > 0 ? of("made") / of("asked") : null;

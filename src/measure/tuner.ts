@@ -1,5 +1,5 @@
 import { NcvsdError } from "../errors.js";
-import type { AnyKernel } from "../gpu/contract.js";
+import type { AnyKernel, DeviceRates } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Graph, Node } from "../graph/graph.js";
 import type { NodeTime, Program } from "../graph/program.js";
@@ -95,7 +95,7 @@ export async function tuneNetwork(gpu: Gpu, network: Graph, options: TuneOptions
 /** Everything in a network of which there is more than one way to do it, the most work first. */
 export function subjectsOf(gpu: Pick<Gpu, "caps">, network: Graph, batch: number) {
   const layers = layersOf(network);
-  return { kernels: kernelSubjects(gpu, layers, batch), algorithms: layerSubjects(layers) };
+  return { kernels: kernelSubjects(gpu, layers, batch), algorithms: layerSubjects(layers, gpu.caps.rates) };
 }
 
 /** One subject for every name that a kernel gives to its shape, in the layers where it is used. */
@@ -108,9 +108,9 @@ function kernelSubjects({ caps }: Pick<Gpu, "caps">, layers: readonly Layer[], b
   }
   const found = new Map<string, Found>();
   for (const layer of layers) {
-    for (const [i, algorithm] of convChoices(layer.shape).entries()) {
+    for (const [i, algorithm] of convChoices(layer.shape, caps.rates).entries()) {
       const key = convKey(layer.shape);
-      const { graph } = layerGraph(layer, batch, new Map([[key, algorithm]]));
+      const { graph } = layerGraph(layer, batch, new Map([[key, algorithm]]), caps.rates);
       for (const [name, nodes] of tuneKeys(graph)) {
         const { kernel, params } = nodes[0]!;
         const place = { layer, algorithm, own: i === 0, nodes };
@@ -154,7 +154,7 @@ function tuneKeys(graph: Graph): Map<string, Node[]> {
 }
 
 /** One subject for every shape of a layer. */
-function layerSubjects(layers: readonly Layer[]): Subject[] {
+function layerSubjects(layers: readonly Layer[], rates: DeviceRates | undefined): Subject[] {
   const keys = new Set(layers.map(({ shape }) => convKey(shape)));
   const subjects = [...keys].map((key): Subject => {
     const group = layers.filter(({ shape }) => convKey(shape) === key);
@@ -162,7 +162,7 @@ function layerSubjects(layers: readonly Layer[]): Subject[] {
     const uses = group.reduce((sum, { count }) => sum + count, 0);
     return {
       key,
-      choices: convChoices(shape),
+      choices: convChoices(shape, rates),
       layers: group,
       uses,
       work: uses * layerWork(shape),

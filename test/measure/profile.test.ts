@@ -11,7 +11,10 @@ import { cliOk, cliRefused } from "../support/cli.js";
 const counts = (preset: string, batch: number, name = "gpu", precision: Precision = "f32") => {
   const { architecture, config } = networkPreset(preset);
   const profile = gpuProfile(name);
-  const { graph } = buildNetwork(architecture, config, batch, { bindingBytes: profile.bindingBytes });
+  const { graph } = buildNetwork(architecture, config, batch, {
+    bindingBytes: profile.bindingBytes,
+    rates: profile.rates,
+  });
   return profilePlan(graph, profile, precision);
 };
 
@@ -21,10 +24,10 @@ const REACHED: readonly (readonly [
   batch: number,
   most: { nodes: number; underfilled: number; padding: number },
 ])[] = [
-  ["small-unet", 1, { nodes: 263, underfilled: 250, padding: 5.03 }],
-  ["small-unet", 16, { nodes: 263, underfilled: 67, padding: 1.01 }],
-  ["ncvsd-img512-xs", 1, { nodes: 498, underfilled: 283, padding: 1.76 }],
-  ["ncvsd-img512-xs", 8, { nodes: 498, underfilled: 44, padding: 1.01 }],
+  ["small-unet", 1, { nodes: 151, underfilled: 114, padding: 1.01 }],
+  ["small-unet", 16, { nodes: 151, underfilled: 9, padding: 1.01 }],
+  ["ncvsd-img512-xs", 1, { nodes: 444, underfilled: 182, padding: 1.01 }],
+  ["ncvsd-img512-xs", 8, { nodes: 444, underfilled: 26, padding: 1.01 }],
 ];
 
 describe("a plan as on a GPU", () => {

@@ -27,6 +27,16 @@ export function cases(): Case<GemmParams>[] {
       name: "three quads of many rows",
       params: { ...base, images: 3, rows: 45, depth: 21, columns: 4 },
     },
+    {
+      name: "deep, in parts, sum and clip",
+      params: {
+        ...base,
+        rows: 70,
+        depth: 75,
+        segments: 8,
+        epilogue: { kind: "sum_clip", residual: 0.7, clip: 1.5 },
+      },
+    },
     { name: "groups in f32", params: { ...base, groups: 5, images: 1, rows: 40, columns: 44, type: "f32" } },
     { name: "scale and silu", params: { ...base, epilogue: { kind: "scale_silu", offset: 3, stride: 17 } } },
     { name: "sum and clip", params: { ...base, rows: 34, epilogue: { kind: "sum_clip", residual: 0.7, clip: 1.5 } } },

@@ -10,6 +10,7 @@ import {
 } from "../../lib/conv-epilogue.js";
 import eightRows from "../../lib/eight-rows.wgsl.js";
 import { lanesPrelude } from "../../lib/lanes.js";
+import { SEGMENTS } from "../../lib/tiles.js";
 import { cases } from "./cases.js";
 import source from "./kernel.wgsl.js";
 import { type Loop, loopChoices, loopOf } from "./loops.js";
@@ -26,13 +27,19 @@ function tuneKey({ groups, rows, depth, columns, perImage, type, epilogue }: Gem
   return `gemm ${groups}x[${rows}x${depth}]${n === undefined ? "" : ` n=${n}`} ${type} ${epilogue.kind}`;
 }
 
+const layerOf = ({ groups, rows, depth, segments = 1 }: GemmParams) => ({ groups, rows, depth, segments });
+
 /** The tuned choice where it is one of those that fit; else, without a word, the cost model's. */
 function loop(p: GemmParams, caps: Caps): Loop {
-  const choices = loopChoices(p, caps);
+  const layer = layerOf(p);
+  const choices = loopChoices(layer, caps);
   const tuned = caps.tuning?.get(tuneKey(p));
   const choice = tuned !== undefined && choices.includes(tuned) ? tuned : choices[0]!;
-  return loopOf(choice, { rows: p.rows, quads: liveQuads(p) }, caps);
+  return loopOf(choice, { ...layer, quads: liveQuads(p) }, caps);
 }
+
+/** Turns of a tile's loop times the least k of a turn (kernels/lib/tiled-product.ts). */
+const DEEPEST = 65536 * 8;
 
 /** Storage types of x, r and y. Halves are read as pairs: software adapters load and convert f16 one by one. */
 const SINGLES = "alias X = f32;\nalias X4 = vec4f;\nfn quad(v: X4) -> vec4f { return v; }\n";
@@ -57,6 +64,8 @@ export const gemm: Kernel<GemmParams> = {
       inRange("gemm", "live", p.live, 4, p.images * p.columns);
     }
     oneOf("gemm", "type", p.type, ["f32", "act"]);
+    oneOf("gemm", "segments", p.segments ?? 1, [1, SEGMENTS]);
+    inRange("gemm", "depth", p.depth, 1, DEEPEST);
     checkEpilogue("gemm", p.epilogue);
     addressable("gemm", "x", p.groups, p.images, p.depth, p.columns);
     addressable("gemm", "y", p.groups, p.images, p.rows, p.columns);
@@ -81,7 +90,7 @@ export const gemm: Kernel<GemmParams> = {
     };
   },
   tuneKey,
-  choices: loopChoices,
+  choices: (p, caps) => loopChoices(layerOf(p), caps),
   uniforms(p) {
     const { groups, images, rows, depth, columns, epilogue } = p;
     const shape = {

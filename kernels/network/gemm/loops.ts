@@ -1,11 +1,11 @@
 import type { Caps } from "../../../src/gpu/contract.js";
+import { bestTile, TILES, tilesFor } from "../../lib/tiles.js";
 import plain from "./plain.wgsl.js";
 import { narrowSource, subgroupSource } from "./subgroup.js";
-import { TILES, tiledSource, tileThreads } from "./tiled.js";
+import { tiledSource, tiledUnit } from "./tiled.js";
 
 /** What the choice of a loop depends on. */
-export interface LoopShape {
-  readonly rows: number;
+export interface LoopShape extends LoopLayer {
   /** Quads of columns that are asked for, of all images. The only figure here that grows with the batch. */
   readonly quads: number;
 }
@@ -25,8 +25,11 @@ export interface Loop {
 
 /** What the cost model's choice depends on. */
 export interface LoopLayer {
+  readonly groups: number;
   readonly rows: number;
   readonly depth: number;
+  /** Parts of the sum. */
+  readonly segments: number;
 }
 
 /** Two quads a lane are faster, but take two to three times as long to compile: only where there is much to sum. */
@@ -49,9 +52,11 @@ function fits(tileRows: number, rows: number): boolean {
 /**
  * Names of the loops that fit an adapter, the cost model's first: on a GPU tiles in workgroup memory, in software one
  * subgroup per workgroup where its size is certain. `subgroup RxW`, `plain RxW`: R rows of W quads per lane;
- * `tiled RxC`: rows and columns of a workgroup. The same for every batch.
+ * `tiled RxC`: rows and columns of a workgroup; `tiled`: those that `bestTile` thinks best for the columns that there are. The same
+ * names for every batch.
  */
-export function loopChoices({ rows, depth }: LoopLayer, caps: Caps): string[] {
+export function loopChoices(layer: LoopLayer, caps: Caps): string[] {
+  const { rows, depth } = layer;
   const subgroup: string[] = [];
   if (certainLanes(caps)) {
     const wide = depth >= DEEP ? 2 : 1;
@@ -63,25 +68,26 @@ export function loopChoices({ rows, depth }: LoopLayer, caps: Caps): string[] {
   }
   const direct = ["plain 8x1", "plain 8x2"];
   if (caps.software) return [...new Set([...subgroup, ...direct])];
-  const own = `tiled ${rows > 32 ? "64x64" : "32x64"}`;
-  const tiled = Object.entries(TILES)
-    .filter(([, tile]) => fits(tile.rows, rows) && tileThreads(tile) <= caps.maxWorkgroupSize)
-    .map(([name]) => `tiled ${name}`);
-  return [...new Set([own, ...tiled, ...direct, ...subgroup])];
+  return ["tiled", ...tilesFor(layer, caps).map((name) => `tiled ${name}`), ...direct, ...new Set(subgroup)];
 }
 
 /**
  * The loop of a choice. In software a choice of subgroups takes a smaller tile, or lanes over rows, where there are few
  * columns. The batch decides there, but not about bits: software adapters do not contract products and sums, and these loops
- * sum every element in the same order. On a GPU, where a compiler may contract one loop and not another, a choice is one loop.
+ * sum every element in the same order. On a GPU, where a compiler may contract products and sums of one loop and not of another, a
+ * choice is one loop, or tiles, which leave nothing to contract.
  */
 export function loopOf(choice: string, shape: LoopShape, caps: Caps): Loop {
-  const [kind, tile] = choice.split(" ") as [string, string];
-  const [first, second] = tile.split("x").map(Number) as [number, number];
+  const [kind, size] = choice.split(" ") as [string, string | undefined];
   if (kind === "tiled") {
-    const text = tiledSource(TILES[tile]!);
-    return { key: choice, text, subgroups: false, rows: first, quads: second / 4, units: 1, step: TILES[tile]!.step };
+    const name = size ?? bestTile(shape, caps);
+    const tile = TILES[name]!;
+    const key = `tiled ${name}${shape.segments > 1 ? ` of ${shape.segments}` : ""}`;
+    const text = tiledSource(tile, shape.segments);
+    const step = tiledUnit(shape.segments);
+    return { key, text, subgroups: false, rows: tile.rows, quads: tile.columns / 4, units: 1, step };
   }
+  const [first, second] = size!.split("x").map(Number) as [number, number];
   if (kind === "plain") {
     const text = `const WIDE: u32 = ${second}u;\n${plain}`;
     return { key: choice, text, subgroups: false, rows: first, quads: second, units: 64, step: 1 };

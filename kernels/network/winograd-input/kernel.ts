@@ -1,6 +1,8 @@
 import { read, write } from "../../lib/buffers.js";
 import { elementwise } from "../../lib/elementwise.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
+import pixelQuads from "../../lib/pixels-quads.wgsl.js";
+import pixelScalars from "../../lib/pixels-scalars.wgsl.js";
 import { operandLength, tilesOf, wholeOf, winograd } from "../../lib/winograd.js";
 import { blocksEntry, inputLines, winogradTransform } from "../../lib/winograd-transform.js";
 import four from "./four.wgsl.js";
@@ -10,8 +12,6 @@ import scalars from "./load-scalars.wgsl.js";
 import one from "./one.wgsl.js";
 import one2 from "./one2.wgsl.js";
 import one4 from "./one4.wgsl.js";
-import pixelQuads from "./pixels-quads.wgsl.js";
-import pixelScalars from "./pixels-scalars.wgsl.js";
 import { reference, type WinogradInputParams } from "./reference.js";
 import tile2 from "./tile2.wgsl.js";
 import tile4 from "./tile4.wgsl.js";

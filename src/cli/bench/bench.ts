@@ -121,7 +121,8 @@ async function benchNetwork(flags: BenchFlags): Promise<void> {
   watch.lap("plan");
   const gpu = await openEngine(flags, watch);
   try {
-    const network = gpu.tuning ? (await planNetwork(net, batch, gpu.tuning.choices)).network : untuned;
+    const { tuning, rates } = gpu.caps;
+    const network = tuning || rates ? (await planNetwork(net, batch, gpu.caps)).network : untuned;
     const program = await startNetwork(gpu, net, network, watch);
     const [fma, copy] = [await fmaPeak(gpu), await copyPeak(gpu)];
     const times = await measureNetwork(program, { net, batch, flops, runs }, [fma, copy]);

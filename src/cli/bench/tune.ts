@@ -1,13 +1,14 @@
 /** `bench --tune`: measures, checks that the network as a whole gains, and only then keeps the choices. */
 import { NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
+import { RATES_KEY, writtenRates } from "../../gpu/rates.js";
 import type { TuningIdentity } from "../../gpu/tuning.js";
 import { ENGINE_VERSION, readTuning, tuningFolder } from "../../gpu/tuning-cache.js";
 import type { Program } from "../../graph/program.js";
 import { relativeError } from "../../graph/run-kernel.js";
 import { tuneGraph } from "../../measure/layer.js";
 import { median, planNetwork, replayOf, startNetworks } from "../../measure/network.js";
-import { hasTimestamps, nodeTimes } from "../../measure/peaks.js";
+import { copyPeak, fmaPeak, hasTimestamps, nodeTimes } from "../../measure/peaks.js";
 import { type TuneRow, tuneNetwork } from "../../measure/tuner.js";
 import { writeTuning } from "../../measure/tuning-store.js";
 import type { NetworkGraph } from "../../networks/edm2/network.js";
@@ -64,6 +65,8 @@ export async function benchTune(flags: TuneFlags): Promise<void> {
     const comparisons = matters(rows, choices) ? await compare(gpu, net, batches, runs, choices) : [];
     const verdict = judge(gpu, rows, comparisons);
     const kept = verdict.keep ? choices : without(choices, rows);
+    const rates = await measuredRates(gpu);
+    if (rates !== undefined) kept.set(RATES_KEY, rates);
     // What was measured is told even where it cannot be kept.
     let failure: unknown = verdict.error;
     let file: string | undefined;
@@ -81,6 +84,13 @@ export async function benchTune(flags: TuneFlags): Promise<void> {
   } finally {
     gpu.close();
   }
+}
+
+/** The peaks that the cost models of a GPU count with. */
+async function measuredRates(gpu: Gpu): Promise<string | undefined> {
+  if (gpu.info.software) return undefined;
+  const [fma, copy] = [await fmaPeak(gpu), await copyPeak(gpu)];
+  return writtenRates({ flops: 1e9 * fma.best, bandwidth: 1e9 * copy.best });
 }
 
 async function measure(gpu: Gpu, graph: Parameters<typeof tuneNetwork>[1], flags: TuneFlags): Promise<TuneRow[]> {
@@ -124,9 +134,10 @@ async function compare(
   choices: ReadonlyMap<string, string>,
 ): Promise<Comparison[]> {
   const networks: NetworkGraph[] = [];
+  const { rates } = gpu.caps;
   for (const batch of batches) {
-    const { network: untuned } = await planNetwork(net, batch);
-    const { network: tuned } = await planNetwork(net, batch, choices);
+    const { network: untuned } = await planNetwork(net, batch, { rates });
+    const { network: tuned } = await planNetwork(net, batch, { rates, tuning: choices });
     tuneGraph(tuned.graph, choices);
     networks.push(untuned, tuned);
   }

@@ -39,7 +39,7 @@ export function profileReport(graph: Graph, profile: GpuProfile, precision: Prec
   const titles = ["kernel", "nodes", "underfilled", "workgroups", "padding", "GFLOP", "MiB", "guarded loops"];
   const bytes = kernels.reduce((sum, k) => sum + k.bytes, 0);
   const lines = [
-    `as on ${profile.name}: ${profile.like}, ${profile.multiprocessors} multiprocessors, ${mib(profile.bindingBytes)} a binding`,
+    `as on ${profile.name}: ${profile.like}, ${profile.rates.multiprocessors} multiprocessors, ${mib(profile.bindingBytes)} a binding`,
     `  nodes                ${total.nodes}, ${total.underfilled} (${share(total.underfilled)}) of fewer workgroups than multiprocessors`,
     `  padding              ${total.padding.toFixed(3)} multiply-adds made for one that was asked for`,
     `  bytes moved          ${mib(bytes)}`,

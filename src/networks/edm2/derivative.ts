@@ -35,7 +35,7 @@ interface VjpGraph {
 export function vjpGraph(
   config: NetworkConfig,
   batch: number,
-  { tuning, bindingBytes }: Pick<BuildOptions, "tuning" | "bindingBytes"> = {},
+  { tuning, rates, bindingBytes }: Pick<BuildOptions, "tuning" | "rates" | "bindingBytes"> = {},
 ): VjpGraph {
   const graph = new Graph();
   const { layers, rules } = pulled();
@@ -49,7 +49,7 @@ export function vjpGraph(
   // A copy, since a sampler may write its next level before the reverse pass.
   const copy = { elements: batch, type: "f32" as const, alpha: 1, beta: null };
   const level = graph.run("sigma, as evaluated", axpby, copy, { a: sigma }, { y: [batch] }).y;
-  const build = { graph, batch, tuning, bindingBytes, layers, wants: () => false, tap() {} };
+  const build = { graph, batch, tuning, rates, bindingBytes, layers, wants: () => false, tap() {} };
   addDenoiser(build, config, { x, sigma: level, labels }, denoised);
   const forward = graph.nodes.length;
   const dx = gradient(graph, new Map([[denoised, v]]), [x], { vjps, rules }).get(x)!;
@@ -124,8 +124,8 @@ function poolOf(model: Model): ProgramPool<number, Prepared> {
 }
 
 async function prepare({ gpu, config, weights }: Model, batch: number): Promise<Prepared> {
-  const { tuning } = gpu.caps;
-  const net = vjpGraph(config, batch, { tuning });
+  const { tuning, rates } = gpu.caps;
+  const net = vjpGraph(config, batch, { tuning, rates });
   const { graph } = net;
   const plan = planMemory(graph, gpu.precision, gpu.device.limits.maxBufferSize);
   const label = `edm2 network with its derivative at batch ${batch}`;

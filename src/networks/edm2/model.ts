@@ -331,8 +331,8 @@ export class Model implements Denoiser, GenerativeDenoiser {
   }
 
   #build(batch: number, capture?: ReadonlySet<string>): NetworkGraph {
-    const { tuning } = this.gpu.caps;
-    return buildNetwork(this.architecture, this.config, batch, { tuning, ...(capture ? { capture } : {}) });
+    const { tuning, rates } = this.gpu.caps;
+    return buildNetwork(this.architecture, this.config, batch, { tuning, rates, ...(capture ? { capture } : {}) });
   }
 
   /** What a batch takes of what there is, of the memory left or of a buffer's bytes, whichever is scarcer; above 1: too much. */

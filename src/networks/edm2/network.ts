@@ -1,5 +1,6 @@
 import { mpSum } from "../../../kernels/network/mp-sum/kernel.js";
 import { precondOut } from "../../../kernels/network/precond-out/kernel.js";
+import type { DeviceRates } from "../../gpu/contract.js";
 import { Graph, type Tensor } from "../../graph/graph.js";
 import { folded } from "../../layers/folded.js";
 import type { Build, Layers } from "../../layers/layers.js";
@@ -32,6 +33,8 @@ export interface BuildOptions {
   readonly capture?: ReadonlySet<string>;
   /** Choices of a tuner (`Caps.tuning`); without them the cost model's. */
   readonly tuning?: ReadonlyMap<string, string> | undefined;
+  /** What the cost models of a GPU count with (`Caps.rates`); absent: as on a software adapter. */
+  readonly rates?: DeviceRates | undefined;
   /** The most bytes in f32 of one buffer where a layer can be cut into parts; default: what every WebGPU adapter binds. */
   readonly bindingBytes?: number;
   /** How weights come into the graph; default: folded and packed once at load, for inference. */
@@ -43,7 +46,7 @@ export function buildNetwork(
   architecture: Architecture,
   config: NetworkConfig,
   batch: number,
-  { capture = new Set(), tuning, bindingBytes, layers = folded }: BuildOptions = {},
+  { capture = new Set(), tuning, rates, bindingBytes, layers = folded }: BuildOptions = {},
 ): NetworkGraph {
   const graph = new Graph();
   const taps = new Map<string, Tensor>();
@@ -51,6 +54,7 @@ export function buildNetwork(
     graph,
     batch,
     tuning,
+    rates,
     bindingBytes,
     layers,
     wants: (name) => capture.has(name),

@@ -1,4 +1,4 @@
-// Any width.
+// Pixels of a row of x from `base` on, zero where not visible. Any width.
 fn pixel(base: u32, col: u32, visible: bool) -> f32 {
   return select(0.0, f32(x[base + min(col, p.width - 1u)]), visible && col < p.width);
 }
