@@ -2,7 +2,9 @@
 import { normalSource } from "../../dist/src/graph/run-kernel.js";
 import { foldWeight } from "../../dist/src/layers/weights.js";
 import { readCheckpoint, unetConfig, writeCheckpoint } from "./network/checkpoint.mjs";
+import { discoStep } from "./network/disco.mjs";
 import { foldedUnet, runUnet } from "./network/unet.mjs";
+import { discoGradient } from "./reference/disco.mjs";
 import { float64 } from "./reference/float64.mjs";
 
 /**
@@ -11,7 +13,7 @@ import { float64 } from "./reference/float64.mjs";
  *   inputs: Record<string, { shape: number[], data: Float32Array }>,
  *   compute(ops: object, inputs: Record<string, any>): any,
  *   result: { shape: number[], layout: "map" | "heads" | "matrix" },
- *   raw?: Float32Array, qkv?: Float32Array, checkpoint?: string,
+ *   reference?(): Float64Array, disco?: ReturnType<typeof discoStep>, raw?: Float32Array, qkv?: Float32Array, checkpoint?: string,
  * }} Task
  */
 
@@ -80,6 +82,21 @@ const makers = {
     result: mapResult(channels, side),
   }),
 
+  /** A training step: whoever has no gradient of a gradient cannot take part. */
+  disco: () => {
+    const disco = discoStep();
+    const compute = () => {
+      throw new Error("no gradient of a gradient");
+    };
+    return {
+      disco,
+      inputs: {},
+      compute,
+      result: { shape: [], layout: "matrix" },
+      reference: () => discoGradient(disco),
+    };
+  },
+
   async unet({ channels, side, sigma }) {
     const checkpoint = writeCheckpoint();
     const net = foldedUnet(unetConfig, await readCheckpoint(checkpoint), sigma);
@@ -98,7 +115,8 @@ export async function makeTask(row) {
 }
 
 /** The row's result in float64, in the order of `result.shape`. @param {Task} task */
-export function referenceResult({ inputs, compute, result }) {
+export function referenceResult({ inputs, compute, result, reference }) {
+  if (reference) return reference();
   const values = Object.entries(inputs).map(([name, { shape, data }]) => {
     const v = Float64Array.from(data);
     return [name, shape.length === 3 && result.layout === "map" ? { c: shape[0], h: shape[1], w: shape[2], v } : v];

@@ -1,10 +1,12 @@
 /**
  * What is compared. `target` is how many times faster than the fastest peer ncvsd-gpu sets out to be; `flops` counts a
- * convolution as its direct sum, whatever a contender makes of it; `bytes`, where memory is the limit, each element once.
+ * convolution as its direct sum, whatever a contender makes of it; `bytes`, where memory is the limit, each element once. `byName`: measured
+ * only where it is asked for, since a peer takes minutes for it.
  *
  * @typedef {{ id: string, title: string, kind: string, flops: number, bytes?: number, target: number | null } & Record<string, any>} Row
  */
 import { unetConfig } from "./network/checkpoint.mjs";
+import { discoStepFlops } from "./network/disco.mjs";
 import { unetFlops } from "./network/unet.mjs";
 
 function conv(kernel, inChannels, outChannels, side, target) {
@@ -84,6 +86,14 @@ export const ROWS = [
     flops: unetFlops(unetConfig),
     target: 7,
   },
+  {
+    id: "disco",
+    title: "DISCO training step, D = 2, width 128, 1,024 points",
+    kind: "disco",
+    flops: discoStepFlops(),
+    target: 5,
+    byName: true,
+  },
 ];
 
 /** A contender whose output is further than this from float64 (||out - ref|| / ||ref||) is wrong and has no time. */
@@ -91,7 +101,7 @@ export const TOLERANCE = 1e-4;
 
 /** @param {string | undefined} filter parts of ids, separated by commas */
 export function selectRows(filter) {
-  if (filter === undefined) return ROWS;
+  if (filter === undefined) return ROWS.filter(({ byName }) => !byName);
   const wanted = filter.split(",").map((part) => part.trim());
   const unknown = wanted.find((part) => !ROWS.some(({ id }) => id.includes(part)));
   if (unknown === undefined) return ROWS.filter(({ id }) => wanted.some((part) => id.includes(part)));

@@ -40,6 +40,8 @@ export interface ConvContext {
    * summed directly. No published network has one.
    */
   readonly bindingBytes?: number | undefined;
+  /** Tiles of 64 x 64 channels that a weight's gradient is cut into at least, so that a GPU is busy: part of its bits. Default: 96. */
+  readonly gradientTiles?: number | undefined;
 }
 
 /** What a layer's algorithm wants of its weight: `count` output channels from `first` on, packed to `length` values. */

@@ -38,11 +38,11 @@ const SMALLEST_PIECE = 4;
 const TASKS = 96;
 
 /** Panels of a piece: by the layer and the batch. Layers of few channels are cut into more pieces, to be summed side by side. */
-export function pieceOf(shape: ConvShape, batch: number, algorithm: ByProducts): number {
+export function pieceOf(shape: ConvShape, batch: number, algorithm: ByProducts, wanted = TASKS): number {
   const { inChannels, outChannels } = shape;
   const tasks = pointsOf(shape, algorithm) * Math.ceil(inChannels / 64) * Math.ceil(outChannels / 64);
   const all = panels(placesOf(shape, batch, algorithm));
-  const piece = Math.ceil(all / Math.ceil(TASKS / tasks));
+  const piece = Math.ceil(all / Math.ceil(wanted / tasks));
   const panelBytes = 4 * channelOperandLength(Math.max(inChannels, outChannels), PANEL, pointsOf(shape, algorithm));
   const largest = Math.min(LARGEST_PIECE, Math.max(1, Math.floor(PIECE_BYTES / panelBytes)));
   return Math.min(largest, Math.max(SMALLEST_PIECE, piece));

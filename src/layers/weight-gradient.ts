@@ -46,7 +46,7 @@ function byProducts(context: ConvContext, name: string, { shape, algorithm }: Pr
   const { inChannels, outChannels, kernel } = shape;
   const points = pointsOf(shape, algorithm);
   const all = panels(placesOf(shape, batch, algorithm));
-  const piece = pieceOf(shape, batch, algorithm);
+  const piece = pieceOf(shape, batch, algorithm, context.gradientTiles);
   const pieces = Math.ceil(all / piece);
   const operandBytes = (count: number) =>
     4 * channelOperandLength(Math.max(inChannels, outChannels), count * PANEL, points);

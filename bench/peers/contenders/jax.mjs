@@ -1,6 +1,7 @@
 /** jax-js: the whole row as one jitted function. */
 import { settle } from "../../../dist/src/gpu/wait.js";
 import { actAsBrowser, adapterName } from "./browser.mjs";
+import { jaxDisco } from "./jax-disco.mjs";
 import { jaxOps } from "./jax-ops.mjs";
 
 export async function open() {
@@ -12,7 +13,11 @@ export async function open() {
   return {
     adapter: adapterName(jax.getWebGPUDevice()),
 
-    async prepare(_row, { inputs, compute, result }) {
+    async prepare(_row, { disco, inputs, compute, result }) {
+      if (disco) {
+        const step = jaxDisco(jax, disco);
+        return { run: () => step.run(settle), output: () => step.output(settle), release: () => step.release() };
+      }
       const isMap = result.layout === "map";
       const ops = jaxOps(jax);
       const names = Object.keys(inputs);

@@ -4,16 +4,22 @@ import { gemm } from "../../../dist/kernels/network/gemm/kernel.js";
 import { gemmWeightLength, packGemmWeight } from "../../../dist/kernels/network/gemm/weight.js";
 import { mpSilu } from "../../../dist/kernels/network/mp-silu/kernel.js";
 import { pixelNorm } from "../../../dist/kernels/network/pixel-norm/kernel.js";
+import { adam } from "../../../dist/kernels/training/adam/kernel.js";
+import { adamSettings } from "../../../dist/kernels/training/adam/reference.js";
 import { matmul } from "../../../dist/kernels/vae/matmul/kernel.js";
 import { openCheckpoint } from "../../../dist/src/checkpoint/index.js";
 import { openGpu } from "../../../dist/src/gpu/device.js";
 import { Graph } from "../../../dist/src/graph/graph.js";
 import { Program } from "../../../dist/src/graph/program.js";
+import { stage } from "../../../dist/src/graph/stage.js";
 import { mpConv } from "../../../dist/src/layers/folded.js";
 import { WeightStore } from "../../../dist/src/layers/weights.js";
 import { copyPeak, fmaPeak } from "../../../dist/src/measure/peaks.js";
 import { buildNetwork } from "../../../dist/src/networks/edm2/network.js";
+import { openEnergyLoss } from "../../../dist/src/networks/energy/derivatives.js";
+import { EnergyParameters } from "../../../dist/src/networks/energy/parameters.js";
 import { unetConfig } from "../network/checkpoint.mjs";
+import { ADAM, discoConfig, ROWS_OF_POINTS } from "../network/disco.mjs";
 
 const plain = { kind: "none" };
 
@@ -80,6 +86,58 @@ function rowGraph(row, task, caps) {
   return { graph, ...made };
 }
 
+/** Steps of DISCO's training at given points: gradients by four written-out passes, Adam, packed weights. */
+async function discoTraining(gpu, { tensors, x, target, weight }) {
+  const parameters = await EnergyParameters.create(gpu, discoConfig, tensors);
+  const { elements } = parameters.layout;
+  const owned = [];
+  const buffer = (values) => {
+    const own = gpu.storage("step", values.byteLength);
+    owned.push(own);
+    gpu.write(own, values);
+    return own;
+  };
+  const bank = () => buffer(new Float32Array(elements));
+  const gradients = bank();
+  const given = { x: buffer(x), goal: buffer(target), weight: buffer(weight), loss: buffer(new Float32Array(1)) };
+  const loss = await openEnergyLoss(parameters, ROWS_OF_POINTS, { ...given, gradients });
+  const settings = buffer(Float32Array.from(adamSettings({ ...ADAM, step: 1 })));
+  const moved = {
+    g: gradients,
+    settings,
+    w: parameters.bank,
+    m: bank(),
+    v: bank(),
+    zeroed: buffer(new Float32Array(2)),
+  };
+  const update = await stage(gpu, "adam", adam, { elements }, moved);
+  return {
+    async run() {
+      const encoder = gpu.device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      loss.encode(pass);
+      update.encode(pass);
+      parameters.repack(pass);
+      pass.end();
+      gpu.device.queue.submit([encoder.finish()]);
+      await gpu.idle();
+    },
+    /** The gradient of the first step, as its moments have it. */
+    async output() {
+      const m = parameters.layout.tensors(await gpu.readF32(moved.m, elements));
+      return Float32Array.from(
+        [...m.values()].flatMap((values) => [...values]),
+        (value) => value / (1 - ADAM.beta1),
+      );
+    },
+    release() {
+      for (const item of [loss, update, parameters]) item.destroy();
+      for (const own of owned) gpu.destroyBuffer(own);
+      gpu.flushDestroyed();
+    },
+  };
+}
+
 export async function open() {
   const gpu = await openGpu();
   let peaks;
@@ -88,6 +146,7 @@ export async function open() {
     tunedChoices: gpu.caps.tuning?.size ?? 0,
 
     async prepare(row, task) {
+      if (task.disco) return discoTraining(gpu, task.disco);
       const source = task.checkpoint ? await openCheckpoint(task.checkpoint) : { readF32: async () => task.raw };
       const weights = new WeightStore(gpu, source);
       const make = row.kind === "unet" ? networkGraph : rowGraph;
