@@ -256,6 +256,29 @@ describe("DINOv2", () => {
     expect(results[2]).toEqual(results[0]);
   });
 
+  it("is the same network as timm stores it with registers and SwiGLU", async () => {
+    const vit: Vit = { width: 48, blocks: 1, heads: 3, hidden: 40, gated: true, registers: 4, grid: 3 };
+    const weights = drawDinov2(9, vit);
+    const timm: Weights = new Map();
+    for (const [name, tensor] of weights)
+      timm.set(name.replace("register_tokens", "reg_token").replace("w12", "fc1").replace("w3", "fc2"), tensor);
+    const [own, positions] = [weights.get("cls_token")!, weights.get("pos_embed")!];
+    timm.set("cls_token", { shape: own.shape, data: own.data.map((v, i) => v + positions.data[i]!) });
+    timm.set("pos_embed", { shape: [1, vit.grid ** 2, vit.width], data: positions.data.slice(vit.width) });
+    const images = picture(8, [1, 3, 16, 16]);
+    const results = [];
+    for (const tensors of [weights, timm]) {
+      const network = await loadFeatures(gpu, new Blob([file(tensors, undefined, { config: '{"num_heads":3}' })]));
+      expect(network.name).toBe("dinov2-vit48x1-14-reg4");
+      results.push(await network.features({ images, shape: [1, 3, 16, 16] }));
+      await network.close();
+    }
+    expect(relativeError(results[1]!, results[0]!)).toBeLessThan(1e-6);
+    timm.set("pos_embed", { shape: [1, 7, vit.width], data: new Float32Array(7 * vit.width) });
+    const broken = file(timm, undefined, { config: '{"num_heads":3}' });
+    await expect(loadFeatures(gpu, new Blob([broken]))).rejects.toThrow("its 7 positions are not those of a square");
+  });
+
   it("refuses vision transformers that are none, and heads that nothing tells", async () => {
     const weights = drawDinov2(5, vits.gated!);
     await expect(loadFeatures(gpu, new Blob([file(weights)]))).rejects.toThrow("how many heads");

@@ -146,6 +146,98 @@ describe("LPIPS", () => {
     expect([...(await lpips.distances(x, x, shape))]).toEqual([0, 0]);
   });
 
+  test("with AlexNet, in two files, agrees with its definition in float64", async () => {
+    const widths = [4, 20, 5, 6, 3];
+    const layers = [[0, 11, 4, 2], [3, 5, 1, 2], [6, 3, 1, 1], [8, 3, 1, 1], [10, 3, 1, 1]] as const; // biome-ignore format: a table
+    const trunk: Weights = new Map();
+    const lin: Weights = new Map();
+    const random = (seed: number, shape: number[], scale: number, positive = false) => {
+      const z = normals(
+        seed,
+        7,
+        shape.reduce((a, b) => a * b, 1),
+      );
+      return { shape, data: z.map((v) => Math.fround((positive ? Math.abs(v) : v) * scale)) };
+    };
+    layers.forEach(([index, kernel], b) => {
+      const inside = b === 0 ? 3 : widths[b - 1]!;
+      const shape = [widths[b]!, inside, kernel, kernel];
+      trunk.set(`features.${index}.weight`, random(b, shape, Math.sqrt(2 / (inside * kernel ** 2))));
+      trunk.set(`features.${index}.bias`, random(10 + b, [widths[b]!], 0.1));
+      lin.set(`lin${b}.model.1.weight`, random(20 + b, [1, widths[b]!, 1, 1], 1, true));
+    });
+    interface Maps {
+      readonly side: readonly [number, number];
+      readonly planes: readonly Float64Array[];
+    }
+    /** Sums or maxima over windows, in float64. */
+    const windows = (
+      { side: [h, w], planes }: Maps,
+      [kernel, stride, pad]: readonly number[],
+      out: number,
+      of: (o: number, at: (i: number, k: number) => number) => number,
+    ): Maps => {
+      const side = [h, w].map((n) => Math.floor((n + 2 * pad! - kernel!) / stride!) + 1) as [number, number];
+      const result = Array.from({ length: out }, (_, o) =>
+        Float64Array.from({ length: side[0] * side[1] }, (__, p) => {
+          const [top, left] = [Math.floor(p / side[1]) * stride! - pad!, (p % side[1]) * stride! - pad!];
+          return of(o, (i, k) => {
+            const [row, col] = [top + Math.floor(k / kernel!), left + (k % kernel!)];
+            return row < 0 || row >= h || col < 0 || col >= w ? 0 : planes[i]![row * w + col]!;
+          });
+        }),
+      );
+      return { side, planes: result };
+    };
+    const shape = [3, 35, 33] as const;
+    const features = (image: Float32Array) => {
+      const [mean, std] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]]; // biome-ignore format: short
+      const plane = shape[1] * shape[2];
+      let maps: Maps = {
+        side: [shape[1], shape[2]],
+        planes: mean!.map((m, c) =>
+          Float64Array.from({ length: plane }, (_, p) => (image[c * plane + p]! / 2 + 0.5 - m) / std![c]!),
+        ),
+      };
+      return layers.map(([index, kernel, stride, pad], b) => {
+        if (b === 1 || b === 2)
+          maps = windows(maps, [3, 2, 0], maps.planes.length, (o, at) =>
+            Math.max(...Array.from({ length: 9 }, (_, k) => at(o, k))),
+          );
+        const [weight, bias] = ["weight", "bias"].map((part) => trunk.get(`features.${index}.${part}`)!.data);
+        const inside = maps.planes.length;
+        maps = windows(maps, [kernel, stride, pad], widths[b]!, (o, at) => {
+          let sum = bias![o]!;
+          for (let i = 0; i < inside; i++)
+            for (let k = 0; k < kernel ** 2; k++) sum += weight![(o * inside + i) * kernel ** 2 + k]! * at(i, k);
+          return Math.max(sum, 0);
+        });
+        return maps.planes;
+      });
+    };
+    const size = 3 * 35 * 33;
+    // Values leave [-1, 1]: the package does not clip.
+    const x = Float32Array.from(normals(1, 1, size), (v) => v * 0.8);
+    const t = x.map((v, i) => v + 0.3 * Math.sin(i));
+    const [a, b] = [features(x), features(t)];
+    let expected = 0;
+    a.forEach((maps, block) => {
+      const weights = lin.get(`lin${block}.model.1.weight`)!.data;
+      const norm = (planes: readonly Float64Array[], p: number) => Math.hypot(...planes.map((m) => m[p]!)) + 1e-10;
+      const positions = maps[0]!.length;
+      for (let p = 0; p < positions; p++)
+        maps.forEach((m, c) => {
+          expected += (weights[c]! * (m[p]! / norm(maps, p) - b[block]![c]![p]! / norm(b[block]!, p)) ** 2) / positions;
+        });
+    });
+    const lpips = await Lpips.open(gpu, [save("alex.safetensors", trunk), save("lin.safetensors", lin)], "mean");
+    const [distance] = await lpips.distances(x, t, shape);
+    expect(Math.abs(distance! / expected - 1)).toBeLessThan(2e-6);
+    await expect(lpips.distances(x.subarray(0, 900), t.subarray(0, 900), [1, 30, 30])).rejects.toThrow(
+      "with AlexNet needs images of at least 31x31",
+    );
+  });
+
   test("the lpips package's names are known too; what is missing or misshapen is named", async () => {
     const own = makeWeights(
       (b, i) => `net.slice${b + 1}.${i}`,
@@ -166,7 +258,7 @@ describe("LPIPS", () => {
     const broken = new Map(torchvision);
     broken.delete("lin3.model.1.weight");
     await expect(Lpips.open(gpu, [save("broken.safetensors", broken)], "mean")).rejects.toThrow(
-      /no weights of VGG16-LPIPS.*lin3/,
+      /no weights of LPIPS.*lin3/,
     );
     broken.set("lin3.model.1.weight", { shape: [1, 5, 1, 1], data: new Float64Array(5) });
     await expect(Lpips.open(gpu, [save("broken.safetensors", broken)], "mean")).rejects.toThrow(

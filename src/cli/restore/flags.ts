@@ -84,11 +84,14 @@ export function addRestoreOptions(command: Command): Command {
     )
     .option(
       "--lpips <file>",
-      "also compute LPIPS with these weights of VGG16-LPIPS (safetensors or torch.save; twice: trunk and linear layers)",
+      "also compute LPIPS with these weights, of VGG16 or AlexNet (safetensors or torch.save; twice: trunk and linear layers)",
       (path: string, others: string[] = []) => [...others, path],
     )
     .addOption(
-      new Option("--lpips-pooling <how>", "mean, as the reference's evaluation, or max, as the original LPIPS")
+      new Option(
+        "--lpips-pooling <how>",
+        "of VGG16: mean, as the reference's evaluation, or max, as the original LPIPS",
+      )
         .choices(["mean", "max"])
         .default("mean"),
     )

@@ -18,8 +18,9 @@ export interface Dinov2File {
 }
 
 /**
- * DINOv2 in one of its layouts: the authors' (`dinov2_*_pretrain.pth`, behind any prefix, blocks in chunks or not) or Hugging
- * Face's (`embeddings.patch_embeddings.projection.weight`).
+ * DINOv2 in one of its layouts: the authors' (`dinov2_*_pretrain.pth`, behind any prefix, blocks in chunks or not), timm's
+ * (the same names but for registers and SwiGLU; with registers the class token holds its position) or Hugging Face's
+ * (`embeddings.patch_embeddings.projection.weight`).
  * @returns undefined when the file has no such tensors
  * @throws BAD_CHECKPOINT when it is another vision transformer, or tensors are missing or misshapen
  */
@@ -35,9 +36,12 @@ export function dinov2File(file: Checkpoint): Dinov2File | undefined {
   if (patch.length !== 4 || patch[1] !== 3 || patch[2] !== PATCH || patch[3] !== PATCH)
     throw refuse(`its patches' weight is [${patch.join(", ")}] where [d, 3, ${PATCH}, ${PATCH}] is needed`);
   const tokens = shapeOf(file, NETWORK, locate("pos_embed")[0]!)[1] ?? 0;
-  const grid = Math.round(Math.sqrt(tokens - 1));
-  if (grid < 1 || grid ** 2 !== tokens - 1)
-    throw refuse(`its ${tokens} positions are not a class token's and those of a square of patches`);
+  const own = layout.classless ? 0 : 1;
+  const grid = Math.round(Math.sqrt(tokens - own));
+  if (grid < 1 || grid ** 2 !== tokens - own) {
+    const what = own === 1 ? "a class token's and those of a square of patches" : "those of a square of patches";
+    throw refuse(`its ${tokens} positions are not ${what}`);
+  }
   const registers = has("register_tokens") ? (shapeOf(file, NETWORK, locate("register_tokens")[0]!)[1] ?? 0) : 0;
   const gated = has("blocks.0.mlp.w12.weight");
   const [into, out] = gated ? ["w12", "w3"] : ["fc1", "fc2"];
@@ -72,7 +76,7 @@ export function dinov2File(file: Checkpoint): Dinov2File | undefined {
     const parts = locate(name);
     for (const part of parts) requireShape(file, NETWORK, part, [rows / parts.length, ...rest]);
   }
-  return { config, layout: layout.name, source: (hash) => folded(file, locate, shapes, hash) };
+  return { config, layout: layout.name, source: (hash) => folded(file, layout, shapes, hash) };
 }
 
 interface Layout {
@@ -80,15 +84,18 @@ interface Layout {
   readonly locate: Locate;
   has(name: string): boolean;
   readonly blocks: number;
+  /** The stored positions are those of the patches; that of the class token is part of it. */
+  readonly classless: boolean;
 }
 
 function layoutOf(file: Checkpoint): Layout | undefined {
   const names = [...file.tensors.keys()];
   const prefixesOf = (mark: string) =>
     names.filter((name) => name === mark || name.endsWith(`.${mark}`)).map((name) => name.slice(0, -mark.length));
-  const layout = (name: string, locate: Locate, numbers: readonly number[]): Layout => ({
+  const layout = (name: string, locate: Locate, numbers: readonly number[], classless = false): Layout => ({
     name,
     locate,
+    classless,
     has: (tensor) => locate(tensor).every((part) => file.tensors.has(part)),
     blocks: Math.max(-1, ...numbers) + 1,
   });
@@ -109,7 +116,18 @@ function layoutOf(file: Checkpoint): Layout | undefined {
     stored.set(name.slice(prefix.length).replace(/^blocks\.\d+\.(\d+\.)/, "blocks.$1"), name);
   }
   const numbers = [...stored.keys()].flatMap((name) => numberAfter(name, "blocks."));
-  return layout("dinov2", (name) => [stored.get(name) ?? prefix + name], numbers);
+  const locate = (name: string) => [stored.get(name) ?? prefix + name];
+  const rowsOf = (part: string, axis: number) =>
+    file.tensors.get(locate(`blocks.0.mlp.${part}.weight`)[0]!)?.shape[axis];
+  const [wide, hidden] = [rowsOf("fc1", 0), rowsOf("fc2", 1)];
+  const gated = wide !== undefined && hidden !== undefined && wide === 2 * hidden;
+  const registers = stored.has("reg_token");
+  if (!gated && !registers) return layout("dinov2", locate, numbers);
+  const timm = (name: string) => {
+    const own = registers ? name.replace(/^register_tokens$/, "reg_token") : name;
+    return locate(gated ? own.replace(/\bmlp\.w12\b/, "mlp.fc1").replace(/\bmlp\.w3\b/, "mlp.fc2") : own);
+  };
+  return layout("timm", timm, numbers, registers);
 }
 
 function numberAfter(name: string, start: string): number[] {
@@ -146,7 +164,7 @@ function huggingFace(name: string): string[] {
 
 function folded(
   file: Checkpoint,
-  locate: Locate,
+  { locate, classless }: Layout,
   shapes: ReadonlyMap<string, readonly number[]>,
   hash: TensorHash,
 ): WeightSource {
@@ -168,6 +186,12 @@ function folded(
   return {
     async readF32(name) {
       const values = await read(name);
+      // A position of zeros for the class token, which has its own already.
+      if (classless && name === "pos_embed") {
+        const whole = new Float32Array(values.length + shapes.get("norm.weight")![0]!);
+        whole.set(values, whole.length - values.length);
+        return whole;
+      }
       const [, block, part] = /^(blocks\.\d+)\.(attn\.proj|mlp\.(?:fc2|w3))\.\w+$/.exec(name) ?? [];
       if (!part) return values;
       // LayerScale multiplies the layer's output, bias included.

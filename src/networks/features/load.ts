@@ -62,8 +62,8 @@ export interface FeatureModel {
 
 /**
  * Opens a feature network of FID or FD-DINOv2 in any layout in which it is published: Inception-v3 as NVIDIA's pickle or
- * TorchScript or as pytorch-fid's file, DINOv2 (S, B, L, g; with registers; with SwiGLU) as `dinov2_*_pretrain.pth` or in Hugging
- * Face's layout. It is recognised by names and shapes of its tensors.
+ * TorchScript or as pytorch-fid's file, DINOv2 (S, B, L, g; with registers; with SwiGLU) as `dinov2_*_pretrain.pth` in Hugging
+ * Face's layout or in timm's. It is recognised by names and shapes of its tensors.
  * @throws BAD_CHECKPOINT when the file holds none of these, or another network of the kind; BAD_ARGUMENT for a variant that it
  *   does not have
  */

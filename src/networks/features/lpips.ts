@@ -6,22 +6,59 @@ import { type Pooled, ProgramPool } from "../../graph/pool.js";
 import { Program } from "../../graph/program.js";
 import { WeightStore } from "../../layers/weights.js";
 import type { ImageShape } from "../session.js";
-import { convolution, pooling } from "./layers.js";
+import { type Conv2dLayer, convolution, convolutionSize, pooling } from "./layers.js";
+import { productConvolutions, winogradConvolution } from "./products.js";
 
-/** Indices of VGG16's convolutions in torchvision's `features`, by block; each block's last one is compared. */
-const BLOCKS = [
-  [0, 2],
-  [5, 7],
-  [10, 12, 14],
-  [17, 19, 21],
-  [24, 26, 28],
-] as const;
+interface Layer {
+  /** In torchvision's `features`. */
+  readonly index: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly padding: number;
+}
+
+/** The network whose features are compared: those behind each block's last ReLU. */
+interface Trunk {
+  readonly name: "VGG16" | "AlexNet";
+  readonly blocks: readonly (readonly Layer[])[];
+  /** Pooling in front of the blocks behind the first; null: none. */
+  readonly pools: readonly ({ readonly kernel: number; readonly stride: number } | null)[];
+  /** Of what is in front of the last block, something must be left. */
+  readonly leastSide: number;
+  /** Values are clipped to [0, 1] first. */
+  readonly clips: boolean;
+}
+
+const three = (...indices: number[]) => indices.map((index) => ({ index, kernel: 3, stride: 1, padding: 1 }));
+const halved = { kernel: 2, stride: 2 };
+const overlapping = { kernel: 3, stride: 2 };
+
+const VGG16: Trunk = {
+  name: "VGG16",
+  blocks: [three(0, 2), three(5, 7), three(10, 12, 14), three(17, 19, 21), three(24, 26, 28)],
+  pools: [halved, halved, halved, halved],
+  leastSide: 16,
+  clips: true,
+};
+
+const ALEX_NET: Trunk = {
+  name: "AlexNet",
+  blocks: [
+    [{ index: 0, kernel: 11, stride: 4, padding: 2 }],
+    [{ index: 3, kernel: 5, stride: 1, padding: 2 }],
+    ...[6, 8, 10].map((index) => three(index)),
+  ],
+  pools: [overlapping, overlapping, null, null],
+  leastSide: 31,
+  clips: false,
+};
+
 /** Mean and standard deviation of ImageNet's channels, for values in [0, 1]. */
 const MEAN = [0.485, 0.456, 0.406];
 const STD = [0.229, 0.224, 0.225];
 const EPS = 1e-10;
-/** Four times halved, something must be left. */
-const LEAST_SIDE = 16;
+/** Layers of so few channels average no rounding out: they are summed as if in twice the precision. */
+const NARROW = 16;
 
 /** Under which names files keep a block's convolution and its linear weights (torchvision, lpips, taming-transformers). */
 const convNames = (block: number, index: number) => [
@@ -46,48 +83,53 @@ interface Prepared extends Pooled {
 }
 
 /**
- * LPIPS (Zhang et al. 2018) with VGG16, as the reference evaluates it with piq: values mapped to [0, 1], clipped and
+ * LPIPS (Zhang et al. 2018). With VGG16 as the reference evaluates it with piq: values mapped to [0, 1], clipped and
  * normalised for ImageNet; features after the last ReLU of each block normalised per position over the channels
  * (x / (norm + 1e-10)); squared differences weighted by the file's linear layers, averaged over positions, summed over blocks.
- * The convolutions run on the GPU. Between blocks it averages 2x2 pixels ("mean", the reference's replace_pooling) or takes
- * their maximum ("max", the original VGG16).
+ * Between blocks it averages 2x2 pixels ("mean", the reference's replace_pooling) or takes their maximum ("max", the original
+ * VGG16). With AlexNet as the package `lpips` (0.1) does by default: not clipped, always maxima.
+ * The convolutions run on the GPU. The network is told by its first convolution.
  */
 export class Lpips {
   readonly #gpu: Gpu;
   readonly #file: Checkpoint;
   readonly #weights: WeightStore;
   readonly #linear: readonly Float32Array[];
+  readonly #trunk: Trunk;
   readonly #mode: "mean" | "max";
   /** By batch and size. */
   readonly #idle: ProgramPool<string, Prepared>;
 
-  private constructor(gpu: Gpu, file: Checkpoint, linear: readonly Float32Array[], mode: "mean" | "max") {
+  private constructor(gpu: Gpu, file: Checkpoint, trunk: Trunk, linear: readonly Float32Array[], mode: "mean" | "max") {
     this.#gpu = gpu;
     this.#file = file;
     this.#weights = new WeightStore(gpu, file);
     this.#linear = linear;
-    this.#mode = mode;
+    this.#trunk = trunk;
+    this.#mode = trunk === VGG16 ? mode : "max";
     this.#idle = new ProgramPool(gpu);
     gpu.onClose(() => void file.close());
   }
 
   /**
-   * @param paths VGG16's convolutions and LPIPS's five linear layers: in one file, or the trunk (torchvision's `vgg16-*.pth`) and
-   *   the layers (lpips's `vgg.pth`, piq's list of five tensors) in two; safetensors or torch.save, read as data
+   * @param paths convolutions of VGG16 or AlexNet and LPIPS's five linear layers: in one file, or the trunk (torchvision's
+   *   `vgg16-*.pth`, `alexnet-*.pth`) and the layers (lpips's `vgg.pth`, `alex.pth`, piq's list of five tensors) in two; safetensors or torch.save, read as data
    * @throws NcvsdError BAD_CHECKPOINT when one is missing or misshapen
    */
   static async open(gpu: Gpu, paths: readonly string[], mode: "mean" | "max"): Promise<Lpips> {
     const file = await together(paths);
     try {
       const linear: Float32Array[] = [];
-      for (const [block, layers] of BLOCKS.entries()) {
-        const [, shape] = found(file, convNames(block, layers.at(-1)!), ".weight");
+      const [, [, , side]] = found(file, convNames(0, 0), ".weight");
+      const trunk = side === ALEX_NET.blocks[0]![0]!.kernel ? ALEX_NET : VGG16;
+      for (const [block, layers] of trunk.blocks.entries()) {
+        const [, shape] = found(file, convNames(block, layers.at(-1)!.index), ".weight");
         const [name] = found(file, linNames(block), "");
         linear.push(await file.readF32(name, { weights: true }));
         if (linear.at(-1)!.length !== shape[0])
           throw missing(file, `${name} has ${linear.at(-1)!.length} weights for ${shape[0]} channels`);
       }
-      return new Lpips(gpu, file, linear, mode);
+      return new Lpips(gpu, file, trunk, linear, mode);
     } catch (error) {
       await file.close();
       throw error;
@@ -102,21 +144,22 @@ export class Lpips {
   /**
    * Distances of N images from their truths; 0 for identical ones.
    * @param x, truth N*C*H*W values in [-1, 1]; grey is repeated
-   * @throws NcvsdError BAD_ARGUMENT for images below 16x16
+   * @throws NcvsdError BAD_ARGUMENT for images below 16x16, of AlexNet 31x31
    */
   async distances(x: Float32Array, truth: Float32Array, shape: ImageShape): Promise<Float64Array> {
     const [c, h, w] = shape;
-    if (Math.min(h, w) < LEAST_SIDE)
+    const { name, leastSide, clips } = this.#trunk;
+    if (Math.min(h, w) < leastSide)
       throw new NcvsdError(
         "BAD_ARGUMENT",
-        `--lpips needs images of at least ${LEAST_SIDE}x${LEAST_SIDE}, not ${w}x${h}`,
+        `--lpips with ${name} needs images of at least ${leastSide}x${leastSide}, not ${w}x${h}`,
       );
     const batch = x.length / (c * h * w);
     const key = `${batch}x${h}x${w}`;
     const prepared = this.#idle.take(key) ?? (await this.#prepare(batch, h, w));
     const { program, images, features } = prepared;
     const read = async (values: Float32Array) => {
-      this.#gpu.write(program.buffer(images), forImageNet(values, shape));
+      this.#gpu.write(program.buffer(images), forImageNet(values, shape, clips));
       await program.run();
       const maps: Float32Array[] = [];
       for (const f of features) maps.push(await this.#gpu.readF32(program.buffer(f), f.length));
@@ -143,17 +186,24 @@ export class Lpips {
     const images = graph.external("images", [batch, 3, h, w]);
     const features: Tensor[] = [];
     let x = images;
-    for (const [block, layers] of BLOCKS.entries()) {
-      if (block > 0) x = pooling(graph, `pool${block}`, { mode: this.#mode, kernel: 2, stride: 2 }, x);
-      for (const [i, index] of layers.entries()) {
+    for (const [block, layers] of this.#trunk.blocks.entries()) {
+      const pool = block > 0 ? this.#trunk.pools[block - 1] : null;
+      if (pool) x = pooling(graph, `pool${block}`, { mode: this.#mode, ...pool }, x);
+      for (const [i, { index, kernel, stride, padding }] of layers.entries()) {
         const [name, shape] = found(this.#file, convNames(block, index), ".weight");
-        const inside = x.shape[1]!;
-        if (shape.length !== 4 || shape[1] !== inside || shape[2] !== 3 || shape[3] !== 3)
-          throw missing(this.#file, `${name}.weight is [${shape.join(", ")}] where [.., ${inside}, 3, 3] is needed`);
+        const [outChannels = 0, inside] = shape;
+        const wanted = [x.shape[1]!, kernel, kernel];
+        if (shape.length !== 4 || inside !== wanted[0] || shape[2] !== kernel || shape[3] !== kernel)
+          throw missing(
+            this.#file,
+            `${name}.weight is [${shape.join(", ")}] where [.., ${wanted.join(", ")}] is needed`,
+          );
+        const precise = outChannels <= NARROW;
+        const layer: Conv2dLayer = { name, outChannels, kernel, stride, padding, activation: "relu", precise };
+        const { outHeight, outWidth } = convolutionSize(layer, x);
+        const size = [batch, outChannels, outHeight, outWidth];
         const last = i === layers.length - 1;
-        const [, , rows, columns] = x.shape;
-        const to = last ? graph.external(`features ${block}`, [batch, shape[0]!, rows!, columns!]) : undefined;
-        x = convolution(graph, { name, outChannels: shape[0]!, kernel: 3, padding: 1, activation: "relu" }, x, to);
+        x = this.#convolution(graph, layer, x, last ? graph.external(`features ${block}`, size) : size);
         if (last) features.push(x);
       }
     }
@@ -164,6 +214,14 @@ export class Lpips {
       constants: this.#weights.buffers,
     });
     return { program, images, features, bytes: program.bytes, destroy: () => program.destroy() };
+  }
+
+  #convolution(graph: Graph, layer: Conv2dLayer, x: Tensor, to: Tensor | readonly number[]): Tensor {
+    const { caps, precision } = this.#gpu;
+    if (layer.precise || !caps.software || precision !== "f32") return convolution(graph, layer, x, to);
+    return layer.kernel === 3
+      ? winogradConvolution(graph, { layer, to }, x)
+      : productConvolutions(graph, [{ layer, to }], x)[0]!;
   }
 }
 
@@ -194,7 +252,7 @@ async function together(paths: readonly string[]): Promise<Checkpoint> {
 }
 
 const missing = (file: Checkpoint, what: string) =>
-  new NcvsdError("BAD_CHECKPOINT", `${file.name} holds no weights of VGG16-LPIPS: ${what}`);
+  new NcvsdError("BAD_CHECKPOINT", `${file.name} holds no weights of LPIPS with VGG16 or AlexNet: ${what}`);
 
 /** The first of the names that the file has, and its shape. */
 function found(file: Checkpoint, names: readonly string[], ending: string): [name: string, shape: readonly number[]] {
@@ -204,14 +262,15 @@ function found(file: Checkpoint, names: readonly string[], ending: string): [nam
 }
 
 /** [-1, 1] to three channels normalised for ImageNet. */
-function forImageNet(values: Float32Array, [c, h, w]: ImageShape): Float32Array {
+function forImageNet(values: Float32Array, [c, h, w]: ImageShape, clips: boolean): Float32Array {
   const plane = h * w;
   const batch = values.length / (c * plane);
   const out = new Float32Array(batch * 3 * plane);
   for (let n = 0; n < batch; n++)
     for (let ch = 0; ch < 3; ch++)
       for (let p = 0; p < plane; p++) {
-        const v = Math.min(Math.max(values[(n * c + Math.min(ch, c - 1)) * plane + p]! / 2 + 0.5, 0), 1);
+        const value = values[(n * c + Math.min(ch, c - 1)) * plane + p]! / 2 + 0.5;
+        const v = clips ? Math.min(Math.max(value, 0), 1) : value;
         out[(n * 3 + ch) * plane + p] = (v - MEAN[ch]!) / STD[ch]!;
       }
   return out;
