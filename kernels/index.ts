@@ -1,4 +1,5 @@
 import type { AnyKernel } from "../src/gpu/contract.js";
+import { distanceWeight } from "./energy/distance-weight/kernel.js";
 import { energyHead } from "./energy/energy-head/kernel.js";
 import { gatherRows } from "./energy/gather-rows/kernel.js";
 import { levelDraw } from "./energy/level-draw/kernel.js";
@@ -9,6 +10,7 @@ import { normActSecond } from "./energy/norm-act-second/kernel.js";
 import { normActTangent } from "./energy/norm-act-tangent/kernel.js";
 import { pointDraw } from "./energy/point-draw/kernel.js";
 import { posteriorTarget } from "./energy/posterior-target/kernel.js";
+import { posteriorTiles } from "./energy/posterior-tiles/kernel.js";
 import { rowSums } from "./energy/row-sums/kernel.js";
 import { scoreLoss } from "./energy/score-loss/kernel.js";
 import { sinusoid } from "./energy/sinusoid/kernel.js";
@@ -305,6 +307,7 @@ export const kernels: readonly AnyKernel[] = [
   placeTokens,
   swiglu,
   tokenAttention,
+  distanceWeight,
   energyHead,
   normAct,
   normActBackward,
@@ -312,6 +315,7 @@ export const kernels: readonly AnyKernel[] = [
   levelDraw,
   pointDraw,
   posteriorTarget,
+  posteriorTiles,
   normActParameters,
   normActSecond,
   normActTangent,

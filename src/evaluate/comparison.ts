@@ -4,6 +4,7 @@ import { mixtureDensity } from "../sample/particles/density.js";
 import { type DiffusionMethod, sampleDiffusion } from "../sample/particles/diffusion.js";
 import type { Diffusion } from "../sample/particles/diffusion-network.js";
 import { sampleSmc } from "../sample/particles/smc.js";
+import { gridQuantiles, phiOnGrid } from "./conditionals.js";
 import { wasserstein1 } from "./wasserstein.js";
 
 /** A way to sample conditionals, of which W1 is measured. */
@@ -33,6 +34,26 @@ export function smcMethod(name: string, model: Density, sigma = model.config.sig
         ...(model.config.box_low ? {} : { box: [-4, 4] as const }),
       });
       return { samples, cost: `${evaluations} gradients` };
+    },
+  };
+}
+
+/** Points of the grid that stands for a sampler. */
+const GRID = 1000;
+
+/** No sampler: quantiles of exp(phi / sigma^2) over a grid of the last coordinate. What it lacks, the network lacks. */
+export function gridMethod(name: string, model: Density): Method {
+  const last = model.dims - 1;
+  const [low, high] = [model.config.box_low?.[last] ?? -4, model.config.box_high?.[last] ?? 4];
+  return {
+    name,
+    async sample(values, particles) {
+      const given = { indices: allButLast(model.dims), values };
+      const { grid, phi } = await phiOnGrid(model, { given, low, high, points: GRID });
+      const samples = values.flatMap((_, run) =>
+        gridQuantiles(grid, phi.subarray(run * GRID, (run + 1) * GRID), model.config.sigma_min, particles),
+      );
+      return { samples: Float32Array.from(samples), cost: `${GRID} points of a grid` };
     },
   };
 }

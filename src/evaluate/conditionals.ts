@@ -97,6 +97,23 @@ export function gridWasserstein1(
   return distance * step;
 }
 
+/**
+ * So many quantiles, (i + 1/2) / count, of exp(phi / sigma^2) on a grid, straight lines between its points.
+ * @param grid evenly spaced, ascending
+ */
+export function gridQuantiles(grid: ArrayLike<number>, phi: ArrayLike<number>, sigma: number, count: number): number[] {
+  const step = grid[1]! - grid[0]!;
+  const top = Array.from(phi).reduce((a, b) => Math.max(a, b), -Infinity);
+  const weights = Float64Array.from(phi, (v) => Math.exp((v - top) / sigma ** 2));
+  const total = weights.reduce((a, b) => a + b, 0);
+  let [at, before] = [0, 0];
+  return Array.from({ length: count }, (_, i) => {
+    const wanted = ((i + 0.5) / count) * total;
+    while (at < weights.length - 1 && before + weights[at]! <= wanted) before += weights[at++]!;
+    return grid[at]! + step * ((wanted - before) / weights[at]! - 0.5);
+  });
+}
+
 /** The distribution function of a mixture of one coordinate. */
 export function mixtureCdf({ weights, means, covs }: GaussianMixture, x: number): number {
   return weights.reduce((sum, w, k) => sum + w * normalCdf((x - means[k]!) / Math.sqrt(covs[k]!)), 0);

@@ -1,3 +1,4 @@
+import { MOST_TILED_DIMS } from "../../kernels/energy/posterior-tiles/kernel.js";
 import { bad, checkKeys } from "../errors.js";
 import { completeConfig, type DiscoConfig } from "../networks/energy/config.js";
 import { type DiscoInput, discoTensorsOf } from "../networks/energy/model.js";
@@ -8,6 +9,15 @@ import { newDisco } from "./disco-initial.js";
 export type DiscoRate =
   | number
   | { readonly peak: number; readonly final?: number; readonly warmup?: number; readonly steps: number };
+
+/** Powers of sigma, and of the distance below it. */
+const WEIGHTS = {
+  "1": [0, 0],
+  "1/sigma": [-1, 0],
+  "1/sigma^2": [-2, 0],
+  "1/distance": [0, 1],
+  "1/distance^2": [0, 2],
+} as const;
 
 export interface DiscoTrainingOptions {
   /** Points, row after row or as a list of rows: `dims` values of about unit scale. Absent: every step is given its `x`, `target` and `weight`. */
@@ -30,16 +40,19 @@ export interface DiscoTrainingOptions {
   readonly levels?: number;
   /**
    * The support of the posterior: all data ("exact"), so many drawn for each step with replacement ("subset:4096"), or the data behind
-   * the points of the step ("minibatch"). Default: up to 4,096 data "exact"; else "subset:4096" up to 3 coordinates, "minibatch" beyond.
+   * the points of the step ("minibatch"). Default: up to 4,096 data, or 3 coordinates, "exact"; else "minibatch".
    */
   readonly posterior?: "exact" | "minibatch" | `subset:${number}`;
   /** What is learnt: the posterior's mean (default), or a draw. Both have the same expected gradient. */
   readonly target?: "mean" | "draw";
-  /** Weight of a row by its noise level: 1 (default), 1/sigma, 1/sigma^2. */
-  readonly weight?: "1" | "1/sigma" | "1/sigma^2";
-  /** Share of the batch that is uniform in the box of the data instead of noisy data; default 0.5 up to 3 coordinates, else 0. */
+  /**
+   * Weight of a row: 1; by its noise level, 1/sigma, 1/sigma^2; by its distance to the data, the target's length, 1/distance and
+   * 1/distance^2 (of sqrt(sigmaMin^2 + distance^2), in units of sigmaMin). Default: 1/distance up to 3 coordinates, else 1.
+   */
+  readonly weight?: keyof typeof WEIGHTS;
+  /** Share of the batch that is uniform in the box of the data instead of noisy data; default 1 up to 2 coordinates, 0.75 with 3, else 0. */
   readonly uniform?: number;
-  /** Rows of a step; default 1024. */
+  /** Rows of a step; default 64 up to 2 coordinates, else 1024 (`discoSchedule`). */
   readonly batch?: number;
   /** Default 1e-4. */
   readonly lr?: DiscoRate;
@@ -88,9 +101,13 @@ export interface DiscoSettings {
   /** Data of the support; 0: those of the minibatch. */
   readonly support: number;
   readonly posterior: string;
+  /** All data are the support, sorted into tiles of which most are left out. */
+  readonly tiles: boolean;
   readonly draw: boolean;
   /** Of sigma, in a row's weight. */
   readonly power: 0 | -1 | -2;
+  /** Less 1 / this power of the distance. */
+  readonly distance: 0 | 1 | 2;
   /** Rows that are uniform in the box. */
   readonly inside: number;
   readonly batch: number;
@@ -100,8 +117,16 @@ export interface DiscoSettings {
   readonly seed: number;
 }
 
-const POWERS = { "1": 0, "1/sigma": -1, "1/sigma^2": -2 } as const;
-const SUBSET = 4096;
+/** Data of which the posterior costs less than the network does. */
+const FEW = 4096;
+
+/**
+ * How long, with how many points a step, and how fast a table of so many columns is trained where nobody says: up to two columns some
+ * minutes on two processor cores. There a network is told the exact posterior at points that lie evenly, so that a step's gradient has
+ * little noise, and many small steps fit better than few large ones; beyond, the paper's steps.
+ */
+export const discoSchedule = (dims: number) =>
+  dims <= 2 ? { steps: 16_000, batch: 64, lr: 3e-3 } : { steps: 100_000, batch: 1024, lr: 1e-3 };
 
 /** What `openDisco` was given, and the parameters to start from. */
 export async function discoSettings(options: DiscoTrainingOptions): Promise<{
@@ -110,9 +135,8 @@ export async function discoSettings(options: DiscoTrainingOptions): Promise<{
   readonly data: Float32Array | undefined;
 }> {
   checkKeys("openDisco", options, KNOWN);
-  const { network, seed = 0, batch = 1024, lr = 1e-4, emaRate = 0.999 } = options;
+  const { network, seed = 0, lr = 1e-4, emaRate = 0.999 } = options;
   const data = options.data === undefined ? undefined : flatRows("openDisco", "data", options.data);
-  whole("batch", batch, 1, 2 ** 20);
   whole("seed", seed, 0, 2 ** 32 - 1);
   const given = networkArguments(options);
   const started = network === undefined ? undefined : await discoTensorsOf("openDisco", network, given);
@@ -121,23 +145,28 @@ export async function discoSettings(options: DiscoTrainingOptions): Promise<{
   if (dims === undefined) throw fail("dims, the coordinates of a point, must be given with data");
   if (options.dims !== undefined && options.dims !== dims)
     throw fail(`dims is ${options.dims}, but the network has ${dims} coordinates`);
+  const { batch = discoSchedule(dims).batch } = options;
+  whole("batch", batch, 1, 2 ** 20);
   const points = data === undefined ? 0 : rowsOf(data, dims);
   const box = data ? boxOf(data, dims, started?.config.sigma_min ?? options.sigmaMin ?? 0.1) : {};
   const width = options.width ?? (dims <= 2 ? 128 : dims <= 10 ? 256 : 512);
   const described = { ...options.describe, ...box };
   const config = completeConfig({ ...(started?.config ?? { dim: dims, width, ...given }), ...described }, fail);
-  const posterior = options.posterior ?? (points <= SUBSET ? "exact" : dims <= 3 ? `subset:${SUBSET}` : "minibatch");
+  const posterior = options.posterior ?? (points <= FEW || dims <= 3 ? "exact" : "minibatch");
   const betas = options.betas ?? [0.9, posterior === "minibatch" && !options.diffusion ? 0.95 : 0.999];
   if (!(Array.isArray(betas) && betas.length === 2 && betas.every((beta) => beta >= 0 && beta < 1)))
     throw fail(`betas must be two numbers from 0 to less than 1, got ${JSON.stringify(betas)}`);
   if (!(typeof emaRate === "number" && emaRate >= 0 && emaRate < 1))
     throw fail(`emaRate must be a number from 0 to less than 1, got ${emaRate}`);
-  const uniform = options.uniform ?? (dims <= 3 && !config.conditional ? 0.5 : 0);
+  const uniform = options.uniform ?? (config.conditional || dims > 3 ? 0 : dims <= 2 ? 1 : 0.75);
   if (!(uniform >= 0 && uniform <= 1)) throw fail(`uniform must be a share from 0 to 1, got ${uniform}`);
   if (config.conditional && uniform > 0)
     throw fail("uniform points have no noise level: the diffusion counterpart cannot learn there");
-  const { weight = "1", target = "mean" } = options;
-  if (!Object.hasOwn(POWERS, weight)) throw fail(`weight must be ${Object.keys(POWERS).join(", ")}, got ${weight}`);
+  const { weight = dims <= 3 && !config.conditional ? "1/distance" : "1", target = "mean" } = options;
+  if (!Object.hasOwn(WEIGHTS, weight)) throw fail(`weight must be ${Object.keys(WEIGHTS).join(", ")}, got ${weight}`);
+  const [power, distance] = WEIGHTS[weight];
+  if (distance > 0 && config.conditional)
+    throw fail("weights by distance are of targets at sigma(0): the diffusion counterpart has none");
   if (target !== "mean" && target !== "draw") throw fail(`target must be mean or draw, got ${target}`);
   checkRate(lr);
   return {
@@ -146,8 +175,9 @@ export async function discoSettings(options: DiscoTrainingOptions): Promise<{
     settings: {
       ...{ config, points, posterior, batch, lr, emaRate, seed },
       support: supportOf(posterior, points),
+      tiles: posterior === "exact" && target === "mean" && points > FEW / 4 && dims <= MOST_TILED_DIMS,
       draw: target === "draw",
-      power: POWERS[weight],
+      ...{ power, distance },
       inside: Math.round(uniform * batch),
       betas: betas as readonly [number, number],
     },

@@ -1,7 +1,9 @@
+import { distanceWeight } from "../../kernels/energy/distance-weight/kernel.js";
 import { gatherRows } from "../../kernels/energy/gather-rows/kernel.js";
 import { levelDraw } from "../../kernels/energy/level-draw/kernel.js";
 import { pointDraw } from "../../kernels/energy/point-draw/kernel.js";
 import { posteriorTarget } from "../../kernels/energy/posterior-target/kernel.js";
+import { posteriorTiles } from "../../kernels/energy/posterior-tiles/kernel.js";
 import type { Gpu } from "../gpu/device.js";
 import { type Encodable, stage } from "../graph/stage.js";
 import { type EnergyProgram, openEnergyLoss } from "../networks/energy/derivatives.js";
@@ -12,6 +14,8 @@ import type { DiscoSettings } from "./disco-settings.js";
 export interface DiscoBuffers {
   /** [points, dims]; absent: nothing is drawn. */
   readonly data: GPUBuffer | undefined;
+  /** [tiles][2][dims]: bounds of the data's tiles, where they lie in such. */
+  readonly bounds: GPUBuffer | undefined;
   /** [2][dims] */
   readonly box: GPUBuffer | undefined;
   /** [1] u32, which step it is. */
@@ -81,7 +85,7 @@ export async function openDiscoStep(
 async function openDraws(
   gpu: Gpu,
   settings: DiscoSettings,
-  { data, box, step }: DiscoBuffers,
+  { data, bounds, box, step }: DiscoBuffers,
   rows: number,
   own: Readonly<Record<"labels" | "u" | "x" | "data" | "weight" | "goal", GPUBuffer>>,
   made: (item: { destroy(): void }) => void,
@@ -103,7 +107,10 @@ async function openDraws(
     ...(diffusion ? { goal } : {}),
   });
   const parts: Encodable[] = [];
-  if (!diffusion) {
+  if (!diffusion && bounds) {
+    const shape = { rows, dims, keys: points, sigma: sigmaMin };
+    parts.push(keep(await stage(gpu, "target", posteriorTiles, shape, { x, data, bounds, goal })));
+  } else if (!diffusion) {
     // The keys: the step's own data, all, or some.
     let [keys, count] = support === 0 ? [own.data, rows] : [data, points];
     if (support > 0 && settings.posterior !== "exact") {
@@ -114,6 +121,10 @@ async function openDraws(
     }
     const shape = { rows, dims, keys: count, sigma: sigmaMin, draw };
     parts.push(keep(await stage(gpu, "target", posteriorTarget, shape, { x, data: keys, u, goal })));
+  }
+  if (settings.distance !== 0 && !diffusion) {
+    const shape = { rows, dims, sigma: sigmaMin, power: settings.distance };
+    parts.push(keep(await stage(gpu, "distances", distanceWeight, shape, { goal, weight })));
   }
   return {
     levels: keep(drawn),

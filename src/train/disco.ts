@@ -12,6 +12,7 @@ import { flatRows, type PointRows } from "../networks/energy/rows.js";
 import { type DiscoSettings, type DiscoTrainingOptions, discoSettings, rateOf } from "./disco-settings.js";
 import { type DiscoBuffers, type DiscoStep, openDiscoStep } from "./disco-step.js";
 import { readState, type Settings, type StoredNetwork, saveState } from "./state.js";
+import { tiled } from "./tiles.js";
 
 export interface DiscoStepInput {
   /** [rows, dims]: the points to learn at. */
@@ -124,8 +125,10 @@ export class DiscoTraining {
     try {
       const { elements } = layout;
       const { box_low: low, box_high: high } = settings.config;
+      const parts = data && settings.tiles ? tiled(data, settings.config.dim) : undefined;
       const shared: DiscoBuffers = {
-        data: data && buffer("data", data),
+        data: data && buffer("data", parts?.data ?? data),
+        bounds: parts && buffer("bounds", parts.bounds),
         box: data && low && high ? buffer("box", Float32Array.from([...low, ...high])) : undefined,
         step: buffer("step", 1),
         gradients: buffer("gradients", elements),
@@ -208,8 +211,9 @@ export class DiscoTraining {
     if (given.labels) this.gpu.write(step.labels, given.labels);
     if (draws) this.#submit(undefined, [draws.points]);
     if (given.x) this.gpu.write(step.x, given.x);
-    if (given.weight) this.gpu.write(step.weight, given.weight);
+    // Targets decide on weights, too, where both are drawn.
     if (draws && !given.goal) this.#submit(undefined, [draws.target]);
+    if (given.weight) this.gpu.write(step.weight, given.weight);
     if (given.goal) this.gpu.write(step.goal, given.goal);
     await this.gpu.scoped("A step of DISCO", () =>
       this.#submit(undefined, [step.learn, ...this.#update], (encoder) => this.#end(encoder, 0)),

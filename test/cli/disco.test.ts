@@ -80,19 +80,20 @@ describe("disco sample and compare", () => {
       out,
       "--json",
     ];
-    const { stdout, stderr } = await cli([...args, "--methods", "exact,disco,replacement", ...adapter]);
+    const { stdout, stderr } = await cli([...args, "--methods", "exact,disco,grid,replacement", ...adapter]);
     expect(stderr).toBe("");
     const result = JSON.parse(stdout);
     expect(result.methods.map(({ name }: { name: string }) => name)).toEqual([
       "exact density",
       "DISCO",
       "DISCO, 0.07",
+      "DISCO, integrated",
       "replacement",
     ]);
-    expect(result.methods[3].cost).toBe("100 gradients");
+    expect(result.methods[4].cost).toBe("100 gradients");
     expect(result.methods[0].smoothed.mean).toBeLessThan(0.5);
     // A density for each, three fields, two box plots.
-    expect(readFileSync(out, "utf8").match(/<svg /g)?.length).toBe(9);
+    expect(readFileSync(out, "utf8").match(/<svg /g)?.length).toBe(10);
     const none = await cli(["disco", "compare", "--methods", "magic"]);
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('there is no "magic"')]);
   });

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { fisherError, gridWasserstein1, mixtureCdf, phiOnGrid } from "../../src/evaluate/conditionals.js";
+import {
+  fisherError,
+  gridQuantiles,
+  gridWasserstein1,
+  mixtureCdf,
+  phiOnGrid,
+} from "../../src/evaluate/conditionals.js";
 import { normalCdf } from "../../src/evaluate/normal.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { gaussianMixture } from "../../src/priors/mixture.js";
@@ -53,6 +59,17 @@ describe("conditionals by integration", () => {
         }
       }
     }
+  });
+
+  it("quantiles of a density on a grid", () => {
+    const truth = gaussianMixture({ means: [-1, 1], covs: [0.01, 0.04], weights: [0.3, 0.7] });
+    const grid = Float64Array.from({ length: 1001 }, (_, i) => -3 + (6 * i) / 1000);
+    const sigma = 0.1;
+    const phi = Float64Array.from(truth.logDensity(grid), (l) => sigma ** 2 * l);
+    const samples = gridQuantiles(grid, phi, sigma, 200);
+    samples.forEach((x, i) => {
+      expect(mixtureCdf(truth, x)).toBeCloseTo((i + 0.5) / 200, 4);
+    });
   });
 
   it("the exact density is at no distance from its own conditionals, and has no Fisher error", async () => {

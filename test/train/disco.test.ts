@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { TILE } from "../../kernels/energy/posterior-tiles/kernel.js";
 import { normals } from "../../kernels/lib/philox.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { loadDisco } from "../../src/networks/energy/model.js";
 import { openDisco } from "../../src/train/disco.js";
 import { rateOf } from "../../src/train/disco-settings.js";
+import { tiled } from "../../src/train/tiles.js";
 import { Recording, relativeError } from "../support/fixtures.js";
 import { withTestGpu } from "../support/gpu.js";
 
@@ -103,28 +105,51 @@ test("the diffusion counterpart learns", async () => {
   run.close();
 });
 
-test("targets that are drawn are the posterior's means", async () => {
-  const run = await openDisco(gpu, { ...options, posterior: "exact" });
-  // A point between the clusters, nearer to the right one by far in units of the posterior.
-  const { loss } = await run.step({ x: Float32Array.of(0.4, 0), weight: Float32Array.of(1) });
-  const target = posteriorMean([0.4, 0], 0.1).map((v, d) => v - [0.4, 0][d]!);
-  const model = await loadDisco(gpu, await fresh());
-  const { output } = await model.evaluate({ x: Float32Array.of(0.4, 0) });
-  const expected = ((output[0]! - target[0]!) ** 2 + (output[1]! - target[1]!) ** 2) / 2;
-  expect(loss / expected).toBeCloseTo(1, 4);
-  model.close();
-  run.close();
+describe("targets that are drawn are the posterior's means", () => {
+  // More than a few data lie in tiles, which say where not to look.
+  const many = Float32Array.from({ length: 6000 }, (_, i) => data[i % data.length]! + 0.2 * Math.sin(i));
+  for (const [name, points] of [
+    ["of few", data],
+    ["of many", many],
+  ] as const)
+    test(name, async () => {
+      const run = await openDisco(gpu, { ...options, data: points, posterior: "exact" });
+      expect(run.settings.tiles).toBe(points === many);
+      // Between the clusters, nearer to the right one by far in units of the posterior; and outside.
+      for (const at of [
+        [0.4, 0],
+        [-3, 2],
+      ]) {
+        const model = await loadDisco(gpu, await run.parameters());
+        const { loss } = await run.step({ x: Float32Array.from(at), weight: Float32Array.of(1) });
+        const target = posteriorMean(points, at, 0.1).map((v, d) => v - at[d]!);
+        const { output } = await model.evaluate({ x: Float32Array.from(at) });
+        const expected = ((output[0]! - target[0]!) ** 2 + (output[1]! - target[1]!) ** 2) / 2;
+        expect(loss / expected).toBeCloseTo(1, 4);
+        model.close();
+      }
+      run.close();
+    });
+
+  test("tiles hold every point once, within their bounds", () => {
+    const { data: sorted, bounds } = tiled(many, 2);
+    const pairs = (values: Float32Array) =>
+      Array.from({ length: values.length / 2 }, (_, i) => `${values[2 * i]} ${values[2 * i + 1]}`).sort();
+    expect(pairs(sorted)).toEqual(pairs(many));
+    const inside = (i: number, d: number) => {
+      const at = 4 * Math.floor(i / TILE) + d;
+      return bounds[at]! <= sorted[2 * i + d]! && sorted[2 * i + d]! <= bounds[at + 2]!;
+    };
+    for (let i = 0; i < many.length / 2; i++) expect(inside(i, 0) && inside(i, 1)).toBe(true);
+    // Neighbours: the tiles' areas together are not much more than that of all.
+    const widths = Array.from({ length: bounds.length / 4 }, (_, t) =>
+      [0, 1].map((d) => bounds[4 * t + 2 + d]! - bounds[4 * t + d]!),
+    );
+    expect(widths.reduce((sum, [a, b]) => sum + a! * b!, 0)).toBeLessThan(1.1 * 3 * 1.2);
+  });
 });
 
-/** The parameters that training begins with. */
-async function fresh() {
-  const run = await openDisco(gpu, options);
-  const parameters = await run.parameters();
-  run.close();
-  return parameters;
-}
-
-function posteriorMean(x: readonly number[], sigma: number): number[] {
+function posteriorMean(data: Float32Array, x: readonly number[], sigma: number): number[] {
   let total = 0;
   const sum = [0, 0];
   for (let i = 0; i < data.length; i += 2) {
@@ -147,7 +172,7 @@ describe("what cannot be right is said", () => {
     ["data has NaN at index 2", { data: Float32Array.of(0, 0, Number.NaN, 0) }],
     ["rows of 3 values, got 4", { data: new Float32Array(4), dims: 3 }],
     ["posterior must be exact, minibatch or subset:N", { posterior: "subset:x" }],
-    ["weight must be 1, 1/sigma, 1/sigma^2", { weight: "sigma" }],
+    ["weight must be 1, 1/sigma, 1/sigma^2, 1/distance, 1/distance^2", { weight: "sigma" }],
     ["cannot learn there", { diffusion: true, uniform: 0.5 }],
     ["width must be even", { width: 33 }],
     ["did you mean emaRate", { ema_rate: 0.9 }],

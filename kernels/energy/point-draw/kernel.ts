@@ -4,7 +4,7 @@ import { elementwise } from "../../lib/elementwise.js";
 import exp from "../../lib/exp.wgsl.js";
 import { noiseParts } from "../../lib/philox.js";
 import source from "./kernel.wgsl.js";
-import { type PointDrawParams, reference } from "./reference.js";
+import { type PointDrawParams, reference, strides } from "./reference.js";
 
 /** Data, labels and a box to the points x of a step, their own data, weights, and with `diffusion` what is learnt there. */
 export const pointDraw = elementwise<PointDrawParams>({
@@ -30,7 +30,10 @@ export const pointDraw = elementwise<PointDrawParams>({
     write("weight", rows),
     write("goal", diffusion ? rows * dims : 0),
   ],
-  uniforms: ({ sigmaMin, sigmaMax, levels }) => ({ rate: Math.log(sigmaMin / sigmaMax) / (levels - 1) }),
+  uniforms({ dims, sigmaMin, sigmaMax, levels }) {
+    const [stride0, stride1, stride2, stride3] = strides(dims);
+    return { rate: Math.log(sigmaMin / sigmaMax) / (levels - 1), stride0, stride1, stride2, stride3 };
+  },
   flags: ({ diffusion }) => ({ DIFFUSION: diffusion }),
   flops: ({ dims }, n) => 30 * dims * n,
   reference,

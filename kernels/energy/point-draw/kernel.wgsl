@@ -1,9 +1,10 @@
 // The points at which a step of DISCO's training learns: noisy data x = x' + sigma(label) eps, and, in the first rows, points uniform
-// in a box; both are proposals of the paper's Definition 1.
+// in a box; both are proposals of the paper's Definition 1. Up to four coordinates the uniform points of a step are a lattice, displaced at
+// random: each is uniform, and together they leave no gaps, which takes noise from the gradient.
 //   sigma(label) = sigmaMax exp(rate label),   weight = sigma^power
 // data [points, dims], labels [rows], box [2][dims] (low, high), step [1] u32; x, own (the data x' of the row) [rows, dims], weight
 // [rows], goal = -eps [rows, dims] (what the diffusion counterpart learns), all f32. Counter-based: counter (row, step, quad of
-// coordinates, 3), key (seed, 0); the quad past the last one picks x'. One invocation for each row.
+// coordinates, 3), key (seed, 0); the quad past the last one picks x'; (0, step, 0, 5) displaces the lattice. One invocation for each row.
 struct Params {
   threads: u32,
   dims: u32,
@@ -13,6 +14,11 @@ struct Params {
   rate: f32,
   power: i32,
   seed: u32,
+  // Of the lattice: how far from row to row, a turn being 2^32. All 0: independent draws.
+  stride0: u32,
+  stride1: u32,
+  stride2: u32,
+  stride3: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -24,6 +30,16 @@ struct Params {
 @group(0) @binding(6) var<storage, read_write> own: array<f32>;
 @group(0) @binding(7) var<storage, read_write> weight: array<f32>;
 @group(0) @binding(8) var<storage, read_write> goal: array<f32>;
+
+// Uniform words, of four coordinates.
+fn spread(row: u32, words: vec4u) -> vec4u {
+  if (p.stride0 == 0u) {
+    return words;
+  }
+  let counter = vec4u(0u, step[0], 0u, 5u);
+  let key = vec2u(p.seed, 0u);
+  return philox4x32(counter, key) + row * vec4u(p.stride0, p.stride1, p.stride2, p.stride3);
+}
 
 fn words_of(row: u32, quad: u32) -> vec4u {
   let counter = vec4u(row, step[0], quad, 3u);
@@ -46,7 +62,7 @@ fn each(row: u32) {
   weight[row] = w;
   for (var quad = 0u; quad < quads; quad++) {
     let words = words_of(row, quad);
-    let share = vec4f(words >> vec4u(8u)) * 5.9604644775390625e-8;
+    let share = vec4f(spread(row, words) >> vec4u(8u)) * 5.9604644775390625e-8;
     let eps = vec4f(boxMuller(words.x, words.y), boxMuller(words.z, words.w));
     for (var k = 0u; k < 4u; k++) {
       let d = 4u * quad + k;

@@ -7,6 +7,7 @@ import {
   compareMethods,
   diffusionMethod,
   exactMethod,
+  gridMethod,
   type Method,
   type MethodResult,
   smcMethod,
@@ -22,9 +23,10 @@ import { createProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import { openDisco } from "../../train/disco.js";
+import { discoSchedule } from "../../train/disco-settings.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
 
-const METHODS = ["exact", "disco", "replacement", "guidance", "tds"] as const;
+const METHODS = ["exact", "disco", "grid", "replacement", "guidance", "tds"] as const;
 type MethodName = (typeof METHODS)[number];
 
 interface CompareFlags extends EngineOptions {
@@ -32,7 +34,7 @@ interface CompareFlags extends EngineOptions {
   dataSeed?: number;
   model?: string;
   diffusion?: string;
-  trainSteps: number;
+  trainSteps?: number;
   points: number;
   seeds: number;
   n: number;
@@ -46,7 +48,6 @@ interface CompareFlags extends EngineOptions {
 
 /** Data that networks are trained on. */
 const TRAINING_DATA = 100_000;
-const BATCH = 512;
 /** Steps between signs of progress. */
 const TOGETHER = 20;
 /** Rows of particles at a time. */
@@ -82,17 +83,16 @@ export function registerDiscoCompare(disco: Command): Command {
     .option("--diffusion <file>", "the diffusion model (default: trained here)")
     .option(
       "--train-steps <count>",
-      `steps of ${BATCH} of networks that are trained here`,
+      "of networks that are trained here, in batches as those of `disco train` (16000 up to 2 columns, else 100000)",
       count("--train-steps", 10_000_000),
-      6000,
     )
     .option("--points <count>", "conditions", count("--points", 100_000), 100)
     .option("--seeds <count>", "runs of every condition", count("--seeds", 1000), 3)
     .option("--n <count>", "samples of a run", count("--n", 2 ** 20), 1024)
     .addOption(
-      new Option("--methods <list>", `among ${METHODS.join(", ")}`)
+      new Option("--methods <list>", `among ${METHODS.join(", ")} (grid: DISCO integrated, with no sampler)`)
         .argParser(parseMethods)
-        .default(parseMethods("exact,disco,replacement,guidance,tds"), "all"),
+        .default(parseMethods("exact,disco,grid,replacement,guidance,tds"), "all"),
     )
     .option("--cool <sigma>", "also DISCO with this sigma_s", (t: string) => parseNumber(t, "--cool", { above: 0 }))
     .option("--seed <int>", "of the draws", (t: string) => parseInteger(t, "--seed", { min: 0, max: MAX_SEED }), 0)
@@ -162,6 +162,12 @@ function pointsOf({ mixture, testPoints = [] }: Data, count: number, seed: numbe
   );
 }
 
+/** How networks that are not given are trained, both alike. */
+function scheduleOf({ trainSteps }: CompareFlags, dims: number) {
+  const schedule = discoSchedule(dims);
+  return { ...schedule, steps: trainSteps ?? schedule.steps };
+}
+
 /** A network from its file, or trained on draws of the mixture. */
 async function network(
   gpu: Gpu,
@@ -181,13 +187,13 @@ async function network(
       );
     return model;
   }
-  const steps = flags.trainSteps;
+  const { steps, batch, lr } = scheduleOf(flags, mixture.dims);
   const training = await openDisco(gpu, {
     data: Float32Array.from(mixture.sample(TRAINING_DATA, flags.dataSeed ?? 0)),
     dims: mixture.dims,
     diffusion,
-    batch: BATCH,
-    lr: { peak: 1e-3, final: 1e-5, warmup: Math.min(100, Math.floor(steps / 10)), steps },
+    batch,
+    lr: { peak: lr, final: lr / 100, warmup: Math.min(100, Math.floor(steps / 10)), steps },
     seed: flags.seed,
   });
   const label = diffusion ? "training the diffusion model" : "training DISCO";
@@ -207,8 +213,10 @@ async function network(
 async function compare(gpu: Gpu, flags: CompareFlags, data: Data): Promise<void> {
   const { mixture } = data;
   const { methods, points: count, seeds, n: particles, cool, seed } = flags;
-  const needsDiffusion = methods.some((name) => name !== "exact" && name !== "disco");
-  const model = methods.includes("disco") ? await network(gpu, flags, mixture, false) : undefined;
+  const needsDiffusion = methods.some((name) => !["exact", "disco", "grid"].includes(name));
+  const model = methods.some((name) => name === "disco" || name === "grid")
+    ? await network(gpu, flags, mixture, false)
+    : undefined;
   const diffusion = needsDiffusion ? await network(gpu, flags, mixture, true) : undefined;
   const sigma = model?.config.sigma_min ?? diffusion?.config.sigma_min ?? 0.1;
   const all: Method[] = methods.flatMap((name) => {
@@ -217,6 +225,7 @@ async function compare(gpu: Gpu, flags: CompareFlags, data: Data): Promise<void>
       const cooled = cool === undefined ? [] : [smcMethod(`DISCO, ${cool}`, model!, cool)];
       return [smcMethod("DISCO", model!), ...cooled];
     }
+    if (name === "grid") return [gridMethod("DISCO, integrated", model!)];
     const method = name === "tds" ? "twisted" : name;
     return [diffusionMethod(name === "tds" ? "TDS" : name, diffusion!, method)];
   });
@@ -249,10 +258,11 @@ async function compare(gpu: Gpu, flags: CompareFlags, data: Data): Promise<void>
   const shown = points[shownPoint(mixture, sigma, points)]!;
   const given = { indices: Array.from({ length: dims - 1 }, (_, d) => d), values: shown.subarray(0, dims - 1) };
   const name = basename(flags.data);
+  const { steps, batch } = scheduleOf(flags, dims);
   const trained = [
-    ...(model ? [flags.model ? basename(flags.model) : `DISCO trained for ${flags.trainSteps} steps of ${BATCH}`] : []),
+    ...(model ? [flags.model ? basename(flags.model) : `DISCO trained for ${steps} steps of ${batch}`] : []),
     ...(diffusion
-      ? [flags.diffusion ? basename(flags.diffusion) : `a diffusion model trained for ${flags.trainSteps} steps`]
+      ? [flags.diffusion ? basename(flags.diffusion) : `a diffusion model trained for ${steps} steps of ${batch}`]
       : []),
   ];
   const about = `${name}, ${mixture.weights.length} components in ${dims} columns; ${(model || diffusion ? trained : ["no network"]).join("; ")}; ${gpu.info.name}; ncvsd-gpu ${version}, ${new Date().toISOString().slice(0, 10)}.`;

@@ -13,7 +13,7 @@ import { createProgress, formatDuration, formatRate } from "../../runs/progress.
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import { type DiscoTraining, openDisco } from "../../train/disco.js";
-import type { DiscoTrainingOptions } from "../../train/disco-settings.js";
+import { type DiscoTrainingOptions, discoSchedule } from "../../train/disco-settings.js";
 import { findState } from "../../train/state.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
 import { arePictures, PICTURES, type PictureFlags, refuseGiven, trainPictures } from "./train-pictures.js";
@@ -24,12 +24,12 @@ interface TrainFlags extends EngineOptions {
   dims?: number;
   width?: number;
   steps?: number;
-  batch: number;
-  lr: number;
+  batch?: number;
+  lr?: number;
   decay: "cosine" | "none";
   posterior?: NonNullable<DiscoTrainingOptions["posterior"]>;
   draw?: boolean;
-  weight: NonNullable<DiscoTrainingOptions["weight"]>;
+  weight?: NonNullable<DiscoTrainingOptions["weight"]>;
   uniform?: number;
   sigmaMin?: number;
   sigmaMax?: number;
@@ -45,7 +45,7 @@ interface TrainFlags extends EngineOptions {
 }
 
 /** What is said of tables by default; of pictures it is something else. */
-const TABLE_DEFAULTS = { batch: 1024, lr: 1e-3, status: 500, checkpoint: 5000 };
+const TABLE_DEFAULTS = { status: 500, checkpoint: 5000 };
 type GivenFlags = Omit<TrainFlags, keyof typeof TABLE_DEFAULTS> & PictureFlags;
 
 /** Of the network in the run's folder. */
@@ -68,9 +68,13 @@ export function registerDiscoTrain(disco: Command): Command {
     )
     .requiredOption("--outdir <dir>", `where the weights (${WEIGHTS}, snapshots of pictures' models) and the state go`)
     .optionsGroup("Tables and pictures:")
-    .option("--steps <count>", "(50000 up to 2 columns, else 100000; pictures 32768)", integer("--steps", 1, 2 ** 31))
-    .option("--batch <rows>", "points of a step (1024), or pictures (32)", integer("--batch", 1, 2 ** 20))
-    .option("--lr <rate>", "learning rate (1e-3; pictures 0.01)", (text: string) =>
+    .option("--steps <count>", "(16000 up to 2 columns, else 100000; pictures 32768)", integer("--steps", 1, 2 ** 31))
+    .option(
+      "--batch <rows>",
+      "points of a step (64 up to 2 columns, else 1024), or pictures (32)",
+      integer("--batch", 1, 2 ** 20),
+    )
+    .option("--lr <rate>", "learning rate (0.003 up to 2 columns, else 0.001; pictures 0.01)", (text: string) =>
       parseNumber(text, "--lr", { above: 0 }),
     )
     .option(
@@ -99,15 +103,18 @@ export function registerDiscoTrain(disco: Command): Command {
     )
     .option(
       "--posterior <support>",
-      "exact (all data), subset:N, or minibatch (up to 4096 data exact; else subset:4096 up to 3 columns, minibatch)",
+      "exact (all data), subset:N, or minibatch (exact up to 4096 data or 3 columns, else minibatch)",
     )
     .option("--draw", "learn from a draw of the posterior, not its mean")
     .addOption(
-      new Option("--weight <of>", "of a noise level sigma").choices(["1", "1/sigma", "1/sigma^2"]).default("1"),
+      new Option(
+        "--weight <of>",
+        "of a point, by its noise level or its distance to the data (1/distance up to 3 columns, else 1)",
+      ).choices(["1", "1/sigma", "1/sigma^2", "1/distance", "1/distance^2"]),
     )
     .option(
       "--uniform <share>",
-      "share of the points that is uniform in the box of the data (0.5 up to 3 columns, else 0)",
+      "share of the points that is uniform in the box of the data (1 up to 2 columns, 0.75 of 3, else 0)",
       (text: string) => parseNumber(text, "--uniform", { min: 0, max: 1 }),
     )
     .option("--sigma-max <sigma>", "largest noise level (2 up to 10 columns, else 5)", (text: string) =>
@@ -171,15 +178,17 @@ function optionsOf(
   { values, dims, mean, std, columns }: Points,
   steps: number,
 ): DiscoTrainingOptions {
-  const { width, posterior, uniform, sigmaMin, sigmaMax, batch, lr, weight, seed, emaRate } = flags;
+  const { width, posterior, uniform, sigmaMin, sigmaMax, weight, seed, emaRate } = flags;
+  const { batch, lr } = { ...discoSchedule(dims), ...given(flags) };
   return {
-    ...{ data: values, dims, batch, weight, seed, emaRate },
+    ...{ data: values, dims, batch, seed, emaRate },
     lr: flags.decay === "none" ? lr : { peak: lr, final: lr / 100, warmup: Math.min(WARM_UP, steps), steps },
     energy: !flags.direct,
     diffusion: flags.diffusion ?? false,
     target: flags.draw ? "draw" : "mean",
     ...(width === undefined ? {} : { width }),
     ...(posterior === undefined ? {} : { posterior }),
+    ...(weight === undefined ? {} : { weight }),
     ...(uniform === undefined ? {} : { uniform }),
     ...(sigmaMin === undefined ? {} : { sigmaMin }),
     ...(sigmaMax === undefined ? {} : { sigmaMax }),
@@ -187,10 +196,16 @@ function optionsOf(
   };
 }
 
+/** The settings of the schedule that were said. */
+const given = ({ steps, batch, lr }: TrainFlags) =>
+  Object.fromEntries(Object.entries({ steps, batch, lr }).filter(([, value]) => value !== undefined)) as Partial<
+    ReturnType<typeof discoSchedule>
+  >;
+
 async function trainOn(gpu: Gpu, flags: TrainFlags, points: Points): Promise<void> {
   const silent = Boolean(flags.quiet || flags.json);
   const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
-  const steps = flags.steps ?? (points.dims <= 2 ? 50_000 : 100_000);
+  const { steps } = { ...discoSchedule(points.dims), ...given(flags) };
   prepareOutdir(flags.outdir);
   const dir = join(flags.outdir, "state");
   const release = claim(dir);
