@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { wasserstein1 } from "../../src/evaluate/wasserstein.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { loadDisco } from "../../src/networks/energy/model.js";
@@ -59,6 +59,37 @@ function drawsOf(file: RawTensors, prefix: string, [temperatures, moves]: readon
     uniforms: parts("u_accept"),
   };
 }
+
+it("all runs are one batch: between the start and the samples the host reads some numbers a run, none of particles", async () => {
+  const bytes: number[] = [];
+  const read = vi.spyOn(gpu, "read").mockImplementation(async function (this: Gpu, ...[buffer, size, offset]) {
+    bytes.push(size);
+    return Object.getPrototypeOf(gpu).read.call(gpu, buffer, size, offset);
+  });
+  try {
+    const reads = async (runs: number, particles: number) => {
+      bytes.length = 0;
+      const values = Array.from({ length: runs }, (_, r) => -1 + r / runs);
+      const model = mixtureDensity(gpu, d2);
+      const { betas } = await sampleSmc(model, { given: { indices: [0], values }, runs, particles });
+      return { temperatures: betas.length, bytes: [...bytes] };
+    };
+    for (const [runs, particles] of [
+      [1, 64],
+      [12, 1024],
+    ] as const) {
+      const found = await reads(runs, particles);
+      // On a processor two temperatures are launched at a time; their state, trace and tally are looked at.
+      expect(found.bytes.length).toBe(3 + 3 * Math.ceil(found.temperatures / 2));
+      const [start, ...between] = found.bytes;
+      const samples = between.pop();
+      expect([start, samples]).toEqual([4 * runs * particles, 4 * runs * particles]);
+      for (const size of between) expect(size).toBeLessThanOrEqual(64 * runs);
+    }
+  } finally {
+    read.mockRestore();
+  }
+});
 
 describe("recorded runs", () => {
   for (const name of ["joint", "cond"]) {

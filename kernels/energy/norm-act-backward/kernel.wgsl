@@ -3,19 +3,7 @@
 // M is 1 where y = gamma alpha n + beta >= 0, else the slope; J is the exact derivative of h -> n, with eps inside s, and symmetric.
 // g, n [channels][columns] f32, s [columns]; r [channels][columns]: the derivative by h from the blocks behind, none where the source
 // is `plain`. dg has the channels of g of the forward kernel: `DOUBLED` adds the halves, `LABEL` leaves the second out. One invocation
-// owns four columns.
-struct Params {
-  threads: u32,
-  channels: u32,
-  half: u32,
-  quads: u32,
-  alpha: u32,
-  gamma: u32,
-  beta: u32,
-  slope: f32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
+// owns four columns. Needs kernels/lib/norm-act-derivative.wgsl.
 @group(0) @binding(1) var<storage, read> g: array<vec4f>;
 @group(0) @binding(2) var<storage, read> n: array<vec4f>;
 @group(0) @binding(3) var<storage, read> s: array<vec4f>;
@@ -25,9 +13,7 @@ struct Params {
 
 fn pulled(c: u32, i: u32) -> vec4f {
   let at = c * p.quads + i;
-  let a = w[p.gamma + c] * w[p.alpha + c];
-  let y = a * n[at] + w[p.beta + c];
-  return a * select(p.slope * g[at], g[at], y >= vec4f(0.0));
+  return gain(c, n[at]) * g[at];
 }
 
 fn of_h(c: u32, i: u32, mean: vec4f, along: vec4f, inverse: vec4f) -> vec4f {

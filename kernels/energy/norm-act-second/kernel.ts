@@ -1,25 +1,13 @@
 import { read, write } from "../../lib/buffers.js";
-import { elementwise } from "../../lib/elementwise.js";
-import {
-  checkNormAct,
-  derivativeCases,
-  type NormActShape,
-  normActFlags,
-  normActUniforms,
-  partsOf,
-} from "../../lib/norm-act.js";
+import { derivativeCases, partsOf } from "../../lib/norm-act.js";
+import { normActDerivative } from "../../lib/norm-act-derivative.js";
 import source from "./kernel.wgsl.js";
 import { reference } from "./reference.js";
 
 /** Derivatives by v of <r, grad phi>, g, and of phi, first, and the change hd of h, to the derivative by the product in front, dg. */
-export const normActSecond = elementwise<NormActShape>({
+export const normActSecond = normActDerivative({
   name: "norm-act-second",
-  group: "energy",
   source,
-  workgroup: 32,
-  counts: ({ channels, columns }) => ({ channels, columns }),
-  check: (params) => checkNormAct("norm-act-second", params),
-  threads: ({ columns }) => columns / 4,
   buffers(params) {
     const { channels, columns, bank } = params;
     const all = channels * columns;
@@ -34,8 +22,6 @@ export const normActSecond = elementwise<NormActShape>({
       write("dg", partsOf(params).g * columns),
     ];
   },
-  uniforms: normActUniforms,
-  flags: normActFlags,
   flops: ({ channels, columns }) => 30 * channels * columns,
   reference,
   cases: derivativeCases,

@@ -4,19 +4,7 @@
 //   dg = J(q - (mean(n hd) p + mean(n p) hd) s) - psi s n + r,   J(t) = (t - mean t - n mean(n t)) s
 // Activations [channels][columns] f32, s [columns]; r: the derivative by h from the blocks behind, none where the source is `plain`.
 // dg has the channels of the product: `DOUBLED` adds the halves, `LABEL` leaves the second out. One invocation owns four columns;
-// all sums are taken in one turn over the channels, since J is linear.
-struct Params {
-  threads: u32,
-  channels: u32,
-  half: u32,
-  quads: u32,
-  alpha: u32,
-  gamma: u32,
-  beta: u32,
-  slope: f32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
+// all sums are taken in one turn over the channels, since J is linear. Needs kernels/lib/norm-act-derivative.wgsl.
 @group(0) @binding(1) var<storage, read> g: array<vec4f>;
 @group(0) @binding(2) var<storage, read> first: array<vec4f>;
 @group(0) @binding(3) var<storage, read> hd: array<vec4f>;
@@ -25,12 +13,6 @@ struct Params {
 @group(0) @binding(6) var<storage, read> w: array<f32>;
 @group(0) @binding(7) var<storage, read> r: array<vec4f>;
 @group(0) @binding(8) var<storage, read_write> dg: array<vec4f>;
-
-// gamma alpha M of channel c where its normalised value is `normal`.
-fn gain(c: u32, normal: vec4f) -> vec4f {
-  let a = w[p.gamma + c] * w[p.alpha + c];
-  return select(vec4f(p.slope * a), vec4f(a), a * normal + w[p.beta + c] >= vec4f(0.0));
-}
 
 struct Factors {
   // Of p, hd, n, and what is added.

@@ -1,25 +1,13 @@
 import { read, write } from "../../lib/buffers.js";
-import { elementwise } from "../../lib/elementwise.js";
-import {
-  checkNormAct,
-  derivativeCases,
-  type NormActShape,
-  normActFlags,
-  normActUniforms,
-  partsOf,
-} from "../../lib/norm-act.js";
+import { derivativeCases, partsOf } from "../../lib/norm-act.js";
+import { normActDerivative } from "../../lib/norm-act-derivative.js";
 import source from "./kernel.wgsl.js";
 import { reference } from "./reference.js";
 
 /** Changes of the product in front, g, and of the residual stream, r, to those of h and v: hd, with its means m, and vd. */
-export const normActTangent = elementwise<NormActShape>({
+export const normActTangent = normActDerivative({
   name: "norm-act-tangent",
-  group: "energy",
   source,
-  workgroup: 32,
-  counts: ({ channels, columns }) => ({ channels, columns }),
-  check: (params) => checkNormAct("norm-act-tangent", params),
-  threads: ({ columns }) => columns / 4,
   buffers(params) {
     const { channels, columns, bank } = params;
     const all = channels * columns;
@@ -34,8 +22,6 @@ export const normActTangent = elementwise<NormActShape>({
       write("vd", all),
     ];
   },
-  uniforms: normActUniforms,
-  flags: normActFlags,
   flops: ({ channels, columns }) => 12 * channels * columns,
   reference,
   cases: derivativeCases,

@@ -2,19 +2,7 @@
 // residual stream by r. No bias, and labels do not change. Where the source is `plain`, hd is g itself, and not written.
 //   hd = g (+ r),   vd = M gamma alpha J(hd),   J(t) = (t - mean t - n mean(n t)) s
 // g, r, n, hd, vd [channels][columns] f32 (g of half as many channels where `DOUBLED` or `LABEL`), s [columns]; m [2][columns], the
-// means of hd and of n hd. One invocation owns four columns.
-struct Params {
-  threads: u32,
-  channels: u32,
-  half: u32,
-  quads: u32,
-  alpha: u32,
-  gamma: u32,
-  beta: u32,
-  slope: f32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
+// means of hd and of n hd. One invocation owns four columns. Needs kernels/lib/norm-act-derivative.wgsl.
 @group(0) @binding(1) var<storage, read> g: array<vec4f>;
 @group(0) @binding(2) var<storage, read> n: array<vec4f>;
 @group(0) @binding(3) var<storage, read> s: array<vec4f>;
@@ -57,9 +45,7 @@ fn each(i: u32) {
   let inverse = s[i];
   for (var c = 0u; c < p.channels; c++) {
     let at = c * p.quads + i;
-    let a = w[p.gamma + c] * w[p.alpha + c];
     let normal = n[at];
-    let moved = a * ((change(c, i) - mean - normal * along) * inverse);
-    vd[at] = select(p.slope * moved, moved, a * normal + w[p.beta + c] >= vec4f(0.0));
+    vd[at] = gain(c, normal) * ((change(c, i) - mean - normal * along) * inverse);
   }
 }

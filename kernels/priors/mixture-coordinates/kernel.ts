@@ -1,10 +1,10 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import type { Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
-import { summing, summingSize } from "../../lib/entry.js";
+import { summing } from "../../lib/entry.js";
 import math from "../../lib/math.wgsl.js";
+import { type MixtureParams, mixtureInputs, mixtureParts } from "../../lib/mixture.js";
 import source from "./kernel.wgsl.js";
-import { type MixtureParams, reference } from "./reference.js";
+import { reference } from "./reference.js";
 
 /** x [rows, dims] at levels sigma to coordinates t [rows, parts, dims] and logits [rows, parts] of a mixture's components. */
 export const mixtureCoordinates: Kernel<MixtureParams> = {
@@ -14,13 +14,7 @@ export const mixtureCoordinates: Kernel<MixtureParams> = {
     ...summing(),
     { file: "kernels/priors/mixture-coordinates/kernel.wgsl", text: source },
   ],
-  check({ rows, parts, dims }) {
-    positiveInteger("mixture-coordinates", "rows", rows);
-    positiveInteger("mixture-coordinates", "parts", parts);
-    positiveInteger("mixture-coordinates", "dims", dims);
-    addressable("mixture-coordinates", "t", rows, parts, dims);
-    addressable("mixture-coordinates", "vectors", parts, dims, dims);
-  },
+  ...mixtureParts("mixture-coordinates"),
   buffers({ rows, parts, dims }) {
     return [
       read("x", rows * dims),
@@ -33,30 +27,24 @@ export const mixtureCoordinates: Kernel<MixtureParams> = {
       write("logits", rows * parts),
     ];
   },
-  variant(_, caps) {
-    const { size, prelude } = summingSize(caps);
-    return { key: `${size}`, prelude };
-  },
-  uniforms: ({ rows, parts, dims }) => ({ workgroups: rows * parts, parts, dims }),
-  grid: ({ rows, parts }, _variant, caps) => grid1d(rows * parts, 1, caps),
   cost({ rows, parts, dims }) {
     const kept = 2 * rows * dims + rows + parts * (2 * dims + dims * dims + 1) + rows * parts * (dims + 1);
     return { flops: rows * parts * dims * (3 * dims + 30), bytes: 4 * kept };
   },
   reference,
   cases: [
-    { name: "one value", params: { rows: 1, parts: 1, dims: 1 }, inputs: mixture([0.5]) },
-    { name: "odd sizes at many levels", params: { rows: 4, parts: 3, dims: 13 }, inputs: mixture([0.01, 0.3, 2, 80]) },
-    { name: "more dimensions than a workgroup", params: { rows: 2, parts: 2, dims: 150 }, inputs: mixture([0.1, 5]) },
-    { name: "twenty components", params: { rows: 16, parts: 20, dims: 50 }, inputs: mixture([0.002, 1]) },
+    { name: "one value", params: { rows: 1, parts: 1, dims: 1 }, inputs: mixtureInputs([0.5]) },
+    {
+      name: "odd sizes at many levels",
+      params: { rows: 4, parts: 3, dims: 13 },
+      inputs: mixtureInputs([0.01, 0.3, 2, 80]),
+    },
+    {
+      name: "more dimensions than a workgroup",
+      params: { rows: 2, parts: 2, dims: 150 },
+      inputs: mixtureInputs([0.1, 5]),
+    },
+    { name: "twenty components", params: { rows: 16, parts: 20, dims: 50 }, inputs: mixtureInputs([0.002, 1]) },
   ],
   tolerance: { f32: 2e-6, f16: 2e-6 },
 };
-
-/** Levels in turn, eigenvalues that aren't negative; the vectors needn't be orthogonal for this. */
-function mixture(levels: readonly number[]) {
-  return (name: string, length: number, random: () => number) => {
-    if (name === "sigma") return Float32Array.from({ length }, (_, i) => levels[i % levels.length]!);
-    return name === "values" ? Float32Array.from({ length }, () => random() ** 2) : undefined;
-  };
-}

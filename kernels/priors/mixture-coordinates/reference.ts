@@ -1,11 +1,5 @@
 import type { Inputs } from "../../../src/gpu/contract.js";
-
-export interface MixtureParams {
-  readonly rows: number;
-  /** Components. */
-  readonly parts: number;
-  readonly dims: number;
-}
+import type { MixtureParams } from "../../lib/mixture.js";
 
 export function reference({ rows, parts, dims }: MixtureParams, inputs: Inputs) {
   const { x, sigma, means, vectors, values, logs } = inputs;

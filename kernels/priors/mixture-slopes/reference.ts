@@ -1,13 +1,7 @@
 import type { Inputs } from "../../../src/gpu/contract.js";
+import type { MixtureParams } from "../../lib/mixture.js";
 
-export interface MixtureSlopesParams {
-  readonly rows: number;
-  /** Components. */
-  readonly parts: number;
-  readonly dims: number;
-}
-
-export function reference({ rows, parts, dims }: MixtureSlopesParams, { v, sigma, t, vectors, values }: Inputs) {
+export function reference({ rows, parts, dims }: MixtureParams, { v, sigma, t, vectors, values }: Inputs) {
   const a = new Float64Array(rows * parts * dims);
   const slopes = new Float64Array(rows * parts);
   for (let r = 0; r < rows; r++) {

@@ -1,9 +1,8 @@
-import { read, update, write } from "../../lib/buffers.js";
-import { elementwise } from "../../lib/elementwise.js";
+import { update, write } from "../../lib/buffers.js";
 import exp from "../../lib/exp.wgsl.js";
 import { freeBox } from "../../lib/free-box.js";
-import { checkHmc, type DrawnParams, EXTRA, hmcCase, hmcCounts, rowsOf } from "../../lib/hmc.js";
-import { runState, STATE_LENGTH } from "../../lib/run-state.js";
+import { EXTRA, hmcCase } from "../../lib/hmc.js";
+import { hmcDrawn } from "../../lib/hmc-drawn.js";
 import { uniformParts } from "../../lib/uniform-at.js";
 import source from "./kernel.wgsl.js";
 import { reference } from "./reference.js";
@@ -12,25 +11,12 @@ const one = { runs: 1, particles: 1, dims: 1, free: 1, scale: 100, moves: 1, tra
 const some = { runs: 3, particles: 23, dims: 4, free: 3, scale: 204, moves: 2, transition: 1 };
 
 /** The last half step of momentum of a Hamiltonian transition, its gain, and whether it is accepted. */
-export const hmcAccept = elementwise<DrawnParams>({
+export const hmcAccept = hmcDrawn({
   name: "hmc-accept",
-  group: "sampling",
   source,
-  parts: [runState, ...uniformParts, { file: "kernels/lib/exp.wgsl", text: exp }, freeBox],
-  counts: (params) => ({ ...hmcCounts(params), moves: params.moves }),
-  check: (params) => checkHmc("hmc-accept", params),
-  threads: rowsOf,
-  buffers: ({ runs, dims, free, recorded }, rows) => [
-    read("x", rows * dims),
-    read("phi", rows),
-    read("o", rows * dims),
-    read("box", 3 * free, "u32"),
-    read("state", runs * STATE_LENGTH),
-    read("draws", recorded ? rows : runs, "u32"),
-    update("m", rows * (free + EXTRA)),
-    write("taken", rows, "u32"),
-  ],
-  flags: ({ recorded }) => ({ RECORDED: recorded }),
+  parts: [...uniformParts, { file: "kernels/lib/exp.wgsl", text: exp }, freeBox],
+  drawn: (_, rows) => rows,
+  written: ({ free }, rows) => [update("m", rows * (free + EXTRA)), write("taken", rows, "u32")],
   flops: ({ free, recorded }, rows) => (recorded ? 20 : 140) * rows + 6 * free * rows,
   reference,
   cases: [

@@ -10,24 +10,7 @@
 //   gain), phi at the start; box [3, free]; state [runs, RUN]; taken [rows]: 0 or 1
 //
 // RECORDED: draws [rows] are the bits of v. Otherwise draws [runs] are seeds, and v is draw number count * moves + transition for
-// "accept". One invocation: one row. Needs kernels/lib/run-state.wgsl, uniform-at.wgsl, exp.wgsl and free-box.wgsl.
-struct Params {
-  threads: u32, // rows
-  particles: u32,
-  dims: u32,
-  free: u32,
-  scale: f32,
-  moves: u32,
-  transition: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> phi: array<f32>;
-@group(0) @binding(3) var<storage, read> o: array<f32>;
-@group(0) @binding(4) var<storage, read> box: array<u32>;
-@group(0) @binding(5) var<storage, read> state: array<f32>;
-@group(0) @binding(6) var<storage, read> draws: array<u32>;
+// "accept". One invocation: one row. Needs kernels/lib/hmc-drawn.wgsl, run-state.wgsl, uniform-at.wgsl, exp.wgsl and free-box.wgsl.
 @group(0) @binding(7) var<storage, read_write> m: array<f32>;
 @group(0) @binding(8) var<storage, read_write> taken: array<u32>;
 

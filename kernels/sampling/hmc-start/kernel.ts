@@ -1,8 +1,7 @@
-import { read, write } from "../../lib/buffers.js";
-import { elementwise } from "../../lib/elementwise.js";
-import { checkHmc, type DrawnParams, EXTRA, hmcCase, hmcCounts, rowsOf } from "../../lib/hmc.js";
+import { write } from "../../lib/buffers.js";
+import { EXTRA, hmcCase } from "../../lib/hmc.js";
+import { hmcDrawn } from "../../lib/hmc-drawn.js";
 import { noiseParts } from "../../lib/philox.js";
-import { runState, STATE_LENGTH } from "../../lib/run-state.js";
 import source from "./kernel.wgsl.js";
 import { reference } from "./reference.js";
 
@@ -10,25 +9,12 @@ const one = { runs: 1, particles: 1, dims: 1, free: 1, scale: 100, moves: 1, tra
 const some = { runs: 3, particles: 13, dims: 7, free: 5, scale: 204, moves: 4, transition: 2 };
 
 /** Momenta, and the first half step of momentum and the first step of position, of a Hamiltonian transition. */
-export const hmcStart = elementwise<DrawnParams>({
+export const hmcStart = hmcDrawn({
   name: "hmc-start",
-  group: "sampling",
   source,
-  parts: [runState, ...noiseParts],
-  counts: (params) => ({ ...hmcCounts(params), moves: params.moves }),
-  check: (params) => checkHmc("hmc-start", params),
-  threads: rowsOf,
-  buffers: ({ runs, dims, free, recorded }, rows) => [
-    read("x", rows * dims),
-    read("phi", rows),
-    read("o", rows * dims),
-    read("box", 3 * free, "u32"),
-    read("state", runs * STATE_LENGTH),
-    read("draws", recorded ? rows * free : runs, "u32"),
-    write("proposal", rows * dims),
-    write("m", rows * (free + EXTRA)),
-  ],
-  flags: ({ recorded }) => ({ RECORDED: recorded }),
+  parts: [...noiseParts],
+  drawn: ({ free }, rows) => rows * free,
+  written: ({ dims, free }, rows) => [write("proposal", rows * dims), write("m", rows * (free + EXTRA))],
   flops: ({ free, recorded }, rows) => (recorded ? 7 : 47) * free * rows,
   reference,
   cases: [

@@ -7,25 +7,8 @@
 //   m [rows, free + 2]: the momentum, kinetic, phi   box [3, free] (its indices only)   state [runs, RUN]
 //
 // RECORDED: draws [rows, free] are the bits of the momenta. Otherwise draws [runs] are seeds, and a momentum is draw number
-// count * moves + transition of its run, entry by entry. One invocation: one row. Needs kernels/lib/run-state.wgsl and
-// kernels/lib/philox.wgsl.
-struct Params {
-  threads: u32, // rows
-  particles: u32,
-  dims: u32,
-  free: u32,
-  scale: f32,
-  moves: u32,
-  transition: u32,
-}
-
-@group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> phi: array<f32>;
-@group(0) @binding(3) var<storage, read> o: array<f32>;
-@group(0) @binding(4) var<storage, read> box: array<u32>;
-@group(0) @binding(5) var<storage, read> state: array<f32>;
-@group(0) @binding(6) var<storage, read> draws: array<u32>;
+// count * moves + transition of its run, entry by entry. One invocation: one row. Needs kernels/lib/hmc-drawn.wgsl, run-state.wgsl
+// and philox.wgsl.
 @group(0) @binding(7) var<storage, read_write> proposal: array<f32>;
 @group(0) @binding(8) var<storage, read_write> m: array<f32>;
 

@@ -61,7 +61,8 @@ export async function trainPictures(flags: PictureFlags, command: Command): Prom
   const { force = false, json = false, quiet = false } = flags;
   const batch = flags.batch ?? own.batch;
   const images = (name: string, count: number | undefined) => (count === undefined ? {} : { [name]: count * batch });
-  const rampup = Math.min(own.rampup, ((steps ?? own.duration / batch) * batch) / 20);
+  // Parameters that have been trained are not led astray by the first updates.
+  const rampup = network === undefined ? own.rampup : own.rampup / 10;
   await train({
     ...{ data, outdir, preset, cond: false, batch, batchGpu: "auto", ema: [0.05, 0.1], samples: 16, fd: 0, seed },
     ...{ P_mean, P_std, force, json, quiet, precision: "f32", rampup },
