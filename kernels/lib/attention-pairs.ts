@@ -83,14 +83,25 @@ fn main(
 
 ${ofKind((kind) => `  var acc${kind}: array<vec4f, CHANNELS>;`)}
 ${side.sums.map((name) => `  var ${name} = vec4f();`).join("\n")}
-  for (var quad0 = 0u; quad0 < quads; quad0 += 8u) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let quad0 = 8u * turn;
+    if (quad0 >= quads) {
+      break;
+    }
     // 1. Products of 4 own pixels (the components) with 4 others: sums of at most 32 channels, added up.
     let quad = quad0 + slice;
 ${each((k) => `    var s${k} = vec4f();\n    var d${k} = vec4f();`)}
-    for (var c0 = 0u; c0 < headDim; c0 += 32u) {
+    for (var turn = 0u; turn < MANY; turn++) {
+      let c0 = 32u * turn;
+      if (c0 >= headDim) {
+        break;
+      }
 ${each((k) => `      var sPart${k} = vec4f();\n      var dPart${k} = vec4f();`)}
       let end = min(c0 + 32u, headDim);
-      for (var c = c0; c < end; c++) {
+      for (var c = c0; c < MANY; c++) {
+        if (c >= end) {
+          break;
+        }
         let gAt = (head * headDim + c) * width;
         let at = 3u * gAt;
         let a = loadQkv(at + ${side.own}u * width, ownQuad, last);
@@ -113,7 +124,10 @@ ${ofKind((kind) => each((k) => `    weights${kind}[mine + ${8 * k}u] = w${k}.fac
 
     // 3. Weighted sums: 4 own pixels by CHANNELS channels, 4 others at a time.
     let count = min(quads - quad0, 8u);
-    for (var k = 0u; k < count; k++) {
+    for (var k = 0u; k < MANY; k++) {
+      if (k >= count) {
+        break;
+      }
       let first = 32u * k + lane;
 ${ofKind((kind) => each((j) => `      let w${kind}${j} = weights${kind}[first + ${8 * j}u];`))}
       for (var i = 0u; i < CHANNELS; i++) {

@@ -42,7 +42,10 @@ fn load${capital(name)}(row: u32, quad: u32, last: u32) -> vec4f {
   const stores = writes.map(
     (name) => `
 fn store${capital(name)}(row: u32, quad: u32, v: vec4f, pixels: u32) {
-  for (var j = 0u; j < min(4u, pixels - 4u * quad); j++) {
+  for (var j = 0u; j < MANY; j++) {
+    if (j >= min(4u, pixels - 4u * quad)) {
+      break;
+    }
     ${name}[row + 4u * quad + j] = S(v[j]);
   }
 }`,

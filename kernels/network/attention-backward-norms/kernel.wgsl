@@ -33,12 +33,19 @@ fn each(i: u32) {
   var vv = vec4f();
   var gy = vec4f();
   // Sums of at most 32 products, added up: a long sum would lose the last bits of a wide head.
-  for (var c0 = 0u; c0 < headDim; c0 += 32u) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let c0 = 32u * turn;
+    if (c0 >= headDim) {
+      break;
+    }
     var qPart = vec4f();
     var kPart = vec4f();
     var vPart = vec4f();
     var gPart = vec4f();
-    for (var c = c0; c < min(c0 + 32u, headDim); c++) {
+    for (var c = c0; c < MANY; c++) {
+      if (c >= min(c0 + 32u, headDim)) {
+        break;
+      }
       let row = (head * headDim + c) * width;
       let q = loadQkv(3u * row, quad, last);
       let k = loadQkv(3u * row + width, quad, last);

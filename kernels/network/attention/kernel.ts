@@ -1,12 +1,17 @@
 import { type Caps, grid1d, type Kernel, type Variant } from "../../../src/gpu/contract.js";
 import { attentionParams, attentionUniforms } from "../../lib/attention-params.js";
 import { addressable, inRange, positiveInteger } from "../../lib/check.js";
+import few from "./few.wgsl.js";
 import source from "./kernel.wgsl.js";
 import loadPacked from "./load-packed.wgsl.js";
 import loadScalar from "./load-scalar.wgsl.js";
 import loadVec4 from "./load-vec4.wgsl.js";
 import load8 from "./load8.wgsl.js";
 import load8Subgroup from "./load8-subgroup.wgsl.js";
+import norm1 from "./norm1.wgsl.js";
+import norm4 from "./norm4.wgsl.js";
+import octets from "./octets.wgsl.js";
+import pairs from "./pairs.wgsl.js";
 import { type AttentionParams, reference } from "./reference.js";
 import { SUBGROUP_CHANNELS, SUBGROUP_QUERIES, subgroupSource } from "./subgroup.js";
 import tiled from "./tiled.wgsl.js";
@@ -31,6 +36,18 @@ function lanesOf8({ software, subgroups, subgroupMinSize, subgroupMaxSize }: Cap
 function subgroupQuads({ headDim, pixels }: AttentionParams, caps: Caps): 0 | 1 | 2 {
   if (!lanesOf8(caps) || headDim > SUBGROUP_CHANNELS) return 0;
   return pixels < WIDE_PIXELS ? 1 : 2;
+}
+
+/**
+ * On a GPU: quads of queries of a workgroup, keys and channels of an invocation. A small image has few queries in a workgroup
+ * and few keys in an invocation, so that there are many of both; of a large one more queries share what is read of the keys.
+ */
+function fewOf({ headDim, pixels }: AttentionParams) {
+  const quads = pixels <= 256 ? 2 : 8;
+  const keys = pixels <= 64 ? 2 : 8;
+  const slices = 64 / quads;
+  const channels = Math.min(quads, Math.ceil(headDim / slices));
+  return { quads, keys, channels, channelTiles: Math.ceil(headDim / (slices * channels)) };
 }
 
 /** Cosine attention of EDM2: qkv [N, heads * d * 3, P], channel (head * d + c) * 3 + (q, k, v), to y [N, heads * d, P]. */
@@ -61,6 +78,25 @@ export const attention: Kernel<AttentionParams> = {
       const [rows, load] = !whole ? ["scalar", loadScalar] : packed ? ["packed", loadPacked] : ["vec4", loadVec4];
       return { key: `subgroup8 x${wide} ${rows}`, prelude: load + subgroupSource(wide), needs: ["subgroups"] };
     }
+    if (!caps.software) {
+      const { quads, keys, channels } = fewOf(params);
+      const chunk = whole ? 4 : 1;
+      const even = headDim % chunk === 0;
+      const sizes = Object.entries({ QUADS: quads, CHANNELS: channels, CHUNK: chunk })
+        .map(([name, size]) => `const ${name}: u32 = ${size}u;\n`)
+        .join("");
+      const norms = (64 / quads) * keys > 64 ? norm4 : norm1;
+      const text =
+        `${sizes}const EVEN: bool = ${even};\n` +
+        (whole ? loadVec4 : loadScalar) +
+        (keys === 2 ? pairs : octets) +
+        norms +
+        few;
+      return {
+        key: `few c${channels}${even ? "" : " odd"} ${quads}x${keys} ${whole ? "vec4" : "scalar"}`,
+        prelude: text,
+      };
+    }
     const channels = channelsPerInvocation(headDim);
     const prelude = `const CHANNELS: u32 = ${channels}u;\n`;
     if (lanesOf8(caps)) {
@@ -75,6 +111,10 @@ export const attention: Kernel<AttentionParams> = {
     const { batch, heads, headDim, pixels } = params;
     const wide = subgroupQuads(params, caps);
     if (wide !== 0) return grid1d(batch * heads * Math.ceil(pixels / (wide * SUBGROUP_QUERIES)), 1, caps);
+    if (!caps.software) {
+      const { quads, channelTiles } = fewOf(params);
+      return grid1d(batch * heads * Math.ceil(pixels / (4 * quads)) * channelTiles, 1, caps);
+    }
     const channelTiles = Math.ceil(headDim / (8 * channelsPerInvocation(headDim)));
     return grid1d(batch * heads * Math.ceil(pixels / TILED_QUERIES) * channelTiles, 1, caps);
   },
@@ -90,6 +130,7 @@ export const attention: Kernel<AttentionParams> = {
     { name: "several tiles of whole quads", params: { batch: 3, heads: 1, headDim: 33, pixels: 84 } },
     { name: "many keys, the last not full", params: { batch: 2, heads: 1, headDim: 19, pixels: 141 } },
     { name: "many keys of whole quads", params: { batch: 1, heads: 2, headDim: 12, pixels: 200 } },
+    { name: "queries of several workgroups", params: { batch: 2, heads: 1, headDim: 12, pixels: 268 } },
     { name: "a wide head", params: { batch: 1, heads: 1, headDim: 131, pixels: 36 } },
     {
       name: "aligned q and k",

@@ -9,8 +9,8 @@
 // |q . k| / sqrt(d) <= sqrt(d), since all are normalised: exp cannot overflow for d <= 4096, so that one pass over the
 // keys will do and nothing is rescaled.
 //
-// The loops are in subgroup.ts (software adapters with subgroups of 8, heads of at most 64 channels) and tiled.wgsl (all
-// others), one of them in front of this text; in front of them `Element`, `Stored`, rowLength, load4 and store4 from
+// The loops are in few.wgsl (GPUs), subgroup.ts (software adapters with subgroups of 8, heads of at most 64 channels) and
+// tiled.wgsl (other software adapters), one of them in front of this text; in front of them `Element`, `Stored`, rowLength, load4 and store4 from
 // load-*.wgsl. Pixels are counted in quads of four.
 
 @group(0) @binding(0) var<uniform> p: Params;

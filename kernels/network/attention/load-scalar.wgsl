@@ -6,7 +6,7 @@ fn rowLength() -> u32 {
   return p.pixels;
 }
 
-// Pixel 4 * quad + lane, lane < 8.
+// Pixel 4 * quad + lane.
 fn load1(row: u32, quad: u32, lane: u32, pixels: u32) -> f32 {
   return f32(qkv[row + min(4u * quad + lane, pixels - 1u)]);
 }
@@ -21,7 +21,9 @@ fn load4(row: u32, quad: u32, pixels: u32) -> vec4f {
 }
 
 fn store4(row: u32, quad: u32, v: vec4f, pixels: u32) {
-  for (var j = 0u; j < min(4u, pixels - 4u * quad); j++) {
-    y[row + 4u * quad + j] = S(v[j]);
+  for (var j = 0u; j < 4u; j++) {
+    if (4u * quad + j < pixels) {
+      y[row + 4u * quad + j] = S(v[j]);
+    }
   }
 }

@@ -6,7 +6,7 @@ fn rowLength() -> u32 {
   return p.quads;
 }
 
-// Pixel 4 * quad + lane, lane < 8.
+// Pixel 4 * quad + lane.
 fn load1(row: u32, quad: u32, lane: u32, pixels: u32) -> f32 {
   return f32(qkv[row + min(quad + lane / 4u, pixels / 4u - 1u)][lane % 4u]);
 }

@@ -22,7 +22,10 @@ struct Params {
 // u at a point, over all pieces. `at` is the quad's place at the first piece and point.
 fn piecewise(point: u32, at: u32, quads: u32) -> vec4f {
   var sum = vec4f();
-  for (var piece = 0u; piece < p.pieces; piece++) {
+  for (var piece = 0u; piece < MANY; piece++) {
+    if (piece >= p.pieces) {
+      break;
+    }
     sum += u[(piece * p.lines * p.lines + point) * quads + at];
   }
   return sum;
@@ -44,7 +47,10 @@ fn main(
   // Loops that take their length from the uniform stay loops, and the rows move along instead of being indexed: unrolled,
   // they cost software adapters seconds of compilation.
   var g: Taps;
-  for (var i = 0u; i < p.lines; i++) {
+  for (var i = 0u; i < MANY; i++) {
+    if (i >= p.lines) {
+      break;
+    }
     line(i, row * p.pieces * p.lines * p.lines * quads + column, quads, &g);
   }
   if (column * 4u < p.inChannels) {

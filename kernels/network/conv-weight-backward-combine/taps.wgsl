@@ -1,6 +1,6 @@
 // Points that are the taps themselves.
 fn line(i: u32, at: u32, quads: u32, g: ptr<function, Taps>) {
-  for (var k = 0; k + 1 < SIDE; k++) {
+  for (var k = 0; k < SIDE - 1; k++) {
     (*g)[k] = (*g)[k + 1];
   }
   for (var j = 0; j < SIDE; j++) {

@@ -61,7 +61,10 @@ fn main(
   let down = lid / ${across}u;
   let end = min(p.panels, (piece + 1u) * p.piece);
   var acc: array<vec4f, ${8 * laneQuads}>;
-  for (var panel = piece * p.piece; panel < end; panel++) {${bring("a", rows, "row0", "p.rows")}${bring("b", columns, "column0", "p.columns")}
+  for (var panel = piece * p.piece; panel < MANY; panel++) {
+    if (panel >= end) {
+      break;
+    }${bring("a", rows, "row0", "p.rows")}${bring("b", columns, "column0", "p.columns")}
     workgroupBarrier();
     for (var k = 0u; k < 16u; k++) {
 ${list(2, (i) => `      let a${i} = aTile[k * ${rows / 4 + 2}u + down * 2u + ${i}u];`)}

@@ -45,14 +45,21 @@ fn each(t: u32) {
   // Loops that take their length from the uniform stay loops: unrolled, they cost software adapters seconds of compilation.
   // For the same reason d is moved along instead of indexed.
   var d: Patch;
-  for (var i = 0; i < i32(p.rows); i++) {
-    for (var k = 0; k + 1 < ROWS; k++) {
+  for (var row = 0u; row < MANY; row++) {
+    if (row >= p.rows) {
+      break;
+    }
+    let i = i32(row);
+    for (var k = 0; k < ROWS - 1; k++) {
       d[k] = d[k + 1];
     }
     d[ROWS - 1] = line(load(images, place.real, i32(ty) * TILE - BEFORE + i, i32(tx) * TILE - BEFORE));
   }
   var at = cell * p.lines * p.lines * 32u + t % 32u;
-  for (var i = 0u; i < p.lines; i++) {
+  for (var i = 0u; i < MANY; i++) {
+    if (i >= p.lines) {
+      break;
+    }
     let w = weights(i);
     for (var j = 0; j < TILE + 2; j++) {
       var sum = w[0] * d[0][j];

@@ -29,13 +29,22 @@ fn each(at: u32) {
   let left = max(pad, j) - j;
   let right = min(p.width, p.width + pad - j);
   var sum = 0.0;
-  for (var n = 0u; n < p.batch; n++) {
+  for (var n = 0u; n < MANY; n++) {
+    if (n >= p.batch) {
+      break;
+    }
     var image = 0.0;
-    for (var h = top; h < bottom; h++) {
+    for (var h = top; h < MANY; h++) {
+      if (h >= bottom) {
+        break;
+      }
       let out_line = ((n * p.outChannels + o) * p.height + h) * p.width;
       let in_line = ((n * p.inChannels + c) * p.height + h + i - pad) * p.width + j - pad;
       var line = 0.0;
-      for (var v = left; v < right; v++) {
+      for (var v = left; v < MANY; v++) {
+        if (v >= right) {
+          break;
+        }
         line += f32(g[out_line + v]) * f32(x[in_line + v]);
       }
       image += line;

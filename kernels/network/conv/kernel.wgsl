@@ -48,7 +48,10 @@ fn each(t: u32) {
   var acc: array<vec4f, 8>;
   let pixels = p.height * p.width;
   var wi = group * p.inChannels * (KERNEL * KERNEL * 2u);
-  for (var ci = 0u; ci < p.inChannels; ci++) {
+  for (var ci = 0u; ci < MANY; ci++) {
+    if (ci >= p.inChannels) {
+      break;
+    }
     let base = (n * p.inChannels + ci) * pixels;
     for (var ky = 0u; ky < KERNEL; ky++) {
       let r0 = row + i32(ky) - i32(KERNEL / 2u);

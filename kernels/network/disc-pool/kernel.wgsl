@@ -15,7 +15,11 @@ fn each(i: u32) {
   var odd = 0.0;
   if (c < p.channelsA) {
     let first = (n * p.channelsA + c) * p.pixels;
-    for (var q = 0u; q < p.pixels; q += 2u) {
+    for (var turn = 0u; turn < MANY; turn++) {
+      let q = 2u * turn;
+      if (q >= p.pixels) {
+        break;
+      }
       even += f32(a[first + q]);
       if (q + 1u < p.pixels) {
         odd += f32(a[first + q + 1u]);
@@ -24,7 +28,11 @@ fn each(i: u32) {
     y[i] = (even + odd) * p.factor_a;
   } else {
     let first = (n * p.channelsB + c - p.channelsA) * p.pixels;
-    for (var q = 0u; q < p.pixels; q += 2u) {
+    for (var turn = 0u; turn < MANY; turn++) {
+      let q = 2u * turn;
+      if (q >= p.pixels) {
+        break;
+      }
       even += f32(b[first + q]);
       if (q + 1u < p.pixels) {
         odd += f32(b[first + q + 1u]);

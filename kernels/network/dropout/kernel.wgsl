@@ -29,7 +29,10 @@ fn each(i: u32) {
   let words = philox4x32(counter, key);
   let first = 4u * quad;
   let count = min(4u, p.elements - first);
-  for (var j = 0u; j < count; j++) {
+  for (var j = 0u; j < MANY; j++) {
+    if (j >= count) {
+      break;
+    }
     let at = n * p.elements + first + j;
     // Times 0 and not 0: what is not finite is seen.
     y[at] = S(f32(x[at]) * select(0.0, p.factor, words[j] >= p.threshold));

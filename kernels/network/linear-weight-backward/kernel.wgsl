@@ -16,7 +16,10 @@ fn each(i: u32) {
   let m = i / p.inFeatures;
   let k = i - m * p.inFeatures;
   var sum = 0.0;
-  for (var n = 0u; n < p.batch; n++) {
+  for (var n = 0u; n < MANY; n++) {
+    if (n >= p.batch) {
+      break;
+    }
     sum += g[n * p.outFeatures + m] * x[n * p.inFeatures + k];
   }
   dw[i] = sum;

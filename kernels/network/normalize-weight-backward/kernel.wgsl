@@ -15,7 +15,11 @@ fn each_workgroup(row: u32, lid: u32) {
   let first = row * p.fan_in;
   // x: squares, y: products.
   var sum = vec2f();
-  for (var k = lid; k < p.fan_in; k += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let k = lid + SIZE * turn;
+    if (k >= p.fan_in) {
+      break;
+    }
     let v = w[first + k];
     sum += vec2f(v * v, v * g[first + k]);
   }
@@ -32,7 +36,11 @@ fn each_workgroup(row: u32, lid: u32) {
     }
     scale *= gain[0];
   }
-  for (var k = lid; k < p.fan_in; k += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let k = lid + SIZE * turn;
+    if (k >= p.fan_in) {
+      break;
+    }
     dw[first + k] = (g[first + k] - w[first + k] * pull) * scale;
   }
 }

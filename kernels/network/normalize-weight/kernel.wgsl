@@ -11,14 +11,22 @@
 fn each_workgroup(row: u32, lid: u32) {
   let first = row * p.fan_in;
   var sum = 0.0;
-  for (var k = lid; k < p.fan_in; k += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let k = lid + SIZE * turn;
+    if (k >= p.fan_in) {
+      break;
+    }
     sum += w[first + k] * w[first + k];
   }
   var scale = p.scale / (1e-4 + sqrt(pair_sum(lid, sum) / f32(p.fan_in)));
   if (GAINED) {
     scale *= gain[0];
   }
-  for (var k = lid; k < p.fan_in; k += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let k = lid + SIZE * turn;
+    if (k >= p.fan_in) {
+      break;
+    }
     y[first + k] = w[first + k] * scale;
   }
 }

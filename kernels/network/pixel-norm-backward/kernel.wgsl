@@ -28,7 +28,10 @@ fn each(i: u32) {
   var even = F(0.0);
   var odd = F(0.0);
   var o = first;
-  for (var c = 0u; c < p.channels; c++) {
+  for (var c = 0u; c < MANY; c++) {
+    if (c >= p.channels) {
+      break;
+    }
     let v = load(x[o]);
     if (c % 2u == 0u) {
       even += v * v;
@@ -45,7 +48,10 @@ fn each(i: u32) {
   even = F(0.0);
   odd = F(0.0);
   o = first;
-  for (var c = 0u; c < p.channels; c++) {
+  for (var c = 0u; c < MANY; c++) {
+    if (c >= p.channels) {
+      break;
+    }
     let v = load(x[o]);
     let term = arriving(o, v, inverse) * v;
     if (c % 2u == 0u) {
@@ -59,7 +65,10 @@ fn each(i: u32) {
   let back = select((even + odd) / (m * r * s), F(0.0), zero);
 
   o = first;
-  for (var c = 0u; c < p.channels; c++) {
+  for (var c = 0u; c < MANY; c++) {
+    if (c >= p.channels) {
+      break;
+    }
     let v = load(x[o]);
     dx[o] = store((arriving(o, v, inverse) - v * back) * inverse);
     o += p.pixels;

@@ -17,7 +17,11 @@ struct Params {
 fn each_workgroup(plane: u32, lid: u32) {
   let scale = c[plane];
   var sum = F(0.0);
-  for (var q = lid; q < p.pixels; q += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let q = lid + SIZE * turn;
+    if (q >= p.pixels) {
+      break;
+    }
     let i = plane * p.pixels + q;
     let v = load(x[i]);
     let h = load(g[i]) * mp_silu_slope(v * scale);

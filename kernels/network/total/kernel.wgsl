@@ -13,11 +13,19 @@ struct Params {
 
 fn each_workgroup(_w: u32, lid: u32) {
   var sum = 0.0;
-  for (var i = lid; i < p.count; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = lid + SIZE * turn;
+    if (i >= p.count) {
+      break;
+    }
     sum += x[i];
   }
   let all = pair_sum(lid, sum);
-  for (var i = lid; i < p.len; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = lid + SIZE * turn;
+    if (i >= p.len) {
+      break;
+    }
     y[i] = select(0.0, all, i == p.index);
   }
 }

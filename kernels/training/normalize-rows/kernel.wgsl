@@ -15,11 +15,19 @@ fn each_workgroup(row: u32, lid: u32) {
   let length = table[row].y;
   let end = start + length;
   var own = 0.0;
-  for (var i = start + lid; i < end; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = start + lid + SIZE * turn;
+    if (i >= end) {
+      break;
+    }
     own += w[i] * w[i];
   }
   let scale = EPS + sqrt(pair_sum(lid, own) / f32(length));
-  for (var i = start + lid; i < end; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = start + lid + SIZE * turn;
+    if (i >= end) {
+      break;
+    }
     w[i] /= scale;
   }
 }

@@ -13,7 +13,11 @@ struct Params {
 
 fn each_workgroup(row: u32, lid: u32) {
   var sum = 0.0;
-  for (var i = lid; i < p.count; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = lid + SIZE * turn;
+    if (i >= p.count) {
+      break;
+    }
     sum += x[row * p.count + i];
   }
   let all = pair_sum(lid, sum);

@@ -34,13 +34,21 @@ fn each_workgroup(w: u32, lid: u32) {
   let start = (w % p.pieces) * PIECE;
   let end = min(start + PIECE, p.length);
   var sum = 0.0;
-  for (var i = start + lid; i < end; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = start + lid + SIZE * turn;
+    if (i >= end) {
+      break;
+    }
     sum += at(g, i);
   }
   let mean = pair_sum(lid, sum) / f32(end - start);
   workgroupBarrier();
   sum = 0.0;
-  for (var i = start + lid; i < end; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = start + lid + SIZE * turn;
+    if (i >= end) {
+      break;
+    }
     let d = at(g, i) - mean;
     sum += d * d;
   }

@@ -36,7 +36,11 @@ fn main(
   let down = lid / 8u;
   var left: array<vec4f, 8>;
   var right: array<vec4f, 8>;
-  for (var k0 = 0u; k0 < p.k; k0 += STEP) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let k0 = STEP * turn;
+    if (k0 >= p.k) {
+      break;
+    }
     var a0 = vec4f();
     var a1 = vec4f();
     var a2 = vec4f();

@@ -16,15 +16,24 @@ struct Params {
 fn each(i: u32) {
   let first = (i / p.columns) * p.rows * p.columns + i % p.columns;
   var top = load(x[first]);
-  for (var r = 1u; r < p.rows; r++) {
+  for (var r = 1u; r < MANY; r++) {
+    if (r >= p.rows) {
+      break;
+    }
     top = max(top, load(x[first + r * p.columns]));
   }
   var sum = F(0.0);
-  for (var r = 0u; r < p.rows; r++) {
+  for (var r = 0u; r < MANY; r++) {
+    if (r >= p.rows) {
+      break;
+    }
     sum += exp(load(x[first + r * p.columns]) - top);
   }
   let scale = F(1.0) / sum;
-  for (var r = 0u; r < p.rows; r++) {
+  for (var r = 0u; r < MANY; r++) {
+    if (r >= p.rows) {
+      break;
+    }
     y[first + r * p.columns] = store(exp(load(x[first + r * p.columns]) - top) * scale);
   }
 }
