@@ -25,9 +25,9 @@ const REACHED: readonly (readonly [
   most: { nodes: number; underfilled: number; padding: number },
 ])[] = [
   ["small-unet", 1, { nodes: 151, underfilled: 114, padding: 1.01 }],
-  ["small-unet", 16, { nodes: 151, underfilled: 9, padding: 1.01 }],
-  ["ncvsd-img512-xs", 1, { nodes: 444, underfilled: 182, padding: 1.01 }],
-  ["ncvsd-img512-xs", 8, { nodes: 444, underfilled: 26, padding: 1.01 }],
+  ["small-unet", 16, { nodes: 151, underfilled: 4, padding: 1.01 }],
+  ["ncvsd-img512-xs", 1, { nodes: 444, underfilled: 172, padding: 1.01 }],
+  ["ncvsd-img512-xs", 8, { nodes: 444, underfilled: 15, padding: 1.01 }],
 ];
 
 describe("a plan as on a GPU", () => {
@@ -36,6 +36,7 @@ describe("a plan as on a GPU", () => {
       const { total, kernels, nodes } = counts(preset, batch);
       for (const [count, limit] of Object.entries(most))
         expect(total[count as keyof typeof most], count).toBeLessThanOrEqual(limit);
+      expect(total.guardedLoops, "guarded loops").toBe(0);
       expect(nodes).toHaveLength(total.nodes);
       expect(kernels.reduce((sum, k) => sum + k.nodes, 0)).toBe(total.nodes);
       expect(kernels.reduce((sum, k) => sum + k.underfilled, 0)).toBe(total.underfilled);
