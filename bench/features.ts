@@ -16,8 +16,9 @@ import { type Dinov2Config, dinov2Graph, PATCH } from "../src/networks/features/
 import { INCEPTION_CONVS, inceptionGraph, inceptionInputs } from "../src/networks/features/inception.js";
 import { parseInteger } from "../src/runs/args.js";
 import { PAGE, table } from "../src/runs/table.js";
-import { inceptionWidths } from "./inception-widths.js";
 import { openBenchGpu } from "./open.js";
+// @ts-expect-error: a script without types
+import { INCEPTION_FLOPS, INCEPTION_WIDTHS } from "./peers/network/inception-widths.mjs";
 
 const { values: flags } = parseArgs({
   options: {
@@ -41,12 +42,12 @@ interface Network {
 }
 
 function inception(): Network {
-  const widths = inceptionWidths();
+  const widths = new Map(INCEPTION_CONVS.map(({ name }, i) => [name, (INCEPTION_WIDTHS as number[])[i]!]));
   const { inputs } = inceptionInputs(widths);
   const convs = new Map(INCEPTION_CONVS.map((conv) => [conv.name, conv]));
   return {
     name: "Inception-v3",
-    gflop: 11.42,
+    gflop: INCEPTION_FLOPS / 1e9,
     build: (gpu, graph) => inceptionGraph(graph, batch, widths, gpu.caps.software && gpu.precision === "f32"),
     shapeOf(name) {
       const conv = name.slice(0, name.lastIndexOf("."));

@@ -1,6 +1,6 @@
 // How `import text from "./kernel.wgsl.js"` finds the WGSL: the build writes such modules, vite (tests, benchmarks) makes them
 // on the fly from the .wgsl file itself.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 /** The text without comments, indentation and spaces at the ends of lines; every line keeps its number. */
@@ -17,7 +17,10 @@ export const wgslModule = (path) => `export default ${JSON.stringify(bare(readFi
 export const wgslPlugin = {
   name: "wgsl",
   enforce: "pre",
-  resolveId: (id, importer) =>
-    id.endsWith(".wgsl.js") && importer ? `${resolve(dirname(importer), id.slice(0, -3))}?wgsl` : null,
+  // What the build has written is there as it is.
+  resolveId(id, importer) {
+    if (!id.endsWith(".wgsl.js") || !importer || existsSync(resolve(dirname(importer), id))) return null;
+    return `${resolve(dirname(importer), id.slice(0, -3))}?wgsl`;
+  },
   load: (id) => (id.endsWith(".wgsl?wgsl") ? wgslModule(id.slice(0, -5)) : null),
 };

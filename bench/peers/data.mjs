@@ -3,6 +3,7 @@ import { normalSource } from "../../dist/src/graph/run-kernel.js";
 import { foldWeight } from "../../dist/src/layers/weights.js";
 import { readCheckpoint, unetConfig, writeCheckpoint } from "./network/checkpoint.mjs";
 import { discoStep } from "./network/disco.mjs";
+import { DIMS, float64Inception, inceptionWeights, runInception, SIDE } from "./network/inception.mjs";
 import { foldedUnet, runUnet } from "./network/unet.mjs";
 import { discoGradient } from "./reference/disco.mjs";
 import { float64 } from "./reference/float64.mjs";
@@ -13,7 +14,7 @@ import { float64 } from "./reference/float64.mjs";
  *   inputs: Record<string, { shape: number[], data: Float32Array }>,
  *   compute(ops: object, inputs: Record<string, any>): any,
  *   result: { shape: number[], layout: "map" | "heads" | "matrix" },
- *   reference?(): Float64Array, disco?: ReturnType<typeof discoStep>, raw?: Float32Array, qkv?: Float32Array, checkpoint?: string,
+ *   tensors?: Map<string, Float32Array>, reference?(): Float64Array, disco?: ReturnType<typeof discoStep>, raw?: Float32Array, qkv?: Float32Array, checkpoint?: string,
  * }} Task
  */
 
@@ -94,6 +95,18 @@ const makers = {
       compute,
       result: { shape: [], layout: "matrix" },
       reference: () => discoGradient(disco),
+    };
+  },
+
+  inception() {
+    const tensors = inceptionWeights();
+    const x = mapInput(3, SIDE);
+    return {
+      inputs: { x },
+      compute: (ops, inputs) => runInception(ops, tensors, inputs.x),
+      result: { shape: [DIMS, 1, 1], layout: "map" },
+      tensors,
+      reference: () => runInception(float64Inception, tensors, { c: 3, h: SIDE, w: SIDE, v: x.data }),
     };
   },
 

@@ -7,6 +7,7 @@
  */
 import { unetConfig } from "./network/checkpoint.mjs";
 import { discoStepFlops } from "./network/disco.mjs";
+import { INCEPTION_FLOPS } from "./network/inception-widths.mjs";
 import { unetFlops } from "./network/unet.mjs";
 
 function conv(kernel, inChannels, outChannels, side, target) {
@@ -85,6 +86,14 @@ export const ROWS = [
     sigma: 1,
     flops: unetFlops(unetConfig),
     target: 7,
+  },
+  {
+    id: "inception",
+    title: "Inception-v3 of FID, one picture",
+    kind: "inception",
+    flops: INCEPTION_FLOPS,
+    target: 4,
+    byName: true,
   },
   {
     id: "disco",

@@ -18,8 +18,10 @@ import { copyPeak, fmaPeak } from "../../../dist/src/measure/peaks.js";
 import { buildNetwork } from "../../../dist/src/networks/edm2/network.js";
 import { openEnergyLoss } from "../../../dist/src/networks/energy/derivatives.js";
 import { EnergyParameters } from "../../../dist/src/networks/energy/parameters.js";
+import { inceptionGraph } from "../../../dist/src/networks/features/inception.js";
 import { unetConfig } from "../network/checkpoint.mjs";
 import { ADAM, discoConfig, ROWS_OF_POINTS } from "../network/disco.mjs";
+import { widths } from "../network/inception.mjs";
 
 const plain = { kind: "none" };
 
@@ -67,6 +69,11 @@ const graphs = {
     const x = graph.external("x", inputs.x.shape, "act");
     const { y } = graph.run("silu", mpSilu, { elements: x.length, type: "act" }, { x }, { y: x.shape });
     return { output: y, values: [[x, inputs.x.data]] };
+  },
+
+  inception(graph, _row, { inputs }, { software, precision }) {
+    const { images, y } = inceptionGraph(graph, 1, widths, software && precision === "f32");
+    return { output: y, values: [[images, inputs.x.data]] };
   },
 };
 
@@ -147,7 +154,8 @@ export async function open() {
 
     async prepare(row, task) {
       if (task.disco) return discoTraining(gpu, task.disco);
-      const source = task.checkpoint ? await openCheckpoint(task.checkpoint) : { readF32: async () => task.raw };
+      const stored = { readF32: async (name) => task.tensors?.get(name) ?? task.raw };
+      const source = task.checkpoint ? await openCheckpoint(task.checkpoint) : stored;
       const weights = new WeightStore(gpu, source);
       const make = row.kind === "unet" ? networkGraph : rowGraph;
       const { graph, output, values } = make(row, task, gpu.caps);

@@ -37,6 +37,19 @@ export function onnxOps(model) {
       const attributes = { kernel_shape: [kernel, kernel], pads: [pad, pad, pad, pad], strides: [1, 1] };
       return known(model.node("Conv", [x, w], attributes), outChannels);
     },
+    /** Of feature networks: with bias and ReLU. */
+    conv2d(x, { weight, bias, kernel, stride, padding: [top, left], inChannels, outChannels }) {
+      const w = model.constant(weight, [outChannels, inChannels, ...kernel]);
+      const attributes = { kernel_shape: [...kernel], pads: [top, left, top, left], strides: [stride, stride] };
+      return model.node("Relu", [model.node("Conv", [x, w, model.constant(bias, [outChannels])], attributes)]);
+    },
+    pool(x, { mode, stride, padding }) {
+      const pads = [padding, padding, padding, padding];
+      const attributes = { kernel_shape: [3, 3], strides: [stride, stride], pads };
+      return model.node(mode === "max" ? "MaxPool" : "AveragePool", [x], attributes);
+    },
+    concatenate: (maps) => model.node("Concat", maps, { axis: 1 }),
+    mean: (x) => model.node("GlobalAveragePool", [x]),
     linear(x, { weight, inChannels, outChannels }) {
       return model.node("Gemm", [x, model.constant(weight, [outChannels, inChannels])], { transB: 1 });
     },
