@@ -1,5 +1,6 @@
+import { PICTURES } from "./feature-rows.js";
 import { pageHtml } from "./page.js";
-import { type FdResult, formatDistance, percent, samplerLabel } from "./result.js";
+import { type FdResult, formatDistance, type MetricResult, percent, samplerLabel } from "./result.js";
 import { chartSvg, escapeXml as text } from "./svg.js";
 
 /** A picture in the report: a PNG file, and what to say of it. */
@@ -24,8 +25,8 @@ export interface ReportRun {
   readonly result: FdResult;
   /** Why there are none, in a sentence; or the pictures. */
   readonly pictures: RunPictures | string;
-  /** The distance that a model card states of this run, from another engine. */
-  readonly stated?: number;
+  /** What papers or model cards state of this run, by each of its metrics. */
+  readonly stated?: readonly number[];
 }
 
 export interface Report {
@@ -63,7 +64,7 @@ export function reportHtml(report: Report): string {
   const { title, runs, version, date } = report;
   const sections = [
     `<h1>${text(title)}</h1>`,
-    `<p class="sub">ncvsd-gpu ${text(version)}, ${text(date.slice(0, 10))}. Frechet distance (FD) in the feature space of ${text(unique(runs.map(({ result }) => result.features.name)))}; smaller is closer to the data. Distances in different feature spaces cannot be compared. Made on ${text(unique(runs.map(({ result }) => result.adapter)))}.</p>`,
+    `<p class="sub">ncvsd-gpu ${text(version)}, ${text(date.slice(0, 10))}. Frechet distance (FD) in the feature space of ${text(unique(runs.flatMap(({ result }) => metricsOf(result).map(({ features }) => features.name))))}; smaller is closer to the data. Distances in different feature spaces cannot be compared. Made on ${text(unique(runs.map(({ result }) => result.adapter)))}.</p>`,
     resultTable(runs),
     charts(runs),
     classTable(runs),
@@ -72,6 +73,14 @@ export function reportHtml(report: Report): string {
   ];
   return pageHtml(title, STYLE, sections);
 }
+
+const metricsOf = (result: FdResult): readonly MetricResult[] => [result, ...(result.others ?? [])];
+
+/** A line for each metric, with its name where it has one. */
+const byMetric = (result: FdResult, value: (metric: MetricResult, k: number) => string): string =>
+  metricsOf(result)
+    .map((metric, k) => [metric.features.metric ? `${text(metric.features.metric)} ` : "", value(metric, k)].join(""))
+    .join("<br>");
 
 const unique = (names: readonly string[]) => [...new Set(names)].join(", ");
 
@@ -97,18 +106,24 @@ function resultTable(runs: readonly ReportRun[]): string {
   return table(
     head,
     runs.map(({ name, result, stated }) => [
-      `${text(name)}<br><small>${text(fileName(result.checkpoint.name))}, ${text(String(result.options.precision ?? ""))}</small>`,
+      `${text(name)}<br><small>${text(fileName(result.checkpoint.name))}, ${text(conditions(result))}</small>`,
       text(String(result.n)),
       text(String(result.evaluationsPerImage)),
-      `<b>${formatDistance(result.fd)}</b>`,
+      byMetric(result, ({ fd }) => `<b>${formatDistance(fd)}</b>`),
       result.interval ? `${formatDistance(result.interval.low)} to ${formatDistance(result.interval.high)}` : "",
-      ...(beside ? [stated === undefined ? "" : formatDistance(stated)] : []),
+      ...(beside ? [byMetric(result, (_, k) => (stated?.[k] === undefined ? "" : formatDistance(stated[k])))] : []),
       result.labels ? percent(result.labels.agreement) : "",
       result.timing.imagesPerSecond.toPrecision(3),
       `${result.timing.seconds.toFixed(0)} s${result.shards > 1 ? ` in ${result.shards} shards` : ""}`,
     ]),
   );
 }
+
+/** "f32, classes: seed modulo 10" */
+const conditions = ({ options }: FdResult): string =>
+  [options.precision, options.class === undefined || options.class === null ? null : `classes: ${options.class}`]
+    .filter((part) => part !== undefined && part !== null)
+    .join(", ");
 
 function charts(runs: readonly ReportRun[]): string {
   const byNet = new Map<string, ReportRun[]>();
@@ -187,7 +202,9 @@ const fileName = (path: string) => path.split(/[/\\]/).at(-1)!;
 
 /** A short name of a run, unique among those of a report. */
 export function runNames(results: readonly FdResult[]): string[] {
-  const labels = results.map(({ options }) => samplerLabel(options));
+  const labels = results.map(({ options, checkpoint }) =>
+    checkpoint.architecture === PICTURES ? fileName(checkpoint.name) : samplerLabel(options),
+  );
   return results.map(({ checkpoint, n }, i) => {
     const same = results.filter((_, k) => k !== i && labels[k] === labels[i]);
     if (same.length === 0) return labels[i]!;

@@ -98,6 +98,18 @@ describe("FID and FD-DINOv2 of stored pictures", () => {
     expect(stderr).toContain("one.npz has no statistics of fd_dinov2: it is left out");
   });
 
+  it("are of a network's images too, with classes drawn as the reference draws them", async () => {
+    const fd = ["fd", "--ts", "10", "--n", "6", "--classes", "random", "--ref", "ref.pkl", "--json", ...files];
+    const { stdout } = await evaluate(...fd);
+    const result = JSON.parse(stdout) as FdResult;
+    expect(Object.keys(result.metrics!)).toEqual(["fid", "fd_dinov2"]);
+    expect(result.fd).toBe(result.metrics!.fid);
+    expect(result.options.class).toBe("random");
+    const kid = ["kid", "--images", "pictures", "--data", "data.zip", "--inception", "inception.safetensors", "--json"];
+    const { figures } = JSON.parse((await evaluate(...kid)).stdout) as { figures: { features: { metric: string } }[] };
+    expect(figures).toMatchObject([{ features: { metric: "fid" }, subsets: 100, subset: 5 }]);
+  });
+
   it("are refused in one sentence where they would mean nothing", async () => {
     const fails = async (...args: string[]) => sentence(await evaluate(...args, "--quiet"));
     const calc = ["calc", "--images", "pictures", "--ref", "ref.pkl"];

@@ -131,6 +131,27 @@ describe("report", () => {
   });
 });
 
+it("several metrics have a line each, beside what was stated of them; pictures of files are called by their place", () => {
+  const by = (metric: string, fd: number) => {
+    const { fd: _, interval: __, labels: ___, ...rest } = result({});
+    return { ...rest, fd, features: { ...rest.features, metric, name: `${metric}-network` } };
+  };
+  const both = {
+    ...by("fid", 2.14),
+    others: [by("fd_dinov2", 45.12)],
+    options: { sampler: "pictures", class: "random" },
+  };
+  const stored = { ...both, checkpoint: { name: "some/out.zip", sha256: "3", architecture: "pictures" } };
+  checkResult(JSON.parse(JSON.stringify(stored)), "a.json");
+  expect(runNames([stored])).toEqual(["out.zip"]);
+  const run = { name: "out.zip", result: stored, pictures: "They are those of out.zip.", stated: [2.2, 44] };
+  const html = reportHtml({ title: "Two", runs: [run], version: "0.1.0", date: "2026-01-02" });
+  expect(html).toContain("<td>fid <b>2.14</b><br>fd_dinov2 <b>45.1</b></td>");
+  expect(html).toContain("<td>fid 2.20<br>fd_dinov2 44.0</td>");
+  expect(html).toContain("feature space of fid-network, fd_dinov2-network");
+  expect(html).toContain("classes: random");
+});
+
 describe("evaluate report", () => {
   it("has a column beside ours for the distances that a model card states", async () => {
     const files = results.map((r, i) => {
@@ -147,6 +168,9 @@ describe("evaluate report", () => {
     expect(page).not.toContain("FD stated");
     expect(sentence(await report("--stated", "33.9,33.6", "--out", place("no.html")))).toMatch(
       /^--stated has 2 distances, but there are 4 results/,
+    );
+    expect(sentence(await report("--stated", "33.9,33.6/1,37,10", "--out", place("no.html")))).toMatch(
+      /^--stated has 2 distances for .*s1\.json, which has 1/,
     );
     expect(sentence(await report("--stated", "a", "--out", place("no.html")))).toMatch(
       /^--stated "a": must be a number/,

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { registerEvaluateCalc } from "./calc.js";
 import { registerEvaluateFd } from "./fd.js";
 import { registerEvaluateImages } from "./images.js";
+import { registerEvaluateKid } from "./kid.js";
 import { registerEvaluateMerge } from "./merge.js";
 import { registerEvaluateReport } from "./report.js";
 import { registerEvaluateRef, registerEvaluateStats } from "./stats.js";
@@ -19,6 +20,7 @@ export function registerEvaluate(program: Command): void {
     registerEvaluateFd,
     registerEvaluateCalc,
     registerEvaluateRef,
+    registerEvaluateKid,
     registerEvaluateMerge,
     registerEvaluateImages,
     registerEvaluateStats,

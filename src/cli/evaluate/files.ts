@@ -111,7 +111,7 @@ export async function measureFiles(
     });
     const kept = log.next - range.start;
     if (kept > 0) say(`going on after ${kept} images that were measured before (--force begins anew)`);
-    const read = reader(set, detectors, say);
+    const read = batchReader(set, detectors, say);
     const steady = await measureAll(log, {
       gpu,
       run,
@@ -155,7 +155,7 @@ function runOf(
 }
 
 /** Batches of pictures that have one shape in all. */
-function reader(set: PictureSet, detectors: readonly Detector[], say: (line: string) => void) {
+export function batchReader(set: PictureSet, detectors: readonly Detector[], say: (line: string) => void) {
   let first: { readonly name: string; readonly shape: readonly [number, number, number] } | undefined;
   return async (indices: Iterable<number>) => {
     const images = [];

@@ -4,6 +4,8 @@ import type { ValueRange } from "../../data/arrays.js";
 import { readInput } from "../../data/arrays.js";
 import { openPictures } from "../../data/picture-set.js";
 import { bad, NcvsdError } from "../../errors.js";
+import { RANDOM_CLASSES } from "../../evaluate/evaluation.js";
+import { PICTURES } from "../../evaluate/feature-rows.js";
 import { type RunPictures, reportHtml, runNames } from "../../evaluate/report.js";
 import type { FdResult } from "../../evaluate/result.js";
 import { checkResult } from "../../evaluate/result.js";
@@ -14,7 +16,7 @@ import { loadModel, type Model } from "../../networks/edm2/model.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
 import { parseNumber, parseRange, RANGE_HELP } from "../../runs/args.js";
 import { type ChosenSampler, sampleBatch } from "../../runs/generate.js";
-import { className } from "../../runs/labels.js";
+import { className, labelsForSeeds } from "../../runs/labels.js";
 import { bundledFeatures, version } from "../../runs/package.js";
 import { createProgress, tell } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
@@ -29,7 +31,7 @@ interface ReportFlags extends EngineOptions {
   data?: string;
   features?: string;
   title: string;
-  stated?: number[];
+  stated?: number[][];
   images: boolean;
   batch: number;
   quiet?: boolean;
@@ -63,8 +65,10 @@ export function registerEvaluateReport(evaluate: Command): Command {
     .addOption(
       new Option(
         "--stated <list>",
-        "distances that a model card states, one for each result, for a column beside ours: 33.8,33.6",
-      ).argParser((text) => text.split(",").map((t) => parseNumber(t.trim(), "--stated", { min: 0 }))),
+        "distances that papers or model cards state, one for each result, for a column beside ours: 33.8,33.6; of several metrics 2.1/45,1.9/40",
+      ).argParser((text) =>
+        text.split(",").map((of) => of.split("/").map((t) => parseNumber(t.trim(), "--stated", { min: 0 }))),
+      ),
     )
     .option("--no-images", "no pictures: needs neither GPU nor checkpoints");
   return addBatchOption(command, "images", 16)
@@ -81,6 +85,10 @@ export function registerEvaluateReport(evaluate: Command): Command {
           "BAD_ARGUMENT",
           `--stated has ${stated.length} distances, but there are ${results.length} results: name one for each, in their order.`,
         );
+      for (const [i, { others = [] }] of results.entries()) {
+        if (stated && stated[i]!.length > 1 + others.length)
+          throw bad(`--stated has ${stated[i]!.length} distances for ${files[i]}, which has ${1 + others.length}`);
+      }
       if (!flags.images && flags.data !== undefined)
         throw new NcvsdError("BAD_ARGUMENT", "--data compares pictures: leave out --no-images.");
       const gpu = flags.images ? await openEngine({ ...flags, tuning: false }, new Stopwatch()) : undefined;
@@ -158,6 +166,8 @@ async function makeAgain(
   batch: number,
 ): Promise<Made | string> {
   const { checkpoint, classes, options } = result;
+  if (checkpoint.architecture === PICTURES) return `They are those of ${checkpoint.name}.`;
+  if (options.vae !== undefined) return "The network makes latents: no pictures were made again.";
   if (!existsSync(checkpoint.name))
     return `The checkpoint ${checkpoint.name} is not there: no pictures could be made again.`;
   if (options.precision !== undefined && options.precision !== gpu.precision)
@@ -171,24 +181,25 @@ async function makeAgain(
   const byClass = classes > 0 && classes <= MAX_ROWS;
   const count = Math.min(result.n, byClass ? PER_CLASS * classes : WITHOUT_CLASSES);
   const seeds = Array.from({ length: count }, (_, i) => result.firstSeed + i);
+  const every = options.class === RANDOM_CLASSES ? undefined : Array.from({ length: classes }, (_, c) => c);
+  const classOf = labelsForSeeds(seeds, classes, every);
   const images: RawImage[] = [];
   for (let at = 0; at < count; at += batch) {
     const part = seeds.slice(at, at + batch);
-    const labels = classes > 0 ? part.map((seed) => seed % classes) : undefined;
+    const labels = classOf?.slice(at, at + batch);
     const { images: values, shape } = await sampleBatch({ model, sampler }, part, labels, () => {});
     images.push(...imagesFromValues(values, shape));
   }
-  const nameOf = (seed: number) =>
-    classes > 0 ? className(seed % classes, { labelDim: classes, labels: model.labels }) : "";
-  const labels = seeds.map((seed) => `seed ${seed}${classes > 0 ? `, ${nameOf(seed)}` : ""}`);
+  const nameOf = (i: number) => (classOf ? className(classOf[i]!, { labelDim: classes, labels: model.labels }) : "");
+  const labels = seeds.map((seed, i) => `seed ${seed}${classOf ? `, ${nameOf(i)}` : ""}`);
   const cell = (i: number) => ({ png: encodePng(images[i]!), label: labels[i]! });
   const all = seeds.map((_, i) => i);
   const rows = byClass
-    ? Array.from({ length: classes }, (_, c) => all.filter((i) => seeds[i]! % classes === c))
+    ? Array.from({ length: classes }, (_, c) => all.filter((i) => classOf![i] === c))
     : Array.from({ length: Math.ceil(count / 10) }, (_, r) => all.slice(10 * r, 10 * r + 10));
   const grid = rows
     .filter((row) => row.length > 0)
-    .map((row) => ({ label: byClass ? nameOf(seeds[row[0]!]!) : "", images: row.map(cell) }));
+    .map((row) => ({ label: byClass ? nameOf(row[0]!) : "", images: row.map(cell) }));
   return { grid, images, labels };
 }
 
