@@ -52,9 +52,14 @@ export function distanceBetween(a: Statistics, b: Statistics): number {
 }
 
 /** A covariance of n vectors has rank n - 1 at most: what the distance of fewer than dim + 1 is, in a sentence; undefined of more. */
-export function fewSamples(count: number | undefined, dim: number, what: string): string | undefined {
+export function fewSamples(
+  count: number | undefined,
+  { dim, metric }: { readonly dim: number; readonly metric?: string | undefined },
+  what: string,
+): string | undefined {
   if (count === undefined || count > dim) return undefined;
-  return `${what}: ${count} images do not determine the covariance of ${dim} features; the distance is far too high, and comparable only with that of as many`;
+  const features = `${dim} features${metric === undefined ? "" : ` (${metric})`}`;
+  return `${what}: ${count} images do not determine the covariance of ${features}; the distance is far too high, and comparable only with that of as many`;
 }
 
 function trace({ mean, cov }: Statistics): number {

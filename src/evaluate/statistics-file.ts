@@ -1,6 +1,12 @@
 import { zipSync } from "fflate";
 import type { ByteSource } from "../checkpoint/byte-source.js";
-import { type CheckpointInput, openCheckpoint, openSource, writeSafetensors } from "../checkpoint/index.js";
+import {
+  type CheckpointInput,
+  type FetchOptions,
+  openCheckpoint,
+  openSource,
+  writeSafetensors,
+} from "../checkpoint/index.js";
 import { npyValues } from "../checkpoint/npy.js";
 import { npyBytes } from "../checkpoint/npy-write.js";
 import { openNpz } from "../checkpoint/npz.js";
@@ -11,7 +17,8 @@ import { node } from "../node/modules.js";
 import { pickledDict } from "./pickled-statistics.js";
 import type { FeatureStatistics } from "./same-features.js";
 
-export interface ReadStatisticsOptions {
+/** Of a file behind an address also how it is fetched, as for `loadModel`. */
+export interface ReadStatisticsOptions extends FetchOptions {
   /** Of a file with several: "fid" (default, where it is there) or "fd_dinov2". */
   readonly metric?: string;
 }
@@ -37,11 +44,12 @@ export async function readStatistics(
   input: CheckpointInput,
   options: ReadStatisticsOptions = {},
 ): Promise<FeatureStatistics> {
-  checkKeys("readStatistics", options, { metric: true });
-  const source = await openSource(input);
+  checkKeys("readStatistics", options, { metric: true, signal: true, onBytes: true, sha256: true, offline: true });
+  const { metric, ...fetching } = options;
+  const source = await openSource(input, fetching);
   try {
     const head = await source.read(0, Math.min(8, source.size));
-    if (head[0] === 0x50 && head[1] === 0x4b) return await fromNpz(source, options.metric);
+    if (head[0] === 0x50 && head[1] === 0x4b) return await fromNpz(source, metric);
     if (head[0] === 0x93) throw bad(`${source.name} is one NumPy array, not statistics: ${NEEDED}`);
     if (/\.npz$/i.test(source.name))
       throw bad(`${source.name} is no .npz file: it does not begin like a zip archive; ${NEEDED}`);
@@ -49,9 +57,9 @@ export async function readStatistics(
     const pickled = head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5 && head.subarray(4).some((v) => v !== 0);
     if (pickled || /\.(pkl|pickle)$/i.test(source.name)) {
       const { openPickledArrays } = await import("../checkpoint/unpickle/arrays.js");
-      return await fromPickle(await openPickledArrays(source), source.name, options.metric);
+      return await fromPickle(await openPickledArrays(source), source.name, metric);
     }
-    return await fromSafetensors(input, options.metric);
+    return await fromSafetensors(input, metric, fetching);
   } finally {
     await source.close();
   }
@@ -142,8 +150,12 @@ async function fromNpz(source: ByteSource, wanted: string | undefined): Promise<
   return checked(file, { metric: "fid", count, mean: await read(mean), cov: await read(cov) });
 }
 
-async function fromSafetensors(input: CheckpointInput, wanted: string | undefined): Promise<FeatureStatistics> {
-  const checkpoint = await openCheckpoint(input);
+async function fromSafetensors(
+  input: CheckpointInput,
+  wanted: string | undefined,
+  fetching: FetchOptions,
+): Promise<FeatureStatistics> {
+  const checkpoint = await openCheckpoint(input, fetching);
   try {
     const { metadata, tensors, name } = checkpoint;
     const [mean, cov] = [tensors.get("mean"), tensors.get("cov")];

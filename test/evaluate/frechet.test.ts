@@ -110,9 +110,11 @@ describe("Frechet distance", () => {
   });
 
   it("of few samples is a number with a remark", () => {
-    expect(fewSamples(64, 64, "x.npz")).toContain("x.npz: 64 images do not determine the covariance of 64 features");
-    expect(fewSamples(65, 64, "x.npz")).toBeUndefined();
-    expect(fewSamples(undefined, 64, "x.npz")).toBeUndefined();
+    expect(fewSamples(64, { dim: 64 }, "x.npz")).toContain(
+      "x.npz: 64 images do not determine the covariance of 64 features",
+    );
+    expect(fewSamples(65, { dim: 64 }, "x.npz")).toBeUndefined();
+    expect(fewSamples(undefined, { dim: 64 }, "x.npz")).toBeUndefined();
   });
 
   it("refuses what is no covariance", () => {

@@ -47,7 +47,7 @@ export function registerEvaluateCalc(evaluate: Command): Command {
         if (flags.ref === undefined && opened.some(({ source }) => source.metric !== undefined))
           throw bad("name the reference statistics with --ref (docs/metrics.md says where they are published)");
         const sources = opened.map(({ source }) => source);
-        const found = await openReferences(flags.ref ?? bundledReference, sources, say);
+        const found = await openReferences(flags.ref ?? bundledReference, sources, { ...flags, say, silent });
         const detectors = opened.filter((_, k) => found[k]);
         const where = { out: flags.out, keep: true };
         const { run, rows, steady, shard, images } = await measureFiles(gpu, detectors, flags.images, flags, where);

@@ -127,12 +127,12 @@ async function runFd(gpu: Gpu, flags: FdFlags, shard: Shard, watch: Stopwatch): 
   const found = await openReferences(
     flags.ref ?? bundledReference,
     opened.map(({ source }) => source),
-    say,
+    { ...flags, say, silent },
   );
   const detectors = opened.filter((_, k) => found[k]);
   const references = found.filter((reference) => reference !== undefined);
   for (const { source } of detectors) {
-    const few = fewSamples(flags.n, source.dim, `--n ${flags.n}`);
+    const few = fewSamples(flags.n, source, `--n ${flags.n}`);
     if (few !== undefined) tell(few);
   }
   if (flags.seed + flags.n - 1 > MAX_SEED)

@@ -94,7 +94,7 @@ export async function measureFiles(
     if (set.count < num) throw bad(`${path} has ${set.count} images, fewer than --num ${num}`);
     if (num < 2) throw bad(`${path} has ${num} image: statistics need 2 at least`);
     for (const { source } of detectors) {
-      const few = fewSamples(num, source.dim, path);
+      const few = fewSamples(num, source, path);
       if (few !== undefined) tell(few);
     }
     if (num < set.count) say(`${num} of the ${set.count} images of ${path}, chosen by seed ${flags.seed}`);

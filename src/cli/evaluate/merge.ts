@@ -45,7 +45,7 @@ export function registerEvaluateMerge(evaluate: Command): Command {
         process.stdout.write(`${flags.json ? JSON.stringify(done) : flags.dest}\n`);
         return;
       }
-      const references = await openReferences(ref, run.networks, say);
+      const references = await openReferences(ref, run.networks, { say, silent: Boolean(flags.json) });
       const result = makeResult(run, rows, references, { shards: files.length });
       if (flags.out !== undefined) writeAtomic(flags.out, `${JSON.stringify(result, null, 2)}\n`);
       process.stdout.write(`${flags.json ? JSON.stringify(result) : describeResult(result)}\n`);

@@ -5,6 +5,7 @@ import { FrechetReference, fewSamples } from "../../evaluate/frechet.js";
 import { type FeatureStatistics, requireSameNetwork } from "../../evaluate/same-features.js";
 import { readStatistics } from "../../evaluate/statistics-file.js";
 import { parseInteger } from "../../runs/args.js";
+import { fetching } from "../parts/engine.js";
 
 /** `--batch`, by which no result changes. */
 export function addBatchOption(command: Command, what: string, batch: number): Command {
@@ -24,7 +25,7 @@ export interface OpenedReference {
 }
 
 function opened(file: string, statistics: FeatureStatistics, source: MeasuredBy, say: (line: string) => void) {
-  const remarks = [requireSameNetwork(file, statistics, source), fewSamples(statistics.count, source.dim, file)];
+  const remarks = [requireSameNetwork(file, statistics, source), fewSamples(statistics.count, source, file)];
   for (const remark of remarks) if (remark !== undefined) say(remark);
   return { file, statistics, frechet: new FrechetReference(statistics, file) };
 }
@@ -49,9 +50,9 @@ export async function openReference(
 export async function openReferences(
   path: string,
   sources: readonly MeasuredBy[],
-  say: (line: string) => void,
+  { say, silent, offline }: { say: (line: string) => void; silent: boolean; offline?: boolean | undefined },
 ): Promise<readonly (OpenedReference | undefined)[]> {
-  const file = await readStatistics(path);
+  const file = await fetching(offline ? { offline } : {}, silent, (options) => readStatistics(path, options));
   const found = sources.map(({ metric }) => {
     if (metric === undefined) return file;
     if (file.metrics) return file.metrics[metric];

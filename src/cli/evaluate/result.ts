@@ -72,7 +72,7 @@ function remarksOf(
   n: number,
   reference: { readonly file: string; readonly count: number | undefined },
 ): string[] {
-  const few = [fewSamples(n, source.dim, "this run"), fewSamples(reference.count, source.dim, reference.file)];
+  const few = [fewSamples(n, source, "this run"), fewSamples(reference.count, source, reference.file)];
   const interval = source.dim > MOST_KEPT ? [`no interval above ${MOST_KEPT} features: repeat with other seeds`] : [];
   return [...remarksOn(source), ...few.filter((line) => line !== undefined), ...interval];
 }

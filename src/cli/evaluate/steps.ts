@@ -101,7 +101,7 @@ async function compare(gpu: Gpu, flags: StepsFlags): Promise<void> {
   const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
   const extractor = await FeatureExtractor.open(gpu, flags.features ?? bundledFeatures);
   const reference = await openReference(flags.ref ?? bundledReference, extractor.source, say);
-  const few = fewSamples(flags.n, extractor.source.dim, `--n ${flags.n}`);
+  const few = fewSamples(flags.n, extractor.source, `--n ${flags.n}`);
   if (few !== undefined) tell(few);
   const model = await loadNetwork(gpu, flags.net ?? bundledCheckpoint, new Stopwatch(), silent);
   if (model.architecture !== "ncvsd")

@@ -64,7 +64,7 @@ export function checkDistance({ fd, data }: CommonFlags, dataset: Dataset): void
     throw bad(
       `--fd needs grey images of 32x32, which the bundled features are of: --data ${data} has ${shapeText(dataset.shape)}`,
     );
-  const few = fewSamples(fd, FEATURES, `--fd ${fd}`);
+  const few = fewSamples(fd, { dim: FEATURES }, `--fd ${fd}`);
   if (few !== undefined) throw bad(few);
 }
 
