@@ -124,7 +124,7 @@ describe("FID and FD-DINOv2 of stored pictures", () => {
     expect(await fails(...calc, ...files, "--num", "50000")).toMatch(/has 5 images, fewer than --num 50000/);
     expect(
       await fails("calc", "--images", "pictures", "--ref", "https://localhost:1/x.pkl", "--offline", ...files),
-    ).toMatch(/x\.pkl" is not kept on this machine: fetch it once without --offline/);
+    ).toMatch(/x\.pkl. is not kept on this machine: fetch it once without --offline/);
     writeFileSync(at("clear/2.png"), encodePng(picture(0)));
     expect(await fails("ref", "--data", "clear", "--dest", "x.pkl", ...files)).toMatch(
       /2\.png is 20x14 with 3 channels, but .*0\.png is 20x14 with 4 channels/,
