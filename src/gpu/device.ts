@@ -225,6 +225,11 @@ export class Gpu {
     device.addEventListener("uncapturederror", this.#onError);
   }
 
+  /** The most bytes of one binding: of a whole buffer. */
+  get bindingBytes(): number {
+    return Math.min(this.device.limits.maxStorageBufferBindingSize, this.device.limits.maxBufferSize);
+  }
+
   /** @throws the first error that the device reported outside of any scope, DEVICE_LOST included. */
   check(): void {
     if (this.#failure) throw this.#failure;
@@ -312,7 +317,7 @@ export class Gpu {
     if (this.#lost) stop(this.#lost);
     else this.#waiting.add(stop);
     try {
-      const result = await settle(Promise.race([promise, lost])).catch(async (error) => {
+      const result = await settle(Promise.race([promise, lost]), this.info.software).catch(async (error) => {
         // A rejected map often precedes the news of the loss by a tick.
         await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, 0))]);
         throw error;

@@ -290,7 +290,7 @@ function regionOf(
 
 /** Names the tensor that exceeds what one binding can hold, before anything is allocated. */
 function checkLimits(gpu: Gpu, label: string, graph: Graph): void {
-  const limit = Math.min(gpu.device.limits.maxStorageBufferBindingSize, gpu.device.limits.maxBufferSize);
+  const limit = gpu.bindingBytes;
   for (const tensor of graph.tensors) {
     const bytes = tensorBytes(tensor, gpu.precision);
     if (bytes <= limit) continue;

@@ -23,8 +23,8 @@ import { segmentsOf } from "./conv-seconds.js";
 import { packWinogradWeight, winogradWeightPieces } from "./winograd-weight.js";
 
 /**
- * The most bytes of one buffer where a layer can be cut: what every WebGPU adapter binds. Not the adapter's own limit, so that
- * the graph is the same everywhere, and counted in f32, so that it is the same in every precision.
+ * The most bytes of one buffer where a layer can be cut, unless the adapter's own limit is given: what every WebGPU adapter binds.
+ * Counted in f32, so that the graph is the same in every precision.
  */
 export const BINDING_BYTES = 128 * 2 ** 20;
 

@@ -332,7 +332,9 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   #build(batch: number, capture?: ReadonlySet<string>): NetworkGraph {
     const { tuning, rates } = this.gpu.caps;
-    return buildNetwork(this.architecture, this.config, batch, { tuning, rates, ...(capture ? { capture } : {}) });
+    const { bindingBytes } = this.gpu;
+    const options = { tuning, rates, bindingBytes, ...(capture ? { capture } : {}) };
+    return buildNetwork(this.architecture, this.config, batch, options);
   }
 
   /** What a batch takes of what there is, of the memory left or of a buffer's bytes, whichever is scarcer; above 1: too much. */
@@ -341,12 +343,11 @@ export class Model implements Denoiser, GenerativeDenoiser {
     const left = this.#bytesLeft();
     if (!planned || left <= 0) return Number.POSITIVE_INFINITY;
     const { plan, network } = planned;
-    const { maxStorageBufferBindingSize, maxBufferSize } = this.gpu.device.limits;
     const largest = network.graph.tensors.reduce((most, t) => Math.max(most, tensorBytes(t, plan.precision)), 0);
     const images = SAMPLER_TENSORS + spare;
     const sampler = images * tensorBytes(network.x, plan.precision) + smallBytes(network.graph.nodes.length);
     const memory = plan.activationBytes + plan.externalBytes + sampler;
-    return Math.max(largest / Math.min(maxStorageBufferBindingSize, maxBufferSize), memory / left);
+    return Math.max(largest / this.gpu.bindingBytes, memory / left);
   }
 
   #fits(batch: number): boolean {

@@ -7,7 +7,7 @@ import type { Build, Layers } from "../../layers/layers.js";
 import type { Architecture, NetworkConfig } from "./arguments.js";
 import type { Feature } from "./block.js";
 import { blockPlan } from "./names.js";
-import { addDecoder, addEmbedding, addEncoder, addFourier, type Part } from "./unet.js";
+import { addDecoder, addEmbedding, addEncoder, addFourier, addScales, type Part } from "./unet.js";
 
 /** The graph of one evaluation for one batch size. */
 export interface NetworkGraph {
@@ -110,9 +110,10 @@ export function addUncertainty(build: Build, config: NetworkConfig, sigma: Tenso
 function addTeacher(build: Build, config: NetworkConfig, { x, sigma, labels }: NetworkInputs): Tensor {
   const part: Part = { config, plan: blockPlan(config), prefix: "unet.", embTap: "" };
   const skips: Feature[] = [];
-  const emb = addEmbedding(build, part, sigma, labels);
-  const innermost = addEncoder(build, part, "enc", x, sigma, emb, (feature) => skips.push(feature));
-  return addDecoder(build, part, emb, innermost, skips);
+  // Both halves take one embedding.
+  const scales = addScales(build, part, ["enc", "dec"], addEmbedding(build, part, sigma, labels));
+  const innermost = addEncoder(build, part, "enc", x, sigma, scales, (feature) => skips.push(feature));
+  return addDecoder(build, part, scales, innermost, skips);
 }
 
 /** Two encoders; the decoder sees mp_sum(enc, ctrl, w) with learned weights clipped to [0, 1] (NCVSD, eq. 32). */
@@ -144,16 +145,17 @@ function addConditional(
 
   const controls: Feature[] = [];
   const ctrl = part("ctrl.");
-  const ctrlEmb = addEmbedding(build, ctrl, condSigma, labels);
-  const ctrlX = addEncoder(build, ctrl, "ctrl", condX, condSigma, ctrlEmb, (feature) => controls.push(feature));
+  const ctrlScales = addScales(build, ctrl, ["enc"], addEmbedding(build, ctrl, condSigma, labels));
+  const ctrlX = addEncoder(build, ctrl, "ctrl", condX, condSigma, ctrlScales, (feature) => controls.push(feature));
   const skips: Feature[] = [];
   const skipWeights = weight("dec.additional_skips_weight", plan.encoder.length);
   const enc = part("enc.");
-  const encEmb = addEmbedding(build, enc, sigma, labels);
-  const encX = addEncoder(build, enc, "enc", x, sigma, encEmb, (feature, i) => {
+  const encScales = addScales(build, enc, ["enc"], addEmbedding(build, enc, sigma, labels));
+  const encX = addEncoder(build, enc, "enc", x, sigma, encScales, (feature, i) => {
     skips.push(mix(`mix.skip${i}`, feature, controls[i]!, skipWeights, i));
   });
   const h = mix("mix.x", encX, ctrlX, weight("dec.additional_x_weight", 1), 0);
   const dec = part("dec.");
-  return addDecoder(build, dec, addEmbedding(build, dec, sigma, labels), h, skips);
+  const decScales = addScales(build, dec, ["dec"], addEmbedding(build, dec, sigma, labels));
+  return addDecoder(build, dec, decScales, h, skips);
 }

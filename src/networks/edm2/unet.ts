@@ -67,17 +67,23 @@ export function addFourier(build: Build, name: string, channels: number, sigma: 
   return build.graph.run(name, fourier, params, { sigma, freqs, phases }, { y: [build.batch, channels] }).y;
 }
 
-/** The scales of a part's blocks, by block: c = emb_linear(emb) * emb_gain + 1, per image and channel. */
-function addScales(
-  build: Build,
-  key: string,
-  blocks: readonly (EncoderBlock | DecoderBlock)[],
-  emb: Tensor,
-): ReadonlyMap<string, Scales> {
-  const scaled = blocks.flatMap((block) => (block.kind === "conv" ? [] : [block]));
-  const layers = scaled.map(({ name, outChannels }) => ({ key: `${key}${name}`, outFeatures: outChannels }));
-  const scales = build.layers.scales(build, `${key}emb_linear`, layers, emb);
-  return new Map(scaled.map(({ name }, i) => [name, scales[i]!]));
+/** Scales by the key of their block in the checkpoint. */
+type BlockScales = ReadonlyMap<string, Scales>;
+
+/**
+ * The scales of a part's blocks, c = emb_linear(emb) * emb_gain + 1, per image and channel.
+ * @param halves those of its blocks that take this embedding
+ */
+export function addScales(build: Build, part: Part, halves: readonly ("enc" | "dec")[], emb: Tensor): BlockScales {
+  const { prefix, plan } = part;
+  const layers = halves.flatMap((half) =>
+    (half === "enc" ? plan.encoder : plan.decoder).flatMap((block) =>
+      block.kind === "conv" ? [] : [{ key: `${prefix}${half}.${block.name}`, outFeatures: block.outChannels }],
+    ),
+  );
+  const name = halves.length === 1 ? `${prefix}${halves[0]}.emb_linear` : `${prefix}emb_linear`;
+  const scales = build.layers.scales(build, name, layers, emb);
+  return new Map(layers.map(({ key }, i) => [key, scales[i]!]));
 }
 
 function addPlannedBlock(
@@ -86,7 +92,7 @@ function addPlannedBlock(
   block: EncoderBlock | DecoderBlock,
   tap: string,
   input: Feature,
-  scales: Scales,
+  scales: BlockScales,
   skip?: Feature,
 ): Feature {
   const { config, prefix } = part;
@@ -106,7 +112,7 @@ function addPlannedBlock(
   if (flavour === "dec" && !skip) build.tap(`dec_in.${block.name}`, input.tensor);
   const withSkip = skip && { feature: skip, concatBalance: config.concat_balance, tapName: `dec_in.${block.name}` };
   const from = build.graph.nodes.length;
-  const made = addBlock(build, `${tap}.${block.name}`, spec, input, scales, withSkip);
+  const made = addBlock(build, `${tap}.${block.name}`, spec, input, scales.get(spec.key)!, withSkip);
   build.blocks?.push({ from, to: build.graph.nodes.length });
   return made;
 }
@@ -115,6 +121,7 @@ function addPlannedBlock(
  * Encoder: every output, the first convolution's included, is a skip.
  * @param x [N, C, H, W] f32, unscaled: c_in(sigma) and the channel of ones are applied here
  * @param tap prefix of the intermediates' names: `enc` or `ctrl`
+ * @param scales of `addScales`, of the encoder's blocks at least
  * @param onOutput called after each output with its index, so that a skip can be mixed and freed early
  */
 export function addEncoder(
@@ -123,12 +130,11 @@ export function addEncoder(
   tap: string,
   x: Tensor,
   sigma: Tensor,
-  emb: Tensor,
+  scales: BlockScales,
   onOutput: (feature: Feature, index: number) => void,
 ): Feature {
   const { graph, batch } = build;
   const { config, plan, prefix } = part;
-  const scales = addScales(build, `${prefix}enc.`, plan.encoder, emb);
   const side = config.img_resolution;
   const size = { height: side, width: side };
   const pre = { batch, channels: config.img_channels, pixels: side * side, sigmaData: config.sigma_data };
@@ -153,23 +159,22 @@ export function addEncoder(
       build.tap(`${tap}.${block.name}`, tensor);
       feature = { tensor, channels: outChannels, ...size };
     } else {
-      feature = addPlannedBlock(build, part, block, tap, feature, scales.get(block.name)!);
+      feature = addPlannedBlock(build, part, block, tap, feature, scales);
     }
     onOutput(feature, index);
   });
   return feature;
 }
 
-/** Decoder and output convolution: F [N, C, H, W] from the innermost feature, the skips and the embedding. */
+/** Decoder and output convolution: F [N, C, H, W] from the innermost feature, the skips and the scales. */
 export function addDecoder(
   build: Build,
   part: Part,
-  emb: Tensor,
+  scales: BlockScales,
   innermost: Feature,
   skips: readonly Feature[],
 ): Tensor {
   const { config, plan, prefix } = part;
-  const scales = addScales(build, `${prefix}dec.`, plan.decoder, emb);
   let feature = innermost;
   for (const block of plan.decoder) {
     feature = addPlannedBlock(
@@ -178,7 +183,7 @@ export function addDecoder(
       block,
       "dec",
       feature,
-      scales.get(block.name)!,
+      scales,
       block.takesSkip ? skips[block.skipIndex] : undefined,
     );
   }
