@@ -24,6 +24,8 @@ import {
   openEngine,
   PRECISION_HELP,
   SHA256_HELP,
+  TENSOR_CORES,
+  TENSOR_CORES_HELP,
   tuningLine,
 } from "./parts/engine.js";
 import { NET_HELP, publishedTable, withPreset } from "./parts/published.js";
@@ -86,6 +88,7 @@ export function registerSample(program: Command): void {
     .option("--shard [i/n]", SHARD_HELP)
     .option("--force", "make images anew that are there already")
     .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
+    .addOption(new Option("--tensor-cores <when>", TENSOR_CORES_HELP).choices(TENSOR_CORES))
     .option("--adapter <name>", ADAPTER_HELP)
     .option("--no-tuning", NO_TUNING_HELP)
     .option("--json", "print one JSON object on stdout")

@@ -29,8 +29,17 @@ export interface Caps {
   readonly maxWorkgroupsPerDimension: number;
   /** What cost models count with on a GPU; absent: nothing is known of it, or it is software. */
   readonly rates?: DeviceRates;
+  /** Matrices of halves with sums of f32 that a subgroup multiplies at once; absent: none, or they are not to be used. */
+  readonly matrices?: MatrixShape;
   /** What a tuner chose on this adapter, by `tuneKey`; where it says nothing, a kernel's own cost model picks. */
   readonly tuning?: ReadonlyMap<string, string>;
+}
+
+/** m x k by k x n. */
+export interface MatrixShape {
+  readonly m: number;
+  readonly n: number;
+  readonly k: number;
 }
 
 /** How fast a GPU is at best. */
@@ -62,7 +71,7 @@ export interface Variant {
   readonly key: string;
   /** `const`, `alias` lines in front of the WGSL; `enable` lines are made by the engine (see `needs`). */
   readonly prelude: string;
-  readonly needs?: readonly ("subgroups" | "f16")[];
+  readonly needs?: readonly ("subgroups" | "f16" | "chromium_experimental_subgroup_matrix")[];
 }
 
 export interface SourcePart {

@@ -1,6 +1,7 @@
 import { checkKeys, NcvsdError } from "../errors.js";
 import { node } from "../node/modules.js";
-import type { Caps, Precision } from "./contract.js";
+import type { Caps, MatrixShape, Precision } from "./contract.js";
+import { MATRIX_FEATURE, matricesOf } from "./matrices.js";
 import { PipelineCache } from "./pipeline.js";
 import { ratesOn } from "./rates.js";
 import type { Tuning } from "./tuning.js";
@@ -15,6 +16,8 @@ export interface OpenGpuOptions {
    * and f32 on a software adapter, where f16 saves memory but no time. Default `f32`.
    */
   readonly precision?: Precision | "auto";
+  /** Matrix units, where the adapter has them and precision is f16: `auto` (the default) or `off`. Experimental. */
+  readonly tensorCores?: "auto" | "off";
   /** Refuse to allocate more GPU memory than this many bytes; default: what the adapter and the host allow. */
   readonly memoryLimit?: number;
   /**
@@ -41,6 +44,7 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
     adapter: true,
     powerPreference: true,
     precision: true,
+    tensorCores: true,
     memoryLimit: true,
     tuning: true,
   });
@@ -57,14 +61,23 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
   }
   const able = { software: isSoftware(adapter), half: adapter.features.has("shader-f16") };
   const precision = precisionOn(able, options.precision ?? "f32");
+  const matrices = matricesOf(adapter, precision, options.tensorCores);
   const wanted = ["shader-f16", "subgroups", "timestamp-query"].filter((f) => adapter.features.has(f));
+  if (matrices) wanted.push(MATRIX_FEATURE);
   const device = await adapter.requestDevice({
     label: "ncvsd-gpu",
     requiredFeatures: wanted as GPUFeatureName[],
     requiredLimits: ownLimits(adapter),
   });
   const memoryLimit = options.memoryLimit ?? (await hostMemory(adapter));
-  return new Gpu(adapter, device, precision, memoryLimit, await tuningFor(adapter, precision, options.tuning));
+  return new Gpu(
+    adapter,
+    device,
+    precision,
+    memoryLimit,
+    await tuningFor(adapter, precision, options.tuning),
+    matrices,
+  );
 }
 
 async function tuningFor(
@@ -182,6 +195,7 @@ export class Gpu {
     precision: Precision,
     memoryLimit: number | undefined,
     tuning?: Tuning,
+    matrices?: MatrixShape,
   ) {
     this.device = device;
     this.precision = precision;
@@ -201,6 +215,7 @@ export class Gpu {
       maxWorkgroupSize: device.limits.maxComputeInvocationsPerWorkgroup,
       maxWorkgroupsPerDimension: device.limits.maxComputeWorkgroupsPerDimension,
       ...(rates ? { rates } : {}),
+      ...(matrices ? { matrices } : {}),
       ...(tuning ? { tuning: tuning.choices } : {}),
     };
     this.lost = device.lost.then((lost) => {

@@ -53,9 +53,12 @@ export const MARKER_FILE = "driver.json";
 /** RTLD_NOW | RTLD_NODELETE of glibc; Node names no constant for the second. */
 export const DLOPEN_AND_KEEP = 0x1002;
 
-/** Dawn switches: f16 on NVIDIA under Vulkan is off by default; timestamps are rounded to 65 us by default. */
+/**
+ * Dawn switches: f16 on NVIDIA under Vulkan is off by default, experimental features (matrix units) are, too; timestamps are rounded to
+ * 65 us by default.
+ */
 export const DAWN_FLAGS: readonly string[] = [
-  "enable-dawn-features=vulkan_enable_f16_on_nvidia",
+  "enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis",
   "disable-dawn-features=timestamp_quantization",
 ];
 

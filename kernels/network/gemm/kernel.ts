@@ -41,6 +41,8 @@ function loop(p: GemmParams, caps: Caps): Loop {
 /** Turns of a tile's loop times the least k of a turn (kernels/lib/tiled-product.ts). */
 const DEEPEST = 65536 * 8;
 
+const MATRICES = ["subgroups", "f16", "chromium_experimental_subgroup_matrix"] as const;
+
 /** Storage types of x, r and y. Halves are read as pairs: software adapters load and convert f16 one by one. */
 const SINGLES = "alias X = f32;\nalias X4 = vec4f;\nfn quad(v: X4) -> vec4f { return v; }\n";
 const HALVES =
@@ -80,13 +82,13 @@ export const gemm: Kernel<GemmParams> = {
     ];
   },
   variant(p, caps): Variant {
-    const { key, text, subgroups } = loop(p, caps);
+    const { key, text, subgroups, matrices } = loop(p, caps);
     // In f32 both types are the same: one pipeline.
     const half = caps.precision === "f16" && p.type === "act";
     return {
       key: `${key} ${half ? "f16" : "f32"} ${p.epilogue.kind}`,
       prelude: `${half ? HALVES : SINGLES}${lanesPrelude(4)}${epiloguePrelude(p.epilogue)}\n${text}`,
-      ...(subgroups ? { needs: ["subgroups"] as const } : {}),
+      ...(matrices ? { needs: MATRICES } : subgroups ? { needs: ["subgroups"] as const } : {}),
     };
   },
   tuneKey,

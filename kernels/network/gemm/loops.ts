@@ -1,5 +1,6 @@
 import type { Caps } from "../../../src/gpu/contract.js";
 import { bestTile, TILES, tilesFor } from "../../lib/tiles.js";
+import { matrixSource, matrixTile } from "./matrix.js";
 import plain from "./plain.wgsl.js";
 import { narrowSource, subgroupSource } from "./subgroup.js";
 import { tiledSource, tiledUnit } from "./tiled.js";
@@ -15,6 +16,8 @@ export interface Loop {
   readonly key: string;
   readonly text: string;
   readonly subgroups: boolean;
+  /** It multiplies by `Caps.matrices`. */
+  readonly matrices?: boolean;
   /** Rows and quads of a unit of work, and units per workgroup. */
   readonly rows: number;
   readonly quads: number;
@@ -44,6 +47,11 @@ function certainLanes(caps: Caps): number {
   return caps.subgroups && lanes === caps.subgroupMaxSize && lanes >= 8 && lanes <= 32 ? lanes : 0;
 }
 
+/** The same for matrix units, whose workgroups are one subgroup of any one size. */
+function matrixLanes({ subgroups, subgroupMinSize, subgroupMaxSize, maxWorkgroupSize }: Caps): number {
+  return subgroups && subgroupMinSize === subgroupMaxSize && subgroupMaxSize <= maxWorkgroupSize ? subgroupMaxSize : 0;
+}
+
 /** Row tiles that do not leave half of themselves empty: those of at most `rows` rounded up to a power of two. */
 function fits(tileRows: number, rows: number): boolean {
   return tileRows === 8 || tileRows < 2 * rows;
@@ -52,7 +60,7 @@ function fits(tileRows: number, rows: number): boolean {
 /**
  * Names of the loops that fit an adapter, the cost model's first: on a GPU tiles in workgroup memory, in software one
  * subgroup per workgroup where its size is certain. `subgroup RxW`, `plain RxW`: R rows of W quads per lane;
- * `tiled RxC`: rows and columns of a workgroup; `tiled`: those that `bestTile` thinks best for the columns that there are. The same
+ * `tiled RxC`: rows and columns of a workgroup; `matrix`: by matrix units, where the adapter has them; `tiled`: tiles that `bestTile` thinks best for the columns that there are. The same
  * names for every batch.
  */
 export function loopChoices(layer: LoopLayer, caps: Caps): string[] {
@@ -68,7 +76,8 @@ export function loopChoices(layer: LoopLayer, caps: Caps): string[] {
   }
   const direct = ["plain 8x1", "plain 8x2"];
   if (caps.software) return [...new Set([...subgroup, ...direct])];
-  return ["tiled", ...tilesFor(layer, caps).map((name) => `tiled ${name}`), ...direct, ...new Set(subgroup)];
+  const matrix = caps.matrices && matrixLanes(caps) ? ["matrix"] : [];
+  return [...matrix, "tiled", ...tilesFor(layer, caps).map((name) => `tiled ${name}`), ...direct, ...new Set(subgroup)];
 }
 
 /**
@@ -86,6 +95,13 @@ export function loopOf(choice: string, shape: LoopShape, caps: Caps): Loop {
     const text = tiledSource(tile, shape.segments);
     const step = tiledUnit(shape.segments);
     return { key, text, subgroups: false, rows: tile.rows, quads: tile.columns / 4, units: 1, step };
+  }
+  if (kind === "matrix") {
+    const shape = caps.matrices!;
+    const { rows, columns } = matrixTile(shape);
+    const key = `matrix ${shape.m}x${shape.n}x${shape.k}`;
+    const text = matrixSource(matrixLanes(caps), shape);
+    return { key, text, subgroups: true, matrices: true, rows, quads: columns / 4, units: 1, step: shape.k };
   }
   const [first, second] = size!.split("x").map(Number) as [number, number];
   if (kind === "plain") {

@@ -9,7 +9,15 @@ import { bundledCheckpoint, version } from "../../runs/package.js";
 import { tuningRecord } from "../../runs/run-record.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { writeAtomic } from "../../runs/whole-file.js";
-import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, openEngine, PRECISION_HELP } from "../parts/engine.js";
+import {
+  ADAPTER_HELP,
+  type EngineOptions,
+  NO_TUNING_HELP,
+  openEngine,
+  PRECISION_HELP,
+  TENSOR_CORES,
+  TENSOR_CORES_HELP,
+} from "../parts/engine.js";
 import { NET_HELP } from "../parts/published.js";
 import { benchChoices } from "./choices.js";
 import {
@@ -81,6 +89,7 @@ export function registerBench(program: Command): void {
     .option("--force", "replace a file that is there, whoever made it")
     .option("--adapter <name>", ADAPTER_HELP)
     .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
+    .addOption(new Option("--tensor-cores <when>", TENSOR_CORES_HELP).choices(TENSOR_CORES))
     .option("--json", "print one JSON object on stdout")
     .addHelpText(
       "after",

@@ -13,6 +13,7 @@ import type { Stopwatch } from "../../runs/stopwatch.js";
 export interface EngineOptions {
   readonly adapter?: string;
   readonly precision?: string;
+  readonly tensorCores?: "auto" | "off";
   readonly verbose?: boolean;
   /** False: `--no-tuning`, and evaluations, whose interrupted runs and shards have to agree to the bit. */
   readonly tuning?: boolean;
@@ -25,10 +26,21 @@ export async function openEngine(options: EngineOptions, watch: Stopwatch): Prom
   const adapter = options.adapter === undefined ? {} : { adapter: options.adapter };
   const precision = parsePrecision(options.precision ?? "f32");
   silenceDriverWarnings();
-  const gpu = await openGpu({ precision, ...adapter, ...(options.tuning === false ? { tuning: false } : {}) });
+  const { tensorCores } = options;
+  const units = tensorCores === undefined ? {} : { tensorCores };
+  const gpu = await openGpu({
+    precision,
+    ...adapter,
+    ...units,
+    ...(options.tuning === false ? { tuning: false } : {}),
+  });
   watch.lap("adapter");
   return gpu;
 }
+
+export const TENSOR_CORES = ["auto", "off"];
+export const TENSOR_CORES_HELP =
+  "matrix units of the GPU, with --precision f16: auto (where there are any) or off; experimental";
 
 export const ADAPTER_HELP = "the GPU adapter: part of its name, or its number in the list of `doctor`";
 
