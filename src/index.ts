@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 export { normals } from "../kernels/lib/philox.js";
+export type { Checkpoint, CheckpointInput, FetchOptions, ReadOptions, TensorInfo } from "./checkpoint/index.js";
 export { type ErrorCode, NcvsdError } from "./errors.js";
 export {
   type Coverage,
@@ -16,7 +17,7 @@ export { fisherError, type GridOptions, gridWasserstein1, phiOnGrid } from "./ev
 export { type FeatureStatistics, frechetDistance } from "./evaluate/same-features.js";
 export { type ReadStatisticsOptions, readStatistics, writeStatistics } from "./evaluate/statistics-file.js";
 export { slicedWasserstein, wasserstein1 } from "./evaluate/wasserstein.js";
-export type { Precision } from "./gpu/contract.js";
+export type { Caps, Precision } from "./gpu/contract.js";
 export { type AdapterInfo, type Gpu, type OpenGpuOptions, openGpu } from "./gpu/device.js";
 export {
   encodePng,
@@ -28,6 +29,7 @@ export {
   ssim,
   toImageData,
 } from "./image/pictures.js";
+export type { BatchShape } from "./image/pixels.js";
 export { peekPngText as pngText } from "./image/png.js";
 export type { Architecture, NcvsdConfig, NetworkConfig } from "./networks/edm2/arguments.js";
 export { openDenoiserVjp } from "./networks/edm2/derivative.js";
@@ -40,6 +42,7 @@ export {
   type Model,
 } from "./networks/edm2/model.js";
 export { type DiscoImageModel, loadDiscoImages } from "./networks/edm2/timeless.js";
+export type { DiscoConfig } from "./networks/energy/config.js";
 export type { EnergyHvp, HvpBuffers } from "./networks/energy/derivatives.js";
 export {
   type DiscoEvaluation,
@@ -68,13 +71,19 @@ export type {
   Labels,
 } from "./networks/session.js";
 export { type DecodeOptions, Vae } from "./networks/vae/vae.js";
+export type { AveragingOptions } from "./operators/averaging.js";
+export type { GaussianBlurOptions, MotionBlurOptions } from "./operators/blur.js";
 export { gaussianKernel, motionKernel } from "./operators/blur-kernels.js";
 export type { CodedPhaseOptions } from "./operators/coded-phase.js";
+export type { ColorizationOptions, DemosaicingOptions } from "./operators/colours.js";
+export type { DecimatedBlurOptions } from "./operators/decimated-blur.js";
 export type { GpuOperator } from "./operators/gpu-operator.js";
 export type { HadamardOperator, HadamardOptions } from "./operators/hadamard.js";
 export type { HdrOptions } from "./operators/hdr.js";
+export type { InpaintingOptions } from "./operators/inpainting.js";
 export type { JpegOptions } from "./operators/jpeg.js";
 export type { LinearOptions } from "./operators/linear.js";
+export type { MatrixOptions } from "./operators/matrix.js";
 export { type LineMaskOptions, lineMask, type MriOptions } from "./operators/mri.js";
 export type {
   EnergyInput,
@@ -92,13 +101,17 @@ export type {
   UlaOptions,
 } from "./operators/operator.js";
 export { operators } from "./operators/operators.js";
+export type { PhaseRetrievalOptions } from "./operators/phase-retrieval.js";
 export type { LawOperator } from "./operators/pointwise.js";
 export type { PoissonOptions } from "./operators/poisson.js";
 export type { FourierPtychographyOptions, PtychographyOptions } from "./operators/ptychography.js";
 export type { QuantizationOptions } from "./operators/quantization.js";
+export type { SeparableOptions } from "./operators/separable.js";
+export type { SuperResolutionOptions } from "./operators/super-resolution.js";
 export type { TaskPreset } from "./operators/tasks/task.js";
 export { presets, type TaskName } from "./operators/tasks.js";
 export type { TomographyOptions } from "./operators/tomography.js";
+export type { VaryingBlurOptions } from "./operators/varying-blur.js";
 export { type DatasetPosterior, type DatasetPrior, datasetPrior } from "./priors/dataset-prior.js";
 export { type ExactModel, exactModel } from "./priors/exact-model.js";
 export {
@@ -112,7 +125,7 @@ export type { NoiseCallback } from "./random/noise.js";
 export { type ImageOrigin, imageText, streamSeed } from "./runs/origin.js";
 export { type HeunOptions, sampleHeun } from "./sample/heun.js";
 export type { KnownImage } from "./sample/known.js";
-export { type LangevinInput, sampleLangevin } from "./sample/langevin.js";
+export { type LangevinInput, type LangevinOptions, sampleLangevin } from "./sample/langevin.js";
 export {
   type MultiStepOptions,
   type SampleOptions,
@@ -164,6 +177,7 @@ export type {
   DistilledNetwork,
 } from "./train/distillation-settings.js";
 export { type EmaSnapshot, reconstructPostHocEma } from "./train/post-hoc.js";
+export type { LearningRate } from "./train/schedule.js";
 export type { Snapshot } from "./train/snapshot.js";
 export type { ConfigInput, NetworkInput } from "./train/source.js";
 export {
@@ -175,3 +189,4 @@ export {
   type TrainingOptions,
   type TrainingRound,
 } from "./train/training.js";
+export type { WorkerPart } from "./train/updates.js";

@@ -8,4 +8,5 @@ export { narrowBF16, narrowF16, widenBF16, widenF16 } from "./half.js";
 export { networkPrefixes } from "./prefixes.js";
 export { openCheckpoint } from "./safetensors.js";
 export { type CheckpointInput, openSource } from "./source.js";
+export type { ReadOptions } from "./values.js";
 export { type TensorToWrite, writeSafetensors } from "./write.js";

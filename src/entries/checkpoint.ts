@@ -4,6 +4,7 @@ export {
   type CheckpointInput,
   type FetchOptions,
   openCheckpoint,
+  type ReadOptions,
   type TensorInfo,
 } from "../checkpoint/index.js";
 export { type ErrorCode, NcvsdError } from "../errors.js";

@@ -105,8 +105,7 @@ export class GaussianMixture {
   }
 
   /**
-   * The mixture of the other coordinates, in their order, given those of `indices`.
-   * @param values one per index
+   * The mixture of the other coordinates, in their order, given those of `indices`: `values`, one per index.
    * @returns a mixture of D - indices.length coordinates; `logEvidence` is the log density of the values
    */
   conditional(given: { readonly indices: Rows; readonly values: Rows }): ConditionedMixture {

@@ -17,7 +17,7 @@ export interface PriorInputs {
 export interface PriorNodes {
   /** [rows, parts of the prior]: posterior weights, or a single 1 for a draw. */
   readonly weights: Tensor;
-  /** [rows]: log of the sum of the weights before they were normalised. */
+  /** rows: log of the sum of the weights before they were normalised. */
   readonly total: Tensor;
   /** Appends the nodes of J'v, J the Jacobian of the mean at the x that was evaluated: it is symmetric. */
   pull(v: Tensor, vjp: Tensor): void;

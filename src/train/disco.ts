@@ -15,13 +15,13 @@ import { readState, type Settings, type StoredNetwork, saveState } from "./state
 import { tiled } from "./tiles.js";
 
 export interface DiscoStepInput {
-  /** [rows, dims]: the points to learn at. */
+  /** rows x dims: the points to learn at. */
   readonly x?: PointRows;
-  /** [rows, dims]: what the network's output is to be there, x* - x for a draw x* of the posterior or its mean. */
+  /** rows x dims: what the network's output is to be there, x* - x for a draw x* of the posterior or its mean. */
   readonly target?: PointRows;
   /** [rows] */
   readonly weight?: ArrayLike<number>;
-  /** [rows]: indices of noise levels. Of networks without labels they say how noisy the points are that are drawn. */
+  /** rows: indices of noise levels. Of networks without labels they say how noisy the points are that are drawn. */
   readonly labels?: ArrayLike<number>;
 }
 

@@ -131,7 +131,7 @@ export interface LossBuffers {
   readonly x: GPUBuffer;
   /** [rows], of conditional networks. */
   readonly labels?: GPUBuffer | undefined;
-  /** [rows, dim]: what the output is to be. */
+  /** rows x dim: what the output is to be. */
   readonly goal: GPUBuffer;
   /** [rows] */
   readonly weight: GPUBuffer;
@@ -277,11 +277,11 @@ function unitGradients(
 
 /** Buffers of a Hessian-vector product. */
 export interface HvpBuffers {
-  /** [rows, dim]: read. */
+  /** rows x dim: read. */
   readonly x: GPUBuffer;
   /** [rows], of conditional networks: read. */
   readonly labels?: GPUBuffer | undefined;
-  /** [rows, dim]: read. */
+  /** rows x dim: read. */
   readonly direction: GPUBuffer;
   /** [rows, dim], the gradient of phi: written. */
   readonly output: GPUBuffer;

@@ -30,18 +30,18 @@ export interface DiscoRows {
 }
 
 export interface DiscoEvaluation {
-  /** [rows, dims]: the network's last layer. */
+  /** rows x dims: the network's last layer. */
   readonly z: Float32Array;
-  /** [rows]: |z|^2, so that log p(x) = phi / sigma(0)^2 + const. Absent where the network is direct. */
+  /** rows: |z|^2, so that log p(x) = phi / sigma(0)^2 + const. Absent where the network is direct. */
   readonly phi?: Float32Array;
-  /** [rows, dims]: the gradient of phi, or z where the network is direct. */
+  /** rows x dims: the gradient of phi, or z where the network is direct. */
   readonly output: Float32Array;
-  /** [rows, dims]: output / sigma(0)^2, or output / sigma(label) where the network is conditional. */
+  /** rows x dims: output / sigma(0)^2, or output / sigma(label) where the network is conditional. */
   readonly score: Float32Array;
 }
 
 export interface DiscoLossInput extends DiscoRows {
-  /** [rows, dims]: what the output is to be, x* - x for a draw x* of the data's posterior, or for its mean. */
+  /** rows x dims: what the output is to be, x* - x for a draw x* of the data's posterior, or for its mean. */
   readonly target: PointRows;
   /** [rows]; default 1. */
   readonly weight?: ArrayLike<number>;

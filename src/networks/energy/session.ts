@@ -24,7 +24,7 @@ export interface EnergySessionOptions {
 export interface EnergySession {
   readonly gpu: Gpu;
   readonly rows: number;
-  /** [rows, dim]: read. */
+  /** rows x dim: read. */
   readonly x: GPUBuffer;
   /** [rows], indices of noise levels, which need not be whole: read. Conditional networks only. */
   readonly labels: GPUBuffer | undefined;

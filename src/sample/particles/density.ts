@@ -11,7 +11,7 @@ export interface DensitySession {
   readonly x: GPUBuffer;
   /** [rows]; a density that is none (a direct score network) has no phi and cannot be sampled here. */
   readonly phi: GPUBuffer | undefined;
-  /** [rows, dims]: the gradient of phi. */
+  /** rows x dims: the gradient of phi. */
   readonly output: GPUBuffer;
   /** Records one evaluation. */
   encode(pass: GPUComputePassEncoder): void;

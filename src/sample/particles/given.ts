@@ -28,7 +28,7 @@ export interface Clamp {
   readonly runs: number;
   /** The unobserved coordinates, ascending. */
   readonly free: readonly number[];
-  /** [runs, dims]: observed values at their coordinates, 0 at the others. */
+  /** runs x dims: observed values at their coordinates, 0 at the others. */
   readonly values: Float32Array<ArrayBuffer>;
   /** Walls of the unobserved coordinates. */
   readonly low: Float32Array<ArrayBuffer>;
