@@ -4,6 +4,7 @@ import { isHubAddress, isRepository } from "./addresses.js";
 import { type ByteSource, blobSource, bytesSource, fileSource, isNode } from "./byte-source.js";
 import type { FetchOptions } from "./download.js";
 import { bad, quote } from "./fail.js";
+import { hashOf } from "./hash.js";
 
 /**
  * Where a checkpoint can come from: a path (Node), a file: or http(s): URL, `hf://owner/repo/file` of a hub, bytes in memory, or a
@@ -20,6 +21,30 @@ const hub = () => import("./hub.js");
  * @throws NcvsdError BAD_CHECKPOINT if it does not exist, is no regular file, or cannot be read.
  */
 export async function openSource(input: CheckpointInput, options: FetchOptions = {}): Promise<ByteSource> {
+  const address = await remoteAddress(input, options);
+  if (address !== undefined) return (await afar()).openRemote(address.url, address.name, options);
+  const source = await openHere(input);
+  const wanted = options.sha256?.toLowerCase();
+  const found = wanted === undefined ? undefined : await hashOf([source]);
+  if (found === wanted) return source;
+  await source.close();
+  throw bad(`${quote(source.name)} has the SHA-256 ${found} where ${wanted} is expected: it is another file`);
+}
+
+/** What is behind an address; undefined: it is here. */
+async function remoteAddress(
+  input: CheckpointInput,
+  options: FetchOptions,
+): Promise<{ url: URL; name: string } | undefined> {
+  if (typeof input !== "string" && !(input instanceof URL)) return undefined;
+  const address = await hubAddress(input);
+  if (address !== undefined) return (await hub()).hubFile(address, options);
+  const url = asUrl(input);
+  // Without query and fragment: signed addresses carry secrets there.
+  return url && /^https?:$/.test(url.protocol) ? { url, name: url.origin + url.pathname } : undefined;
+}
+
+async function openHere(input: CheckpointInput): Promise<ByteSource> {
   if (input instanceof Uint8Array) return bytesSource("(bytes)", input);
   if (input instanceof ArrayBuffer) return bytesSource("(bytes)", new Uint8Array(input));
   if (typeof Blob === "function" && input instanceof Blob) {
@@ -31,15 +56,8 @@ export async function openSource(input: CheckpointInput, options: FetchOptions =
       "a checkpoint is a path, a URL, hf://owner/repo/file, a Uint8Array, an ArrayBuffer or a Blob",
     );
   }
-  const address = await hubAddress(input);
-  if (address !== undefined) {
-    const { url, name } = await (await hub()).hubFile(address, options);
-    return (await afar()).openRemote(url, name, options);
-  }
   const url = asUrl(input);
   if (url === undefined) return fileSource(String(input), String(input));
-  // Without query and fragment: signed addresses carry secrets there.
-  if (/^https?:$/.test(url.protocol)) return (await afar()).openRemote(url, url.origin + url.pathname, options);
   if (url.protocol === "blob:") return blobSource(await fetched(url), url.href);
   if (url.protocol === "file:" && isNode) {
     const { fileURLToPath } = await node.url();

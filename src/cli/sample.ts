@@ -14,6 +14,7 @@ import { bundledCheckpoint, version } from "../runs/package.js";
 import { chooseShard, SHARD_HELP, shardRange } from "../runs/shard.js";
 import { Stopwatch } from "../runs/stopwatch.js";
 import { writeAtomic } from "../runs/whole-file.js";
+import { DRY_RUN_HELP, dryRun, outline, tellDryRun } from "./parts/dry-run.js";
 import {
   ADAPTER_HELP,
   checkNetwork,
@@ -44,6 +45,7 @@ interface SampleFlags extends EngineOptions, SamplerFlags {
   vae?: string;
   shard?: string | true;
   force?: boolean;
+  dryRun?: boolean;
   json?: boolean;
   quiet?: boolean;
   preset?: string;
@@ -87,6 +89,7 @@ export function registerSample(program: Command): void {
     )
     .option("--shard [i/n]", SHARD_HELP)
     .option("--force", "make images anew that are there already")
+    .option("--dry-run", DRY_RUN_HELP)
     .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
     .addOption(new Option("--tensor-cores <when>", TENSOR_CORES_HELP).choices(TENSOR_CORES))
     .option("--adapter <name>", ADAPTER_HELP)
@@ -114,7 +117,7 @@ export function registerSample(program: Command): void {
       }
       const flags = ofShard(withPreset(given));
       checkOutdir(flags.outdir);
-      await checkNetwork(flags.net ?? bundledCheckpoint, flags, Boolean(flags.quiet || flags.json));
+      if (!flags.dryRun) await checkNetwork(flags.net ?? bundledCheckpoint, flags, Boolean(flags.quiet || flags.json));
       const gpu = await openEngine(flags, watch);
       try {
         await runSample(gpu, flags, watch);
@@ -150,6 +153,7 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
   const say = (line: string) => {
     if (!silent) process.stderr.write(`${line}\n`);
   };
+  if (flags.dryRun) return drySample(gpu, flags, watch, silent);
   const model = await loadNetwork(gpu, flags.net ?? bundledCheckpoint, watch, silent, flags);
   const pictures = await openPictures(gpu, model, flags);
   const task = await makeTask(gpu, model, flags, watch, silent, pictures);
@@ -207,6 +211,19 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
     return;
   }
   process.stdout.write(`${task.outdir}${flags.grid === undefined ? "" : `\n${flags.grid}`}\n`);
+}
+
+/** Says what the network, and its guide, would take. */
+async function drySample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch, silent: boolean): Promise<void> {
+  const { gnet, guidance, ...own } = flags;
+  const model = await outline(gpu, flags.preset ?? flags.net ?? bundledCheckpoint, flags, silent);
+  const { sampler } = await chooseSampler(gpu, model, own, watch, silent);
+  const wanted = { images: flags.seeds.length, batch: flags.batch, evaluations: evaluationsPerImage(sampler) };
+  const networks =
+    gnet === undefined ? [model] : [model, await outline(gpu, gnet, flags.offline ? { offline: true } : {}, silent)];
+  const facts = [];
+  for (const network of networks) facts.push(await dryRun(gpu, network, wanted));
+  tellDryRun(facts, flags.json);
 }
 
 async function makeTask(

@@ -1,12 +1,22 @@
 import { type Command, Option } from "commander";
 import type { ValueRange } from "../../data/arrays.js";
 import { parseInteger, parseNumber, parseRange, parseSeeds, RANGE_HELP } from "../../runs/args.js";
-import { ADAPTER_HELP, type EngineOptions, NO_TUNING_HELP, PRECISION_HELP } from "../parts/engine.js";
+import { DRY_RUN_HELP } from "../parts/dry-run.js";
+import {
+  ADAPTER_HELP,
+  type EngineOptions,
+  type FetchFlags,
+  NO_TUNING_HELP,
+  OFFLINE_HELP,
+  PRECISION_HELP,
+  SHA256_HELP,
+} from "../parts/engine.js";
+import { NET_HELP } from "../parts/published.js";
 import { addPosteriorOptions, type SamplerFlags } from "./sampler-flags.js";
 import { TASK_FLAGS, TASKS, type TaskFlags } from "./task-flags.js";
 
 /** The options of `restore`, parsed. */
-export interface RestoreFlags extends EngineOptions, TaskFlags, SamplerFlags {
+export interface RestoreFlags extends EngineOptions, FetchFlags, TaskFlags, SamplerFlags {
   data?: string;
   measurement?: string;
   range?: ValueRange;
@@ -23,6 +33,7 @@ export interface RestoreFlags extends EngineOptions, TaskFlags, SamplerFlags {
   lpips?: string[];
   lpipsPooling: "mean" | "max";
   force?: boolean;
+  dryRun?: boolean;
   json?: boolean;
   quiet?: boolean;
 }
@@ -57,7 +68,9 @@ export function addRestoreOptions(command: Command): Command {
       (t: string) => parseSeeds(t, "--images"),
     )
     .option("--outdir <dir>", "where the results go: a folder per image, overview.png, metrics.json, metrics.md", "out")
-    .option("--net <file>", "checkpoint: NCVSD, or an EDM2 teacher (default: the bundled NCVSD one of Fashion-MNIST)")
+    .option("--net <file>", NET_HELP)
+    .option("--sha256 <sum>", SHA256_HELP)
+    .option("--offline", OFFLINE_HELP)
     .option("--runs <n>", "independent samples per measurement", integer("--runs", { min: 1, max: 64 }), 4)
     .option(
       "--sigma-y <x>",
@@ -96,6 +109,7 @@ export function addRestoreOptions(command: Command): Command {
         .default("mean"),
     )
     .option("--force", "make anew what is there already")
+    .option("--dry-run", DRY_RUN_HELP)
     .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
     .option("--adapter <name>", ADAPTER_HELP)
     .option("--no-tuning", NO_TUNING_HELP)

@@ -17,6 +17,7 @@ import { tuningRecord } from "../../runs/run-record.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import type { Settings } from "../../sample/samplers.js";
 import { defaultSampler, samplerSettings, type TaskSampler } from "../../sample/task-settings.js";
+import { dryRun, outline, tellDryRun } from "../parts/dry-run.js";
 import { loadNetwork, openEngine, tuningLine } from "../parts/engine.js";
 import { count, ms } from "../sample.js";
 import { addRestoreOptions, type RestoreFlags } from "./flags.js";
@@ -78,7 +79,17 @@ async function runRestore(gpu: Gpu, flags: RestoreFlags, watch: Stopwatch): Prom
   const say = (line: string) => {
     if (!silent) process.stderr.write(`${line}\n`);
   };
-  const model = await loadNetwork(gpu, flags.net ?? bundledCheckpoint, watch, silent);
+  const net = flags.net ?? bundledCheckpoint;
+  if (flags.dryRun) {
+    const model = await outline(gpu, net, flags, silent);
+    const task = await openTask(gpu, flags, model.shape);
+    const inputs = await readTaskInputs(flags, task, model);
+    const { evaluations, derivatives } = chooseSampler(model, task, flags);
+    const images = inputs.length * flags.runs;
+    tellDryRun([await dryRun(gpu, model, { images, batch: flags.batch, evaluations, derivatives })], flags.json);
+    return;
+  }
+  const model = await loadNetwork(gpu, net, watch, silent, flags);
   const { name: checkpoint } = model.checkpoint;
   const task = await openTask(gpu, flags, model.shape);
   const inputs = await readTaskInputs(flags, task, model);
