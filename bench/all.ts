@@ -8,7 +8,6 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { openGpu } from "../src/gpu/device.js";
-import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { parseInteger } from "../src/runs/args.js";
 import { version } from "../src/runs/package.js";
 import { LAYERS } from "./layers.js";
@@ -30,7 +29,6 @@ const { values: flags } = parseArgs({
   },
 });
 const adapter = flags.adapter === undefined ? {} : { adapter: flags.adapter };
-silenceDriverWarnings();
 
 const [UNET, BUNDLED] = NETWORKS.map(({ name }) => name) as [string, string];
 

@@ -5,7 +5,6 @@
 import { parseArgs } from "node:util";
 import { kernels } from "../kernels/index.js";
 import { openGpu } from "../src/gpu/device.js";
-import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { checkKernel } from "../src/measure/kernels.js";
 import { parseInteger, parsePrecision } from "../src/runs/args.js";
 import { PAGE, table } from "../src/runs/table.js";
@@ -23,7 +22,6 @@ const { values: flags } = parseArgs({
 });
 const count = (name: "rounds" | "batch" | "heads" | "head-dim") =>
   parseInteger(flags[name], `--${name}`, { min: 1, max: 4096 });
-silenceDriverWarnings();
 const gpu = await openGpu({
   precision: parsePrecision(flags.precision),
   ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),

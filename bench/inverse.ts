@@ -5,7 +5,6 @@
 import { fileURLToPath } from "node:url";
 import { normals } from "../kernels/lib/philox.js";
 import { type Gpu, openGpu } from "../src/gpu/device.js";
-import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { loadModel } from "../src/networks/edm2/model.js";
 import type { ImageShape } from "../src/networks/session.js";
 import { gaussianKernel } from "../src/operators/blur-kernels.js";
@@ -75,7 +74,6 @@ async function measure(gpu: Gpu, operator: Operator, batch: number, runs: number
   });
 }
 
-silenceDriverWarnings();
 const gpu = await openGpu();
 const batch = 16;
 const model = await loadModel(

@@ -1,5 +1,4 @@
 import { type Gpu, openGpu } from "../src/gpu/device.js";
-import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { parsePrecision } from "../src/runs/args.js";
 
 /** The device that a benchmark's --adapter and --precision ask for. */
@@ -7,7 +6,6 @@ export function openBenchGpu(flags: {
   readonly adapter?: string | undefined;
   readonly precision: string;
 }): Promise<Gpu> {
-  silenceDriverWarnings();
   const precision = parsePrecision(flags.precision);
   return openGpu({ precision, ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }) });
 }

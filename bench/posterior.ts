@@ -5,7 +5,6 @@
  */
 import { fileURLToPath } from "node:url";
 import { openGpu } from "../src/gpu/device.js";
-import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { loadModel } from "../src/networks/edm2/model.js";
 import type { Operator } from "../src/operators/operator.js";
 import { operators } from "../src/operators/operators.js";
@@ -15,7 +14,6 @@ const LEVELS = 100;
 const ROUNDS = 5;
 const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1]!;
 
-silenceDriverWarnings();
 const gpu = await openGpu();
 const teacher = await loadModel(
   gpu,

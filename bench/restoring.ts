@@ -11,7 +11,6 @@ import { normals } from "../kernels/lib/philox.js";
 import { openCheckpoint } from "../src/checkpoint/index.js";
 import { calibrationFactor, coverage, ranks } from "../src/evaluate/calibration.js";
 import { openGpu } from "../src/gpu/device.js";
-import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { psnr, ssim } from "../src/image/metrics.js";
 import { fromByte } from "../src/image/pixels.js";
 import { loadModel } from "../src/networks/edm2/model.js";
@@ -46,7 +45,6 @@ const FEW: Partial<Record<PosteriorSamplerName, Settings>> = {
 };
 
 const weights = (name: string) => fileURLToPath(new URL(`../../weights/${name}`, import.meta.url));
-silenceDriverWarnings();
 const gpu = await openGpu();
 const models = {
   ncvsd: await loadModel(gpu, weights("ncvsd-fashion32.safetensors")),

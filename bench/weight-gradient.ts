@@ -9,7 +9,6 @@
 import { parseArgs } from "node:util";
 import { narrowF16, widenF16 } from "../src/checkpoint/half.js";
 import { openGpu } from "../src/gpu/device.js";
-import { silenceDriverWarnings } from "../src/gpu/native.js";
 import { Graph } from "../src/graph/graph.js";
 import { Program } from "../src/graph/program.js";
 import { normalSource, relativeError } from "../src/graph/run-kernel.js";
@@ -57,7 +56,6 @@ const SHAPES = [
 /** Of a large layer there is too much for float64 loops. */
 const SAMPLES = 97;
 
-silenceDriverWarnings();
 const gpu = await openGpu({
   precision: parsePrecision(flags.precision),
   ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),

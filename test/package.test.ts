@@ -1,5 +1,5 @@
 /** What a user gets from the registry: the packed tarball, installed into an empty folder. */
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -110,6 +110,20 @@ describe("installed in an empty folder", () => {
     writeFileSync(join(app, "use.mjs"), script);
     const result = await run(process.execPath, ["use.mjs"], { cwd: app });
     expect(result).toMatchObject({ code: 0, signal: null, stdout: "1x1x32x32 true\n" });
+  });
+
+  it("Dawn's lines about a driver stay away, and without the package webgpu a sentence says so", async () => {
+    // Descriptor 2 as a file: Node's own pipes to children are sockets, which cannot be put aside.
+    const shown = await run("sh", ["-c", `"${process.execPath}" use.mjs 2>said.txt; cat said.txt`], { cwd: app });
+    expect(shown.stdout).toBe("1x1x32x32 true\n");
+    const [there, away] = [join(app, "node_modules/webgpu"), join(app, "webgpu-away")];
+    renameSync(there, away);
+    const result = await run(process.execPath, ["use.mjs"], { cwd: app });
+    renameSync(away, there);
+    expect(result.code).toBe(1);
+    expect(result.stderr).toContain(
+      "The package webgpu is not installed, by which Node gets a GPU: `npm install webgpu`.",
+    );
   });
 
   it("README's library examples run there as they stand", async () => {

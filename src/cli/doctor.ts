@@ -5,7 +5,7 @@ import { modelsFolder } from "../checkpoint/remote.js";
 import { NcvsdError } from "../errors.js";
 import { toleranceOf } from "../gpu/contract.js";
 import { type Gpu, mib, openGpu } from "../gpu/device.js";
-import { listAdapters, nvidiaTrouble, silenceDriverWarnings } from "../gpu/native.js";
+import { listAdapters, nvidiaTrouble } from "../gpu/native.js";
 import { pciAddresses } from "../gpu/twins.js";
 import { prepareKernel, relativeError } from "../graph/run-kernel.js";
 import { version } from "../runs/package.js";
@@ -48,7 +48,6 @@ export function registerDoctor(program: Command): void {
     .action(async (flags: DoctorFlags) => {
       let installed: string | null = null;
       if (flags.setup) ({ installed } = await setUpAdapter({ log: (line) => void process.stderr.write(`${line}\n`) }));
-      silenceDriverWarnings();
       const gpu = await openGpu(flags.adapter === undefined ? {} : { adapter: flags.adapter });
       try {
         const adapters = (await listAdapters()).map(({ name }) => name);

@@ -16,6 +16,7 @@ const ENVIRONMENT = [
   "    NCVSD_OFFLINE    1: ask no server for networks",
   "    NCVSD_TUNING     off: leave the choices of `bench --tune` unused",
   "    NCVSD_NO_SETUP   1: install no adapter",
+  "    NCVSD_DRIVER_WARNINGS  1: show what Dawn says of a driver's limits",
   "    HF_ENDPOINT, HF_TOKEN   address of the hub behind hf://, and who asks",
   "    XDG_CACHE_HOME   where caches are (default: ~/.cache)",
 ].join("\n");

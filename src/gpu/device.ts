@@ -130,7 +130,10 @@ function ownLimits(adapter: GPUAdapter): Record<string, number> {
 }
 
 function adapterName(adapter: GPUAdapter): string {
-  return adapter.info.device || adapter.info.description || adapter.info.vendor || "unknown adapter";
+  const { device, description, vendor } = adapter.info;
+  // Deno's device is a number on the bus.
+  const names = /^\d*$/.test(device) ? [description, vendor, device] : [device];
+  return names.find((name) => name !== "") ?? "unknown adapter";
 }
 
 function isSoftware(adapter: GPUAdapter): boolean {

@@ -149,15 +149,12 @@ export function noAdapterSentence(platform: NodeJS.Platform = process.platform):
 // Each GPU object that Dawn gives out stays referenced for good: collecting one that has a live device aborts the process.
 const kept: GPU[] = [];
 const opened = new Map<string, Promise<GPU>>();
-let quiet = false;
 
 /**
- * From now on, keep Dawn's own warnings about a driver's limits off the terminal while adapters are discovered.
- * For command lines only: file descriptor 2 is away for a moment, which other threads of a server might notice.
+ * Dawn's own warnings about a driver's limits are kept off the terminal while adapters are discovered: file descriptor 2 is away
+ * for that moment (in the main thread: Node watches a worker's descriptors). NCVSD_DRIVER_WARNINGS=1 leaves it, for a server whose other threads write there at the same time.
  */
-export function silenceDriverWarnings(): void {
-  quiet = true;
-}
+const quiet = () => isMainThread && !/^(1|on|yes|true)$/i.test(process.env.NCVSD_DRIVER_WARNINGS ?? "");
 
 /**
  * Dawn's GPU object in this process, with WebGPU's globals (GPUBufferUsage, ...) installed on `globalThis`.
@@ -304,6 +301,14 @@ async function loadDawn(): Promise<typeof import("webgpu")> {
     return await import("webgpu");
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
+    if ((cause as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND" && reason?.includes("'webgpu'"))
+      throw new NcvsdError(
+        "NO_ADAPTER",
+        "The package webgpu is not installed, by which Node gets a GPU: `npm install webgpu`.",
+        {
+          cause,
+        },
+      );
     const where = `${process.platform}-${process.arch}`;
     const message = `Dawn's native library cannot be loaded on ${where} (${reason}): it needs Windows, macOS or a Linux with glibc 2.34 or newer.`;
     throw new NcvsdError("NO_ADAPTER", message, { cause });
@@ -347,7 +352,7 @@ function reached(env: Readonly<Record<string, string>>): boolean {
  * position of its own: a terminal or a pipe. Opening takes the lowest free number, so close-then-open replaces it.
  */
 function withoutStderr<T>(run: () => T): T {
-  if (!quiet || process.platform !== "linux") return run();
+  if (!quiet() || process.platform !== "linux") return run();
   let saved: number;
   try {
     const kind = fstatSync(2);

@@ -1,7 +1,6 @@
 import { NcvsdError } from "../errors.js";
 import type { Precision } from "../gpu/contract.js";
 import { type Gpu, mib, openGpu } from "../gpu/device.js";
-import { silenceDriverWarnings } from "../gpu/native.js";
 import { type Graph, type Tensor, tensorBytes } from "../graph/graph.js";
 import type { MemoryPlan } from "../graph/plan.js";
 
@@ -21,7 +20,6 @@ export interface AdapterLimits {
 
 /** Limits of the adapter that would be used; the reason in words when there is none. */
 export async function adapterLimits(adapter: string | undefined): Promise<AdapterLimits | string> {
-  silenceDriverWarnings();
   let gpu: Gpu;
   try {
     gpu = await openGpu(adapter === undefined ? {} : { adapter });

@@ -1,9 +1,8 @@
 // Compiles WGSL texts, a JSON list on stdin, and has Dawn print what Tint makes of each for the driver.
 import { text } from "node:stream/consumers";
-import { DAWN_FLAGS, loadNativeGpu, silenceDriverWarnings } from "../../dist/src/gpu/native.js";
+import { DAWN_FLAGS, loadNativeGpu } from "../../dist/src/gpu/native.js";
 
 DAWN_FLAGS.push("enable-dawn-features=dump_shaders");
-silenceDriverWarnings();
 const gpu = await loadNativeGpu(process.env.NCVSD_TEST_ADAPTER ? { adapter: process.env.NCVSD_TEST_ADAPTER } : {});
 const adapter = await gpu.requestAdapter();
 const { maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup } = adapter.limits;

@@ -1,8 +1,7 @@
 /** What libraries that expect a browser look for, with the GPU that this project found. */
-import { loadNativeGpu, silenceDriverWarnings } from "../../../dist/src/gpu/native.js";
+import { loadNativeGpu } from "../../../dist/src/gpu/native.js";
 
 export async function actAsBrowser() {
-  silenceDriverWarnings();
   const gpu = await loadNativeGpu();
   // The adapter that ncvsd-gpu takes, whatever power preference a library has.
   const requestAdapter = gpu.requestAdapter.bind(gpu);

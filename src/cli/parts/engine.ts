@@ -1,6 +1,5 @@
 import { type FetchOptions, openCheckpoint } from "../../checkpoint/index.js";
 import { type Gpu, openGpu } from "../../gpu/device.js";
-import { silenceDriverWarnings } from "../../gpu/native.js";
 import { parseConfig } from "../../networks/edm2/config.js";
 import { loadModel, type Model } from "../../networks/edm2/model.js";
 import { validateTensors } from "../../networks/edm2/names.js";
@@ -25,7 +24,6 @@ export const PRECISION_HELP =
 export async function openEngine(options: EngineOptions, watch: Stopwatch): Promise<Gpu> {
   const adapter = options.adapter === undefined ? {} : { adapter: options.adapter };
   const precision = parsePrecision(options.precision ?? "f32");
-  silenceDriverWarnings();
   const { tensorCores } = options;
   const units = tensorCores === undefined ? {} : { tensorCores };
   const gpu = await openGpu({
