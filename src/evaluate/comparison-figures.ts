@@ -17,7 +17,8 @@ export function boxFigure(
     .filter((v) => log(v) >= low - 1e-9 && log(v) <= high + 1e-9)
     .map((v) => ({ at: log(v), text: `${Number(v.toPrecision(2))}` }));
   const xTicks = boxes.map(({ name }, i) => ({ at: i + 1, text: name }));
-  const width = Math.max(420, 110 * boxes.length + 90);
+  // As wide as the figures beside it, so that letters are of one size.
+  const width = Math.max(560, 110 * boxes.length + 90);
   const frame = {
     width,
     height: 340,
