@@ -5,7 +5,7 @@
 import { parseArgs } from "node:util";
 import { kernels } from "../kernels/index.js";
 import { openGpu } from "../src/gpu/device.js";
-import { checkKernel } from "../src/measure/kernels.js";
+import { checkKernel } from "../src/measure/check.js";
 import { parseInteger, parsePrecision } from "../src/runs/args.js";
 import { PAGE, table } from "../src/runs/table.js";
 import { takeTurns } from "./turns.js";

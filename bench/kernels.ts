@@ -8,7 +8,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
 import { kernels } from "../kernels/index.js";
-import { checkKernel } from "../src/measure/kernels.js";
+import { checkKernel } from "../src/measure/check.js";
 import { copyPeak, fmaPeak } from "../src/measure/peaks.js";
 import { parseInteger } from "../src/runs/args.js";
 import { PAGE, table } from "../src/runs/table.js";

@@ -19,18 +19,19 @@ export { type ReadStatisticsOptions, readStatistics, writeStatistics } from "./e
 export { slicedWasserstein, wasserstein1 } from "./evaluate/wasserstein.js";
 export type { Caps, Precision } from "./gpu/contract.js";
 export { type AdapterInfo, type Gpu, type OpenGpuOptions, openGpu } from "./gpu/device.js";
+export type { NodeTime } from "./graph/program.js";
 export {
   encodePng,
   type FromImageOptions,
   fromImage,
-  type PictureShape,
   type Pixels,
-  psnr,
-  ssim,
   toImageData,
 } from "./image/pictures.js";
 export type { BatchShape } from "./image/pixels.js";
 export { peekPngText as pngText } from "./image/png.js";
+export { type PictureShape, psnr, ssim } from "./image/quality.js";
+export { type CheckedKernel, checkKernel } from "./measure/check.js";
+export { layerTimes } from "./measure/layer-times.js";
 export type { Architecture, NcvsdConfig, NetworkConfig } from "./networks/edm2/arguments.js";
 export { openDenoiserVjp } from "./networks/edm2/derivative.js";
 export {

@@ -6,9 +6,10 @@ import { offline } from "./build/offline.mjs";
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 
-export default defineConfig({
+export default defineConfig(({ command }) => ({
   root: path("."),
   base: "./",
+  define: { "import.meta.env.OFFLINE": String(command === "build") },
   resolve: { alias: { "ncvsd-gpu": path("../dist/src/index.js") } },
   esbuild: { jsx: "automatic", jsxImportSource: "preact" },
   worker: { format: "es", plugins: () => [facts()] },
@@ -22,4 +23,4 @@ export default defineConfig({
     assetsInlineLimit: (file) => file.includes("/recorded/") && file.endsWith(".png"),
     modulePreload: { polyfill: false },
   },
-});
+}));

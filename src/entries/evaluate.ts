@@ -16,7 +16,7 @@ export { fisherError, type GridOptions, gridWasserstein1, phiOnGrid } from "../e
 export { type FeatureStatistics, frechetDistance } from "../evaluate/same-features.js";
 export { type ReadStatisticsOptions, readStatistics, writeStatistics } from "../evaluate/statistics-file.js";
 export { slicedWasserstein, wasserstein1 } from "../evaluate/wasserstein.js";
-export { type PictureShape, psnr, ssim } from "../image/pictures.js";
+export { type PictureShape, psnr, ssim } from "../image/quality.js";
 export {
   type FeatureInput,
   type FeatureNetwork,

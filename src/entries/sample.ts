@@ -7,12 +7,10 @@ export {
   encodePng,
   type FromImageOptions,
   fromImage,
-  type PictureShape,
   type Pixels,
-  psnr,
-  ssim,
   toImageData,
 } from "../image/pictures.js";
+export { type PictureShape, psnr, ssim } from "../image/quality.js";
 export type { Architecture, NcvsdConfig, NetworkConfig } from "../networks/edm2/arguments.js";
 export {
   type DenoiseInput,

@@ -32,7 +32,7 @@ export interface OperatorGraphs extends Pick<Operator, "curvature" | "langevinBy
   /** From y. */
   adjoint?(stage: StageGraph): Tensor;
   /** From x, y, z and level = [sigma, rho], and zy where there is a noiseShape. */
-  proximal?(stage: StageGraph): Tensor;
+  proximal?(stage: StageGraph): Tensor | Promise<Tensor>;
   /** From x and y. */
   gradient?(stage: StageGraph): Tensor;
   /** Extents of one picture's second draw that `proximal` reads. */
@@ -258,7 +258,7 @@ class Session implements OperatorSession {
       zy: [this.batch, ...noiseShape],
       level: [2],
     });
-    this.#graphs[kind]!(graph);
+    await this.#graphs[kind]!(graph);
     const buffers = new Map([
       ["x", this.x],
       ["y", this.y],

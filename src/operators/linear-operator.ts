@@ -27,7 +27,7 @@ export interface LinearGraphs
   /** Of ||A x - y||^2; absent: 2 A'(A x - y) of the maps. */
   readonly gradient?: (stage: StageGraph) => Tensor;
   /** Another closed form: of one draw, or of two with `noiseShape`. Neither: two draws and conjugate gradients. */
-  readonly proximal?: (stage: StageGraph) => Tensor;
+  readonly proximal?: (stage: StageGraph) => Tensor | Promise<Tensor>;
   readonly noiseShape?: readonly number[];
   /** What the operator tells of every step where there is nothing to solve. */
   readonly solve?: Solve;

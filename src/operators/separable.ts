@@ -1,4 +1,3 @@
-import { Matrix, SVD } from "ml-matrix";
 import { levelSum } from "../../kernels/operators/level-sum/kernel.js";
 import { singularFilter } from "../../kernels/operators/singular-filter/kernel.js";
 import { bad, checkKeys } from "../errors.js";
@@ -64,19 +63,19 @@ interface Singular {
   readonly toInputs: LineMap;
 }
 
-function matrixOf({ inputs, outputs, taps, weights, positions }: LineMap): Matrix {
-  const matrix = Matrix.zeros(outputs, inputs);
-  for (let t = 0; t < taps; t++) {
-    for (let o = 0; o < outputs; o++) {
-      const i = positions[t * outputs + o]!;
-      matrix.set(o, i, matrix.get(o, i) + weights[t * outputs + o]!);
-    }
-  }
+/** outputs x inputs, row by row. */
+function matrixOf({ inputs, outputs, taps, weights, positions }: LineMap): Float64Array {
+  const matrix = new Float64Array(outputs * inputs);
+  for (let t = 0; t < taps; t++)
+    for (let o = 0; o < outputs; o++) matrix[o * inputs + positions[t * outputs + o]!]! += weights[t * outputs + o]!;
   return matrix;
 }
 
-function singular(map: LineMap): Singular {
-  const svd = new SVD(matrixOf(map), { autoTranspose: true });
+async function singular(map: LineMap): Promise<Singular> {
+  // A page has it fetched only where such a step is taken.
+  const { Matrix, SVD } = await import("ml-matrix");
+  const matrix = Matrix.from1DArray(map.outputs, map.inputs, matrixOf(map) as unknown as number[]);
+  const svd = new SVD(matrix, { autoTranspose: true });
   const rank = Math.min(map.inputs, map.outputs);
   const { leftSingularVectors: u, rightSingularVectors: v, diagonal } = svd;
   return {
@@ -87,7 +86,7 @@ function singular(map: LineMap): Singular {
   };
 }
 
-const normOf = (map: LineMap) => largestSingularValue(matrixOf(map).to1DArray(), map.inputs);
+const normOf = (map: LineMap) => largestSingularValue(matrixOf(map), map.inputs);
 
 interface SeparableMaps {
   readonly name: string;
@@ -103,9 +102,9 @@ export function separableOperator(gpu: Gpu, { name, shape, rows, columns, langev
   const back = { rows: adjointOf(rows), columns: adjointOf(columns) };
   const small = [channels, rows.outputs, columns.outputs] as const;
   let decomposed: { readonly rows: Singular; readonly columns: Singular } | undefined;
-  const decompose = () => {
-    const ofRows = decomposed?.rows ?? singular(rows);
-    decomposed ??= { rows: ofRows, columns: same(rows, columns) ? ofRows : singular(columns) };
+  const decompose = async () => {
+    const ofRows = decomposed?.rows ?? (await singular(rows));
+    decomposed ??= { rows: ofRows, columns: same(rows, columns) ? ofRows : await singular(columns) };
     return decomposed;
   };
 
@@ -131,8 +130,8 @@ export function separableOperator(gpu: Gpu, { name, shape, rows, columns, langev
       const residual = alongAxis(s, "A columns", lines, columns, { measured: s.input("y") });
       return spread(s, residual, s.out([s.batch, ...shape]), 2);
     },
-    proximal(s) {
-      const { rows: r, columns: k } = decompose();
+    async proximal(s) {
+      const { rows: r, columns: k } = await decompose();
       const [p, q] = [r.values.length, k.values.length];
       const [x, z, level] = [s.input("x"), s.input("z"), s.input("level")];
       const inputs = {

@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
-import { encodePng, fromImage, psnr, ssim, toImageData } from "../../src/image/pictures.js";
+import { encodePng, fromImage, toImageData } from "../../src/image/pictures.js";
 import { fromByte } from "../../src/image/pixels.js";
 import { decodePng } from "../../src/image/png.js";
+import { psnr, ssim } from "../../src/image/quality.js";
 import { Recording } from "../support/fixtures.js";
 
 const ramp = (length: number) => Float32Array.from({ length }, (_, i) => fromByte((i * 7) % 256));

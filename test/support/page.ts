@@ -64,8 +64,9 @@ export async function servePage(folder: string): Promise<Served> {
     asked,
     close: () =>
       new Promise((closed) => {
-        server.closeAllConnections();
         server.close(() => closed());
+        // Those that a browser opened ahead of its need, too.
+        server.closeAllConnections();
       }),
   };
 }

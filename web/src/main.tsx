@@ -1,5 +1,4 @@
 import { effect } from "@preact/signals";
-import { type ComponentChild, render } from "preact";
 import { Desk } from "./desk/desk.js";
 import { takeFile } from "./desk/source.js";
 import { loadHeldOut } from "./desk/subject.js";
@@ -8,14 +7,11 @@ import { EngineStatus } from "./engine-status.js";
 import { Hero } from "./generate/hero.js";
 import { greet, hero } from "./generate/sheet.js";
 import { LiveRegion } from "./parts/live.js";
+import { mount } from "./parts/mount.js";
 import { recorded, showRecorded } from "./recorded.js";
 import { followAddress } from "./state.js";
 
-function mount(id: string, what: ComponentChild): void {
-  const place = document.getElementById(id)!;
-  place.replaceChildren();
-  render(what, place);
-}
+const isNetwork = (file: File) => /\.(safetensors|pkl)$/i.test(file.name);
 
 /** A file dropped anywhere is taken. */
 function takeDrops(): void {
@@ -27,7 +23,7 @@ function takeDrops(): void {
   addEventListener("drop", (event) => {
     event.preventDefault();
     const file = event.dataTransfer?.files[0];
-    if (file) void takeFile(file);
+    if (file) void (isNetwork(file) ? import("./hood/own.js").then((own) => own.takeNetwork(file)) : takeFile(file));
   });
 }
 
@@ -42,12 +38,14 @@ async function begin(): Promise<void> {
   mount("hero-sheet", <Hero />);
   mount("desk", <Desk />);
   takeDrops();
+  void import("./more.js").then(({ mountMore }) => mountMore());
   const stop = effect(() => {
     if (status.value.phase !== "ready") return;
     queueMicrotask(() => stop());
     void greet(hero.peek()!.images);
   });
-  if ("serviceWorker" in navigator && import.meta.env.PROD) navigator.serviceWorker.register("./sw.js").catch(() => {});
+  if ("serviceWorker" in navigator && import.meta.env.OFFLINE)
+    navigator.serviceWorker.register("./sw.js").catch(() => {});
 }
 
 void begin();

@@ -11,11 +11,17 @@ const SAMPLES = 6;
 class Recorded {
   classes: readonly Float32Array[] = [];
   posterior: readonly Float32Array[] = [];
+  /** Rows of a noisy picture and six draws. */
+  noisy: readonly Float32Array[] = [];
+  /** Pairs of what goes in and what comes out: of one step, two, four; then the teacher's picture twice. */
+  steps: readonly Float32Array[] = [];
 
   async load(): Promise<void> {
     // They stand in the page itself.
     const stored = (name: string) => tilesOf(document.querySelector<HTMLImageElement>(`img[data-stored=${name}]`)!.src);
-    [this.classes, this.posterior] = await Promise.all([stored("classes"), stored("posterior")]);
+    const names = ["classes", "posterior", "noisy", "steps"];
+    const [classes, posterior, noisy, steps] = await Promise.all(names.map(stored));
+    Object.assign(this, { classes, posterior, noisy, steps });
   }
 }
 

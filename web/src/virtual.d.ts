@@ -26,5 +26,26 @@ declare module "*.png" {
 
 /** What vite puts into modules. */
 interface ImportMeta {
-  readonly env: { readonly PROD: boolean };
+  /** Of a build, not of a development server: there is a service worker. */
+  readonly env: { readonly OFFLINE: boolean };
+}
+
+/** 256 colours of a perceptual map. */
+declare module "virtual:magma" {
+  const colours: readonly (readonly [r: number, g: number, b: number])[];
+  export default colours;
+}
+
+/** Address of the kernels' sources: JSON, by name. */
+declare module "virtual:sources" {
+  const url: string;
+  export default url;
+}
+
+/** Kernels that networks are made of, with their references and cases. */
+declare module "virtual:kernels" {
+  import type { checkKernel } from "ncvsd-gpu";
+
+  const kernels: readonly Parameters<typeof checkKernel>[1][];
+  export default kernels;
 }

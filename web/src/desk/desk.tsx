@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { hasWebGpu, status } from "../engine/client.js";
+import { status } from "../engine/client.js";
 import { Choice, Seed, Slider } from "../parts/controls.js";
 import * as state from "../state.js";
 import { Editor } from "./editor.js";
@@ -170,7 +170,7 @@ function Go() {
         </button>
       ) : (
         <button type="button" class="main" disabled={!ready} onClick={() => void restore()}>
-          {ready || !hasWebGpu ? "Draw samples" : "Getting ready …"}
+          {ready ? "Draw samples" : phase === "failed" ? "Nothing to draw with" : "Getting ready …"}
         </button>
       )}
       <progress
@@ -221,7 +221,7 @@ export function Desk() {
             min={5}
             max={100}
             step={5}
-            hint="One evaluation of the network for each; fewer are faster."
+            hint="One evaluation of the network for each: fewer are faster, and fit less well."
           />
           <label class="select">
             <span>The network is told</span>

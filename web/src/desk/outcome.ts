@@ -74,7 +74,7 @@ export async function restore(): Promise<void> {
     if (running !== own) return;
     show({ phase: "done", images: result.images, result });
     const mean = result.chi2.reduce((a, b) => a + b, 0) / runs;
-    announce(`${runs} samples in ${result.seconds.toFixed(1)} seconds. ${chiWords(mean)}`);
+    announce(`${runs} samples in ${result.seconds.toFixed(1)} seconds. ${chiWords(mean, result.evaluations + 1)}`);
   } catch (error) {
     if (running !== own) return;
     outcome.value = now.images ? { ...now, phase: "done" } : undefined;

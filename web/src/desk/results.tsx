@@ -111,7 +111,7 @@ function Shown({ of }: { of: Outcome }) {
             {certainty(spread.std, of.task, mask).map((sentence) => (
               <p key={sentence.slice(0, 8)}>{sentence}</p>
             ))}
-            {chi2 !== undefined && <p>{chiWords(chi2).replace(/^chi/, "Chi")}</p>}
+            {chi2 !== undefined && <p>{chiWords(chi2, result && result.evaluations + 1).replace(/^chi/, "Chi")}</p>}
             {result ? (
               <p class="hint">
                 {runs} samples, {result.evaluations} evaluations each, {result.seconds.toFixed(1)} s on {result.adapter}

@@ -5,7 +5,7 @@ import { run } from "../engine/client.js";
 import { SIDE } from "../engine/protocol.js";
 import { announce } from "../parts/live.js";
 import { Picture } from "../parts/picture.js";
-import { subject, take } from "../state.js";
+import { subject } from "../state.js";
 import { failure } from "./outcome.js";
 import { className, heldOut } from "./subject.js";
 
@@ -17,10 +17,9 @@ export async function takeFile(file: File): Promise<void> {
   try {
     const { values, text } = await run({ kind: "read", bytes: new Uint8Array(await file.arrayBuffer()) }).result;
     failure.value = undefined;
-    const desk = text["ncvsd-gpu:desk"];
-    if (desk !== undefined) {
-      take(desk);
-      announce("The settings of this PNG are on the desk.");
+    const taken = text["ncvsd-gpu:version"] && (await import("./dropped.js")).takeTexts(text);
+    if (taken) {
+      announce(taken);
       return;
     }
     subject.value = { kind: "own", values };

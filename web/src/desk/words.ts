@@ -6,11 +6,16 @@ const AGREED = 0.05;
 
 const percent = (share: number) => `${Math.round(100 * share)}%`;
 
-export function chiWords(chi2: number): string {
+/** Noise levels of which fewer fit badly. */
+const ENOUGH_LEVELS = 40;
+
+export function chiWords(chi2: number, levels = ENOUGH_LEVELS): string {
   const value = `chi² ${chi2.toFixed(2)}`;
   if (chi2 < 0.7) return `${value}: the samples follow the measurement more closely than its noise warrants.`;
   if (chi2 <= 1.4) return `${value}: the samples explain the measurement as well as its noise allows; 1 is ideal.`;
   if (chi2 <= 3) return `${value}: near the measurement, but not within its noise; 1 would be ideal.`;
+  if (levels < ENOUGH_LEVELS)
+    return `${value}: the samples do not explain the measurement yet; more noise levels help.`;
   return `${value}: the samples do not explain the measurement. Pictures like this one are not what the network was trained on, or the problem is too hard for it.`;
 }
 

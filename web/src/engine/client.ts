@@ -31,7 +31,7 @@ const waiting = new Map<number, Waiting>();
 
 const WITHOUT_GPU: ReadonlySet<Kind> = new Set(["png", "read"]);
 
-export const hasWebGpu = typeof navigator !== "undefined" && "gpu" in navigator;
+const hasWebGpu = typeof navigator !== "undefined" && "gpu" in navigator;
 
 function start(): Worker {
   if (worker) return worker;

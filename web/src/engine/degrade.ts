@@ -1,10 +1,15 @@
 import facts from "virtual:facts";
-import { type Gpu, operators, type TaskPreset } from "ncvsd-gpu";
+import { type Gpu, type GpuOperator, operators, type TaskPreset } from "ncvsd-gpu";
 import { boxMask } from "./masks.js";
 import { type Degradation, SIDE } from "./protocol.js";
 import { KERNEL_SIZE, MIDDLE } from "./settings.js";
 
-type GpuOperator = ReturnType<typeof operators.inpainting>;
+// By names of their own, so that a bundler leaves the other operators out.
+const inpainting = operators.inpainting;
+const gaussianBlur = operators.gaussianBlur;
+const motionBlur = operators.motionBlur;
+const superResolution = operators.superResolution;
+const phaseRetrieval = operators.phaseRetrieval;
 
 const shape = [1, SIDE, SIDE] as const;
 
@@ -31,35 +36,35 @@ async function made(gpu: Gpu, degradation: Degradation): Promise<Omit<Degrading,
       const { box } = degradation;
       const mask = boxMask(box);
       if (box.join() !== MIDDLE) return masked(gpu, mask);
-      const operator = operators.inpainting(gpu, { shape, box });
+      const operator = inpainting(gpu, { shape, box });
       return { operator, task: "box_inpainting", mask, options: { box }, side: SIDE };
     }
     case "blur": {
       const options = { kernelSize: KERNEL_SIZE, std: degradation.std };
-      const operator = operators.gaussianBlur(gpu, { shape, ...options });
+      const operator = gaussianBlur(gpu, { shape, ...options });
       return { operator, task: "gaussian_deblur_circ", options, side: SIDE };
     }
     case "motion": {
       const { intensity, path } = degradation;
-      const operator = operators.motionBlur(gpu, { shape, kernelSize: KERNEL_SIZE, intensity, seed: path });
+      const operator = motionBlur(gpu, { shape, kernelSize: KERNEL_SIZE, intensity, seed: path });
       const options = { kernelSize: KERNEL_SIZE, intensity, kernelSeed: path };
       return { operator, task: "motion_deblur_circ", options, side: SIDE };
     }
     case "super": {
       const { factor } = degradation;
-      const operator = operators.superResolution(gpu, { shape, factor });
+      const operator = superResolution(gpu, { shape, factor });
       return { operator, task: "super_resolution", options: { factor }, side: SIDE / factor };
     }
     case "phase": {
       const pad = Math.round(4 * degradation.oversample);
-      const operator = operators.phaseRetrieval(gpu, { shape, pad });
+      const operator = phaseRetrieval(gpu, { shape, pad });
       return { operator, task: "phase_retrieval", options: { pad }, side: SIDE + 2 * pad };
     }
   }
 }
 
 async function masked(gpu: Gpu, mask: Uint8Array): Promise<Omit<Degrading, "preset">> {
-  const operator = operators.inpainting(gpu, { shape, mask });
+  const operator = inpainting(gpu, { shape, mask });
   const values = Float32Array.from(mask);
   const sha256 = hex(await crypto.subtle.digest("SHA-256", values));
   return { operator, task: "box_inpainting", mask, options: { mask: sha256 }, side: SIDE };

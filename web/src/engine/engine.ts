@@ -24,6 +24,12 @@ export interface Context<K extends Kind> {
   tell(event: Jobs[K]["event"]): void;
 }
 
+/** Browsers often say a maker and a family, and no name. */
+export function adapterName({ info }: Gpu): string {
+  const { name, vendor, architecture } = info;
+  return name === vendor && architecture ? `${vendor} ${architecture}` : name;
+}
+
 /** The device and its networks: opened when first needed, opened again once when the device is lost. */
 export class Engine {
   readonly #say: (status: Status) => void;
@@ -78,8 +84,8 @@ export class Engine {
     this.#ready = opening;
     opening.then(
       ({ gpu }) => {
-        const { name, software } = gpu.info;
-        this.#say({ phase: "ready", adapter: name, software, reopened: this.#reopened > 0 });
+        const { software } = gpu.info;
+        this.#say({ phase: "ready", adapter: adapterName(gpu), software, reopened: this.#reopened > 0 });
         void gpu.lost.then((error) => this.#lost(opening, error));
       },
       (error) => this.#say({ phase: "failed", ...failureOf(error) }),
@@ -99,6 +105,8 @@ export class Engine {
   }
 
   async #start(): Promise<Ready> {
+    // Without an adapter nothing is fetched: openGpu says so.
+    if (!(await navigator.gpu?.requestAdapter())) (await openGpu()).close();
     // The download does not wait for the device, nor the device for the download.
     const fetching = network(DISTILLED, (bytes, total) => this.#say({ phase: "fetching", bytes, total }));
     fetching.catch(() => {});

@@ -1,5 +1,5 @@
 import { normals, sampleMultiStep } from "ncvsd-gpu";
-import type { Context } from "./engine.js";
+import { adapterName, type Context } from "./engine.js";
 import { origin } from "./origin.js";
 import type { Generated, GenerateJob } from "./protocol.js";
 
@@ -20,7 +20,7 @@ export async function generate(job: GenerateJob, { engine, signal }: Context<"ge
           return origin(model, { seed, label, options: { sampler: "multi-step", ts, zeta, class: label } });
         }),
       );
-  return { images, seconds, adapter: model.gpu.info.name, texts };
+  return { images, seconds, adapter: adapterName(model.gpu), texts };
 }
 
 /** cos(a) z + sin(a) z': standard normal wherever on the way. */

@@ -121,6 +121,53 @@ export interface Strip {
   readonly seconds: number;
 }
 
+/** Times every layer of one evaluation. */
+export interface LayersJob {
+  readonly kind: "layers";
+}
+
+export interface Layer {
+  readonly node: string;
+  readonly kernel: string;
+  readonly variant: string;
+  readonly ms: number;
+  readonly flops: number;
+}
+
+export interface Layers {
+  readonly layers: readonly Layer[];
+  readonly adapter: string;
+}
+
+/** Compares a kernel of the network with its float64 reference, on this adapter. */
+export interface CheckJob {
+  readonly kind: "check";
+  readonly kernel: string;
+}
+
+export interface Checked {
+  readonly variant: string;
+  readonly case: string;
+  readonly error: number;
+  readonly ok: boolean;
+}
+
+/** Pictures of a network of the visitor's. */
+export interface OwnJob {
+  readonly kind: "own";
+  readonly file: File;
+  readonly seeds: readonly number[];
+}
+
+export interface Own {
+  readonly images: Float32Array;
+  readonly shape: readonly [n: number, c: number, h: number, w: number];
+  readonly architecture: string;
+  readonly parameters: number;
+  readonly evaluations: number;
+  readonly seconds: number;
+}
+
 export interface PngJob {
   readonly kind: "png";
   /** Pictures side by side where there are several. */
@@ -145,6 +192,13 @@ export interface Jobs {
   readonly noisy: { readonly job: NoisyJob; readonly event: never; readonly result: Noisy };
   readonly steps: { readonly job: StepsJob; readonly event: Frame; readonly result: Strip };
   readonly teacher: { readonly job: TeacherJob; readonly event: Frame; readonly result: Strip };
+  readonly layers: { readonly job: LayersJob; readonly event: never; readonly result: Layers };
+  readonly check: { readonly job: CheckJob; readonly event: never; readonly result: Checked };
+  readonly own: {
+    readonly job: OwnJob;
+    readonly event: { readonly done: number; readonly total: number };
+    readonly result: Own;
+  };
   readonly png: { readonly job: PngJob; readonly event: never; readonly result: Uint8Array };
   readonly read: { readonly job: ReadJob; readonly event: never; readonly result: Read };
 }

@@ -1,6 +1,6 @@
 import { normals, psnr, type SolveInverseOptions, samplers, solveInverse, streamSeed } from "ncvsd-gpu";
 import { type Degrading, degrade } from "./degrade.js";
-import type { Context } from "./engine.js";
+import { adapterName, type Context } from "./engine.js";
 import { origin } from "./origin.js";
 import { PIXELS, type Restored, type RestoreJob } from "./protocol.js";
 
@@ -39,7 +39,7 @@ export async function restore(job: RestoreJob, { engine, signal, tell }: Context
       images,
       chi2: await misfits(degrading, images, measurement, sigmaY, runs),
       psnr: parts.map((part) => psnr(part, truth)),
-      ...{ evaluations, seconds, adapter: gpu.info.name },
+      ...{ evaluations, seconds, adapter: adapterName(gpu) },
       texts: await Promise.all(seeds.map((s) => text(s))),
     };
 

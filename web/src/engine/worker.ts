@@ -18,6 +18,9 @@ const WORK: Work = {
   noisy,
   steps,
   teacher,
+  layers: async (job, context) => (await import("./hood.js")).layers(job, context),
+  check: async (job, context) => (await import("./hood.js")).check(job, context),
+  own: async (job, context) => (await import("./own.js")).own(job, context),
   // Encoders and decoders are fetched when somebody wants a file.
   png: async (job) => (await import("./pictures.js")).png(job),
   read: async (job) => (await import("./pictures.js")).read(job),
