@@ -286,7 +286,8 @@ describe("the parts below", () => {
       await page.waitForFunction(() =>
         /on the desk with noise/.test(document.querySelector("#noisy figcaption")!.textContent!),
       );
-      await page.click("#steps >> text=4");
+      // The radio buttons lie over their names.
+      await page.locator('input[name="steps"]').nth(2).check();
       await page.click("text=Show the steps");
       await page.waitForFunction(() => /4 evaluations/.test(document.querySelector("#steps")!.textContent!));
       expect(await page.locator("#steps .frame").count()).toBe(4);
