@@ -36,9 +36,9 @@ describe("what a bundler leaves of the library", () => {
   it("is no more than is asked for: a schedule in less than 2 kB", async () => {
     expect((await bundle("noiseLevels")).length).toBeLessThan(2000);
   });
-  it("samplers of both kinds of networks in less than 92 kB, packed: no parser of WGSL, no comments, no references", async () => {
+  it("samplers of both kinds of networks in less than 100 kB, packed: no parser of WGSL, no comments, no references", async () => {
     const text = await bundle(SAMPLERS);
-    expect(gzipSync(text).length).toBeLessThan(92_000);
+    expect(gzipSync(text).length).toBeLessThan(100_000);
     expect(text).toContain("winograd-output");
     // A case's name: whole.js has what proves a kernel, kernel.js what computes.
     const name = "odd length";
@@ -52,7 +52,7 @@ describe("what a bundler leaves of the library", () => {
     expect(await bundle("openTraining")).toContain(backward);
     expect(await bundle("openDenoiserVjp")).toContain(backward);
   });
-  it("is in pieces where the bundler makes pieces: 66 kB for samplers, packed; what reads pickles and addresses comes when it is needed", async () => {
+  it("is in pieces where the bundler makes pieces: 72 kB for samplers, packed; what reads pickles and addresses comes when it is needed", async () => {
     const seen: string[] = [];
     const result = await viteBuild({
       root: file("test"),
@@ -73,7 +73,7 @@ describe("what a bundler leaves of the library", () => {
     };
     const main = output.find(({ isEntry }) => isEntry)!;
     expect(main.imports).toEqual([]);
-    expect(gzipSync(main.code!).length).toBeLessThan(66_000);
+    expect(gzipSync(main.code!).length).toBeLessThan(72_000);
     expect(main.code).not.toContain("numpy");
     expect(output.some(({ code }) => code?.includes("numpy"))).toBe(true);
   });
