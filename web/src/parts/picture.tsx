@@ -35,7 +35,7 @@ export function toPixels(
 
 export interface PictureProps {
   readonly values: ArrayLike<number> | undefined;
-  /** For those who do not see it. */
+  /** For those who do not see it; empty: it shows nothing that is not said beside it. */
   readonly label: string;
   readonly width?: number;
   readonly height?: number;
@@ -52,5 +52,6 @@ export function Picture({ values, label, width = SIDE, height = SIDE, look = "gr
     if (values) context.putImageData(toPixels(values, width, height, look, channels), 0, 0);
     else context.clearRect(0, 0, width, height);
   }, [values, width, height, look, channels]);
-  return <canvas ref={canvas} class="picture" width={width} height={height} role="img" aria-label={label} />;
+  const said = label === "" ? { "aria-hidden": true } : { role: "img" as const, "aria-label": label };
+  return <canvas ref={canvas} class="picture" width={width} height={height} {...said} />;
 }
