@@ -28,6 +28,8 @@ const METRICS: Readonly<Record<string, { readonly variant: string; readonly dim:
   fid: { variant: "nvidia", dim: 2048 },
   fd_dinov2: { variant: "hub", dim: 1024 },
 };
+/** What files of ours say. */
+const TOOL = "ncvsd-gpu";
 /** Most features of a file that is taken seriously. */
 const MOST = 8192;
 const MEAN = ["mu", "mean", "m"];
@@ -115,9 +117,11 @@ async function fromPickle(tree: ArrayTree, file: string, wanted: string | undefi
     if (!mu || !sigma) continue;
     checkShapes(`${file}: ${metric}`, mu.shape, sigma.shape);
     const [dim] = mu.shape;
-    // What EDM2's own files do not say is the same in all of them.
+    // What EDM2's own files do not say is the same in all of them; ours say what is known.
     const told = Object.fromEntries([
-      ...(METRICS[metric]?.dim === dim ? [["variant", METRICS[metric]!.variant]] : []),
+      ...(METRICS[metric]?.dim === dim && tree.texts.get("tool") !== TOOL
+        ? [["variant", METRICS[metric]!.variant]]
+        : []),
       ...["network", "variant", "sha256"].flatMap((key) => {
         return inner.texts.has(key) ? [[key, inner.texts.get(key)!]] : [];
       }),
@@ -220,7 +224,7 @@ export function statisticsBytes(path: string, statistics: FeatureStatistics): Ui
       { name: "mean", dtype: "F64", shape: [dim], data: mean },
       { name: "cov", dtype: "F64", shape: [dim, dim], data: cov },
     ],
-    { format: "pt", tool: "ncvsd-gpu", ...Object.fromEntries(metadata) },
+    { format: "pt", tool: TOOL, ...Object.fromEntries(metadata) },
   ) as Uint8Array<ArrayBuffer>;
 }
 
@@ -239,7 +243,7 @@ function pickled(statistics: FeatureStatistics): Uint8Array<ArrayBuffer> {
     return [metricOf(own) ?? network!, { ...Object.fromEntries(told), mu: mean, sigma: cov }] as const;
   });
   return pickledDict(
-    { tool: "ncvsd-gpu", num_images: count, ...Object.fromEntries(entries) },
+    { tool: TOOL, num_images: count, ...Object.fromEntries(entries) },
     metrics.map((own) => own.cov),
   );
 }

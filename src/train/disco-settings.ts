@@ -43,14 +43,18 @@ export interface DiscoTrainingOptions {
    * the points of the step ("minibatch"). Default: up to 4,096 data, or 3 coordinates, "exact"; else "minibatch".
    */
   readonly posterior?: "exact" | "minibatch" | `subset:${number}`;
-  /** What is learnt: the posterior's mean (default), or a draw. Both have the same expected gradient. */
+  /** What is learnt: the posterior's mean (default), or a draw. Both have the same expected gradient where weights are not by distance. */
   readonly target?: "mean" | "draw";
   /**
    * Weight of a row: 1; by its noise level, 1/sigma, 1/sigma^2; by its distance to the data, the target's length, 1/distance and
-   * 1/distance^2 (of sqrt(sigmaMin^2 + distance^2), in units of sigmaMin). Default: 1/distance up to 3 coordinates, else 1.
+   * 1/distance^2 (of sqrt(sigmaMin^2 + distance^2), in units of sigmaMin). Default: 1/distance up to 3 coordinates, else 1; of draws and
+   * minibatches, whose own distance is random, 1.
    */
   readonly weight?: keyof typeof WEIGHTS;
-  /** Share of the batch that is uniform in the box of the data instead of noisy data; default 1 up to 2 coordinates, 0.75 with 3, else 0. */
+  /**
+   * Share of the batch that is uniform in the box of the data instead of noisy data; default 1 up to 2 coordinates, 0.75 with 3, else 0; and
+   * 0 for minibatches, which lack the data behind such a point, and for weights by noise level, which it has none of.
+   */
   readonly uniform?: number;
   /** Rows of a step; default 64 up to 2 coordinates, else 1024 (`discoSchedule`). */
   readonly batch?: number;
@@ -158,16 +162,22 @@ export async function discoSettings(options: DiscoTrainingOptions): Promise<{
     throw fail(`betas must be two numbers from 0 to less than 1, got ${JSON.stringify(betas)}`);
   if (!(typeof emaRate === "number" && emaRate >= 0 && emaRate < 1))
     throw fail(`emaRate must be a number from 0 to less than 1, got ${emaRate}`);
-  const uniform = options.uniform ?? (config.conditional || dims > 3 ? 0 : dims <= 2 ? 1 : 0.75);
+  const { weight: asked, target = "mean" } = options;
+  const even = dims <= 3 && !config.conditional && posterior !== "minibatch";
+  const weight = asked ?? (even && target === "mean" ? "1/distance" : "1");
+  if (!Object.hasOwn(WEIGHTS, weight)) throw fail(`weight must be ${Object.keys(WEIGHTS).join(", ")}, got ${weight}`);
+  const [power, distance] = WEIGHTS[weight];
+  const uniform = options.uniform ?? (!even || power !== 0 ? 0 : dims <= 2 ? 1 : 0.75);
   if (!(uniform >= 0 && uniform <= 1)) throw fail(`uniform must be a share from 0 to 1, got ${uniform}`);
   if (config.conditional && uniform > 0)
     throw fail("uniform points have no noise level: the diffusion counterpart cannot learn there");
-  const { weight = dims <= 3 && !config.conditional ? "1/distance" : "1", target = "mean" } = options;
-  if (!Object.hasOwn(WEIGHTS, weight)) throw fail(`weight must be ${Object.keys(WEIGHTS).join(", ")}, got ${weight}`);
-  const [power, distance] = WEIGHTS[weight];
   if (distance > 0 && config.conditional)
     throw fail("weights by distance are of targets at sigma(0): the diffusion counterpart has none");
   if (target !== "mean" && target !== "draw") throw fail(`target must be mean or draw, got ${target}`);
+  if (distance > 0 && target === "draw")
+    throw fail(
+      "weights by distance are of the posterior's mean: by their own distance near draws would count more than others",
+    );
   checkRate(lr);
   return {
     data,

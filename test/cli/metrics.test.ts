@@ -130,6 +130,9 @@ describe("FID and FD-DINOv2 of stored pictures", () => {
       /2\.png is 20x14 with 3 channels, but .*0\.png is 20x14 with 4 channels/,
     );
     expect(await fails("ref", "--data", "data.zip", "--dest", "x.npz", ...files)).toMatch(/statistics of one metric/);
+    expect(await fails("ref", "--data", "data.zip", "--dest", "x.npz", "--metrics", "fd_dinov2", ...files)).toMatch(
+      /an \.npz is read as statistics of fid, and these are of fd_dinov2/,
+    );
     expect(readFileSync(at("ref.pkl"), "latin1").slice(0, 40)).toContain("ncvsd-gpu");
   });
 });

@@ -54,6 +54,15 @@ describe("statistics files", () => {
     if (ending === "pkl") expect(back.metrics!.fd_dinov2).toEqual(own.metrics!.fd_dinov2);
   });
 
+  it("writes no variant into a pickle that was not known", async () => {
+    const dim = 1024;
+    const path = join(folder, "unsaid.pkl");
+    const cov = new Float64Array(dim * dim);
+    await writeStatistics(path, { count: 9, mean: new Float64Array(dim), cov, metric: "fd_dinov2" });
+    const { metric, variant } = await readStatistics(path);
+    expect([metric, variant]).toEqual(["fd_dinov2", undefined]);
+  });
+
   it("keeps every bit, and what it is of; the bundled file is of the bundled network", async () => {
     const network = { name: "fashion32-features", sha256: "a".repeat(64), dim: 4 };
     const statistics = statisticsOf(momentsOf(Float32Array.from({ length: 80 }, normalSource(1)), 4));

@@ -331,6 +331,8 @@ describe("what cannot be is refused", () => {
     await expect(sampleDiffusion(await network(), { method: "unconditional" })).rejects.toThrow(/use sampleSmc/);
     await expect(sampleDiffusion(labelled, { method: "guidance" })).rejects.toThrow(/needs given/);
     const direct = await loadDisco(gpu, fixturePath("disco/random-d2k20-label-direct.safetensors"));
+    const many = { given, particles: 2 ** 22, runs: 10_000 };
+    await expect(replacement(direct, many)).rejects.toThrow(/runs of 4194304 particles need .* take at most \d+ part/);
     await expect(guidance(direct, { given })).rejects.toThrow(/guidance needs the derivative/);
     await expect(twisted(direct, { given })).rejects.toThrow(/twisted needs the derivative/);
     const { samples, evaluations } = await replacement(direct, { given, particles: 8, labels: [0, 50, 99] });

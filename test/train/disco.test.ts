@@ -161,6 +161,20 @@ function posteriorMean(data: Float32Array, x: readonly number[], sigma: number):
   return sum.map((s) => s / total);
 }
 
+test("what is random about targets decides on no weight, and where points have no source or level none is uniform", async () => {
+  for (const [more, distance, share] of [
+    [{}, 1, 1],
+    [{ target: "draw" }, 0, 1],
+    [{ posterior: "minibatch" }, 0, 0],
+    [{ weight: "1/sigma" }, 0, 0],
+    [{ diffusion: true }, 0, 0],
+  ] as const) {
+    const run = await openDisco(gpu, { ...options, ...more });
+    expect([run.settings.distance, run.settings.inside / run.settings.batch]).toEqual([distance, share]);
+    run.close();
+  }
+});
+
 test("rates rise and fall", () => {
   const lr = { peak: 1, final: 0.1, warmup: 10, steps: 110 };
   expect([1, 10, 60, 110, 500].map((step) => rateOf(lr, step))).toEqual([0.1, 1, 0.55, 0.1, 0.1]);
@@ -174,6 +188,7 @@ describe("what cannot be right is said", () => {
     ["posterior must be exact, minibatch or subset:N", { posterior: "subset:x" }],
     ["weight must be 1, 1/sigma, 1/sigma^2, 1/distance, 1/distance^2", { weight: "sigma" }],
     ["cannot learn there", { diffusion: true, uniform: 0.5 }],
+    ["near draws would count more", { target: "draw", weight: "1/distance" }],
     ["width must be even", { width: 33 }],
     ["did you mean emaRate", { ema_rate: 0.9 }],
     ["at least 4 are needed: take a larger width", { width: 8 }],

@@ -109,12 +109,12 @@ export function registerDiscoTrain(disco: Command): Command {
     .addOption(
       new Option(
         "--weight <of>",
-        "of a point, by its noise level or its distance to the data (1/distance up to 3 columns, else 1)",
+        "of a point, by its noise level or its distance to the data (1/distance up to 3 columns; else, and of draws and minibatches, 1)",
       ).choices(["1", "1/sigma", "1/sigma^2", "1/distance", "1/distance^2"]),
     )
     .option(
       "--uniform <share>",
-      "share of the points that is uniform in the box of the data (1 up to 2 columns, 0.75 of 3, else 0)",
+      "share of the points that is uniform in the box of the data (1 up to 2 columns, 0.75 of 3; else, with minibatch or a weight by noise level, 0)",
       (text: string) => parseNumber(text, "--uniform", { min: 0, max: 1 }),
     )
     .option("--sigma-max <sigma>", "largest noise level (2 up to 10 columns, else 5)", (text: string) =>

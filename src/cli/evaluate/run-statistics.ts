@@ -1,7 +1,7 @@
 import { bad } from "../../errors.js";
 import { statisticsOfKept } from "../../evaluate/evaluation.js";
 import type { FeatureRows } from "../../evaluate/feature-rows.js";
-import type { FeatureRun } from "../../evaluate/feature-run.js";
+import type { FeatureRun, MeasuredBy } from "../../evaluate/feature-run.js";
 import type { FeatureStatistics } from "../../evaluate/same-features.js";
 import { statisticsBytes, statisticsFormat } from "../../evaluate/statistics-file.js";
 
@@ -10,7 +10,7 @@ import { statisticsBytes, statisticsFormat } from "../../evaluate/statistics-fil
  * @throws BAD_ARGUMENT for another ending
  */
 export function statisticsOfRun(dest: string, run: FeatureRun, rows: FeatureRows): Uint8Array {
-  checkDest(dest, run.networks.length);
+  checkDest(dest, run.networks);
   const all = run.networks.map((source, k): FeatureStatistics => {
     const { name: network, variant, sha256, metric } = source;
     return { ...statisticsOfKept(rows, run, k), network, variant, sha256, metric };
@@ -19,11 +19,16 @@ export function statisticsOfRun(dest: string, run: FeatureRun, rows: FeatureRows
   return statisticsBytes(dest, { ...all[0]!, metrics });
 }
 
-/** @throws BAD_ARGUMENT when the file's format does not take so many metrics */
-export function checkDest(dest: string, metrics: number): void {
+/** @throws BAD_ARGUMENT when the file's format has no place for what these networks measure */
+export function checkDest(dest: string, networks: readonly MeasuredBy[]): void {
   const format = statisticsFormat(dest);
-  if (metrics > 1 && format !== "pkl")
+  if (networks.length > 1 && format !== "pkl")
     throw bad(
       `--dest ${dest}: a .${format} has the statistics of one metric: write a .pkl, or name one with --metrics`,
+    );
+  const other = networks.find(({ metric }) => metric !== undefined && metric !== "fid");
+  if (other && format === "npz")
+    throw bad(
+      `--dest ${dest}: an .npz is read as statistics of fid, and these are of ${other.metric}: write a .pkl or .safetensors`,
     );
 }

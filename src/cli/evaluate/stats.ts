@@ -50,11 +50,12 @@ function register(evaluate: Command, name: keyof typeof NAMES): Command {
       const silent = Boolean(flags.quiet || flags.json);
       const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
       const dest = flags[NAMES[name]]!;
-      checkDest(dest, 1);
+      checkDest(dest, []);
       const gpu = await openEngine({ ...flags, tuning: false }, new Stopwatch());
       try {
         const detectors = await openDetectors(gpu, flags, { silent, say });
-        checkDest(dest, detectors.length);
+        const sources = detectors.map(({ source }) => source);
+        checkDest(dest, sources);
         const where = { out: dest, keep: false };
         const { run, rows, shard, images } = await measureFiles(gpu, detectors, flags.data, flags, where);
         if (shard.count > 1) {
@@ -62,7 +63,6 @@ function register(evaluate: Command, name: keyof typeof NAMES): Command {
           return;
         }
         writeAtomic(dest, statisticsOfRun(dest, run, rows));
-        const sources = detectors.map(({ source }) => source);
         const result = { [NAMES[name]]: dest, count: run.n, features: sources.length > 1 ? sources : sources[0] };
         process.stdout.write(`${flags.json ? JSON.stringify(result) : dest}\n`);
       } finally {

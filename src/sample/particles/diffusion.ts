@@ -3,7 +3,7 @@ import { NoiseSource } from "../../random/noise.js";
 import { uniforms as uniformsFrom } from "../../random/uniforms.js";
 import { type Diffusion, Network } from "./diffusion-network.js";
 import { type Given, observedOf } from "./given.js";
-import { integerOf, seedOf } from "./settings.js";
+import { requireRoom, seedOf } from "./settings.js";
 
 /** How the observation enters: not at all, by replacing, by guidance, or by guidance with weights (twisted sequential Monte Carlo). */
 export type DiffusionMethod = "unconditional" | "replacement" | "guidance" | "twisted";
@@ -144,7 +144,9 @@ class HostDiffusion {
     const call = "sampleDiffusion";
     const { dims, config } = model;
     const { runs, seen, free, values } = observedOf(call, dims, options);
-    this.#particles = integerOf(call, "particles", options.particles ?? 1024, 1, 2 ** 22);
+    this.#particles = options.particles ?? 1024;
+    // The network's points and the noise on the GPU; on the host points, two fields with guidance and a copy, in float64.
+    requireRoom(call, model.gpu, { runs, particles: this.#particles }, { widest: dims, all: 16 * dims + 8 });
     const labels = options.labels ?? Array.from({ length: config.levels }, (_, i) => i);
     if (
       labels.length === 0 ||

@@ -6,12 +6,12 @@ import { hmcAccept } from "../../../kernels/sampling/hmc-accept/kernel.js";
 import { hmcStart } from "../../../kernels/sampling/hmc-start/kernel.js";
 import { leapfrog } from "../../../kernels/sampling/leapfrog/kernel.js";
 import { takeRows } from "../../../kernels/sampling/take-rows/kernel.js";
-import { bad, NcvsdError } from "../../errors.js";
-import { mib } from "../../gpu/device.js";
+import { NcvsdError } from "../../errors.js";
 import type { Encodable } from "../../graph/stage.js";
 import { Run } from "../run.js";
 import type { Density, DensitySession } from "./density.js";
 import type { Clamp } from "./given.js";
+import { requireRoom } from "./settings.js";
 
 /** Positions, phi and its gradient of all particles. */
 export interface Points {
@@ -30,9 +30,6 @@ export interface ParticleOptions {
   readonly sigma: number;
   readonly seed: number;
 }
-
-/** Particles of a run at most: an index of the resampling. */
-const MAX_PARTICLES = 2 ** 22;
 
 /**
  * Particles of many runs on the GPU: each run's observed coordinates are clamped, and its draws are those of the seed
@@ -67,9 +64,11 @@ export class Particles {
   /** Opens everything, does the work, and gives everything back. */
   static during<T>(model: Density, options: ParticleOptions, work: (its: Particles) => Promise<T>): Promise<T> {
     const { what, clamp, particles, seed } = options;
-    requireRoom(model, options);
+    const { gpu, dims } = model;
+    // Three sets of points, momenta, and the network's own.
+    requireRoom(what, gpu, { runs: clamp.runs, particles }, { widest: dims + EXTRA, all: 9 * dims + 8 });
     const seeds = Array.from({ length: clamp.runs }, (_, r) => (seed + r) % 2 ** 32);
-    const of = { gpu: model.gpu, shape: [particles, model.dims] };
+    const of = { gpu, shape: [particles, dims] };
     return Run.during(of, { what, batch: clamp.runs, seeds }, async (run) => {
       const session = run.hold(await model.open(clamp.runs * particles));
       return work(new Particles(run, model, session, options));
@@ -212,20 +211,4 @@ export class Particles {
     await run.submit([await run.stage("gathering", gatherFree, { rows, dims, free }, { x, indices, y })]);
     return run.gpu.readF32(y, rows * free);
   }
-}
-
-/** Refuses particles that are too many for a buffer or the memory, before anything is made for them. */
-function requireRoom({ gpu, dims }: Density, { clamp, particles, what }: ParticleOptions): void {
-  if (!Number.isSafeInteger(particles) || particles < 1 || particles > MAX_PARTICLES)
-    throw bad(`${what}: particles must be an integer from 1 to ${MAX_PARTICLES}, got ${particles}.`);
-  const { maxStorageBufferBindingSize, maxBufferSize } = gpu.device.limits;
-  // Three sets of points, momenta, and the network's own.
-  const each = 4 * (9 * dims + 8);
-  const most = Math.min(maxStorageBufferBindingSize, maxBufferSize, gpu.memoryLimit ?? Infinity);
-  const fits = Math.floor(Math.min(most / (4 * dims), (gpu.memoryLimit ?? Infinity) / each) / clamp.runs);
-  if (particles <= fits) return;
-  throw new NcvsdError(
-    "OUT_OF_MEMORY",
-    `${what}: ${clamp.runs} runs of ${particles} particles need ${mib(each * clamp.runs * particles)}, more than ${gpu.info.name} can hold: take at most ${fits} particles, or fewer runs.`,
-  );
 }

@@ -1,4 +1,5 @@
-import { bad } from "../../errors.js";
+import { bad, NcvsdError } from "../../errors.js";
+import { type Gpu, mib } from "../../gpu/device.js";
 
 /** A finite number within open bounds. */
 export function numberOf(
@@ -17,6 +18,31 @@ export function numberOf(
 export function integerOf(call: string, name: string, value: number, least: number, most: number): number {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
   throw bad(`${call}: ${name} must be an integer from ${least} to ${most}, got ${String(value)}.`);
+}
+
+/** Particles of a run at most: an index of the resampling. */
+const MAX_PARTICLES = 2 ** 22;
+
+/**
+ * Refuses particles that are too many for a buffer or the memory, before anything is made for them.
+ * @param widest values of a particle in the largest buffer
+ * @param all values of a particle in all buffers and arrays
+ */
+export function requireRoom(
+  call: string,
+  { device, info, memoryLimit = Number.POSITIVE_INFINITY }: Gpu,
+  { runs, particles }: { readonly runs: number; readonly particles: number },
+  { widest, all }: { readonly widest: number; readonly all: number },
+): void {
+  integerOf(call, "particles", particles, 1, MAX_PARTICLES);
+  const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
+  const most = Math.min(maxStorageBufferBindingSize, maxBufferSize, memoryLimit);
+  const fits = Math.floor(Math.min(most / (4 * widest), memoryLimit / (4 * all)) / runs);
+  if (particles <= fits) return;
+  throw new NcvsdError(
+    "OUT_OF_MEMORY",
+    `${call}: ${runs} runs of ${particles} particles need ${mib(4 * all * runs * particles)}, more than ${info.name} can hold: take at most ${fits} particles, or fewer runs.`,
+  );
 }
 
 /** The key of the generator. */
