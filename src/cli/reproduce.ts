@@ -115,9 +115,10 @@ export function registerReproduce(program: Command): void {
       const given = decodePng(readInput(file), file);
       if (given.text["ncvsd-gpu:image"] !== undefined) return reportRestored(file, given, flags);
       const origin = originOf(given.text, file);
-      const { precision } = origin.options;
+      const { precision, matrices } = origin.options;
+      const tensorCores = matrices === undefined ? "off" : "auto";
       const gpu = await openEngine(
-        { ...flags, ...(typeof precision === "string" ? { precision } : {}), tuning: false },
+        { ...flags, ...(typeof precision === "string" ? { precision } : {}), tensorCores, tuning: false },
         new Stopwatch(),
       );
       try {

@@ -11,6 +11,7 @@ import { evaluationsPerImage, type GenerateTask, generate, readImages } from "..
 import { className, labelsForSeeds, parseClasses } from "../runs/labels.js";
 import { checkOutdir } from "../runs/output.js";
 import { bundledCheckpoint, version } from "../runs/package.js";
+import { deviceOptions } from "../runs/run-record.js";
 import { chooseShard, SHARD_HELP, shardRange } from "../runs/shard.js";
 import { Stopwatch } from "../runs/stopwatch.js";
 import { writeAtomic } from "../runs/whole-file.js";
@@ -244,7 +245,7 @@ async function makeTask(
     options: {
       ...deciding,
       class: asked?.length === 1 ? asked[0]! : (asked ?? null),
-      precision: gpu.precision,
+      ...deviceOptions(gpu),
       ...(vaeSha256 === undefined ? {} : { vae: vaeSha256 }),
     },
     sampler,

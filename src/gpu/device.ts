@@ -37,7 +37,7 @@ export interface AdapterInfo {
 
 /**
  * Opens an adapter with its own limits and every feature that the engine can use.
- * @throws NcvsdError NO_ADAPTER when none is found; BAD_ARGUMENT for a precision that there is not.
+ * @throws NcvsdError NO_ADAPTER when none is found; BAD_ARGUMENT for a precision, or a `tensorCores`, that there is not.
  */
 export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
   checkKeys("openGpu", options, {
@@ -48,7 +48,12 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
     memoryLimit: true,
     tuning: true,
   });
-  const gpu = await nativeOrBrowserGpu(options.adapter);
+  const { tensorCores = "auto" } = options;
+  if (tensorCores !== "auto" && tensorCores !== "off")
+    throw new NcvsdError("BAD_ARGUMENT", `tensorCores must be auto or off, got ${String(tensorCores).slice(0, 60)}.`);
+  // Experimental interfaces are opened to those only who may use them.
+  const experimental = tensorCores === "auto" && /^(f16|auto)$/.test(options.precision ?? "f32");
+  const gpu = await nativeOrBrowserGpu({ ...(options.adapter ? { adapter: options.adapter } : {}), experimental });
   const adapter = await gpu.requestAdapter(
     options.powerPreference ? { powerPreference: options.powerPreference } : undefined,
   );
@@ -61,7 +66,7 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
   }
   const able = { software: isSoftware(adapter), half: adapter.features.has("shader-f16") };
   const precision = precisionOn(able, options.precision ?? "f32");
-  const matrices = matricesOf(adapter, precision, options.tensorCores);
+  const matrices = matricesOf(adapter, precision, tensorCores);
   const wanted = ["shader-f16", "subgroups", "timestamp-query"].filter((f) => adapter.features.has(f));
   if (matrices) wanted.push(MATRIX_FEATURE);
   const device = await adapter.requestDevice({
@@ -107,11 +112,14 @@ export function precisionOn(
 
 const browserGpu = () => (globalThis.navigator as Navigator | undefined)?.gpu;
 
-async function nativeOrBrowserGpu(adapter: string | undefined): Promise<GPU> {
+async function nativeOrBrowserGpu(options: {
+  readonly adapter?: string;
+  readonly experimental: boolean;
+}): Promise<GPU> {
   const browser = browserGpu();
   if (browser) return browser;
   const { loadNativeGpu } = await import("./native.js");
-  return loadNativeGpu(adapter ? { adapter } : {});
+  return loadNativeGpu(options);
 }
 
 /** Everything the adapter has: the largest EDM2 tensors exceed the default 128 MiB per binding. */

@@ -1,6 +1,6 @@
 import type { MatrixShape, Precision } from "./contract.js";
 
-/** The WebGPU feature of matrix units. Experimental: Dawn offers it where unsafe interfaces are allowed (src/gpu/native.ts). */
+/** The WebGPU feature of matrix units. Experimental: Dawn offers it where unsafe interfaces are allowed (`experimental` of src/gpu/native.ts). */
 export const MATRIX_FEATURE = "chromium-experimental-subgroup-matrix";
 
 /** What Dawn's adapters tell of one shape that they multiply. */

@@ -53,12 +53,9 @@ export const MARKER_FILE = "driver.json";
 /** RTLD_NOW | RTLD_NODELETE of glibc; Node names no constant for the second. */
 export const DLOPEN_AND_KEEP = 0x1002;
 
-/**
- * Dawn switches: f16 on NVIDIA under Vulkan is off by default, experimental features (matrix units) are, too; timestamps are rounded to
- * 65 us by default.
- */
+/** Dawn switches: f16 on NVIDIA under Vulkan is off by default; timestamps are rounded to 65 us by default. */
 export const DAWN_FLAGS: readonly string[] = [
-  "enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis",
+  "enable-dawn-features=vulkan_enable_f16_on_nvidia",
   "disable-dawn-features=timestamp_quantization",
 ];
 
@@ -150,6 +147,19 @@ export function noAdapterSentence(platform: NodeJS.Platform = process.platform):
 const kept: GPU[] = [];
 const opened = new Map<string, Promise<GPU>>();
 
+/** The switches, those for experimental features among them if they are asked for. */
+function dawnFlags(experimental: boolean): readonly string[] {
+  if (!experimental) return DAWN_FLAGS;
+  return DAWN_FLAGS.map((flag) => (flag.startsWith("enable-") ? `${flag},allow_unsafe_apis` : flag));
+}
+
+/** What is asked of a GPU object. */
+interface NativeGpuOptions {
+  readonly adapter?: string;
+  /** Adapters offer Dawn's experimental features, too (matrix units). Default: false. */
+  readonly experimental?: boolean;
+}
+
 /**
  * Dawn's own warnings about a driver's limits are kept off the terminal while adapters are discovered: file descriptor 2 is away
  * for that moment (in the main thread: Node watches a worker's descriptors). NCVSD_DRIVER_WARNINGS=1 leaves it, for a server whose other threads write there at the same time.
@@ -158,21 +168,20 @@ const quiet = () => isMainThread && !/^(1|on|yes|true)$/i.test(process.env.NCVSD
 
 /**
  * Dawn's GPU object in this process, with WebGPU's globals (GPUBufferUsage, ...) installed on `globalThis`.
- * @param options.adapter part of an adapter's name, e.g. `lavapipe`, `SwiftShader`, `NVIDIA`; or its number in
+ * @param adapter part of an adapter's name, e.g. `lavapipe`, `SwiftShader`, `NVIDIA`; or its number in
  *   `listAdapters()`, of one or two digits (4090 is part of a name)
  * @throws NcvsdError NO_ADAPTER when there is no adapter, or none of that name or number
  */
-export function loadNativeGpu(options: { adapter?: string } = {}): Promise<GPU> {
-  const key = options.adapter ?? "";
+export function loadNativeGpu({ adapter, experimental = false }: NativeGpuOptions = {}): Promise<GPU> {
+  const key = `${experimental} ${adapter ?? ""}`;
   const known = opened.get(key);
   if (known) return known;
-  const { adapter } = options;
   const opening =
     adapter === undefined
-      ? openDefault()
+      ? openDefault(experimental)
       : /^\d{1,2}$/.test(adapter)
-        ? openNumbered(Number(adapter))
-        : openNamed(adapter);
+        ? openNumbered(Number(adapter), experimental)
+        : openNamed(adapter, experimental);
   opened.set(key, opening);
   opening.catch(() => opened.delete(key));
   return opening;
@@ -211,14 +220,14 @@ async function namesOf(access: DriverAccess | undefined): Promise<readonly strin
   return (await discover("adapter=?", access)).adapters;
 }
 
-async function openDefault(): Promise<GPU> {
+async function openDefault(experimental: boolean): Promise<GPU> {
   const { folder, marker } = cache();
-  const { gpu, adapters } = await discover("", defaultAccess(folder, marker));
+  const { gpu, adapters } = await discover("", defaultAccess(folder, marker), experimental);
   if (!gpu || adapters.length === 0) throw notFound(noAdapterSentence());
   return gpu;
 }
 
-async function openNumbered(wanted: number): Promise<GPU> {
+async function openNumbered(wanted: number, experimental: boolean): Promise<GPU> {
   const all = await listAdapters();
   if (all.length === 0) throw notFound(noAdapterSentence());
   const found = all[wanted];
@@ -233,12 +242,12 @@ async function openNumbered(wanted: number): Promise<GPU> {
     const beyond = (env: Record<string, string>) => ({ preload: [], ...access, env: { ...access?.env, ...env } });
     const list = (more: Record<string, string>) => namesOf(beyond(more));
     const env = (await manifestAccess(beside, place, list)) ?? (await twinAccess({ name, which, count }, list));
-    const gpu = env && (await discover(`adapter=${name}`, beyond(env))).gpu;
+    const gpu = env && (await discover(`adapter=${name}`, beyond(env), experimental)).gpu;
     if (gpu) return gpu;
   }
   // Dawn takes the first whose name has this one in it.
   const first = beside.findIndex((other) => other.includes(name));
-  if (first === place) return (await discover(`adapter=${name}`, access)).gpu!;
+  if (first === place) return (await discover(`adapter=${name}`, access, experimental)).gpu!;
   const number = all.findIndex((other) => other.access === access && other.place === first);
   throw notFound(
     `Adapter ${wanted} cannot be told from adapter ${number} by its name, "${name}": let the process see one of them only (Slurm's --gres=gpu:1, a container with one GPU), or install Mesa's device selection layer (Debian, Ubuntu: package mesa-vulkan-drivers).`,
@@ -246,7 +255,7 @@ async function openNumbered(wanted: number): Promise<GPU> {
 }
 
 /** Looks among the system's adapters and at each cached driver alone; last where set-up found nothing that works. */
-async function openNamed(wanted: string): Promise<GPU> {
+async function openNamed(wanted: string, experimental: boolean): Promise<GPU> {
   const { folder, marker } = cache();
   const places: (DriverAccess | undefined)[] = [];
   const seen = new Set<string>();
@@ -261,7 +270,7 @@ async function openNamed(wanted: string): Promise<GPU> {
     const listed = await namesOf(access);
     for (const name of listed) seen.add(name);
     const match = listed.find((name) => sameAdapter(name, wanted));
-    const gpu = match && (await discover(`adapter=${match}`, access)).gpu;
+    const gpu = match && (await discover(`adapter=${match}`, access, experimental)).gpu;
     if (gpu) return gpu;
   }
   if (seen.size === 0) throw notFound(noAdapterSentence());
@@ -274,14 +283,19 @@ function cache(): { folder: string; marker: DriverMarker | null } {
   return { folder, marker: process.platform === "linux" ? readDriverMarker(folder) : null };
 }
 
-/** Creates a GPU object with DAWN_FLAGS and `flag`, and has it discover its adapters. */
-async function discover(flag: string, access?: DriverAccess): Promise<{ gpu: GPU | null; adapters: string[] }> {
+/** Creates a GPU object with Dawn's switches and `flag`, and has it discover its adapters. */
+async function discover(
+  flag: string,
+  access?: DriverAccess,
+  experimental = false,
+): Promise<{ gpu: GPU | null; adapters: string[] }> {
   for (const file of access?.preload ?? []) openLibrary(file);
   // Without a loader, Dawn would print a C++ warning on stderr and find nothing.
   if (process.platform === "linux" && !openLibrary("libvulkan.so.1")) return { gpu: null, adapters: [] };
   const { create, globals } = await loadDawn();
   Object.assign(globalThis, globals);
-  const gpu = create(flag ? [...DAWN_FLAGS, flag] : [...DAWN_FLAGS]);
+  const flags = dawnFlags(experimental);
+  const gpu = create(flag ? [...flags, flag] : [...flags]);
   kept.push(gpu);
   const request = withEnvironment(access?.env ?? {}, () => {
     unreached ||= !reached(access?.env ?? {});

@@ -32,13 +32,17 @@ export function median(values: readonly number[]): number {
  * Reads a checkpoint's head and plans its network, before a GPU is looked for: what is wrong is told first.
  * @throws NcvsdError BAD_CHECKPOINT; BAD_ARGUMENT for a batch whose tensors no kernel can index
  */
-export async function planNetwork(path: string, batch: number, caps: Pick<BuildOptions, "tuning" | "rates"> = {}) {
+export async function planNetwork(
+  path: string,
+  batch: number,
+  options: Pick<BuildOptions, "tuning" | "rates" | "bindingBytes"> = {},
+) {
   const checkpoint = await openCheckpoint(networkFile(path));
   try {
     const { architecture, config } = parseConfig(checkpoint);
     validateTensors(checkpoint, architecture, config);
     return {
-      network: buildNetwork(architecture, config, batch, { tuning: caps.tuning, rates: caps.rates }),
+      network: buildNetwork(architecture, config, batch, options),
       flops: 2 * batch * multiplyAdds(architecture, config),
     };
   } catch (cause) {

@@ -22,6 +22,11 @@ export function tuningRecord(gpu: Gpu): TuningRecord | null {
   return tuning ? { file: tuning.file === null ? null : basename(tuning.file), choices: tuning.choices.size } : null;
 }
 
+/** What decides pictures of the device they are made on, for a run's options: its precision, and the matrix units in use. */
+export function deviceOptions({ caps: { precision, matrices } }: Pick<Gpu, "caps">): Options {
+  return { precision, ...(matrices ? { matrices: `${matrices.m}x${matrices.n}x${matrices.k}` } : {}) };
+}
+
 /** What a run is; with a seed, enough to repeat it. */
 export interface RunInfo {
   version: string;

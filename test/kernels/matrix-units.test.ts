@@ -2,10 +2,11 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { create, globals } from "webgpu";
 import { gemm } from "../../kernels/network/gemm/kernel.js";
 import type { AnyKernel, Caps, MatrixShape } from "../../src/gpu/contract.js";
-import type { Gpu } from "../../src/gpu/device.js";
+import type { Gpu, OpenGpuOptions } from "../../src/gpu/device.js";
 import { MATRIX_FEATURE, matricesOf } from "../../src/gpu/matrices.js";
 import { composeSource } from "../../src/gpu/reflect.js";
 import { prepareKernel, relativeError } from "../../src/graph/run-kernel.js";
+import { deviceOptions } from "../../src/runs/run-record.js";
 import { openTestGpu } from "../support/gpu.js";
 
 const CAPS: Caps = {
@@ -106,6 +107,24 @@ fn store_sums(lane: u32, offset: u32, c: Result, stride: u32) {
 }
 `);
 }
+
+it("Dawn's experimental features are asked for by those only who may use matrix units", async () => {
+  const experimental = async (options: OpenGpuOptions) => {
+    const opened = await openTestGpu(options);
+    opened.close();
+    return opened.features.filter((name) => name.startsWith("chromium-experimental-")).length;
+  };
+  expect(await experimental({ precision: "f16" })).toBeGreaterThan(0);
+  expect(await experimental({ precision: "f16", tensorCores: "off" })).toBe(0);
+  expect(await experimental({})).toBe(0);
+  await expect(openTestGpu({ tensorCores: "on" as "off" })).rejects.toThrow("tensorCores must be auto or off, got on");
+});
+
+it("a picture's options say which matrix units it was made with", () => {
+  expect(deviceOptions({ caps: CAPS })).toEqual({ precision: "f16", matrices: "16x16x16" });
+  const { matrices: _, ...none } = CAPS;
+  expect(deviceOptions({ caps: none })).toEqual({ precision: "f16" });
+});
 
 /** The adapter of the tests offers no matrices: nothing is chosen there. */
 let gpu: Gpu;

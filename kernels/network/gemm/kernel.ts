@@ -38,8 +38,8 @@ function loop(p: GemmParams, caps: Caps): Loop {
   return loopOf(choice, { ...layer, quads: liveQuads(p) }, caps);
 }
 
-/** Turns of a tile's loop times the least k of a turn (kernels/lib/tiled-product.ts). */
-const DEEPEST = 65536 * 8;
+/** Turns of a tile's loop, but for the last, which only multiplies, in whole parts, times the k of a turn (kernels/lib/tiled-product.ts). */
+const DEEPEST = (65536 - SEGMENTS) * 8;
 
 const MATRICES = ["subgroups", "f16", "chromium_experimental_subgroup_matrix"] as const;
 

@@ -130,8 +130,10 @@ async function benchNetwork(flags: BenchFlags): Promise<void> {
   watch.lap("plan");
   const gpu = await openEngine(flags, watch);
   try {
+    const { bindingBytes } = gpu;
     const { tuning, rates } = gpu.caps;
-    const network = tuning || rates ? (await planNetwork(net, batch, gpu.caps)).network : untuned;
+    const known = tuning !== undefined || rates !== undefined;
+    const network = known ? (await planNetwork(net, batch, { tuning, rates, bindingBytes })).network : untuned;
     const program = await startNetwork(gpu, net, network, watch);
     const [fma, copy] = [await fmaPeak(gpu), await copyPeak(gpu)];
     const times = await measureNetwork(program, { net, batch, flops, runs }, [fma, copy]);

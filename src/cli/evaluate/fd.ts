@@ -19,10 +19,19 @@ import { labelsForSeeds } from "../../runs/labels.js";
 import { decidingOptions, type OptionValue, runKey } from "../../runs/origin.js";
 import { bundledCheckpoint, bundledReference, version } from "../../runs/package.js";
 import { tell } from "../../runs/progress.js";
+import { deviceOptions } from "../../runs/run-record.js";
 import { chooseShard, SHARD_HELP, type Shard, shardRange } from "../../runs/shard.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { writeAtomic } from "../../runs/whole-file.js";
-import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP } from "../parts/engine.js";
+import {
+  ADAPTER_HELP,
+  type EngineOptions,
+  loadNetwork,
+  openEngine,
+  PRECISION_HELP,
+  TENSOR_CORES,
+  TENSOR_CORES_HELP,
+} from "../parts/engine.js";
 import { NET_HELP } from "../parts/published.js";
 import { addSamplerOptions, chooseSampler, type SamplerFlags } from "../parts/sampler.js";
 import { openPictures, type Pictures, VAE_HELP } from "../parts/vae.js";
@@ -83,6 +92,7 @@ export function registerEvaluateFd(evaluate: Command): Command {
     .option("--outdir <dir>", "also keep the images there, as `sample` writes them")
     .option("--force", "begin anew, whatever is there")
     .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
+    .addOption(new Option("--tensor-cores <when>", TENSOR_CORES_HELP).choices(TENSOR_CORES))
     .option("--adapter <name>", ADAPTER_HELP)
     .option("--json", "print one JSON object on stdout")
     .option("--quiet", "no progress")
@@ -217,7 +227,7 @@ async function taskOf(
     options: {
       ...deciding,
       class: rule,
-      precision: gpu.precision,
+      ...deviceOptions(gpu),
       ...(vaeSha256 === undefined ? {} : { vae: vaeSha256 }),
     },
     ...(pictures ? { pictures } : {}),

@@ -10,6 +10,8 @@ import {
   OFFLINE_HELP,
   PRECISION_HELP,
   SHA256_HELP,
+  TENSOR_CORES,
+  TENSOR_CORES_HELP,
 } from "../parts/engine.js";
 import { NET_HELP } from "../parts/published.js";
 import { addPosteriorOptions, type SamplerFlags } from "./sampler-flags.js";
@@ -111,6 +113,7 @@ export function addRestoreOptions(command: Command): Command {
     .option("--force", "make anew what is there already")
     .option("--dry-run", DRY_RUN_HELP)
     .addOption(new Option("--precision <type>", PRECISION_HELP).default("f32"))
+    .addOption(new Option("--tensor-cores <when>", TENSOR_CORES_HELP).choices(TENSOR_CORES))
     .option("--adapter <name>", ADAPTER_HELP)
     .option("--no-tuning", NO_TUNING_HELP)
     .option("--json", "print one JSON object on stdout")

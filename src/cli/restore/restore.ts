@@ -13,7 +13,7 @@ import { canonical, decidingOptions, type OptionValue } from "../../runs/origin.
 import { checkOutdir } from "../../runs/output.js";
 import { bundledCheckpoint, packageRoot, version } from "../../runs/package.js";
 import { tell } from "../../runs/progress.js";
-import { tuningRecord } from "../../runs/run-record.js";
+import { deviceOptions, tuningRecord } from "../../runs/run-record.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import type { Settings } from "../../sample/samplers.js";
 import { defaultSampler, samplerSettings, type TaskSampler } from "../../sample/task-settings.js";
@@ -220,7 +220,7 @@ async function makeJob(
     runs,
     sampler: sampler.name,
     settings: sampler.settings as OptionValue,
-    precision: gpu.precision,
+    ...deviceOptions(gpu),
     ...(lpips ? { lpips: await lpips.sha256(), lpipsPooling: flags.lpipsPooling } : {}),
   };
   return {

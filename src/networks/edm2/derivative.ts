@@ -125,7 +125,8 @@ function poolOf(model: Model): ProgramPool<number, Prepared> {
 
 async function prepare({ gpu, config, weights }: Model, batch: number): Promise<Prepared> {
   const { tuning, rates } = gpu.caps;
-  const net = vjpGraph(config, batch, { tuning, rates });
+  // As the model's own plan, whose packed weights it shares.
+  const net = vjpGraph(config, batch, { tuning, rates, bindingBytes: gpu.bindingBytes });
   const { graph } = net;
   const plan = planMemory(graph, gpu.precision, gpu.device.limits.maxBufferSize);
   const label = `edm2 network with its derivative at batch ${batch}`;
