@@ -1,5 +1,6 @@
 /** Everything that the page of web/ promises, in a real browser with WebGPU in software: `npm run web:test`. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -205,6 +206,45 @@ describe("the desk", () => {
     );
   });
 
+  it("copies a program that draws the same samples", async () => {
+    await visit(
+      async (page) => {
+        await ready(page);
+        const samples = await drawSamples(page);
+        await page.click("text=Copy as code");
+        const program = await page.evaluate(() => navigator.clipboard.readText());
+        const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Save picture.png")]);
+        const where = mkdtempSync(join(folder, "program-"));
+        await download.saveAs(join(where, "picture.png"));
+        const library = new URL("../../dist/src/index.js", import.meta.url).href;
+        const keep = `await import("node:fs").then((fs) => fs.writeFileSync("images.json", JSON.stringify([...images])));`;
+        writeFileSync(
+          join(where, "program.mjs"),
+          `${program.replace('"ncvsd-gpu"', JSON.stringify(library))}${keep}\n`,
+        );
+        execFileSync(process.execPath, ["program.mjs"], { cwd: where });
+        const made = JSON.parse(readFileSync(join(where, "images.json"), "utf8")) as number[];
+        expect(made).toHaveLength(2048);
+        expect(relativeError(samples, made)).toBeLessThanOrEqual(1e-4);
+      },
+      // The task where the paper's settings are not the reference's.
+      { search: "?task=motion&picture=7&n=2&levels=5&seed=3&noise=0.1" },
+    );
+  });
+
+  it("draws with a network of one's own where it fits", async () => {
+    await visit(async (page) => {
+      await ready(page);
+      const samples = await drawSamples(page);
+      await page.setInputFiles('input[aria-label="A network of your own"]', weightsPath("ncvsd-fashion32.safetensors"));
+      await page.click("text=Use it on the desk");
+      await page.waitForSelector("text=Drawn with ncvsd-fashion32.safetensors");
+      expect(await drawSamples(page)).toEqual(samples);
+      await page.setInputFiles('input[aria-label="A network of your own"]', weightsPath("edm2-fashion32.safetensors"));
+      await page.waitForSelector("text=The desk cannot draw with it");
+    });
+  });
+
   it("saves a PNG that says what the command line's would, and takes its settings back", async () => {
     await visit(
       async (page, context) => {
@@ -291,6 +331,7 @@ describe("the parts below", () => {
       await page.click("text=Show the steps");
       await page.waitForFunction(() => /4 evaluations/.test(document.querySelector("#steps")!.textContent!));
       expect(await page.locator("#steps .frame").count()).toBe(4);
+      expect(await page.textContent("#steps .large")).toContain("x4, at noise level 12");
       await page.click("text=Walk to the next seed");
       await page.waitForSelector('#generate canvas[aria-label*="10 of 10"]');
       await page.click("text=Time the layers");

@@ -14,21 +14,30 @@ self.addEventListener("install", (event) => {
 });
 
 self.addEventListener("activate", (event) => {
-  const old = (key) => key.startsWith(prefix) && key !== name;
+  // The version before this one stays: a page that is still open may ask for parts of it that no server has any more.
+  const old = (keys) => keys.filter((key) => key.startsWith(prefix) && key !== name).slice(0, -1);
   event.waitUntil(
     caches
       .keys()
-      .then((keys) => Promise.all(keys.filter(old).map((key) => caches.delete(key))))
+      .then((keys) => Promise.all(old(keys).map((key) => caches.delete(key))))
       .then(() => self.clients.claim()),
   );
 });
 
+/** This version's file, else an earlier one's. */
+async function kept(wanted) {
+  const how = { ignoreSearch: true, ignoreVary: true };
+  return (await (await caches.open(name)).match(wanted, how)) ?? caches.match(wanted, how);
+}
+
 self.addEventListener("fetch", (event) => {
   const { request } = event;
-  if (request.method !== "GET" || !request.url.startsWith(self.registration.scope)) return;
-  // The state stands in the address: every address is the same page.
+  const { scope } = self.registration;
+  if (request.method !== "GET" || !request.url.startsWith(scope)) return;
+  // The state stands in the address: every one of the page's addresses is the same page. Other pages may lie below it.
+  const address = request.url.replace(/[?#].*$/, "");
+  const own = address === scope || address === `${scope}index.html`;
+  if (request.mode === "navigate" && !own) return;
   const wanted = request.mode === "navigate" ? new Request("./") : request;
-  event.respondWith(
-    caches.match(wanted, { ignoreSearch: true, ignoreVary: true }).then((kept) => kept ?? fetch(request)),
-  );
+  event.respondWith(kept(wanted).then((found) => found ?? fetch(request)));
 });

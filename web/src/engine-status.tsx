@@ -9,6 +9,15 @@ const TROUBLE: Record<string, readonly [what: string, then: string, again?: stri
     "This browser has no WebGPU, so nothing can be computed here.",
     "A recent Chrome, Edge, Safari or Firefox has it. All that you see meanwhile was recorded earlier.",
   ],
+  INSECURE: [
+    "Browsers offer WebGPU only to pages that come by https or from this computer itself (localhost).",
+    "All that you see meanwhile was recorded earlier.",
+  ],
+  WORKER: [
+    "The part of this page that computes could not be started.",
+    "Reloading the page helps where a file of it was missing.",
+    "Start it again",
+  ],
   NO_ADAPTER: [
     "The browser has WebGPU, but offers no graphics adapter: it may be blocked for this driver, or switched off.",
     "Hardware acceleration in the browser's settings helps most often. All that you see meanwhile was recorded earlier.",

@@ -32,6 +32,9 @@ export const madeCount = signal(20);
 export const madeTs = signal<readonly number[]>([10]);
 export const zeta = signal(1);
 
+/** Of the article's noisy picture. */
+export const noisyLevel = signal(1.2);
+
 export function degradation(): Degradation {
   switch (task.value) {
     case "mask":
@@ -135,6 +138,7 @@ const ENTRIES = [
     return rising && ts.length <= 12 ? ts : undefined;
   }),
   number("zeta", zeta, 0, 1, false),
+  number("noisy", noisyLevel, 0.1, 10, false),
 ] as unknown as readonly Entry<unknown>[];
 
 /** The choices that are not the first ones, as the part of an address behind "?". */

@@ -1,24 +1,24 @@
 import { signal } from "@preact/signals";
 import { truth } from "../desk/subject.js";
-import type { Noisy } from "../engine/protocol.js";
+import { type Noisy, PIXELS } from "../engine/protocol.js";
 import { Slider } from "../parts/controls.js";
 import { Go } from "../parts/go.js";
 import { task } from "../parts/job.js";
 import { Picture } from "../parts/picture.js";
 import { tile } from "../parts/pixels.js";
 import { recorded } from "../recorded.js";
+import { noisyLevel } from "../state.js";
 
 const DRAWS = 6;
 const RECORDED_SIGMAS = [0.4, 1.2, 4];
 
 const job = task<"noisy">();
-const sigma = signal(1.2);
 const shown = signal<(Noisy & { readonly sigma: number }) | undefined>(undefined);
 
 async function draw(): Promise<void> {
   const picture = truth.value;
   if (!picture) return;
-  const level = sigma.value;
+  const level = noisyLevel.value;
   const seed = Math.floor(Math.random() * 1e6);
   const result = await job.start({ kind: "noisy", truth: picture, sigma: level, draws: DRAWS, seed });
   if (result) shown.value = { ...result, sigma: level };
@@ -29,16 +29,16 @@ function stored(level: number): Noisy & { sigma: number } {
   const distance = (s: number) => Math.abs(Math.log(s / level));
   const row = RECORDED_SIGMAS.reduce((best, s, i) => (distance(s) < distance(RECORDED_SIGMAS[best]!) ? i : best), 0);
   const [noisy, ...samples] = recorded.noisy.slice(row * (DRAWS + 1), (row + 1) * (DRAWS + 1));
-  const images = new Float32Array(DRAWS * 1024);
+  const images = new Float32Array(DRAWS * PIXELS);
   samples.forEach((sample, i) => {
-    images.set(sample, i * 1024);
+    images.set(sample, i * PIXELS);
   });
   return { noisy: noisy!, images, sigma: 1 };
 }
 
 /** A picture with noise, and draws of what it may have been. */
 export function NoisyFigure() {
-  const now = shown.value ?? stored(sigma.value);
+  const now = shown.value ?? stored(noisyLevel.value);
   const scale = Math.max(1, now.sigma);
   return (
     <figure class="strip">
@@ -54,13 +54,13 @@ export function NoisyFigure() {
       <div class="strip-controls">
         <Slider
           label="Noise level"
-          value={Math.log10(sigma.value)}
+          value={Math.log10(noisyLevel.value)}
           min={-1}
           max={1}
           step={0.05}
-          shown={sigma.value.toPrecision(2)}
+          shown={noisyLevel.value.toPrecision(2)}
           onInput={(v) => {
-            sigma.value = Number((10 ** v).toPrecision(2));
+            noisyLevel.value = Number((10 ** v).toPrecision(2));
             if (shown.value) void draw();
           }}
         />

@@ -3,6 +3,7 @@ import { status } from "../engine/client.js";
 import { Choice, Seed, Slider } from "../parts/controls.js";
 import * as state from "../state.js";
 import { Editor } from "./editor.js";
+import { network } from "./network.js";
 import { failure, outcome, restore, stop } from "./outcome.js";
 import { Results } from "./results.js";
 import { Share } from "./share.js";
@@ -240,6 +241,14 @@ export function Desk() {
             </select>
           </label>
         </details>
+        {network.value && (
+          <div class="row">
+            <span class="hint">Drawn with {network.value.name}.</span>
+            <button type="button" class="plain" onClick={() => (network.value = undefined)}>
+              Back to the page's own
+            </button>
+          </div>
+        )}
         <Go />
         {failure.value && (
           <p class="trouble" role="alert">

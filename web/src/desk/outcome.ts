@@ -6,6 +6,7 @@ import type { Measured, Restored, TaskName } from "../engine/protocol.js";
 import { announce } from "../parts/live.js";
 import { moments } from "../parts/pixels.js";
 import * as state from "../state.js";
+import { network } from "./network.js";
 import { pictureName, truth } from "./subject.js";
 import { chiWords } from "./words.js";
 
@@ -32,7 +33,10 @@ const hidden = (task: TaskName) =>
 
 export async function restore(): Promise<void> {
   const picture = truth.value;
-  if (!picture) return;
+  if (!picture) {
+    failure.value = "There is no picture on the desk: open one.";
+    return;
+  }
   const task = state.task.value;
   const mask = hidden(task);
   if (mask && !mask.includes(0)) {
@@ -46,6 +50,8 @@ export async function restore(): Promise<void> {
   failure.value = undefined;
   const runs = state.runs.value;
   const choices = state.written();
+  // What is shown again where this run gives nothing.
+  const before = outcome.peek()?.phase === "running" ? undefined : outcome.peek();
   let now: Outcome = { phase: "running", task, truth: picture, mask, runs, choices };
   const show = (more: Partial<Outcome>) => {
     now = { ...now, ...more };
@@ -60,6 +66,7 @@ export async function restore(): Promise<void> {
       truth: picture,
       name: pictureName.value,
       sigmaY: state.sigmaY.value,
+      ...(network.value ? { network: network.value } : {}),
       ...{ runs, seed: state.seed.value, label: state.label.value, levels: state.levels.value },
     },
     (event) => {
@@ -77,7 +84,7 @@ export async function restore(): Promise<void> {
     announce(`${runs} samples in ${result.seconds.toFixed(1)} seconds. ${chiWords(mean, result.evaluations + 1)}`);
   } catch (error) {
     if (running !== own) return;
-    outcome.value = now.images ? { ...now, phase: "done" } : undefined;
+    outcome.value = now.images ? { ...now, phase: "done" } : before;
     if (error instanceof JobError && error.code === "STOPPED") announce("Stopped.");
     else failure.value = (error as Error).message;
   } finally {

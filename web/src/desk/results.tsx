@@ -16,6 +16,10 @@ function logarithmic(values: Float32Array): Float32Array {
 const withHoles = (values: Float32Array, mask: Uint8Array | undefined) =>
   mask ? values.map((v, i) => (mask[i] === 0 ? -0.1 : v)) : values;
 
+/** The command line's: its folder, its file. */
+const fileName = (text: Readonly<Record<string, string>>, i: number) =>
+  `${text["ncvsd-gpu:image"]}-sample-${String(i).padStart(2, "0")}.png`;
+
 /** Nothing is told before the noise is low: until then the samples are anything. */
 const STD_FROM_SIGMA = 4;
 
@@ -34,7 +38,8 @@ function Shown({ of }: { of: Outcome }) {
     () => measured && (measured.amplitudes ? logarithmic(measured.values) : withHoles(measured.values, mask)),
     [measured, mask],
   );
-  const settled = images !== undefined && (phase !== "running" || (at !== undefined && at.sigma < STD_FROM_SIGMA));
+  const unfinished = phase !== "recorded" && result === undefined;
+  const settled = images !== undefined && (!unfinished || (at !== undefined && at.sigma < STD_FROM_SIGMA));
   const spread = useMemo(() => (images && settled ? spreadOf(images) : undefined), [images, settled]);
   const worst = spread ? spread.std.reduce((a, b) => Math.max(a, b), 0) : 0;
   // A round end of the scale, so that it does not dance.
@@ -58,7 +63,7 @@ function Shown({ of }: { of: Outcome }) {
                   title="Save as a PNG that knows how it was made"
                   onClick={() => {
                     const text = { ...result.texts[i], "ncvsd-gpu:desk": of.choices ?? state.written() };
-                    void savePng(values!.slice(), text, `sample-${i + 1}.png`);
+                    void savePng(values!.slice(), text, fileName(result.texts[i]!, i));
                   }}
                 >
                   <svg viewBox="0 0 16 16" aria-hidden="true">
@@ -106,7 +111,7 @@ function Shown({ of }: { of: Outcome }) {
         </figure>
       </div>
       <div class="words">
-        {spread && phase !== "running" ? (
+        {spread && !unfinished ? (
           <>
             {certainty(spread.std, of.task, mask).map((sentence) => (
               <p key={sentence.slice(0, 8)}>{sentence}</p>
@@ -123,7 +128,11 @@ function Shown({ of }: { of: Outcome }) {
             )}
           </>
         ) : (
-          <p class="hint">{phase === "running" ? "From pure noise to pictures that fit the measurement …" : ""}</p>
+          <p class="hint">
+            {phase === "running"
+              ? "From pure noise to pictures that fit the measurement …"
+              : `Ended early${at ? `, at noise level ${at.sigma.toPrecision(2)}` : ""}: these are not samples yet.`}
+          </p>
         )}
       </div>
     </>

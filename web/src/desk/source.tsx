@@ -120,6 +120,8 @@ function Camera({ close }: { close(): void }) {
   const shoot = () => {
     const { videoWidth: w, videoHeight: h } = video.current!;
     const side = Math.min(w, h);
+    // It has not begun yet.
+    if (side === 0) return;
     const canvas = Object.assign(document.createElement("canvas"), { width: SIDE, height: SIDE });
     const context = canvas.getContext("2d")!;
     context.imageSmoothingQuality = "high";

@@ -29,14 +29,18 @@ let worker: Worker | undefined;
 let count = 0;
 const waiting = new Map<number, Waiting>();
 
+const BROKEN: Failure = { code: "WORKER", message: "The page's worker could not be started." };
+
 const WITHOUT_GPU: ReadonlySet<Kind> = new Set(["png", "read"]);
 
 const hasWebGpu = typeof navigator !== "undefined" && "gpu" in navigator;
 
 function start(): Worker {
   if (worker) return worker;
-  worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  worker.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
+  const started = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  let heard = false;
+  started.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
+    heard = true;
     if (data.say === "status") {
       if (hasWebGpu) status.value = data.status;
       return;
@@ -49,7 +53,17 @@ function start(): Worker {
       else one?.failed(data.failure);
     }
   });
-  return worker;
+  // A file of it that does not come: nobody would ever answer.
+  started.addEventListener("error", () => {
+    if (heard) return;
+    started.terminate();
+    worker = undefined;
+    for (const one of waiting.values()) one.failed(BROKEN);
+    waiting.clear();
+    if (hasWebGpu) status.value = { phase: "failed", ...BROKEN };
+  });
+  worker = started;
+  return started;
 }
 
 const send = (message: ToWorker) => start().postMessage(message);
@@ -57,12 +71,21 @@ const send = (message: ToWorker) => start().postMessage(message);
 /** Starts the engine: nothing is fetched where there is no WebGPU. */
 export function open(): void {
   if (hasWebGpu) start();
-  else status.value = { phase: "failed", code: "NO_WEBGPU", message: "This browser has no WebGPU." };
+  else {
+    // Browsers hide it from pages that came unprotected.
+    const code = isSecureContext ? "NO_WEBGPU" : "INSECURE";
+    status.value = { phase: "failed", code, message: "There is no WebGPU here." };
+  }
 }
 
 /** Tries again after a failure. */
 export function again(): void {
-  send({ say: "again" });
+  if (worker) send({ say: "again" });
+  // A new one opens the device by itself.
+  else {
+    status.value = { phase: "starting" };
+    start();
+  }
 }
 
 /** The one job that the visitor asked for; the engine's own wait behind it. */

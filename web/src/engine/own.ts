@@ -1,4 +1,4 @@
-import { loadModel, type Model, sampleHeun, sampleMultiStep } from "ncvsd-gpu";
+import { type Gpu, type LoadModelOptions, loadModel, type Model, sampleHeun, sampleMultiStep } from "ncvsd-gpu";
 import type { Context } from "./engine.js";
 import type { Own, OwnJob } from "./protocol.js";
 
@@ -21,18 +21,25 @@ function requireRoom(file: File): void {
   throw Object.assign(new Error(message), { code: "OUT_OF_MEMORY" });
 }
 
+/** A file is another object in each message. */
+const same = (a: File, b: File) => a.name === b.name && a.size === b.size && a.lastModified === b.lastModified;
+
+/** The network of a file, from the last time where it is the same one on the same device. */
+export async function ownModel(gpu: Gpu, file: File, options: LoadModelOptions): Promise<Model> {
+  if (kept?.model.gpu === gpu && same(kept.file, file)) return kept.model;
+  requireRoom(file);
+  // The one before gives its memory back first.
+  await kept?.model.close();
+  kept = undefined;
+  const model = await loadModel(gpu, file, options);
+  kept = { file, model };
+  return model;
+}
+
 /** Loads a network of the visitor's (a pickle is read as data, nothing in it is executed) and draws pictures with it. */
 export async function own({ file, seeds }: OwnJob, { engine, signal, tell }: Context<"own">): Promise<Own> {
   const { gpu } = await engine.ready();
-  if (kept?.file !== file || kept.model.gpu !== gpu) {
-    requireRoom(file);
-    // The one before gives its memory back first.
-    await kept?.model.close();
-    kept = undefined;
-    const model = await loadModel(gpu, file, { signal, onProgress: (done, total) => tell({ done, total }) });
-    kept = { file, model };
-  }
-  const { model } = kept;
+  const model = await ownModel(gpu, file, { signal, onProgress: (done, total) => tell({ done, total }) });
   const begun = performance.now();
   const labels = seeds.map((seed) => (model.labelDim > 0 ? seed % model.labelDim : -1));
   const common = { seeds, signal, ...(model.labelDim > 0 ? { labels } : {}) };

@@ -29,6 +29,8 @@ export interface RestoreJob {
   /** Class; -1: none said. */
   readonly label: number;
   readonly levels: number;
+  /** A network of the visitor's; absent: the page's own. */
+  readonly network?: File;
 }
 
 export interface Measured {

@@ -13,7 +13,8 @@ const PREVIEW_MS = 80;
  */
 export async function restore(job: RestoreJob, { engine, signal, tell }: Context<"restore">): Promise<Restored> {
   const { truth, name, sigmaY, runs, seed } = job;
-  const { gpu, model } = await engine.ready();
+  const { gpu, model: ours } = await engine.ready();
+  const model = job.network ? await (await import("./own.js")).ownModel(gpu, job.network, { signal }) : ours;
   const degrading = await degrade(gpu, job.degradation);
   const { operator, side } = degrading;
   try {

@@ -1,7 +1,7 @@
 /** Pictures that are generated: one alone at first, then sheets. */
 import { signal } from "@preact/signals";
 import { run } from "../engine/client.js";
-import type { Generated } from "../engine/protocol.js";
+import { type Generated, PIXELS } from "../engine/protocol.js";
 
 export interface Sheet {
   readonly images: readonly Float32Array[];
@@ -12,7 +12,6 @@ export interface Sheet {
 
 /** The sheet at the top: one picture of each class. */
 export const hero = signal<Sheet | undefined>(undefined);
-const PIXELS = 1024;
 export const parts = (images: Float32Array): Float32Array[] =>
   Array.from({ length: images.length / PIXELS }, (_, i) => images.slice(i * PIXELS, (i + 1) * PIXELS));
 

@@ -4,7 +4,8 @@ import { signal } from "@preact/signals";
 const words = signal("");
 
 export function announce(text: string): void {
-  words.value = text;
+  // Only what changes is read: a word said again ends in another space.
+  words.value = words.peek() === text ? `${text}\u00a0` : text;
 }
 
 export function LiveRegion() {

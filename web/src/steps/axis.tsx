@@ -6,11 +6,14 @@ const LEVELS = noiseLevels({ steps: 40, sigmaMin: 0.002, sigmaMax: 80, rho: 7 })
 const WIDTH = 1000;
 const [LARGEST, SMALLEST] = [100, 0.02];
 /** Place of a noise level along the axis, which is logarithmic. */
-const scale = (sigma: number) => (WIDTH * Math.log(LARGEST / sigma)) / Math.log(LARGEST / SMALLEST);
+const scale = (sigma: number) => Math.min(WIDTH, (WIDTH * Math.log(LARGEST / sigma)) / Math.log(LARGEST / SMALLEST));
 /** The last levels are below what one sees. */
 const LAST = 32;
 
-const sigmaText = (sigma: number) => (sigma >= 10 ? sigma.toFixed(0) : sigma.toPrecision(2));
+/** Noise level of a time step. */
+export const sigmaOf = (t: number): number => LEVELS[t]!;
+
+export const sigmaText = (sigma: number) => (sigma >= 10 ? sigma.toFixed(0) : sigma.toPrecision(2));
 
 const nearest = (x: number) => {
   let best = 0;
@@ -69,8 +72,11 @@ export function Axis() {
             if (by) {
               event.preventDefault();
               move(t, t + by);
-            } else if ((event.key === "Delete" || event.key === "Backspace") && ts.length > 1)
+            } else if ((event.key === "Delete" || event.key === "Backspace") && ts.length > 1) {
               put(ts.filter((v) => v !== t));
+              // The last tick of the row is the one that goes: the focus stays on the axis.
+              box.current!.querySelectorAll<HTMLElement>(".tick")[Math.max(0, i - 1)]!.focus();
+            }
           }}
           onPointerDown={(event) => {
             const tick = event.currentTarget;
@@ -82,7 +88,8 @@ export function Axis() {
               put(madeTs.value.map((v) => (v === now ? to : v)));
               now = to;
             };
-            tick.onpointerup = () => {
+            // However it ends.
+            tick.onlostpointercapture = () => {
               tick.onpointermove = null;
             };
           }}

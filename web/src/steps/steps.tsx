@@ -7,7 +7,7 @@ import { task } from "../parts/job.js";
 import { Picture } from "../parts/picture.js";
 import { recorded } from "../recorded.js";
 import * as state from "../state.js";
-import { Axis, addLevel } from "./axis.js";
+import { Axis, addLevel, sigmaOf, sigmaText } from "./axis.js";
 
 const mine = task<"steps">();
 const theirs = task<"teacher">();
@@ -39,21 +39,45 @@ async function teach(): Promise<void> {
   });
 }
 
-/** The recorded strip of four steps. */
+/** Noise of any level as grey. */
+const visible = ({ noisy, sigma }: Frame) => noisy.map((v) => v / Math.max(1, sigma));
+
+/** The recorded strip of four steps; what goes in was stored as it is shown. */
 const stored = (): readonly Frame[] => {
   const tiles = recorded.steps.slice(6, 14);
-  const sigmas = [80, 41, 20, 8.8];
-  return sigmas.map((sigma, i) => ({ sigma: Math.min(1, sigma), noisy: tiles[2 * i]!, denoised: tiles[2 * i + 1]! }));
+  return PRESETS["4"].map((t, i) => {
+    const sigma = sigmaOf(t);
+    return { sigma, noisy: tiles[2 * i]!.map((v) => v * Math.max(1, sigma)), denoised: tiles[2 * i + 1]! };
+  });
 };
+
+/** One step, large. */
+function Large({ of, step }: { of: Frame; step: number }) {
+  return (
+    <div class="large">
+      <figure>
+        <Picture values={visible(of)} label={`What goes into step ${step}, large`} />
+        <figcaption>
+          x<sub>{step}</sub>, at noise level {sigmaText(of.sigma)}
+        </figcaption>
+      </figure>
+      <figure>
+        <Picture values={of.denoised} label={`What the network makes of it in step ${step}, large`} />
+        <figcaption>the network's draw</figcaption>
+      </figure>
+    </div>
+  );
+}
 
 function Row({ frames, title, marked }: { frames: readonly Frame[]; title: string; marked?: number }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
     <section class="frames" aria-label={title} tabIndex={0}>
-      {frames.map(({ sigma, noisy, denoised }, i) => (
+      {frames.map((frame, i) => (
         <figure key={i} class={marked === i ? "frame marked" : "frame"}>
-          <Picture values={noisy.map((v) => v / Math.max(1, sigma))} label={`What goes into step ${i + 1}`} />
-          <Picture values={denoised} label={`What the network makes of it in step ${i + 1}`} />
+          <Picture values={visible(frame)} label={`What goes into step ${i + 1}`} />
+          <Picture values={frame.denoised} label={`What the network makes of it in step ${i + 1}`} />
+          <figcaption>σ {sigmaText(frame.sigma)}</figcaption>
         </figure>
       ))}
     </section>
@@ -121,6 +145,7 @@ export function Steps() {
             onInput={(v) => (at.value = v - 1)}
           />
         )}
+        {chosen && <Large of={chosen} step={Math.min(at.value, frames.length - 1) + 1} />}
         <p class="hint">
           Above: what goes into a step. Below: what the network makes of it.{" "}
           {result.value
