@@ -96,8 +96,8 @@ export function registerCompletion(program: Command): void {
       [
         "",
         "Examples:",
-        '  eval "$(ncvsd-gpu completion bash)"     # in ~/.bashrc; zsh alike',
         "  ncvsd-gpu completion fish > ~/.config/fish/completions/ncvsd-gpu.fish",
+        '  eval "$(ncvsd-gpu completion bash)"     # in ~/.bashrc; zsh alike',
       ].join("\n"),
     )
     .action((shell: string) => {

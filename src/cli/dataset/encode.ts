@@ -112,11 +112,13 @@ export function registerDatasetEncode(dataset: Command): Command {
       "after",
       [
         "",
-        "Example:",
-        "  ncvsd-gpu dataset convert photos --dest photos-512.zip --resolution 512x512 \\",
-        "    --transform center-crop-dhariwal",
+        "Examples:",
         "  ncvsd-gpu dataset encode photos-512.zip --vae sd-vae-ft-mse.safetensors \\",
         "    --dest latents.zip",
+        "",
+        "Pictures of any size become squares before:",
+        "  ncvsd-gpu dataset convert photos --dest photos-512.zip --resolution 512x512 \\",
+        "    --transform center-crop-dhariwal",
       ].join("\n"),
     )
     .action(async (path: string, flags: EncodeFlags) => {

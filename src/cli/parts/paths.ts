@@ -17,7 +17,7 @@ import { checkWritable, isFolder } from "../../runs/whole-file.js";
  */
 export const PATHS = {
   inputs:
-    "net gnet picture.png teacher vae data ref features operator measurement mask kernel lpips images inception dinov2 file shards results in.pkl snapshots source label-file config geometry model diffusion mixture matrix kernels weights maps probe positions".split(
+    "net network image gnet picture.png teacher vae data ref features operator measurement mask kernel lpips images inception dinov2 file shards results in.pkl snapshots source label-file config geometry model diffusion mixture matrix kernels weights maps probe positions".split(
       " ",
     ),
   files: "grid save-raw out trace out.safetensors plot".split(" "),
