@@ -1,10 +1,10 @@
 import { checkKeys, NcvsdError } from "../errors.js";
 import { node } from "../node/modules.js";
 import type { Caps, MatrixShape, Precision } from "./contract.js";
-import { MATRIX_FEATURE, matricesOf } from "./matrices.js";
+import { MATRIX_FEATURE, matricesOf, matricesRecord } from "./matrices.js";
 import { PipelineCache } from "./pipeline.js";
 import { ratesOn } from "./rates.js";
-import type { Tuning } from "./tuning.js";
+import type { Tuning, TuningIdentity } from "./tuning.js";
 import { settle } from "./wait.js";
 
 export interface OpenGpuOptions {
@@ -80,14 +80,14 @@ export async function openGpu(options: OpenGpuOptions = {}): Promise<Gpu> {
     device,
     precision,
     memoryLimit,
-    await tuningFor(adapter, precision, options.tuning),
+    await tuningFor(adapter, { precision, ...matricesRecord({ matrices }) }, options.tuning),
     matrices,
   );
 }
 
 async function tuningFor(
   adapter: GPUAdapter,
-  precision: Precision,
+  use: Pick<TuningIdentity, "precision" | "matrices">,
   given: OpenGpuOptions["tuning"],
 ): Promise<Tuning | undefined> {
   if (given === false) return undefined;
@@ -95,7 +95,7 @@ async function tuningFor(
   if (browserGpu()) return undefined;
   const { cachedTuning } = await import("./native.js");
   const { name, vendor, architecture, driver } = infoOf(adapter);
-  return cachedTuning({ adapter: name, vendor, architecture, driver, precision });
+  return cachedTuning({ adapter: name, vendor, architecture, driver, ...use });
 }
 
 /** The storage type that is used where this one is asked of an adapter. @throws NcvsdError BAD_ARGUMENT */

@@ -33,3 +33,8 @@ export function matricesOf(
     .filter(({ m, n, k }) => m % 4 === 0 && n % 4 === 0 && 2 * k * (4 * m + 2 * n) + 32 * m * n <= MEMORY);
   return shapes.sort((a, b) => b.m * b.n * b.k - a.m * a.n * a.k)[0];
 }
+
+/** For records: `matrices`, such as 16x16x16, or nothing where there are none. */
+export function matricesRecord({ matrices }: { readonly matrices?: MatrixShape | undefined }): { matrices?: string } {
+  return matrices ? { matrices: `${matrices.m}x${matrices.n}x${matrices.k}` } : {};
+}

@@ -1,5 +1,5 @@
 /**
- * Where a tuner's choices lie between runs: one JSON file per adapter, driver, engine version and precision in the user's
+ * Where a tuner's choices lie between runs: one JSON file per adapter, driver, engine version, precision and matrix units in the user's
  * cache folder. Node only. A file that is damaged, foreign or outdated counts as absent: the cost model then chooses.
  */
 import { createHash } from "node:crypto";
@@ -41,8 +41,9 @@ export function tuningFile(identity: TuningIdentity, folder: string = tuningFold
 }
 
 /** The fields in one order, and nothing else. */
-export function fieldsOf({ adapter, vendor, architecture, driver, engine, precision }: TuningIdentity): TuningIdentity {
-  return { adapter, vendor, architecture, driver, engine, precision };
+export function fieldsOf(identity: TuningIdentity): TuningIdentity {
+  const { adapter, vendor, architecture, driver, engine, precision, matrices } = identity;
+  return { adapter, vendor, architecture, driver, engine, precision, ...(matrices ? { matrices } : {}) };
 }
 
 /** The stored choices; undefined where there are none, or the file is not whole or not of this identity. */

@@ -9,6 +9,8 @@ export interface TuningIdentity {
   readonly driver: string;
   readonly engine: string;
   readonly precision: Precision;
+  /** The matrix units in use (`matricesRecord`). */
+  readonly matrices?: string;
 }
 
 /** Choices for `Caps.tuning` and where they come from. */

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
+import { matricesRecord } from "../gpu/matrices.js";
 import { formatSeeds } from "./args.js";
 import { decidingOptions, type Options, type OptionValue, runKey } from "./origin.js";
 import { imageName } from "./output.js";
@@ -23,8 +24,8 @@ export function tuningRecord(gpu: Gpu): TuningRecord | null {
 }
 
 /** What decides pictures of the device they are made on, for a run's options: its precision, and the matrix units in use. */
-export function deviceOptions({ caps: { precision, matrices } }: Pick<Gpu, "caps">): Options {
-  return { precision, ...(matrices ? { matrices: `${matrices.m}x${matrices.n}x${matrices.k}` } : {}) };
+export function deviceOptions({ caps }: Pick<Gpu, "caps">): Options {
+  return { precision: caps.precision, ...matricesRecord(caps) };
 }
 
 /** What a run is; with a seed, enough to repeat it. */

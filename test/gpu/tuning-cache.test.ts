@@ -63,9 +63,9 @@ describe("the file of choices", () => {
     });
   });
 
-  it("another adapter, driver, engine or precision has another file; with its content in it, it counts as absent", () => {
+  it("another adapter, driver, engine, precision or other matrix units have another file; with its content in it, it counts as absent", () => {
     const file = writeTuning(identity, choices, folder);
-    for (const field of Object.keys(identity) as (keyof TuningIdentity)[]) {
+    for (const field of [...Object.keys(identity), "matrices"] as (keyof TuningIdentity)[]) {
       const other = { ...identity, [field]: field === "precision" ? "f16" : "other" };
       expect(tuningFile(other, folder), field).not.toBe(file);
       expect(readTuning(other, folder), field).toBeUndefined();

@@ -1,6 +1,7 @@
 /** `bench --tune`: measures, checks that the network as a whole gains, and only then keeps the choices. */
 import { NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
+import { matricesRecord } from "../../gpu/matrices.js";
 import { RATES_KEY, writtenRates } from "../../gpu/rates.js";
 import type { TuningIdentity } from "../../gpu/tuning.js";
 import { ENGINE_VERSION, readTuning, tuningFolder } from "../../gpu/tuning-cache.js";
@@ -51,21 +52,21 @@ const LARGEST_DIFFERENCE = { f32: 2e-5, f16: 2e-2, "f16-weights": 2e-2 } as cons
 export async function benchTune(flags: TuneFlags): Promise<void> {
   const { net, batch, runs, seconds } = flags;
   const { network } = await planNetwork(net, batch);
-  const gpu = await openEngine({ ...flags, tuning: false }, new Stopwatch());
+  const { gpu, rates } = await openMeasured(flags);
   try {
     const started = performance.now();
     const rows = await measure(gpu, network.graph, flags);
     const spent = (performance.now() - started) / 1000;
     const { name, vendor, architecture, driver } = gpu.info;
     const { precision } = gpu;
-    const identity = { adapter: name, vendor, architecture, driver, engine: ENGINE_VERSION, precision };
+    const use = { precision, ...matricesRecord(gpu.caps) };
+    const identity = { adapter: name, vendor, architecture, driver, engine: ENGINE_VERSION, ...use };
     const choices = merged(readTuning(identity)?.choices ?? new Map(), rows);
     // A choice holds for every batch: at one image it must not cost what it gains at many.
     const batches = batch === 1 ? [1] : [batch, 1];
     const comparisons = matters(rows, choices) ? await compare(gpu, net, batches, runs, choices) : [];
     const verdict = judge(gpu, rows, comparisons);
     const kept = verdict.keep ? choices : without(choices, rows);
-    const rates = await measuredRates(gpu);
     if (rates !== undefined) kept.set(RATES_KEY, rates);
     // What was measured is told even where it cannot be kept.
     let failure: unknown = verdict.error;
@@ -86,11 +87,21 @@ export async function benchTune(flags: TuneFlags): Promise<void> {
   }
 }
 
-/** The peaks that the cost models of a GPU count with. */
-async function measuredRates(gpu: Gpu): Promise<string | undefined> {
-  if (gpu.info.software) return undefined;
-  const [fma, copy] = [await fmaPeak(gpu), await copyPeak(gpu)];
-  return writtenRates({ flops: 1e9 * fma.best, bandwidth: 1e9 * copy.best });
+/**
+ * A device whose cost models count with the peaks that were measured on it, as those of later runs will: where a cost model's own
+ * choice is the fastest, nothing is noted. On a software adapter they count with none.
+ */
+async function openMeasured(flags: TuneFlags): Promise<{ gpu: Gpu; rates?: string }> {
+  const options = { ...flags, tuning: false };
+  const gpu = await openEngine(options, new Stopwatch());
+  if (gpu.info.software) return { gpu };
+  try {
+    const [fma, copy] = [await fmaPeak(gpu), await copyPeak(gpu)];
+    const rates = writtenRates({ flops: 1e9 * fma.best, bandwidth: 1e9 * copy.best });
+    return { gpu: await openEngine(options, new Stopwatch(), new Map([[RATES_KEY, rates]])), rates };
+  } finally {
+    gpu.close();
+  }
 }
 
 async function measure(gpu: Gpu, graph: Parameters<typeof tuneNetwork>[1], flags: TuneFlags): Promise<TuneRow[]> {

@@ -21,7 +21,12 @@ export interface EngineOptions {
 export const PRECISION_HELP =
   "storage of weights and activations: f32, f16, f16-weights (activations in f32, for adapters without f16), or auto (f16 on a GPU)";
 
-export async function openEngine(options: EngineOptions, watch: Stopwatch): Promise<Gpu> {
+/** @param choices in place of the tuner's own, which `tuning: false` leaves out */
+export async function openEngine(
+  options: EngineOptions,
+  watch: Stopwatch,
+  choices?: ReadonlyMap<string, string>,
+): Promise<Gpu> {
   const adapter = options.adapter === undefined ? {} : { adapter: options.adapter };
   const precision = parsePrecision(options.precision ?? "f32");
   const { tensorCores } = options;
@@ -30,7 +35,7 @@ export async function openEngine(options: EngineOptions, watch: Stopwatch): Prom
     precision,
     ...adapter,
     ...units,
-    ...(options.tuning === false ? { tuning: false } : {}),
+    ...(choices ? { tuning: choices } : options.tuning === false ? { tuning: false } : {}),
   });
   watch.lap("adapter");
   return gpu;
