@@ -23,11 +23,12 @@ export interface ReadStatisticsOptions extends FetchOptions {
   readonly metric?: string;
 }
 
-/** EDM2's metrics: what their files call them, the variant that they are of, and its features. */
-const METRICS: Readonly<Record<string, { readonly variant: string; readonly dim: number }>> = {
-  fid: { variant: "nvidia", dim: 2048 },
-  fd_dinov2: { variant: "hub", dim: 1024 },
-};
+/** EDM2's metrics: what their files call them, the network and variant that they are of, and its features. */
+const METRICS: Readonly<Record<string, { readonly network: string; readonly variant: string; readonly dim: number }>> =
+  {
+    fid: { network: "inception-v3-fid", variant: "nvidia", dim: 2048 },
+    fd_dinov2: { network: "dinov2-vitl14", variant: "hub", dim: 1024 },
+  };
 /** What files of ours say. */
 const TOOL = "ncvsd-gpu";
 /** Most features of a file that is taken seriously. */
@@ -118,14 +119,13 @@ async function fromPickle(tree: ArrayTree, file: string, wanted: string | undefi
     checkShapes(`${file}: ${metric}`, mu.shape, sigma.shape);
     const [dim] = mu.shape;
     // What EDM2's own files do not say is the same in all of them; ours say what is known.
-    const told = Object.fromEntries([
-      ...(METRICS[metric]?.dim === dim && tree.texts.get("tool") !== TOOL
-        ? [["variant", METRICS[metric]!.variant]]
-        : []),
-      ...["network", "variant", "sha256"].flatMap((key) => {
-        return inner.texts.has(key) ? [[key, inner.texts.get(key)!]] : [];
-      }),
-    ]);
+    const known = METRICS[metric]?.dim === dim && tree.texts.get("tool") !== TOOL ? METRICS[metric]! : undefined;
+    const told = {
+      ...(known && { network: known.network, variant: known.variant }),
+      ...Object.fromEntries(
+        ["network", "variant", "sha256"].flatMap((key) => (inner.texts.has(key) ? [[key, inner.texts.get(key)!]] : [])),
+      ),
+    };
     metrics[metric] = checked(file, { metric, count, mean: await mu.read(), cov: await sigma.read(), ...told });
   }
   const names = Object.keys(metrics);

@@ -54,13 +54,16 @@ describe("statistics files", () => {
     if (ending === "pkl") expect(back.metrics!.fd_dinov2).toEqual(own.metrics!.fd_dinov2);
   });
 
-  it("writes no variant into a pickle that was not known", async () => {
+  it("knows of which network EDM2's pickles are, and guesses nothing of ours", async () => {
     const dim = 1024;
-    const path = join(folder, "unsaid.pkl");
     const cov = new Float64Array(dim * dim);
-    await writeStatistics(path, { count: 9, mean: new Float64Array(dim), cov, metric: "fd_dinov2" });
-    const { metric, variant } = await readStatistics(path);
-    expect([metric, variant]).toEqual(["fd_dinov2", undefined]);
+    const own = statisticsBytes("x.pkl", { count: 9, mean: new Float64Array(dim), cov, metric: "fd_dinov2" });
+    const ours = await readStatistics(own);
+    expect([ours.metric, ours.network, ours.variant]).toEqual(["fd_dinov2", undefined, undefined]);
+    const theirs = await readStatistics(own.with(Buffer.from(own).indexOf("ncvsd-gpu"), 0x4e));
+    expect(theirs).toMatchObject({ network: "dinov2-vitl14", variant: "hub" });
+    const other = { name: "dinov2-vitl14-reg4", variant: "hub", sha256: "c", dim, metric: "fd_dinov2" };
+    expect(() => requireSameNetwork("x.pkl", theirs, other)).toThrow("networks, dinov2-vitl14 and dinov2-vitl14-reg4");
   });
 
   it("keeps every bit, and what it is of; the bundled file is of the bundled network", async () => {

@@ -17,7 +17,11 @@ withTestGpu((opened) => {
 });
 
 /** Results of a graph on random images and weights, read back. */
-async function run(build: (graph: Graph, x: Tensor) => Tensor[], depths: Readonly<Record<string, number>>) {
+async function run(
+  build: (graph: Graph, x: Tensor) => Tensor[],
+  depths: Readonly<Record<string, number>>,
+  batch = BATCH,
+) {
   const random = normalSource(3);
   const lengths = { w: 24, v: 9 };
   const tensors = new Map<string, Float32Array<ArrayBuffer>>();
@@ -29,7 +33,7 @@ async function run(build: (graph: Graph, x: Tensor) => Tensor[], depths: Readonl
     tensors.set(`${name}.bias`, Float32Array.from({ length: lengths[name] }, random));
   }
   const graph = new Graph();
-  const x = graph.external("x", [BATCH, CHANNELS, HEIGHT, WIDTH]);
+  const x = graph.external("x", [batch, CHANNELS, HEIGHT, WIDTH]);
   const results = build(graph, x);
   for (const y of results) graph.kept.add(y);
   const store = new WeightStore(gpu, { readF32: async (name) => tensors.get(name)! });
@@ -78,6 +82,20 @@ it.each<[string, Omit<Conv2dLayer, "name" | "outChannels">, number, number]>([
     expect(relativeError(part, sum.direct.subarray(n * 24 * pixels, (n + 1) * 24 * pixels))).toBeLessThan(1e-6);
   }
   expect(relativeError(alone, sum.other)).toBeLessThan(1e-6);
+});
+
+it("more patches than fit at once are taken in pieces, which no bit of an image depends on", async () => {
+  const window = { kernel: [13, 11], padding: [6, 5] } as const;
+  const depths = { w: 13 * 11 * CHANNELS, v: 1 };
+  const both = (batch: number) => (graph: Graph, x: Tensor) => {
+    const y = productConvolutions(graph, [{ layer: layer("w", window), to: [batch, 24, HEIGHT, WIDTH] }], x)[0]!;
+    expect(graph.nodes.filter(({ name }) => name.includes("product"))).toHaveLength(batch > 1 ? 2 : 1);
+    return [y, convolution(graph, layer("w", window), x)];
+  };
+  const [y, direct] = await run(both(BATCH), depths);
+  const [alone] = await run(both(1), depths, 1);
+  expect(relativeError(y!, direct!)).toBeLessThan(2e-6);
+  expect(y!.subarray(0, alone!.length)).toEqual(alone);
 });
 
 it.each([0, 1])("a 3x3 convolution padded by %s pixels is Winograd's", async (padding) => {
