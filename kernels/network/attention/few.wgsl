@@ -86,14 +86,14 @@ fn main(
     // 1. Norms of the tile's keys and values, each once.
     var kk = Norms();
     var vv = Norms();
-    for (var block = 0u; block < MANY; block++) {
-      if (BLOCK * block >= headDim) {
+    for (var piece = 0u; piece < MANY; piece++) {
+      if (BLOCK * piece >= headDim) {
         break;
       }
       var k = Norms();
       var v = Norms();
       for (var chunk = 0u; chunk < MANY; chunk++) {
-        let c = BLOCK * block + CHUNK * chunk;
+        let c = BLOCK * piece + CHUNK * chunk;
         if (CHUNK * chunk >= BLOCK || c >= headDim) {
           break;
         }
@@ -114,13 +114,13 @@ fn main(
     // 2. q . k of 4 queries (the components) by KEYS keys.
     let own = KEYS * slice;
     var sums = Sums();
-    for (var block = 0u; block < MANY; block++) {
-      if (BLOCK * block >= headDim) {
+    for (var piece = 0u; piece < MANY; piece++) {
+      if (BLOCK * piece >= headDim) {
         break;
       }
       var part = Sums();
       for (var chunk = 0u; chunk < MANY; chunk++) {
-        let c = BLOCK * block + CHUNK * chunk;
+        let c = BLOCK * piece + CHUNK * chunk;
         if (CHUNK * chunk >= BLOCK || c >= headDim) {
           break;
         }
