@@ -20,7 +20,7 @@ const TROUBLE: Record<string, readonly [what: string, then: string, again?: stri
   ],
   NO_ADAPTER: [
     "The browser has WebGPU, but offers no graphics adapter: it may be blocked for this driver, or switched off.",
-    "Hardware acceleration in the browser's settings helps most often. All that you see meanwhile was recorded earlier.",
+    "Switching on hardware acceleration in the browser's settings, or a newer graphics driver, helps most often; the browser's page about the GPU (chrome://gpu, about:support) says why. All that you see meanwhile was recorded earlier.",
     "Look again",
   ],
   DEVICE_LOST: [

@@ -31,6 +31,16 @@ function takeDrops(): void {
   });
 }
 
+/** Files for the next visit are fetched when the first network is there, or nothing will come: not beside it. */
+function keepFiles(): void {
+  let asked = false;
+  effect(() => {
+    if (asked || !["ready", "failed"].includes(status.value.phase)) return;
+    asked = true;
+    navigator.serviceWorker.register("./sw.js").catch(() => {});
+  });
+}
+
 async function begin(): Promise<void> {
   followAddress();
   open();
@@ -55,8 +65,7 @@ async function begin(): Promise<void> {
     queueMicrotask(() => stop());
     void greet(hero.peek()!.images);
   });
-  if ("serviceWorker" in navigator && import.meta.env.OFFLINE)
-    navigator.serviceWorker.register("./sw.js").catch(() => {});
+  if ("serviceWorker" in navigator && import.meta.env.OFFLINE) keepFiles();
 }
 
 void begin();

@@ -21,10 +21,21 @@ function taskOf(o: Readonly<Record<string, unknown>>): Record<string, string> | 
   }
 }
 
+/** A file may say anything. */
+function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 function choicesOf(text: Texts): Record<string, string> | undefined {
   const [options, seed] = [text["ncvsd-gpu:options"], text["ncvsd-gpu:seed"]];
   if (options === undefined || seed === undefined) return undefined;
-  const o = JSON.parse(options) as Record<string, unknown>;
+  const o = objectOf(options);
+  if (!o) return undefined;
   const label = text["ncvsd-gpu:class"] ?? "-1";
   if (o.command !== "restore") {
     const ts = Array.isArray(o.ts) ? { ts: o.ts.join() } : {};

@@ -105,8 +105,10 @@ export class Engine {
   }
 
   async #start(): Promise<Ready> {
+    // Some browsers have it on pages and not in workers.
+    if (!navigator.gpu) throw Object.assign(new Error("There is no WebGPU here."), { code: "NO_WEBGPU" });
     // Without an adapter nothing is fetched: openGpu says so.
-    if (!(await navigator.gpu?.requestAdapter())) (await openGpu()).close();
+    if (!(await navigator.gpu.requestAdapter())) (await openGpu()).close();
     // The download does not wait for the device, nor the device for the download.
     const fetching = network(DISTILLED, (bytes, total) => this.#say({ phase: "fetching", bytes, total }));
     fetching.catch(() => {});

@@ -1,4 +1,7 @@
-/** The page's worker: everything that touches the GPU. One job at a time; a new one waits until the one before has stopped. */
+/**
+ * The page's worker: everything that touches the GPU. One job at a time; a new one waits until the one before has stopped. Files of
+ * pictures need no GPU and do not wait.
+ */
 
 import { type Context, Engine, failureOf } from "./engine.js";
 import { generate } from "./generate.js";
@@ -32,18 +35,19 @@ let last: Promise<void> = Promise.resolve();
 async function run(id: number, job: Jobs[Kind]["job"]): Promise<void> {
   const controller = new AbortController();
   running.set(id, controller);
+  const needsGpu = job.kind !== "png" && job.kind !== "read";
   const before = last;
   let done = () => {};
-  last = new Promise((resolve) => {
-    done = resolve;
-  });
+  if (needsGpu)
+    last = new Promise((resolve) => {
+      done = resolve;
+    });
   try {
-    await before;
+    if (needsGpu) await before;
     const { signal } = controller;
     signal.throwIfAborted();
     const work = WORK[job.kind] as (job: unknown, context: Context<Kind>) => Promise<unknown>;
     const context = { engine, signal, tell: (event: unknown) => tell({ say: "event", id, event }) };
-    const needsGpu = job.kind !== "png" && job.kind !== "read";
     const once = () => work(job, context as Context<Kind>);
     tell({ say: "done", id, result: await (needsGpu ? engine.surviving(once) : once()) });
   } catch (error) {

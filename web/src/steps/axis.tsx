@@ -13,7 +13,7 @@ const LAST = 32;
 /** Noise level of a time step. */
 export const sigmaOf = (t: number): number => LEVELS[t]!;
 
-export const sigmaText = (sigma: number) => (sigma >= 10 ? sigma.toFixed(0) : sigma.toPrecision(2));
+export const sigmaText = (sigma: number) => (sigma >= 10 || sigma === 0 ? sigma.toFixed(0) : sigma.toPrecision(2));
 
 const nearest = (x: number) => {
   let best = 0;
