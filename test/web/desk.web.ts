@@ -332,6 +332,10 @@ describe("the parts below", () => {
       await page.waitForFunction(() => /4 evaluations/.test(document.querySelector("#steps")!.textContent!));
       expect(await page.locator("#steps .frame").count()).toBe(4);
       expect(await page.textContent("#steps .large")).toContain("x4, at noise level 12");
+      await page.click("text=This seed, side by side");
+      await page.waitForFunction(() =>
+        /One seed in one step/.test(document.querySelector("[role=status]")!.textContent!),
+      );
       await page.click("text=Walk to the next seed");
       await page.waitForSelector('#generate canvas[aria-label*="10 of 10"]');
       await page.click("text=Time the layers");

@@ -8,6 +8,8 @@ import { Picture } from "../parts/picture.js";
 import { recorded } from "../recorded.js";
 import * as state from "../state.js";
 import { Axis, addLevel, sigmaOf, sigmaText } from "./axis.js";
+import { HEUN_STEPS, PRESETS, seedAndLabel } from "./choices.js";
+import { Compare } from "./compare.js";
 
 const mine = task<"steps">();
 const theirs = task<"teacher">();
@@ -15,10 +17,6 @@ const strip = signal<readonly Frame[] | undefined>(undefined);
 const heun = signal<readonly Frame[] | undefined>(undefined);
 const result = signal<Strip | undefined>(undefined);
 const at = signal(0);
-
-const PRESETS = { "1": [10], "2": [0, 16], "4": [0, 4, 8, 12] } as const;
-
-const seedAndLabel = () => ({ seed: state.madeSeed.value, label: Math.max(0, state.madeClass.value) });
 
 async function go(): Promise<void> {
   strip.value = [];
@@ -34,7 +32,7 @@ async function go(): Promise<void> {
 
 async function teach(): Promise<void> {
   heun.value = [];
-  await theirs.start({ kind: "teacher", ...seedAndLabel(), steps: 16 }, (frame) => {
+  await theirs.start({ kind: "teacher", ...seedAndLabel(), steps: HEUN_STEPS }, (frame) => {
     heun.value = [...(heun.value ?? []), frame];
   });
 }
@@ -160,6 +158,9 @@ export function Steps() {
             <p class="hint">The teacher: Heun's sampler, 16 levels, 31 evaluations, the same noise to begin with.</p>
           </>
         )}
+      </div>
+      <div class="strips">
+        <Compare />
       </div>
     </div>
   );
