@@ -28,6 +28,8 @@ export async function network(url: URL, onBytes: (bytes: number, total: number) 
   const cache = typeof caches === "object" ? await caches.open(CACHE).catch(() => undefined) : undefined;
   const kept = await (await cache?.match(url.href))?.blob();
   if (kept && (await isNetwork(kept))) return new File([kept], name);
+  // The service worker would answer with it again.
+  if (kept) await cache?.delete(url.href);
   const response = await fetch(url).catch(() => undefined);
   if (!response?.ok || !response.body) throw failed(response);
   const total = Number(response.headers.get("content-length"));
