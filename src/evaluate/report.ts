@@ -126,9 +126,14 @@ const conditions = ({ options }: FdResult): string =>
     .join(", ");
 
 function charts(runs: readonly ReportRun[]): string {
+  // Distances in different features are no course of one another.
+  const kindOf = ({ features: { metric, name, variant } }: FdResult) =>
+    [metric ?? name, variant].filter(Boolean).join(" ");
+  const several = new Set(runs.map(({ result }) => kindOf(result))).size > 1;
+  const told = (name: string, result: FdResult) => (several ? `${name}, ${kindOf(result)}` : name);
   const byNet = new Map<string, ReportRun[]>();
   for (const run of runs) {
-    const key = fileName(run.result.checkpoint.name);
+    const key = told(fileName(run.result.checkpoint.name), run.result);
     byNet.set(key, [...(byNet.get(key) ?? []), run]);
   }
   const steps = chartSvg({
@@ -149,7 +154,10 @@ function charts(runs: readonly ReportRun[]): string {
     title: "FD against the number of images",
     xLabel: "images (the first n of the run)",
     yLabel: "FD",
-    series: runs.map(({ name, result }) => ({ name, points: result.curve.map(({ n, fd }) => ({ x: n, y: fd })) })),
+    series: runs.map(({ name, result }) => ({
+      name: told(name, result),
+      points: result.curve.map(({ n, fd }) => ({ x: n, y: fd })),
+    })),
   });
   return `<h2>Steps and samples</h2>\n<div class="charts">${steps}\n${samples}</div>`;
 }

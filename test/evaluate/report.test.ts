@@ -148,6 +148,11 @@ it("several metrics have a line each, beside what was stated of them; pictures o
   const html = reportHtml({ title: "Two", runs: [run], version: "0.1.0", date: "2026-01-02" });
   expect(html).toContain("<td>fid <b>2.14</b><br>fd_dinov2 <b>45.1</b></td>");
   expect(html).toContain("<td>fid 2.20<br>fd_dinov2 44.0</td>");
+  // A line of a chart is of one kind of features.
+  expect(html).not.toContain("out.zip, fid");
+  const other = { ...run, result: { ...stored, ...by("fd_dinov2", 45.12), checkpoint: stored.checkpoint } };
+  const mixed = reportHtml({ title: "Two", runs: [run, other], version: "0.1.0", date: "2026-01-02" });
+  for (const kind of ["fid", "fd_dinov2"]) expect(mixed.split(`out.zip, ${kind}`).length).toBeGreaterThan(2);
   expect(html).toContain("feature space of fid-network, fd_dinov2-network");
   expect(html).toContain("classes: random");
 });
