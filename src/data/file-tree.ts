@@ -18,6 +18,8 @@ export interface FileTree {
   where(name: string): string;
   /** A whole file, at most `limit` bytes; undefined: there is none of this name. */
   read(name: string, limit?: number): Promise<Uint8Array | undefined>;
+  /** What tells a file from another without reading it: its length, in an archive its CRC-32, too. */
+  mark(name: string): Promise<string>;
   /** Length and CRC-32 of a file, from the archive's directory where it has them. */
   checksum(name: string): Promise<{ size: number; crc: number }>;
   close(): Promise<void>;
@@ -69,6 +71,10 @@ function folderTree(path: string, endings: readonly string[]): FileTree {
     left,
     where: (name) => paths.get(name) ?? join(path, name),
     read,
+    async mark(name) {
+      const file = paths.get(name)!;
+      return `${(await stat(file).catch((cause) => Promise.reject(unreadable(file, cause)))).size}`;
+    },
     async checksum(name) {
       const bytes = (await read(name))!;
       return { size: bytes.length, crc: crc32(bytes) };
@@ -113,6 +119,10 @@ async function zipTree(path: string, endings: readonly string[]): Promise<FileTr
       left: undefined,
       where,
       read,
+      async mark(name) {
+        const own = stored.get(name)!;
+        return `${archive.member(own)!.size} ${archive.checksum(own)}`;
+      },
       async checksum(name) {
         const crc = archive.checksum(stored.get(name) ?? name);
         const { size } = archive.member(stored.get(name) ?? name)!;

@@ -5,7 +5,7 @@ import { bad } from "../errors.js";
 import { imagesFromPlanarBytes, type RawImage } from "../image/pixels.js";
 import type { ImageShape } from "../networks/session.js";
 import { readArray, type ValueRange } from "./arrays.js";
-import { openTree } from "./file-tree.js";
+import { type FileTree, openTree } from "./file-tree.js";
 import { unreadable } from "./folder.js";
 import { shapeText } from "./inputs.js";
 import { PICTURES, pictureIn, picturesOf, type Say } from "./pictures.js";
@@ -19,7 +19,7 @@ export interface Picture {
 /** Pictures at one place, in a fixed order. */
 export interface PictureSet {
   readonly count: number;
-  /** of their names in their order, or of their place and number. */
+  /** Of the pictures; of files their names, their lengths and some of their bytes: so that others under the same names are told apart. */
   readonly sha256: string;
   /** One of them; alpha channels are kept. */
   read(i: number): Promise<Picture>;
@@ -46,11 +46,9 @@ export async function openPictureSet(path: string, { range, say }: SetOptions): 
     await tree.close();
     throw bad(`${path} has no images: it holds no PNG, JPEG or .npy file`);
   }
-  const hash = createHash("sha256");
-  for (const name of names) hash.update(`${name}\n`);
   return {
     count: names.length,
-    sha256: hash.digest("hex"),
+    sha256: await fingerprint(tree),
     async read(i) {
       const name = where(names[i]!);
       const bytes = await tree.read(names[i]!);
@@ -69,7 +67,31 @@ function isFolder(path: string): boolean {
   }
 }
 
-const hashOf = (text: string) => createHash("sha256").update(text).digest("hex");
+/** Files of which all bytes are looked at. */
+const LOOKED_AT = 64;
+
+/** Pictures that were made again have other lengths; where these are all alike (.npy), other bytes in every file. */
+async function fingerprint(tree: FileTree): Promise<string> {
+  const { names } = tree;
+  const hash = createHash("sha256");
+  const every = Math.ceil(names.length / LOOKED_AT);
+  try {
+    for (const [i, name] of names.entries()) {
+      hash.update(`${name}\n${await tree.mark(name)}\n`);
+      if (i % every === 0) hash.update(`${(await tree.checksum(name)).crc}\n`);
+    }
+  } catch (error) {
+    await tree.close();
+    throw error;
+  }
+  return hash.digest("hex");
+}
+
+function hashOf(parts: Iterable<Uint8Array>): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("hex");
+}
 
 async function arrayPictures(path: string, range: ValueRange | undefined, say: Say): Promise<PictureSet> {
   const array = await readArray(path, ["images", "arr_0"]);
@@ -78,7 +100,7 @@ async function arrayPictures(path: string, range: ValueRange | undefined, say: S
     throw bad(`${path} is ${shapeText(array.shape)}: pictures are [N, C, H, W] or [N, H, W, C] with 1 or 3 channels`);
   return {
     count: images.length,
-    sha256: hashOf(`${path} ${images.length}`),
+    sha256: hashOf(images.map(({ data }) => data)),
     read: async (i) => ({ name: `image ${i} of ${path}`, image: images[i]! }),
     close: async () => {},
   };
@@ -96,7 +118,7 @@ async function tensorPictures(path: string): Promise<PictureSet> {
     const image = (i: number) => imagesFromPlanarBytes(bytes.subarray(i * size, (i + 1) * size), [1, c, h, w])[0]!;
     return {
       count,
-      sha256: hashOf(`${path} ${count}`),
+      sha256: hashOf([bytes]),
       read: async (i) => ({ name: `image ${i} of ${path}`, image: image(i) }),
       close: async () => {},
     };

@@ -15,7 +15,7 @@ export interface FeatureRun {
   readonly n: number;
   /** Image i has the seed firstSeed + i; pictures of files have none. */
   readonly firstSeed: number;
-  /** What makes the images; of pictures of files their place, a hash of their names and lengths, and "pictures". */
+  /** What makes the images; of pictures of files their place, a hash of them (`PictureSet`), and "pictures". */
   readonly checkpoint: { readonly name: string; readonly sha256: string; readonly architecture: string };
   /** What decides an image besides the checkpoint and its seed. */
   readonly options: Readonly<Record<string, unknown>>;
