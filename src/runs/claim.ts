@@ -1,4 +1,5 @@
-import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { linkSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { bad } from "../errors.js";
 import { isWriterGone, makeFolders, sweep, temporaryName, WRITER } from "./whole-file.js";
@@ -19,11 +20,11 @@ export function claim(path: string): () => void {
   sweep(dirname(file));
   for (let attempt = 0; !take(file); attempt++) {
     const owner = ownerOf(file);
-    if (owner !== undefined && owner !== WRITER && (attempt > 2 || !isGivenUp(file, owner)))
+    if (owner && !isFree(file, owner))
       throw bad(
         `another process is at work on ${path} (process ${owner.split("-")[1]}): wait for it, or choose another --out`,
       );
-    if (attempt > 10) throw bad(`${file} can neither be read nor be taken away: remove it`);
+    if (attempt > 200) throw bad(`${file} can neither be read nor be taken away: remove it`);
     takeAway(file, owner);
   }
   const timer = setInterval(() => {
@@ -64,26 +65,40 @@ function take(file: string): boolean {
   }
 }
 
-/** Takes away the claim of one that is gone; if another process was quicker and it is that one's by now, it is given back. */
+/**
+ * Takes away the claim of one that is gone. A look and a removal are two steps, so only the one that holds a claim on this very
+ * removal may take them: without it, one that looked long ago would remove the claim of one that has been quicker.
+ * @param owner as `ownerOf` told it; undefined: there was none, and nothing is done
+ */
 function takeAway(file: string, owner: string | undefined): void {
-  const aside = temporaryName(file);
-  try {
-    renameSync(file, aside);
-    if (ownerOf(aside) !== owner) linkSync(aside, file);
-  } catch {
-    // Another process did it, or claims it already.
+  if (owner === undefined) return;
+  const removal = join(dirname(file), `.${hash(`${basename(file)} ${owner}`)}.ncvsd-claim`);
+  if (!take(removal)) {
+    const remover = ownerOf(removal);
+    if (remover !== undefined && isFree(removal, remover)) takeAway(removal, remover);
+    else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    return;
   }
-  rmSync(aside, { force: true, recursive: true });
+  try {
+    if (ownerOf(file) === owner) rmSync(file);
+  } finally {
+    rmSync(removal, { force: true });
+  }
 }
 
-/** undefined: it is gone, or empty. */
+const hash = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 24);
+
+/** undefined: there is none; "": it is empty. */
 function ownerOf(file: string): string | undefined {
   try {
-    return readFileSync(file, "latin1").slice(0, 100) || undefined;
+    return readFileSync(file, "latin1").slice(0, 100);
   } catch {
     return undefined;
   }
 }
+
+/** This process may take it away: it is its own, nobody's, or of one that is gone. */
+const isFree = (file: string, owner: string) => owner === WRITER || owner === "" || isGivenUp(file, owner);
 
 function isGivenUp(file: string, owner: string): boolean {
   const gone = isWriterGone(owner);

@@ -135,6 +135,7 @@ describe("what killed runs left", () => {
 });
 
 describe("a claim", () => {
+  const ROUNDS = 40;
   const file = () => join(dir, ".fd.json.ncvsd-claim");
 
   test("is given back, keeps others out while its process is at work, and is taken over from one that is gone", () => {
@@ -154,32 +155,64 @@ describe("a claim", () => {
   });
 
   test("is had by one of many that want it at once, also where a dead one's lies", async () => {
-    writeFileSync(file(), `${machine}-${dead}-1`);
     const module = new URL("../../dist/src/runs/claim.js", import.meta.url).href;
     const source = `
       const { existsSync } = await import("node:fs");
       const { claim } = await import(${JSON.stringify(module)});
-      process.stdout.write("r");
-      while (!existsSync("go"));
-      try { claim("fd.json"); process.stdout.write("had"); await new Promise((r) => setTimeout(r, 2000)); }
-      catch (error) { process.stdout.write(error.message.includes("another process") ? "told" : error.stack); }`;
-    const start = () =>
-      spawn(process.execPath, ["--input-type=module", "-e", source], {
+      for (let round = 0; round < ${ROUNDS}; round++) {
+        process.stdout.write("r");
+        while (!existsSync("go" + round));
+        let release = () => {};
+        try { release = claim("fd.json"); process.stdout.write("h"); }
+        catch (error) { process.stdout.write(error.message.includes("another process") ? "t" : error.stack); }
+        while (!existsSync("end" + round)) await new Promise((r) => setTimeout(r, 1));
+        release();
+      }`;
+    const texts = ["", "", "", ""];
+    const children = texts.map((_, i) => {
+      const child = spawn(process.execPath, ["--input-type=module", "-e", source], {
         cwd: dir,
         stdio: ["ignore", "pipe", "inherit"],
       });
-    const children = Array.from({ length: 4 }, start);
-    const texts = children.map((child) => {
-      let text = "";
-      child.stdout!.on("data", (data) => (text += data));
-      return { ready: once(child.stdout!, "data"), ended: once(child, "close").then(() => text) };
+      child.stdout.on("data", (data) => (texts[i] += data));
+      return once(child, "close");
     });
-    await Promise.all(texts.map(({ ready }) => ready));
-    writeFileSync(join(dir, "go"), "");
-    const said = await Promise.all(texts.map(({ ended }) => ended));
-    expect(said.sort()).toEqual(["rhad", "rtold", "rtold", "rtold"]);
-    expect(readdirSync(dir)).toEqual(["go"]);
+    const all = async (length: number) => {
+      while (texts.some((text) => text.length < length)) await new Promise((resolve) => setTimeout(resolve, 1));
+    };
+    for (let round = 0; round < ROUNDS; round++) {
+      await all(2 * round + 1);
+      writeFileSync(file(), `${machine}-${dead}-1`);
+      writeFileSync(join(dir, `go${round}`), "");
+      await all(2 * round + 2);
+      expect(texts.map((text) => text.slice(2 * round)).sort()).toEqual(["rh", "rt", "rt", "rt"]);
+      writeFileSync(join(dir, `end${round}`), "");
+    }
+    await Promise.all(children);
+    expect(readdirSync(dir).filter((name) => !/^(go|end)/.test(name))).toEqual([]);
   }, 60_000);
+
+  test("is taken over from one that was killed while it took one over", () => {
+    writeFileSync(file(), `${machine}-${dead}-1`);
+    const dying = spawnSync(
+      process.execPath,
+      [
+        "--input-type=module",
+        "-e",
+        `import fs from "node:fs";
+       import { syncBuiltinESMExports } from "node:module";
+       const { rmSync } = fs;
+       fs.rmSync = (path, options) => (path.endsWith("fd.json.ncvsd-claim") ? process.kill(process.pid, 9) : rmSync(path, options));
+       syncBuiltinESMExports();
+       (await import(${JSON.stringify(new URL("../../dist/src/runs/claim.js", import.meta.url).href)})).claim("fd.json");`,
+      ],
+      { cwd: dir },
+    );
+    expect(dying.signal).toBe("SIGKILL");
+    expect(readdirSync(dir)).toHaveLength(2);
+    claim(join(dir, "fd.json"))();
+    expect(readdirSync(dir)).toEqual([]);
+  });
 
   test("of another machine holds for minutes after it was last renewed", () => {
     writeFileSync(file(), "00000000-1-1");
