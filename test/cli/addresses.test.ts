@@ -5,6 +5,7 @@ import { published } from "../../src/networks/edm2/published.js";
 import { adapter, cli, cliOk, rawImages, scratch, sentence } from "../support/cli.js";
 import { fixturePath } from "../support/fixtures.js";
 import { type Hub, openHub } from "../support/hub.js";
+import { snapshotPath } from "../support/snapshots.js";
 
 const place = scratch();
 let hub: Hub;
@@ -12,7 +13,7 @@ let env: Record<string, string>;
 beforeAll(async () => {
   hub = await openHub({
     // What the authors have put there is a pickle; this one has the same form and is small.
-    "xypeng9903/ncvsd/ncvsd-ffhq256-xs.pkl": readFileSync(fixturePath("pickle/ncvsd-tiny.nosrc.pkl")),
+    "xypeng9903/ncvsd/ncvsd-ffhq256-xs.pkl": readFileSync(snapshotPath("ncvsd-tiny")),
     "me/mine/net.safetensors": readFileSync(fixturePath("ncvsd-tiny.safetensors")),
   });
   env = { HF_ENDPOINT: hub.address, NCVSD_MODELS: place("models") };

@@ -30,6 +30,7 @@ import {
   tinyTensors,
 } from "../support/pickle-torch.js";
 import { fixturePath } from "../support/safetensors-fixture.js";
+import { snapshotPath } from "../support/snapshots.js";
 
 let folder: string;
 beforeAll(() => {
@@ -69,8 +70,8 @@ async function expectSameTensors(made: Awaited<ReturnType<typeof convert>>, expe
 }
 
 describe("snapshots of the reference", () => {
-  it.each(["edm2-tiny", "ncvsd-tiny"])("%s: every value, and the config, as recorded", async (name) => {
-    const made = await convert(fixturePath(`pickle/${name}.nosrc.pkl`));
+  it.each(["edm2-tiny", "ncvsd-tiny"] as const)("%s: every value, and the config, as recorded", async (name) => {
+    const made = await convert(snapshotPath(name));
     await expectSameTensors(made, fixturePath(`${name}.safetensors`));
     const expected = await openCheckpoint(fixturePath(`${name}.safetensors`));
     expect(made.checkpoint.metadata.format).toBe("pt");
@@ -80,9 +81,9 @@ describe("snapshots of the reference", () => {
     await expected.close();
   });
 
-  it.each(["edm2-tiny", "ncvsd-tiny"])("%s: opened as it is, it is the same network", async (name) => {
+  it.each(["edm2-tiny", "ncvsd-tiny"] as const)("%s: opened as it is, it is the same network", async (name) => {
     const [pickled, expected] = await Promise.all(
-      [`pickle/${name}.nosrc.pkl`, `${name}.safetensors`].map((file) => openCheckpoint(fixturePath(file))),
+      [snapshotPath(name), fixturePath(`${name}.safetensors`)].map((file) => openCheckpoint(file)),
     );
     expect(parseConfig(pickled!).config).toEqual(parseConfig(expected!).config);
     expect([...pickled!.tensors.keys()].sort()).toEqual([...expected!.tensors.keys()].sort());
@@ -223,7 +224,7 @@ describe("--dtype", () => {
   });
 
   it("widens f16 exactly to f32", async () => {
-    const made = await convert(fixturePath("pickle/edm2-tiny.nosrc.pkl"), { dtype: "F32" });
+    const made = await convert(snapshotPath("edm2-tiny"), { dtype: "F32" });
     const expected = await openCheckpoint(fixturePath("edm2-tiny.safetensors"));
     for (const tensorName of expected.tensors.keys()) {
       const want = await expected.readF32(tensorName);
@@ -312,7 +313,7 @@ describe("the output file", () => {
     ).rejects.toMatchObject({
       code: "BAD_CHECKPOINT",
     });
-    const input = fixturePath("pickle/edm2-tiny.nosrc.pkl");
+    const input = snapshotPath("edm2-tiny");
     await expect(convertFile(input, join(own, "no/where.safetensors"), { quiet: true })).rejects.toMatchObject({
       code: "BAD_ARGUMENT",
       message: expect.stringContaining("folder"),
@@ -385,7 +386,7 @@ describe("the command", () => {
   }
 
   it("prints what it found, as text or as one JSON object", async () => {
-    const input = fixturePath("pickle/ncvsd-tiny.nosrc.pkl");
+    const input = snapshotPath("ncvsd-tiny");
     const output = fresh();
     const json = JSON.parse(await run("convert", input, output, "--json", "--dtype", "bf16"));
     expect(json).toMatchObject({

@@ -7,6 +7,7 @@ import { makeSnapshot } from "../../src/train/snapshot.js";
 import { snapshotName } from "../../src/train/snapshot-name.js";
 import { cli, cliOk, filesIn, scratch, sentence } from "../support/cli.js";
 import { fixturePath, loadFixture } from "../support/safetensors-fixture.js";
+import { snapshotPath } from "../support/snapshots.js";
 
 const place = scratch();
 const run = place("run");
@@ -116,7 +117,7 @@ describe("ncvsd-gpu phema", () => {
     const dir = place("pickles");
     mkdirSync(dir);
     for (const time of [1024, 2048])
-      copyFileSync(fixturePath("pickle/ncvsd-tiny.nosrc.pkl"), join(dir, `${snapshotName("snapshot", time, 0.1)}.pkl`));
+      copyFileSync(snapshotPath("ncvsd-tiny"), join(dir, `${snapshotName("snapshot", time, 0.1)}.pkl`));
     await cliOk(["phema", "--snapshots", dir, "--out", place("of-pickles"), "--std", "0.05"]);
     const made = await read(join(place("of-pickles"), "phema-0000002-0.050.safetensors"));
     const expected = await read(fixturePath("ncvsd-tiny.safetensors"));
