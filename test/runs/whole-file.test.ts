@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -14,7 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { claim } from "../../src/runs/claim.js";
 import { prepareOutdir } from "../../src/runs/output.js";
 import { isWriterGone, sweep, temporaryName, WholeFile, WRITER, writeAtomic } from "../../src/runs/whole-file.js";
@@ -135,7 +135,7 @@ describe("what killed runs left", () => {
 });
 
 describe("a claim", () => {
-  const ROUNDS = 40;
+  const ROUNDS = 15;
   const file = () => join(dir, ".fd.json.ncvsd-claim");
 
   test("is given back, keeps others out while its process is at work, and is taken over from one that is gone", () => {
@@ -169,11 +169,17 @@ describe("a claim", () => {
         release();
       }`;
     const texts = ["", "", "", ""];
-    const children = texts.map((_, i) => {
+    const children: ChildProcess[] = [];
+    // They wait for files of a folder that is gone when the test fails.
+    onTestFinished(() => {
+      for (const child of children) child.kill("SIGKILL");
+    });
+    const ends = texts.map((_, i) => {
       const child = spawn(process.execPath, ["--input-type=module", "-e", source], {
         cwd: dir,
         stdio: ["ignore", "pipe", "inherit"],
       });
+      children.push(child);
       child.stdout.on("data", (data) => (texts[i] += data));
       return once(child, "close");
     });
@@ -188,9 +194,9 @@ describe("a claim", () => {
       expect(texts.map((text) => text.slice(2 * round)).sort()).toEqual(["rh", "rt", "rt", "rt"]);
       writeFileSync(join(dir, `end${round}`), "");
     }
-    await Promise.all(children);
+    await Promise.all(ends);
     expect(readdirSync(dir).filter((name) => !/^(go|end)/.test(name))).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   test("is taken over from one that was killed while it took one over", () => {
     writeFileSync(file(), `${machine}-${dead}-1`);
