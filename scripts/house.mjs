@@ -20,7 +20,7 @@ export const ROOMS = [
   ["src/sample"],
   ["src/evaluate", "src/data", "src/setup"],
   ["src/train", "src/calibrate"],
-  ["src/runs"],
+  ["src/runs", "src/figures"],
   ["src/measure"],
   ["src/cli", "bench", "src/index.ts", "src/entries"],
   ["web"],
@@ -41,7 +41,7 @@ export const KERNEL_GROUPS = [
 
 /** Where Node's modules may be imported: rooms of Node alone, and what lies behind src/gpu's native door. */
 const NODE = [
-  ...["src/node", "src/data", "src/setup", "src/runs", "src/measure", "src/cli", "bench"],
+  ...["src/node", "src/data", "src/setup", "src/runs", "src/figures", "src/measure", "src/cli", "bench"],
   ...["native", "native-nvidia", "twins", "cache-folder", "tuning-cache"].map((name) => `src/gpu/${name}.ts`),
 ];
 
