@@ -229,6 +229,47 @@ export function idleExports(house, others = []) {
   return faults;
 }
 
+/** What an entry exports: the module of every name, types included. */
+function exportsOf(path, text = "") {
+  const found = new Map();
+  for (const [, names, from] of text.matchAll(/^export\s+(?:type\s+)?\{([^}]*)\}\s+from\s+"([^"]+)"/gm))
+    for (const name of names.split(","))
+      if (name.trim()) found.set(name.trim().replace(/^type\s+/, ""), posix.join(posix.dirname(path), from));
+  return found;
+}
+
+/** Modules whose public names are all in the entry of DISCO. */
+const DISCO = /^src\/(networks\/energy|sample\/particles|train\/disco(-settings)?\.js|priors\/mixture\.js)/;
+/** Names of an entry that the whole has only within others. */
+const ALONE = ["openCheckpoint"];
+
+/** Rule 10: an entry's names are the whole's and the same things; what belongs to DISCO is in its entry. */
+export function entryFaults(house) {
+  const faults = [];
+  const whole = exportsOf("src/index.ts", house.get("src/index.ts"));
+  const entries = [...house].filter(([path]) => inside(path, "src/entries"));
+  for (const [path, text] of entries) {
+    const own = exportsOf(path, text);
+    for (const [name, from] of own)
+      if (whole.get(name) !== from && !ALONE.includes(name))
+        faults.push(`${path} exports ${name} of ${from}: src/index.ts has it of ${whole.get(name) ?? "nowhere"}`);
+    for (const [name, from] of whole)
+      if (path === "src/entries/disco.ts" && DISCO.test(from) && !own.has(name))
+        faults.push(`${path} lacks ${name}, which src/index.ts has of ${from}`);
+  }
+  return faults;
+}
+
 export const RULES = {
-  ...{ upwardImports, circles, kernelFaults, nodeFaults, commandImports, webImports, longFiles, idleExports },
+  ...{
+    upwardImports,
+    circles,
+    kernelFaults,
+    nodeFaults,
+    commandImports,
+    webImports,
+    longFiles,
+    idleExports,
+    entryFaults,
+  },
 };

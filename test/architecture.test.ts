@@ -96,6 +96,19 @@ describe("each rule sees what breaks it", () => {
     ["commandImports", { "bench/a.ts": 'import { x } from "../src/cli/parts/y.js";' }, "only commands"],
     ["webImports", { "web/src/a.ts": 'import { b } from "../../src/graph/b.js";' }, "web/ imports"],
     ["longFiles", { "src/gpu/a.ts": "x\n".repeat(451) }, "451 lines"],
+    [
+      "entryFaults",
+      { "src/index.ts": "", "src/entries/a.ts": 'export { a } from "../gpu/a.js";' },
+      "has it of nowhere",
+    ],
+    [
+      "entryFaults",
+      {
+        "src/index.ts": 'export { type B, a } from "./priors/mixture.js";',
+        "src/entries/disco.ts": 'export { a } from "../priors/mixture.js";',
+      },
+      "src/entries/disco.ts lacks B",
+    ],
     ["idleExports", { "src/gpu/a.ts": "export const idle = 1;", "src/gpu/b.ts": "const idler = 2;" }, "exports idle"],
   ];
   it("with a fault for every rule", () => {

@@ -3,6 +3,7 @@
 export { type ErrorCode, NcvsdError } from "../errors.js";
 export { fisherError, type GridOptions, gridWasserstein1, phiOnGrid } from "../evaluate/conditionals.js";
 export { slicedWasserstein, wasserstein1 } from "../evaluate/wasserstein.js";
+export type { DiscoConfig } from "../networks/energy/config.js";
 export type { EnergyHvp, HvpBuffers } from "../networks/energy/derivatives.js";
 export {
   type DiscoEvaluation,
@@ -15,6 +16,13 @@ export {
   loadDisco,
 } from "../networks/energy/model.js";
 export type { EnergySession, EnergySessionOptions } from "../networks/energy/session.js";
+export {
+  type ConditionedMixture,
+  type GaussianMixture,
+  gaussianMixture,
+  type MixtureDraws,
+  type MixtureOptions,
+} from "../priors/mixture.js";
 export { type Density, type DensitySession, mixtureDensity } from "../sample/particles/density.js";
 export {
   type DiffusionDraws,

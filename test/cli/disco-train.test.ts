@@ -86,3 +86,11 @@ it("disco train: what cannot be right is said before a device is opened", async 
     expect([code === 0, stderr]).toEqual([false, expect.stringContaining(say)]);
   }
 });
+
+it("disco train: of a network that cannot be made no folder stays", async () => {
+  const above = place("above");
+  const args = ["--data", "moons", "--outdir", join(above, "run"), "--width", "33", ...adapter];
+  const { code, stderr } = await cli(["disco", "train", ...args]);
+  expect([code, stderr]).toEqual([2, expect.stringContaining("width must be even")]);
+  expect(existsSync(above)).toBe(false);
+});

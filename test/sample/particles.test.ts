@@ -7,6 +7,7 @@ import { sampleLangevin } from "../../src/sample/langevin.js";
 import { mixtureDensity } from "../../src/sample/particles/density.js";
 import { guidance, replacement, sampleDiffusion, twisted } from "../../src/sample/particles/diffusion.js";
 import { hmcTransition, sampleHmc } from "../../src/sample/particles/hmc.js";
+import { requireRoom } from "../../src/sample/particles/settings.js";
 import { type SmcOptions, sampleSmc } from "../../src/sample/particles/smc.js";
 import { sampleUla } from "../../src/sample/particles/ula.js";
 import { fixturePath } from "../support/fixtures.js";
@@ -310,6 +311,7 @@ describe("what cannot be is refused", () => {
     ["a value that is not finite", { given: { indices: [0], values: [Number.NaN] } }, /must be finite/],
     ["rows that are no runs", { given: { indices: [0], values: [1, 2] }, runs: 3 }, /2 rows for 3 runs/],
     ["too many particles", { given, particles: 2 ** 22, runs: 10_000 }, /take at most \d+ particles/],
+    ["too many runs", { given, runs: 1e9 }, /runs must be an integer from 1 to 4194304, got 1000000000/],
     ["an empty box", { given, box: [1, 1] }, /is empty/],
     ["an option's slip", { given, particels: 3 }, /did you mean particles/],
     ["both kappa and step", { given, kappa: 1, step: 0.1 }, /leave one out/],
@@ -322,6 +324,13 @@ describe("what cannot be is refused", () => {
   for (const [what, options, says] of refused) {
     it(what, () => expect(sampleSmc(mixtureDensity(gpu, d2), options)).rejects.toThrow(says));
   }
+  it("more runs than fit at all, with no word of none at most", () => {
+    const small = { device: gpu.device, info: gpu.info, memoryLimit: 1000 } as Gpu;
+    const of = (runs: number) => () => requireRoom("call", small, { runs, particles: 9 }, { widest: 3, all: 26 });
+    expect(of(100)).toThrow(/100 runs of 9 particles need .* can hold: take fewer runs\.$/);
+    expect(of(3)).toThrow(/take at most 3 particles, or fewer runs\.$/);
+    expect(of(1)).not.toThrow();
+  });
   it("a start outside of the box", () =>
     expect(hmcTransition(mixtureDensity(gpu, d2), { x: Float32Array.of(5), given, box: [-3, 3] })).rejects.toThrow(
       /row 0 has coordinate 1 at 5, outside of the box/,

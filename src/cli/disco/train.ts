@@ -206,7 +206,7 @@ async function trainOn(gpu: Gpu, flags: TrainFlags, points: Points): Promise<voi
   const silent = Boolean(flags.quiet || flags.json);
   const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
   const { steps } = { ...discoSchedule(points.dims), ...given(flags) };
-  prepareOutdir(flags.outdir);
+  const outdir = prepareOutdir(flags.outdir);
   const dir = join(flags.outdir, "state");
   const release = claim(dir);
   let run: DiscoTraining | undefined;
@@ -229,6 +229,8 @@ async function trainOn(gpu: Gpu, flags: TrainFlags, points: Points): Promise<voi
   } finally {
     run?.close();
     release();
+    // Of options that could not be right nothing stays.
+    outdir.discardIfEmpty();
   }
 }
 

@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.js";
@@ -142,8 +141,7 @@ async function traineeOf({ gpu, flags, dataset }: Run, training: Training): Prom
 
 async function trainAndReport(run: Run): Promise<void> {
   const { flags, settings, say, silent } = run;
-  prepareOutdir(flags.outdir);
-  mkdirSync(flags.outdir, { recursive: true });
+  const outdir = prepareOutdir(flags.outdir);
   const release = claim(join(flags.outdir, "state"));
   const dir = stateDir(flags.outdir);
   let training: Training | undefined;
@@ -161,6 +159,8 @@ async function trainAndReport(run: Run): Promise<void> {
   } finally {
     training?.close();
     release();
+    // Of options that could not be right nothing stays.
+    outdir.discardIfEmpty();
   }
 }
 

@@ -1,6 +1,7 @@
 import { packBox } from "../../../kernels/lib/free-box.js";
 import { bad, checkKeys } from "../../errors.js";
 import type { Density } from "./density.js";
+import { integerOf } from "./settings.js";
 
 /** Numbers, flat or row by row. */
 export type Values = ArrayLike<number> | readonly ArrayLike<number>[];
@@ -20,6 +21,8 @@ export type Box = readonly [low: Wall, high: Wall] | { readonly low: Wall; reado
 
 /** The walls of a density that knows none, meant for standardised data. */
 const DEFAULT_WALL = 3;
+/** Runs of one call at most. */
+const MAX_RUNS = 2 ** 22;
 /** No walls at all. */
 const NO_WALL = 3.4e38;
 
@@ -88,7 +91,7 @@ export function observedOf(
   const { seen, free } = coordinatesOf(call, dims, given?.indices ?? []);
   const rows = given ? rowsOfGiven(call, given, seen.length) : [[]];
   const count = runs ?? rows.length;
-  if (!Number.isSafeInteger(count) || count < 1) throw bad(`${call}: runs must be a positive integer, got ${runs}.`);
+  integerOf(call, "runs", count, 1, MAX_RUNS);
   if (rows.length !== 1 && rows.length !== count)
     throw bad(`${call}: given.values has ${rows.length} rows for ${count} runs: give one, or one per run.`);
   const values = Array.from({ length: count }, (_, r) => rows[rows.length === 1 ? 0 : r]!);

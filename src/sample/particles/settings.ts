@@ -39,9 +39,10 @@ export function requireRoom(
   const most = Math.min(maxStorageBufferBindingSize, maxBufferSize, memoryLimit);
   const fits = Math.floor(Math.min(most / (4 * widest), memoryLimit / (4 * all)) / runs);
   if (particles <= fits) return;
+  const less = fits === 0 ? "take fewer runs" : `take at most ${fits} particles${runs > 1 ? ", or fewer runs" : ""}`;
   throw new NcvsdError(
     "OUT_OF_MEMORY",
-    `${call}: ${runs} runs of ${particles} particles need ${mib(4 * all * runs * particles)}, more than ${info.name} can hold: take at most ${fits} particles, or fewer runs.`,
+    `${call}: ${runs} ${runs === 1 ? "run" : "runs"} of ${particles} particles need ${mib(4 * all * runs * particles)}, more than ${info.name} can hold: ${less}.`,
   );
 }
 
