@@ -1,5 +1,5 @@
 import type { GaussianMixture } from "../priors/mixture.js";
-import { type MethodResult, summary } from "./comparison.js";
+import { type MethodResult, median, seedSummaries, summary } from "./comparison.js";
 import { boxFigure, fieldFigure } from "./comparison-figures.js";
 import { COLOURS, type Curve, densityFigure, kernelDensity } from "./density-plot.js";
 import { pageHtml } from "./page.js";
@@ -10,7 +10,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; m
 h1 { font-size: 1.6em; margin-bottom: .1em; } h2 { font-size: 1.2em; margin-top: 2em; } p.sub { color: #666; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; }
 th, td { padding: .3em .8em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } td:nth-child(8) { white-space: normal; min-width: 9em; } thead th { border-bottom: 2px solid #999; }
+th:first-child, td:first-child { text-align: left; } td.cost { white-space: normal; min-width: 9em; } thead th { border-bottom: 2px solid #999; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); gap: 1.2em; }
 .three { grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); } .figures svg { width: 100%; height: auto; }
 `;
@@ -76,6 +76,7 @@ export function comparisonPage(page: ComparisonPage): string {
     `<h2>1-Wasserstein distance of ${particles} samples to as many true draws</h2>`,
     `<p class="sub">${points} conditions on all columns but the last, ${seeds} ${seeds === 1 ? "seed" : "seeds"}. Clean: the mixture's own conditional; smoothed: that of the mixture convolved with the noise that the model is of.</p>`,
     table(results),
+    seeds > 1 ? seedTable(results, seeds) : "",
     `<h2>One conditional beside its truth</h2><div class="figures">${results.map(figure).join("\n")}</div>`,
     fields === undefined ? "" : fieldSection(fields),
     `<h2>All conditionals</h2><div class="figures">${boxFigure("W1 against the clean truth", "W1", of("clean"))}${boxFigure("W1 against the smoothed truth", "W1", of("smoothed"))}</div>`,
@@ -89,6 +90,18 @@ function fieldSection({ size, range, all }: NonNullable<ComparisonPage["fields"]
   return `<h2>Lengths of the scores on the plane</h2><p class="sub">Darkest: ${top.toPrecision(3)} and above.</p><div class="figures three">${figures.join("\n")}</div>`;
 }
 
+/** Seed by seed, against the smoothed truth: where every seed has a network of its own, how much networks differ. */
+function seedTable(results: readonly MethodResult[], seeds: number): string {
+  const pair = (mean: number, max: number) => `<td>${mean.toFixed(3)} / ${max.toFixed(3)}</td>`;
+  const rows = results.map(({ name, smoothed }) => {
+    const all = seedSummaries(smoothed, seeds);
+    const middle = pair(median(all.map(({ mean }) => mean)), median(all.map(({ max }) => max)));
+    return `<tr><td>${escapeXml(name)}</td>${all.map(({ mean, max }) => pair(mean, max)).join("")}${middle}</tr>`;
+  });
+  const head = [...Array.from({ length: seeds }, (_, s) => `seed ${s}`), "median"];
+  return `<h2>Seed by seed</h2><p class="sub">Against the smoothed truth, mean / largest; networks that are given in number take the seeds in turn.</p><div class="scroll"><table><thead><tr><th>method</th>${head.map((h) => `<th>${h}</th>`).join("")}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div>`;
+}
+
 function table(results: readonly MethodResult[]): string {
   const cells = (values: Float64Array) => {
     const { mean, median, max } = summary(values);
@@ -96,7 +109,7 @@ function table(results: readonly MethodResult[]): string {
   };
   const rows = results.map(
     ({ name, clean, smoothed, cost, seconds }) =>
-      `<tr><td>${escapeXml(name)}</td>${cells(clean)}${cells(smoothed)}<td>${escapeXml(cost)}</td><td>${seconds.toFixed(1)}</td></tr>`,
+      `<tr><td>${escapeXml(name)}</td>${cells(clean)}${cells(smoothed)}<td class="cost">${escapeXml(cost)}</td><td>${seconds.toFixed(1)}</td></tr>`,
   );
   const head = ["clean: mean", "median", "largest", "smoothed: mean", "median", "largest", "per sample", "seconds"];
   return `<div class="scroll"><table><thead><tr><th>method</th>${head.map((h) => `<th>${h}</th>`).join("")}</tr></thead><tbody>${rows.join("\n")}</tbody></table></div>`;

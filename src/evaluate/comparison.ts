@@ -10,26 +10,31 @@ import { wasserstein1 } from "./wasserstein.js";
 /** A way to sample conditionals, of which W1 is measured. */
 export interface Method {
   readonly name: string;
-  /** Runs of `particles` for rows of observed values (all coordinates but the last). */
+  /** Runs of `particles` for rows of observed values (all coordinates but the last). `turn`: which of the seeds it is. */
   sample(
     values: readonly Float64Array[],
     particles: number,
     seed: number,
+    turn: number,
   ): Promise<{ samples: Float32Array; cost: string }>;
 }
 
 /** The first coordinates, all but the last. */
 const allButLast = (dims: number) => Array.from({ length: dims - 1 }, (_, d) => d);
 
+/** Networks of several seeds take turns, so that the scatter of the distances has theirs in it. */
+const inTurn = <T>(models: readonly T[], turn: number): T => models[turn % models.length]!;
+
 /** Tempered sequential Monte Carlo of an energy. */
-export function smcMethod(name: string, model: Density, sigma = model.config.sigma_min): Method {
+export function smcMethod(name: string, models: readonly Density[], sigma?: number): Method {
   return {
     name,
-    async sample(values, particles, seed) {
+    async sample(values, particles, seed, turn) {
+      const model = inTurn(models, turn);
       const { samples, evaluations } = await sampleSmc(model, {
         given: { indices: allButLast(model.dims), values },
         particles,
-        sigma,
+        sigma: sigma ?? model.config.sigma_min,
         seed,
         ...(model.config.box_low ? {} : { box: [-4, 4] as const }),
       });
@@ -42,12 +47,13 @@ export function smcMethod(name: string, model: Density, sigma = model.config.sig
 const GRID = 1000;
 
 /** No sampler: quantiles of exp(phi / sigma^2) over a grid of the last coordinate. What it lacks, the network lacks. */
-export function gridMethod(name: string, model: Density): Method {
-  const last = model.dims - 1;
-  const [low, high] = [model.config.box_low?.[last] ?? -4, model.config.box_high?.[last] ?? 4];
+export function gridMethod(name: string, models: readonly Density[]): Method {
   return {
     name,
-    async sample(values, particles) {
+    async sample(values, particles, _seed, turn) {
+      const model = inTurn(models, turn);
+      const last = model.dims - 1;
+      const [low, high] = [model.config.box_low?.[last] ?? -4, model.config.box_high?.[last] ?? 4];
       const given = { indices: allButLast(model.dims), values };
       const { grid, phi } = await phiOnGrid(model, { given, low, high, points: GRID });
       const samples = values.flatMap((_, run) =>
@@ -61,12 +67,13 @@ export function gridMethod(name: string, model: Density): Method {
 /** A heuristic of a diffusion model. */
 export function diffusionMethod(
   name: string,
-  model: Diffusion,
+  models: readonly Diffusion[],
   method: Exclude<DiffusionMethod, "unconditional">,
 ): Method {
   return {
     name,
-    async sample(values, particles, seed) {
+    async sample(values, particles, seed, turn) {
+      const model = inTurn(models, turn);
       const given = { indices: allButLast(model.dims), values };
       const { samples, evaluations, products } = await sampleDiffusion(model, { method, given, particles, seed });
       return { samples, cost: `${evaluations} gradients${products ? `, ${products} Hessian products` : ""}` };
@@ -76,7 +83,7 @@ export function diffusionMethod(
 
 /** What a sampler of the smoothed density itself makes: the floor for networks of that density. */
 export const exactMethod = (gpu: Density["gpu"], mixture: GaussianMixture, sigma: number): Method =>
-  smcMethod("exact density", mixtureDensity(gpu, mixture, { sigma }));
+  smcMethod("exact density", [mixtureDensity(gpu, mixture, { sigma })]);
 
 /** W1 of one method, per test point and seed (seed after seed). */
 export interface MethodResult {
@@ -135,7 +142,7 @@ export async function compareMethods(
     for (let s = 0; s < seeds; s++) {
       for (let first = 0; first < points.length; first += together) {
         const part = values.slice(first, first + together);
-        const made = await sample(part, particles, s * points.length + first);
+        const made = await sample(part, particles, s * points.length + first, s);
         cost = made.cost;
         part.forEach((_, k) => {
           const n = first + k;
@@ -152,13 +159,21 @@ export async function compareMethods(
   return results;
 }
 
-/** Mean, median and largest of some distances. */
-export function summary(values: Float64Array) {
+export function median(values: ArrayLike<number>): number {
   const sorted = Float64Array.from(values).sort();
   const half = sorted.length / 2;
-  return {
-    mean: sorted.reduce((a, b) => a + b, 0) / sorted.length,
-    median: (sorted[Math.ceil(half) - 1]! + sorted[Math.floor(half)]!) / 2,
-    max: sorted.at(-1)!,
-  };
+  return (sorted[Math.ceil(half) - 1]! + sorted[Math.floor(half)]!) / 2;
+}
+
+/** Mean, median and largest of some distances. */
+export const summary = (values: Float64Array) => ({
+  mean: values.reduce((a, b) => a + b, 0) / values.length,
+  median: median(values),
+  max: values.reduce((a, b) => Math.max(a, b)),
+});
+
+/** The same of every seed. */
+export function seedSummaries(values: Float64Array, seeds: number) {
+  const each = values.length / seeds;
+  return Array.from({ length: seeds }, (_, s) => summary(values.subarray(s * each, (s + 1) * each)));
 }

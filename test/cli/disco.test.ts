@@ -94,6 +94,8 @@ describe("disco sample and compare", () => {
     expect(result.methods[0].smoothed.mean).toBeLessThan(0.5);
     // A density for each, three fields, two box plots.
     expect(readFileSync(out, "utf8").match(/<svg /g)?.length).toBe(10);
+    const many = await cli(["disco", "compare", "--model", model, model, "--seeds", "1", "--out", out, ...adapter]);
+    expect([many.code, many.stderr]).toEqual([2, expect.stringContaining("--model names 2 networks, and --seeds 1")]);
     const none = await cli(["disco", "compare", "--methods", "magic"]);
     expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('there is no "magic"')]);
   });

@@ -1,10 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { randomMixture } from "../../src/data/mixtures.js";
-import { compareMethods, exactMethod, type Method, summary } from "../../src/evaluate/comparison.js";
+import {
+  compareMethods,
+  exactMethod,
+  gridMethod,
+  type Method,
+  seedSummaries,
+  summary,
+} from "../../src/evaluate/comparison.js";
 import { comparisonPage } from "../../src/evaluate/comparison-page.js";
 import { kernelDensity } from "../../src/evaluate/density-plot.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { gaussianMixture } from "../../src/priors/mixture.js";
+import { mixtureDensity } from "../../src/sample/particles/density.js";
 import { withTestGpu } from "../support/gpu.js";
 
 let gpu: Gpu;
@@ -69,6 +77,7 @@ describe("comparison of methods", () => {
       },
     };
     const html = comparisonPage(page);
+    expect(html).toContain(">seed 1<");
     expect(html).toContain("&lt;test&gt;");
     // Two densities, one field, two box plots, and nothing that is no number.
     expect(html.match(/<svg /g)?.length).toBe(5);
@@ -76,5 +85,16 @@ describe("comparison of methods", () => {
     // A few strays do not stretch the axis.
     const strayed = { ...exact, shown: exact.shown.map((v, i) => (i < 3 ? -1000 : v)) };
     expect(comparisonPage({ ...page, results: [strayed] })).not.toMatch(/>−[\d,]{3,}</);
+  });
+  it("networks take the seeds in turn", async () => {
+    const [mixture, other] = [randomMixture(2, 1), randomMixture(2, 5)];
+    const points = [Float64Array.of(0.3, 0), Float64Array.of(-0.8, 0)];
+    const models = [mixture, other].map((own) => mixtureDensity(gpu, own));
+    const settings = { mixture, sigma: 0.1, points, seeds: 3, particles: 200, show: 0, rows: 400 };
+    const [result] = await compareMethods([gridMethod("grid", models)], settings);
+    const [right, wrong, again] = seedSummaries(result!.smoothed, 3);
+    expect(right!.max).toBeLessThan(0.3);
+    expect(again!.max).toBeLessThan(0.3);
+    expect(wrong!.mean).toBeGreaterThan(2 * right!.mean);
   });
 });

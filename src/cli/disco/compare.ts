@@ -10,6 +10,7 @@ import {
   gridMethod,
   type Method,
   type MethodResult,
+  seedSummaries,
   smcMethod,
   summary,
 } from "../../evaluate/comparison.js";
@@ -32,8 +33,8 @@ type MethodName = (typeof METHODS)[number];
 interface CompareFlags extends EngineOptions {
   data: string;
   dataSeed?: number;
-  model?: string;
-  diffusion?: string;
+  model?: string[];
+  diffusion?: string[];
   trainSteps?: number;
   points: number;
   seeds: number;
@@ -79,8 +80,8 @@ export function registerDiscoCompare(disco: Command): Command {
     .option("--data-seed <int>", "a random mixture of this seed, not the benchmark's (D = 2, 10, 50)", (t: string) =>
       parseInteger(t, "--data-seed", { min: 0, max: MAX_SEED }),
     )
-    .option("--model <file>", "DISCO's network (default: trained here)")
-    .option("--diffusion <file>", "the diffusion model (default: trained here)")
+    .option("--model <file...>", "DISCO's network, or several, which the seeds take in turn (default: trained here)")
+    .option("--diffusion <file...>", "the diffusion model, or several (default: trained here)")
     .option(
       "--train-steps <count>",
       "of networks that are trained here, in batches as those of `disco train` (16000 up to 2 columns, else 100000)",
@@ -168,25 +169,44 @@ function scheduleOf({ trainSteps }: CompareFlags, dims: number) {
   return { ...schedule, steps: trainSteps ?? schedule.steps };
 }
 
-/** A network from its file, or trained on draws of the mixture. */
-async function network(
+/** Networks from their files, or one trained on draws of the mixture. */
+async function networks(
   gpu: Gpu,
   flags: CompareFlags,
   mixture: GaussianMixture,
   diffusion: boolean,
-): Promise<DiscoModel> {
-  const file = diffusion ? flags.diffusion : flags.model;
+): Promise<[DiscoModel, ...DiscoModel[]]> {
+  const files = diffusion ? flags.diffusion : flags.model;
+  if (!files) return [await trained(gpu, flags, mixture, diffusion)];
   const option = diffusion ? "--diffusion" : "--model";
-  if (file !== undefined) {
+  if (files.length > flags.seeds)
+    throw bad(
+      `${option} names ${files.length} networks, and --seeds ${flags.seeds} leaves some of them without a turn`,
+    );
+  const models: DiscoModel[] = [];
+  for (const file of files) {
     const model = await loadDisco(gpu, file);
+    models.push(model);
     if (model.dims !== mixture.dims)
       throw bad(`${option} ${quote(file)} has ${model.dims} columns, the mixture ${mixture.dims}`);
     if (model.conditional !== diffusion)
       throw bad(
         `${option} ${quote(file)} ${model.conditional ? "takes noise levels" : "takes no noise levels"}: it is not the network for this option`,
       );
-    return model;
+    if (model.config.sigma_min !== models[0]!.config.sigma_min)
+      throw bad(
+        `${option} ${quote(file)} is of another smoothing than ${quote(files[0]!)}: one truth cannot do for both`,
+      );
   }
+  return models as [DiscoModel, ...DiscoModel[]];
+}
+
+async function trained(
+  gpu: Gpu,
+  flags: CompareFlags,
+  mixture: GaussianMixture,
+  diffusion: boolean,
+): Promise<DiscoModel> {
   const { steps, batch, lr } = scheduleOf(flags, mixture.dims);
   const training = await openDisco(gpu, {
     data: Float32Array.from(mixture.sample(TRAINING_DATA, flags.dataSeed ?? 0)),
@@ -214,20 +234,20 @@ async function compare(gpu: Gpu, flags: CompareFlags, data: Data): Promise<void>
   const { mixture } = data;
   const { methods, points: count, seeds, n: particles, cool, seed } = flags;
   const needsDiffusion = methods.some((name) => !["exact", "disco", "grid"].includes(name));
-  const model = methods.some((name) => name === "disco" || name === "grid")
-    ? await network(gpu, flags, mixture, false)
+  const models = methods.some((name) => name === "disco" || name === "grid")
+    ? await networks(gpu, flags, mixture, false)
     : undefined;
-  const diffusion = needsDiffusion ? await network(gpu, flags, mixture, true) : undefined;
-  const sigma = model?.config.sigma_min ?? diffusion?.config.sigma_min ?? 0.1;
+  const diffusions = needsDiffusion ? await networks(gpu, flags, mixture, true) : undefined;
+  const sigma = (models ?? diffusions)?.[0].config.sigma_min ?? 0.1;
   const all: Method[] = methods.flatMap((name) => {
     if (name === "exact") return [exactMethod(gpu, mixture, sigma)];
     if (name === "disco") {
-      const cooled = cool === undefined ? [] : [smcMethod(`DISCO, ${cool}`, model!, cool)];
-      return [smcMethod("DISCO", model!), ...cooled];
+      const cooled = cool === undefined ? [] : [smcMethod(`DISCO, ${cool}`, models!, cool)];
+      return [smcMethod("DISCO", models!), ...cooled];
     }
-    if (name === "grid") return [gridMethod("DISCO, integrated", model!)];
+    if (name === "grid") return [gridMethod("DISCO, integrated", models!)];
     const method = name === "tds" ? "twisted" : name;
-    return [diffusionMethod(name === "tds" ? "TDS" : name, diffusion!, method)];
+    return [diffusionMethod(name === "tds" ? "TDS" : name, diffusions!, method)];
   });
   const { dims } = mixture;
   const points = pointsOf(data, count, seed);
@@ -254,18 +274,18 @@ async function compare(gpu: Gpu, flags: CompareFlags, data: Data): Promise<void>
   } finally {
     progress.stop();
   }
-  const fields = dims === 2 ? await scoreFields(mixture, sigma, model, diffusion) : undefined;
+  const fields = dims === 2 ? await scoreFields(mixture, sigma, models?.[0], diffusions?.[0]) : undefined;
   const shown = points[shownPoint(mixture, sigma, points)]!;
   const given = { indices: Array.from({ length: dims - 1 }, (_, d) => d), values: shown.subarray(0, dims - 1) };
   const name = basename(flags.data);
   const { steps, batch } = scheduleOf(flags, dims);
-  const trained = [
-    ...(model ? [flags.model ? basename(flags.model) : `DISCO trained for ${steps} steps of ${batch}`] : []),
-    ...(diffusion
-      ? [flags.diffusion ? basename(flags.diffusion) : `a diffusion model trained for ${steps} steps of ${batch}`]
+  const networksUsed = [
+    ...(models ? (flags.model?.map((file) => basename(file)) ?? [`DISCO trained for ${steps} steps of ${batch}`]) : []),
+    ...(diffusions
+      ? (flags.diffusion?.map((file) => basename(file)) ?? [`a diffusion model trained for ${steps} steps of ${batch}`])
       : []),
   ];
-  const about = `${name}, ${mixture.weights.length} components in ${dims} columns; ${(model || diffusion ? trained : ["no network"]).join("; ")}; ${gpu.info.name}; ncvsd-gpu ${version}, ${new Date().toISOString().slice(0, 10)}.`;
+  const about = `${name}, ${mixture.weights.length} components in ${dims} columns; ${(models || diffusions ? networksUsed : ["no network"]).join("; ")}; ${gpu.info.name}; ncvsd-gpu ${version}, ${new Date().toISOString().slice(0, 10)}.`;
   writeAtomic(
     flags.out,
     Buffer.from(
@@ -290,6 +310,7 @@ async function compare(gpu: Gpu, flags: CompareFlags, data: Data): Promise<void>
     cost,
     clean: summary(clean),
     smoothed: summary(smoothed),
+    ...(seeds > 1 ? { seeds: { clean: seedSummaries(clean, seeds), smoothed: seedSummaries(smoothed, seeds) } } : {}),
     seconds,
   }));
   if (flags.json)
