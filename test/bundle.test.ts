@@ -36,9 +36,9 @@ describe("what a bundler leaves of the library", () => {
   it("is no more than is asked for: a schedule in less than 2 kB", async () => {
     expect((await bundle("noiseLevels")).length).toBeLessThan(2000);
   });
-  it("samplers of both kinds of networks in less than 100 kB, packed: no parser of WGSL, no comments, no references", async () => {
+  it("samplers of both kinds of networks in less than 96 kB in one file, packed: no parser of WGSL, no comments, no references", async () => {
     const text = await bundle(SAMPLERS);
-    expect(gzipSync(text).length).toBeLessThan(100_000);
+    expect(gzipSync(text).length).toBeLessThan(96_000);
     expect(text).toContain("winograd-output");
     // A case's name: whole.js has what proves a kernel, kernel.js what computes.
     const name = "odd length";
@@ -52,7 +52,7 @@ describe("what a bundler leaves of the library", () => {
     expect(await bundle("openTraining")).toContain(backward);
     expect(await bundle("openDenoiserVjp")).toContain(backward);
   });
-  it("is in pieces where the bundler makes pieces: 72 kB for samplers, packed; what reads pickles and addresses comes when it is needed", async () => {
+  it("is in pieces where the bundler makes pieces: samplers, networks when one is loaded, WGSL for the page's adapter, readers when a file needs them", async () => {
     const seen: string[] = [];
     const result = await viteBuild({
       root: file("test"),
@@ -69,11 +69,36 @@ describe("what a bundler leaves of the library", () => {
     });
     expect(seen).toEqual([]);
     const { output } = (Array.isArray(result) ? result[0] : result) as Exclude<typeof result, readonly unknown[]> & {
-      output: { type: string; isEntry?: boolean; code?: string; imports?: string[]; fileName: string }[];
+      output: {
+        type: string;
+        isEntry?: boolean;
+        code: string;
+        imports: string[];
+        fileName: string;
+        facadeModuleId?: string;
+      }[];
     };
     const main = output.find(({ isEntry }) => isEntry)!;
     expect(main.imports).toEqual([]);
-    expect(gzipSync(main.code!).length).toBeLessThan(72_000);
+    expect(gzipSync(main.code).length).toBeLessThan(30_000);
+    /** Bytes, packed, of the pieces that a page loads which needs these modules beside the first piece. */
+    const loads = (...modules: string[]) => {
+      const pieces = new Set([main]);
+      const add = (piece: typeof main) => {
+        pieces.add(piece);
+        for (const name of piece.imports) add(output.find(({ fileName }) => fileName === name)!);
+      };
+      for (const name of modules) add(output.find(({ moduleIds = [] }) => moduleIds.some((id) => id.endsWith(name)))!);
+      return [...pieces].reduce((sum, { code }) => sum + gzipSync(code).length, 0);
+    };
+    const kernels = (...names: string[]) => names.map((name) => `kernels/network/${name}.js`);
+    const winograd = (name: string) => kernels(`winograd-input/${name}`, `winograd-output/${name}`);
+    const gpu = [...kernels("attention/few", "gemm/tiled", "implicit-gemm/tiled"), ...winograd("tiles")];
+    const software = [...kernels("attention/subgroup", "gemm/subgroup"), ...winograd("blocks")];
+    expect(loads("edm2/loaded.js")).toBeLessThan(60_000);
+    expect(loads("edm2/loaded.js", ...gpu)).toBeLessThan(67_000);
+    expect(loads("edm2/loaded.js", ...software)).toBeLessThan(66_000);
+    expect(main.code).not.toContain("winograd-output");
     expect(main.code).not.toContain("numpy");
     expect(output.some(({ code }) => code?.includes("numpy"))).toBe(true);
   });

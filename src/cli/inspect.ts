@@ -104,7 +104,7 @@ export function registerInspect(program: Command): void {
         memory: Object.fromEntries(plans.map((p) => [p.precision, memoryFacts(p)])),
         ...(limits === null ? {} : { limits, fits: fits(graph, plans, limits) }),
       };
-      const report = profile && profileReport(graph, profile, precision);
+      const report = profile && (await profileReport(graph, profile, precision));
       const nodes = flags.plan
         ? graph.nodes.map((node, i) => ({ ...describeNode(node, plan), ...report?.nodes[i] }))
         : [];

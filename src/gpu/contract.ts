@@ -71,6 +71,8 @@ export interface Variant {
   readonly key: string;
   /** `const`, `alias` lines in front of the WGSL; `enable` lines are made by the engine (see `needs`). */
   readonly prelude: string;
+  /** The prelude's end where only some adapters need it: imported when the variant is compiled, so that a page loads no other's. */
+  readonly text?: () => Promise<string>;
   readonly needs?: readonly ("subgroups" | "f16" | "chromium_experimental_subgroup_matrix")[];
 }
 

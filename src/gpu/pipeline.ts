@@ -41,7 +41,7 @@ export class PipelineCache {
 }
 
 async function compile(device: GPUDevice, kernel: AnyKernel, variant: Variant, precision: Precision) {
-  const source = composeSource(kernel, variant, precision);
+  const source = await composeSource(kernel, variant, precision);
   const label = `${kernel.name} ${variant.key} ${precision}`;
   // Pushed and popped without an await between, so that concurrent compilations do not mix their scopes.
   device.pushErrorScope("validation");

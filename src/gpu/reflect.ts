@@ -49,7 +49,11 @@ const WEIGHTS: Readonly<Record<Precision, readonly string[]>> = {
 const MANY = "const MANY: u32 = 4294967295u;";
 
 /** Puts the generated prelude and the shared parts in front of a kernel's WGSL. */
-export function composeSource(kernel: AnyKernel, variant: Variant, precision: Precision): ComposedSource {
+export async function composeSource(
+  kernel: AnyKernel,
+  variant: Variant,
+  precision: Precision,
+): Promise<ComposedSource> {
   const needs = new Set<string>(variant.needs ?? []);
   if (precision === "f16") needs.add("f16");
   const prelude = [
@@ -58,6 +62,7 @@ export function composeSource(kernel: AnyKernel, variant: Variant, precision: Pr
     MANY,
     ...WEIGHTS[precision],
     ...(variant.prelude === "" ? [] : [variant.prelude]),
+    ...(variant.text ? [await variant.text()] : []),
   ].join("\n");
   const all: SourcePart[] = [{ file: `prelude of ${kernel.name} (${variant.key})`, text: prelude }, ...kernel.source];
   const parts: { file: string; firstLine: number }[] = [];

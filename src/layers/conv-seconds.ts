@@ -2,7 +2,7 @@
 
 import { bestTile, SEGMENTS, TILES, type TiledShape, tiledSeconds } from "../../kernels/lib/tiles.js";
 import { operandLength, tiling, winograd, winogradTile } from "../../kernels/lib/winograd.js";
-import { LOADED } from "../../kernels/network/implicit-gemm/tiled.js";
+import { LOADED } from "../../kernels/network/implicit-gemm/sizes.js";
 import type { DeviceRates } from "../gpu/contract.js";
 
 /** What decides how a convolution is computed: the layer, never the batch, since a seed's bits must not depend on it. */

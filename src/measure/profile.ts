@@ -36,10 +36,11 @@ export interface KernelProfile {
 }
 
 /** What the graph would be on such a GPU: totals, by node, and by kernel (most bytes first). */
-export function profilePlan(graph: Graph, profile: GpuProfile, precision: Precision) {
+export async function profilePlan(graph: Graph, profile: GpuProfile, precision: Precision) {
   const caps = profileCaps(profile, precision);
   const texts = new Map<string, { kernel: string; guarded: number; size: number }>();
-  const nodes = graph.nodes.map((node) => nodeProfile(node, caps, texts));
+  const nodes: Awaited<ReturnType<typeof nodeProfile>>[] = [];
+  for (const node of graph.nodes) nodes.push(await nodeProfile(node, caps, texts));
   const { multiprocessors } = profile.rates;
   const ratio = (part: readonly (typeof nodes)[number][]) => {
     const of = (which: "asked" | "made") => part.reduce((sum, { products }) => sum + (products?.[which] ?? 0), 0);
@@ -80,7 +81,7 @@ export function profilePlan(graph: Graph, profile: GpuProfile, precision: Precis
   };
 }
 
-function nodeProfile(
+async function nodeProfile(
   { kernel, params }: Node,
   caps: Caps,
   texts: Map<string, { kernel: string; guarded: number; size: number }>,
@@ -90,7 +91,7 @@ function nodeProfile(
   const key = `${kernel.name}|${variant.key}`;
   let text = texts.get(key);
   if (!text) {
-    const source = composeSource(kernel, variant, caps.precision).text;
+    const { text: source } = await composeSource(kernel, variant, caps.precision);
     text = { kernel: kernel.name, guarded: guardedLoops(source).length, size: workgroupSize(source) };
     texts.set(key, text);
   }

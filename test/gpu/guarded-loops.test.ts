@@ -59,14 +59,14 @@ const LOOPS: readonly (readonly [loop: string, guarded: number])[] = [
 ];
 
 /** The texts that a GPU gets, by what they are: one of those that have the same loops. */
-function gpuTexts(): Map<string, string> {
+async function gpuTexts(): Promise<Map<string, string>> {
   const caps = profileCaps(gpuProfile("gpu"), "f32");
   const texts = new Map<string, string>();
   const known = new Set<string>();
   for (const kernel of kernels as readonly AnyKernel[]) {
     for (const { params } of kernel.cases) {
       const variant = kernel.variant(params, caps);
-      const { text } = composeSource(kernel, variant, "f32");
+      const { text } = await composeSource(kernel, variant, "f32");
       const loops = [...text.matchAll(/\b(for \(.*|while \(.*|loop \{)$/gm)].join("\n");
       if (loops !== "" && !known.has(loops)) texts.set(`${kernel.name} ${variant.key}`, text);
       known.add(loops);
@@ -76,9 +76,9 @@ function gpuTexts(): Map<string, string> {
 }
 
 describe("loops that Tint guards", () => {
-  it("are those that the reader of texts finds, in every text of every kernel", () => {
+  it("are those that the reader of texts finds, in every text of every kernel", async () => {
     const small = LOOPS.map(([loop]) => around(loop));
-    const texts = gpuTexts();
+    const texts = await gpuTexts();
     const found = guardedByTint([...small, ...texts.values()]);
     LOOPS.forEach(([loop, guarded], i) => {
       expect({ loop, tint: found[i], reader: guardedLoops(small[i]!).length }).toEqual({

@@ -28,7 +28,7 @@ describe("contracts (no GPU)", () => {
     expect(() => reflectSource(text("m: array<f32, 4>"))).toThrow(/unsupported type/);
   });
   for (const kernel of kernels) {
-    it(`${kernel.name}: buffers and uniforms match the WGSL in every case`, () => {
+    it(`${kernel.name}: buffers and uniforms match the WGSL in every case`, async () => {
       expect(kernel.cases.length).toBeGreaterThan(1);
       for (const caps of [
         anyGpu,
@@ -37,7 +37,7 @@ describe("contracts (no GPU)", () => {
         for (const test of kernel.cases) {
           kernel.check(test.params);
           const variant = kernel.variant(test.params, caps);
-          const { text } = composeSource(kernel, variant, "f32");
+          const { text } = await composeSource(kernel, variant, "f32");
           const reflection = reflectSource(text);
           if (!parsed.has(text)) expect(reflection).toEqual(parsedReflection(text));
           parsed.add(text);

@@ -60,7 +60,7 @@ it("every text is one that Dawn makes a pipeline of, on its null backend", async
       /odd everything|scale and silu|sum and clip|groups/.test(name),
     )) {
       const variant = gemm.variant(test.params, { ...CAPS, ...widest, matrices });
-      const module = device.createShaderModule({ code: composeSource(gemm, variant, "f16").text });
+      const module = device.createShaderModule({ code: (await composeSource(gemm, variant, "f16")).text });
       const { messages } = await module.getCompilationInfo();
       expect(messages.map(({ message }) => message)).toEqual([]);
       await device.createComputePipelineAsync({ layout: "auto", compute: { module, entryPoint: "main" } });
@@ -138,11 +138,12 @@ it("its indices are right, by an emulation", async ({ skip }) => {
   const matrices = { m: 4, n: 4, k: 4 };
   const caps: Caps = { ...CAPS, matrices };
   const test = gemm.cases.find(({ name }) => name === "groups in f32")!;
-  const variant = gemm.variant(test.params, caps);
+  const { text, ...variant } = gemm.variant(test.params, caps);
+  const whole = `${variant.prelude}\n${await text!()}`;
   const kernel: AnyKernel = {
     ...gemm,
     name: "gemm-emulated",
-    variant: () => ({ key: variant.key, prelude: emulated(variant.prelude, matrices), needs: ["f16"] }),
+    variant: () => ({ key: variant.key, prelude: emulated(whole, matrices), needs: ["f16"] }),
     grid: (p) => gemm.grid(p, variant, caps),
   };
   const run = await prepareKernel(gpu, kernel, test);

@@ -32,8 +32,8 @@ const REACHED: readonly (readonly [
 
 describe("a plan as on a GPU", () => {
   for (const [preset, batch, most] of REACHED) {
-    it(`${preset} at batch ${batch}`, () => {
-      const { total, kernels, nodes } = counts(preset, batch);
+    it(`${preset} at batch ${batch}`, async () => {
+      const { total, kernels, nodes } = await counts(preset, batch);
       for (const [count, limit] of Object.entries(most))
         expect(total[count as keyof typeof most], count).toBeLessThanOrEqual(limit);
       expect(total.guardedLoops, "guarded loops").toBe(0);
@@ -44,7 +44,7 @@ describe("a plan as on a GPU", () => {
     });
   }
 
-  it("counts the products of tiles that are not full, workgroups and invocations", () => {
+  it("counts the products of tiles that are not full, workgroups and invocations", async () => {
     const graph = new Graph();
     const params = { batch: 1, inChannels: 3, outChannels: 9, height: 5, width: 6, kernel: 3 as const };
     const inputs = {
@@ -52,7 +52,7 @@ describe("a plan as on a GPU", () => {
       w: graph.external("w", [16 * 27], "weight"),
     };
     graph.run("one", conv, { ...params, epilogue: { kind: "none" } }, inputs, { y: [1, 9, 5, 6] });
-    const { total, nodes } = profilePlan(graph, gpuProfile("mobile"), "f32");
+    const { total, nodes } = await profilePlan(graph, gpuProfile("mobile"), "f32");
     // 9 channels in two groups of 8, rows of 6 in two quads.
     expect(nodes).toEqual([{ workgroups: 1, invocations: 64, padding: (16 * 8) / (9 * 6) }]);
     expect(total).toMatchObject({ name: "mobile", nodes: 1, underfilled: 1, padding: (16 * 8) / (9 * 6) });
@@ -63,7 +63,7 @@ describe("inspect --plan --as", () => {
   it("tells the counts, of a preset and by kernel", async () => {
     const args = ["inspect", "--preset", "small-unet", "--plan", "--as", "gpu"];
     const facts = JSON.parse((await cliOk([...args, "--json"])).stdout);
-    expect(facts.profile).toEqual(counts("small-unet", 1).total);
+    expect(facts.profile).toEqual((await counts("small-unet", 1)).total);
     expect(facts.plan).toHaveLength(facts.nodes);
     expect(facts.plan[0].workgroups).toBeGreaterThan(0);
     const { stdout } = await cliOk([...args, "--batch", "2", "--precision", "f16"]);

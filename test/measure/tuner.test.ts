@@ -172,7 +172,7 @@ describe("tuning", () => {
     vi.spyOn(gemm, "variant").mockImplementation((p, caps: Caps) => {
       const made = variant(p, caps);
       if ((caps.tuning?.get(tuneKey!(p)) ?? (own ? name : "")) !== name) return made;
-      return { ...made, key: `${name} ${made.key}`, prelude: text(made.prelude) };
+      return { ...made, key: `${name} ${made.key}`, text: async () => text(await made.text!()) };
     });
   }
   const loopsOf = (rows: readonly TuneRow[]) => rows.filter(({ key }) => key.startsWith("gemm"));

@@ -1,20 +1,9 @@
 import { type Caps, grid1d, type Kernel, type Variant } from "../../../src/gpu/contract.js";
 import { attentionParams, attentionUniforms } from "../../lib/attention-params.js";
 import { addressable, inRange, positiveInteger } from "../../lib/check.js";
-import few from "./few.wgsl.js";
 import source from "./kernel.wgsl.js";
-import loadPacked from "./load-packed.wgsl.js";
-import loadScalar from "./load-scalar.wgsl.js";
-import loadVec4 from "./load-vec4.wgsl.js";
-import load8 from "./load8.wgsl.js";
-import load8Subgroup from "./load8-subgroup.wgsl.js";
-import norm1 from "./norm1.wgsl.js";
-import norm4 from "./norm4.wgsl.js";
-import octets from "./octets.wgsl.js";
-import pairs from "./pairs.wgsl.js";
 import { type AttentionParams, reference } from "./reference.js";
-import { SUBGROUP_CHANNELS, SUBGROUP_QUERIES, subgroupSource } from "./subgroup.js";
-import tiled from "./tiled.wgsl.js";
+import { SUBGROUP_CHANNELS, SUBGROUP_QUERIES } from "./sizes.js";
 
 /** Queries of a workgroup of tiled.wgsl. */
 const TILED_QUERIES = 32;
@@ -74,9 +63,9 @@ export const attention: Kernel<AttentionParams> = {
     const whole = pixels % 4 === 0;
     const wide = subgroupQuads(params, caps);
     if (wide !== 0) {
-      const packed = caps.precision === "f16";
-      const [rows, load] = !whole ? ["scalar", loadScalar] : packed ? ["packed", loadPacked] : ["vec4", loadVec4];
-      return { key: `subgroup8 x${wide} ${rows}`, prelude: load + subgroupSource(wide), needs: ["subgroups"] };
+      const rows = !whole ? "scalar" : caps.precision === "f16" ? "packed" : "vec4";
+      const text = async () => (await import("./subgroup.js")).subgroupSource(wide, rows);
+      return { key: `subgroup8 x${wide} ${rows}`, prelude: "", text, needs: ["subgroups"] };
     }
     if (!caps.software) {
       const { quads, keys, channels } = fewOf(params);
@@ -85,26 +74,21 @@ export const attention: Kernel<AttentionParams> = {
       const sizes = Object.entries({ QUADS: quads, CHANNELS: channels, CHUNK: chunk })
         .map(([name, size]) => `const ${name}: u32 = ${size}u;\n`)
         .join("");
-      const norms = (64 / quads) * keys > 64 ? norm4 : norm1;
-      const text =
-        `${sizes}const EVEN: bool = ${even};\n` +
-        (whole ? loadVec4 : loadScalar) +
-        (keys === 2 ? pairs : octets) +
-        norms +
-        few;
+      const norms = (64 / quads) * keys > 64 ? 4 : 1;
       return {
         key: `few c${channels}${even ? "" : " odd"} ${quads}x${keys} ${whole ? "vec4" : "scalar"}`,
-        prelude: text,
+        prelude: `${sizes}const EVEN: bool = ${even};`,
+        text: async () => (await import("./few.js")).fewSource(whole, keys, norms),
       };
     }
     const channels = channelsPerInvocation(headDim);
-    const prelude = `const CHANNELS: u32 = ${channels}u;\n`;
-    if (lanesOf8(caps)) {
-      const text = prelude + loadScalar + load8Subgroup + tiled;
-      return { key: `tiled c${channels} subgroup8`, prelude: text, needs: ["subgroups"] };
-    }
-    const text = prelude + (whole ? loadVec4 : loadScalar) + load8 + tiled;
-    return { key: `tiled c${channels} ${whole ? "vec4" : "scalar"}`, prelude: text };
+    const subgroup8 = lanesOf8(caps);
+    return {
+      key: `tiled c${channels} ${subgroup8 ? "subgroup8" : whole ? "vec4" : "scalar"}`,
+      prelude: `const CHANNELS: u32 = ${channels}u;`,
+      text: async () => (await import("./tiled.js")).tiledSource(whole, subgroup8),
+      ...(subgroup8 ? { needs: ["subgroups"] as const } : {}),
+    };
   },
   uniforms: attentionUniforms,
   grid(params, _variant, caps) {

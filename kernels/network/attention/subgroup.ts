@@ -1,8 +1,10 @@
-/** Channels of a head that the sums in workgroup memory have room for. */
-export const SUBGROUP_CHANNELS = 64;
+import loadPacked from "./load-packed.wgsl.js";
+import loadScalar from "./load-scalar.wgsl.js";
+import loadVec4 from "./load-vec4.wgsl.js";
+import { SUBGROUP_CHANNELS } from "./sizes.js";
 
-/** Queries of a workgroup, for each of a lane's quads. */
-export const SUBGROUP_QUERIES = 32;
+/** How rows are read. */
+const LOADS = { scalar: loadScalar, packed: loadPacked, vec4: loadVec4 } as const;
 
 /** Keys of a turn: a quad for each of the eight lanes. */
 const KEYS = 32;
@@ -15,13 +17,13 @@ const KEYS = 32;
  * of them; every lane has its own, so that there are no barriers. The text is made here because the lane of a broadcast
  * has to be a constant expression: the keys cannot be a loop.
  */
-export function subgroupSource(wide: 1 | 2): string {
+export function subgroupSource(wide: 1 | 2, rows: keyof typeof LOADS): string {
   const keys = Array.from({ length: KEYS }, (_, key) => key);
   const sides = Array.from({ length: wide }, (_, side) => side);
   const each = (list: readonly number[], text: (item: number) => string) => list.map(text).join("\n");
   const ofKey = (quad: string, key: number) => `subgroupBroadcast(${quad}.${"xyzw"[key & 3]}, ${key >> 2}u)`;
   const place = (side: number) => `${8 * wide}u * c + ${8 * side}u + lane`;
-  return `
+  return `${LOADS[rows]}
 var<workgroup> sums: array<vec4f, ${SUBGROUP_CHANNELS * 8 * wide}>;
 
 fn invNorms(squares: vec4f) -> vec4f {

@@ -87,7 +87,8 @@ export const gemm: Kernel<GemmParams> = {
     const half = caps.precision === "f16" && p.type === "act";
     return {
       key: `${key} ${half ? "f16" : "f32"} ${p.epilogue.kind}`,
-      prelude: `${half ? HALVES : SINGLES}${lanesPrelude(4)}${epiloguePrelude(p.epilogue)}\n${text}`,
+      prelude: `${half ? HALVES : SINGLES}${lanesPrelude(4)}${epiloguePrelude(p.epilogue)}`,
+      text,
       ...(matrices ? { needs: MATRICES } : subgroups ? { needs: ["subgroups"] as const } : {}),
     };
   },

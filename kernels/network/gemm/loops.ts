@@ -1,9 +1,6 @@
 import type { Caps } from "../../../src/gpu/contract.js";
 import { bestTile, TILES, tilesFor } from "../../lib/tiles.js";
-import { matrixSource, matrixTile } from "./matrix.js";
-import plain from "./plain.wgsl.js";
-import { narrowSource, subgroupSource } from "./subgroup.js";
-import { tiledSource, tiledUnit } from "./tiled.js";
+import { matrixTile, tiledUnit } from "./sizes.js";
 
 /** What the choice of a loop depends on. */
 export interface LoopShape extends LoopLayer {
@@ -14,7 +11,7 @@ export interface LoopShape extends LoopLayer {
 /** A loop of the kernel with its tile: what one workgroup covers of the rows and quads of one group. */
 export interface Loop {
   readonly key: string;
-  readonly text: string;
+  readonly text: () => Promise<string>;
   readonly subgroups: boolean;
   /** It multiplies by `Caps.matrices`. */
   readonly matrices?: boolean;
@@ -92,7 +89,7 @@ export function loopOf(choice: string, shape: LoopShape, caps: Caps): Loop {
     const name = size ?? bestTile(shape, caps);
     const tile = TILES[name]!;
     const key = `tiled ${name}${shape.segments > 1 ? ` of ${shape.segments}` : ""}`;
-    const text = tiledSource(tile, shape.segments);
+    const text = async () => (await import("./tiled.js")).tiledSource(tile, shape.segments);
     const step = tiledUnit(shape.segments);
     return { key, text, subgroups: false, rows: tile.rows, quads: tile.columns / 4, units: 1, step };
   }
@@ -100,12 +97,12 @@ export function loopOf(choice: string, shape: LoopShape, caps: Caps): Loop {
     const shape = caps.matrices!;
     const { rows, columns } = matrixTile(shape);
     const key = `matrix ${shape.m}x${shape.n}x${shape.k}`;
-    const text = matrixSource(matrixLanes(caps), shape);
+    const text = async () => (await import("./matrix.js")).matrixSource(matrixLanes(caps), shape);
     return { key, text, subgroups: true, matrices: true, rows, quads: columns / 4, units: 1, step: shape.k };
   }
   const [first, second] = size!.split("x").map(Number) as [number, number];
   if (kind === "plain") {
-    const text = `const WIDE: u32 = ${second}u;\n${plain}`;
+    const text = async () => `const WIDE: u32 = ${second}u;\n${(await import("./plain.wgsl.js")).default}`;
     return { key: choice, text, subgroups: false, rows: first, quads: second, units: 64, step: 1 };
   }
   const lanes = certainLanes(caps);
@@ -114,13 +111,13 @@ export function loopOf(choice: string, shape: LoopShape, caps: Caps): Loop {
     // Eight rows a lane where that leaves no lane idle: half the shuffles.
     const rowQuads = quads > 1 && Math.ceil(shape.rows / (4 * lanes)) % 2 === 0 ? 2 : 1;
     const rows = 4 * rowQuads * lanes;
-    const text = narrowSource(lanes, quads, rowQuads);
+    const text = async () => (await import("./subgroup.js")).narrowSource(lanes, quads, rowQuads);
     return { key: `narrow ${lanes}x${rows}x${quads}`, text, subgroups: true, rows, quads, units: 1, step: 2 };
   }
   // Two quads a lane are a sixth faster, but not where that leaves a third of the lanes idle.
   const tiles = Math.ceil(shape.quads / lanes);
   const wide = caps.software && tiles % 2 === 1 && tiles < 7 ? 1 : second;
-  const text = subgroupSource(lanes, first, wide);
+  const text = async () => (await import("./subgroup.js")).subgroupSource(lanes, first, wide);
   return {
     key: `subgroup ${lanes}x${first}x${wide}`,
     text,

@@ -1,14 +1,6 @@
 import type { MatrixShape } from "../../../src/gpu/contract.js";
+import { ACROSS, DOWN, matrixTile } from "./sizes.js";
 import { tilePlace } from "./tile-place.js";
-
-/** Result matrices of a tile: down and across. */
-const DOWN = 4;
-const ACROSS = 2;
-
-/** What a workgroup of `matrixSource` covers. */
-export function matrixTile({ m, n }: MatrixShape) {
-  return { rows: DOWN * m, columns: ACROSS * n };
-}
 
 /**
  * For GPUs with matrix units: a workgroup of exactly one subgroup multiplies matrices of m x k by k x n halves into sums of f32. Its

@@ -1,12 +1,7 @@
 import { type Place, tiledProduct } from "../../lib/tiled-product.js";
 import { sliceThreads, type Tile } from "../../lib/tiles.js";
+import { STEP } from "./sizes.js";
 import { tilePlace } from "./tile-place.js";
-
-/** k that a tile takes at a time. */
-const STEP = 8;
-
-/** A sum takes a multiple of so many k: whole turns for every part of it. */
-export const tiledUnit = (segments: number) => STEP * segments;
 
 /** The loop for GPUs (kernels/lib/tiled-product.ts): an invocation loads one quad of columns and one of weights, of every so many k. */
 export function tiledSource(tile: Tile, segments: number): string {

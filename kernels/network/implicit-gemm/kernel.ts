@@ -19,7 +19,7 @@ import source from "./kernel.wgsl.js";
 import putQuads from "./put-quads.wgsl.js";
 import putScalars from "./put-scalars.wgsl.js";
 import { type ImplicitGemmParams, reference } from "./reference.js";
-import { LOADED, tiledChannels, tiledSource } from "./tiled.js";
+import { LOADED, tiledChannels } from "./sizes.js";
 
 /** Turns of a tile's loop (kernels/lib/tiled-product.ts): three for every four channels. */
 const MOST_CHANNELS = 65536;
@@ -75,7 +75,8 @@ export const implicitGemm: Kernel<ImplicitGemmParams> = {
     const [pixels, put] = lanes === 4 ? [pixelQuads, putQuads] : [pixelScalars, putScalars];
     return {
       key: `tiled ${name} of ${segments} lanes${lanes} ${p.epilogue.kind}`,
-      prelude: `${lanesPrelude(lanes)}${epiloguePrelude(p.epilogue)}\n${pixels}${put}${tiledSource(TILES[name]!, segments)}`,
+      prelude: `${lanesPrelude(lanes)}${epiloguePrelude(p.epilogue)}\n${pixels}${put}`,
+      text: async () => (await import("./tiled.js")).tiledSource(TILES[name]!, segments),
     };
   },
   tuneKey,

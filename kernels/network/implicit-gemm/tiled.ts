@@ -1,17 +1,8 @@
 import { type Place, tiledProduct } from "../../lib/tiled-product.js";
 import { sliceThreads, type Tile } from "../../lib/tiles.js";
+import { CHANNELS } from "./sizes.js";
 
-/** Channels of a turn, each with one row of its window. */
-const CHANNELS = 4;
 const STEP = 3 * CHANNELS;
-
-/** Six neighbours of a row are loaded for three k of a quad. */
-export const LOADED = 6 / 12;
-
-/** Input channels that a sum takes: whole turns for every part of it. */
-export function tiledChannels(inChannels: number, segments: number): number {
-  return Math.ceil(inChannels / (CHANNELS * segments)) * CHANNELS * segments;
-}
 
 /** The loop: an invocation loads rows of the window at one quad of columns, and one quad of weights, of every so many k. */
 export function tiledSource(tile: Tile, segments: number): string {

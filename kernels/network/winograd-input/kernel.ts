@@ -4,17 +4,9 @@ import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
 import pixelQuads from "../../lib/pixels-quads.wgsl.js";
 import pixelScalars from "../../lib/pixels-scalars.wgsl.js";
 import { operandLength, tilesOf, wholeOf, winograd } from "../../lib/winograd.js";
-import { blocksEntry, inputLines, winogradTransform } from "../../lib/winograd-transform.js";
-import four from "./four.wgsl.js";
+import { inputLines, winogradTransform } from "../../lib/winograd-transform.js";
 import source from "./kernel.wgsl.js";
-import quads from "./load-quads.wgsl.js";
-import scalars from "./load-scalars.wgsl.js";
-import one from "./one.wgsl.js";
-import one2 from "./one2.wgsl.js";
-import one4 from "./one4.wgsl.js";
 import { reference, type WinogradInputParams } from "./reference.js";
-import tile2 from "./tile2.wgsl.js";
-import tile4 from "./tile4.wgsl.js";
 
 const transform = winogradTransform("winograd-input");
 
@@ -30,14 +22,16 @@ export const winogradInput = elementwise<WinogradInputParams>({
   },
   variant(p, { software }) {
     const lanes = lanesOf(p.width);
+    const { tile = 4 } = p;
     const quad = lanes === 4;
-    if (!software) {
-      const text = inputLines[p.tile ?? 4] + (quad ? pixelQuads : pixelScalars) + (p.tile === 2 ? one2 : one4) + one;
-      return { key: `f${p.tile ?? 4} one lanes${lanes}`, prelude: lanesPrelude(lanes) + text };
-    }
-    const load4 = quad ? quads : pixelScalars + scalars;
-    const text = inputLines[p.tile ?? 4] + (p.tile === 2 ? (quad ? pixelQuads : pixelScalars) + tile2 : load4 + tile4);
-    return { key: `f${p.tile ?? 4} lanes${lanes}`, prelude: lanesPrelude(lanes) + text + four + blocksEntry };
+    // Blocks of tiles of 4 load their quads in their own way.
+    const pixels = software && tile === 4 && quad ? "" : quad ? pixelQuads : pixelScalars;
+    return {
+      key: `f${tile}${software ? "" : " one"} lanes${lanes}`,
+      prelude: lanesPrelude(lanes) + inputLines[tile] + pixels,
+      text: async () =>
+        software ? (await import("./blocks.js")).blocks(tile, quad) : (await import("./tiles.js")).tiles(tile),
+    };
   },
   cost(p, bytesPerAct) {
     const { tile, points, input } = winograd(p.tile);

@@ -10,19 +10,13 @@ import {
 import { elementwise } from "../../lib/elementwise.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
 import { operandLength, tilesOf, wholeOf, winograd } from "../../lib/winograd.js";
-import { blocksEntry, winogradTransform } from "../../lib/winograd-transform.js";
-import four from "./four.wgsl.js";
+import { winogradTransform } from "../../lib/winograd-transform.js";
 import source from "./kernel.wgsl.js";
 import line2 from "./line2.wgsl.js";
 import line4 from "./line4.wgsl.js";
-import one from "./one.wgsl.js";
-import one2 from "./one2.wgsl.js";
-import one4 from "./one4.wgsl.js";
 import quads from "./put-quads.wgsl.js";
 import scalars from "./put-scalars.wgsl.js";
 import { reference, type WinogradOutputParams } from "./reference.js";
-import tile2 from "./tile2.wgsl.js";
-import tile4 from "./tile4.wgsl.js";
 
 const transform = winogradTransform("winograd-output");
 
@@ -48,11 +42,13 @@ export const winogradOutput = elementwise<WinogradOutputParams>({
     // Two neighbours at a time are no quad.
     const lanes = !software && p.tile === 2 ? 1 : lanesOf(p.width);
     const put = lanes === 4 ? quads : scalars;
-    const line = p.tile === 2 ? line2 : line4;
-    const rest = software ? (p.tile === 2 ? tile2 : tile4) + four + blocksEntry : (p.tile === 2 ? one2 : one4) + one;
+    const { tile = 4 } = p;
+    const line = tile === 2 ? line2 : line4;
     return {
-      key: `f${p.tile ?? 4}${software ? "" : " one"} lanes${lanes} ${p.epilogue.kind}`,
-      prelude: `${lanesPrelude(lanes)}${epiloguePrelude(p.epilogue)}\n${put}${line}${rest}`,
+      key: `f${tile}${software ? "" : " one"} lanes${lanes} ${p.epilogue.kind}`,
+      prelude: `${lanesPrelude(lanes)}${epiloguePrelude(p.epilogue)}\n${put}${line}`,
+      text: async () =>
+        software ? (await import("./blocks.js")).blocks(tile) : (await import("./tiles.js")).tiles(tile),
     };
   },
   uniforms: (p) => ({

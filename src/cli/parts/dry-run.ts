@@ -5,7 +5,7 @@ import { bad } from "../../errors.js";
 import { type Gpu, mib } from "../../gpu/device.js";
 import { estimateEvaluation } from "../../measure/estimate.js";
 import { parseConfig } from "../../networks/edm2/config.js";
-import { Model } from "../../networks/edm2/model.js";
+import { Model } from "../../networks/edm2/loaded.js";
 import { validateTensors } from "../../networks/edm2/names.js";
 import { networkPreset, type Preset, parameterCount } from "../../networks/edm2/presets.js";
 import { networkFile, published } from "../../networks/edm2/published.js";

@@ -22,8 +22,8 @@ export function profileFlag(flags: { as?: string; plan?: boolean; adapter?: stri
 }
 
 /** What `inspect --plan --as` adds: to its JSON, and to its text. */
-export function profileReport(graph: Graph, profile: GpuProfile, precision: Precision) {
-  const { total, nodes, kernels } = profilePlan(graph, profile, precision);
+export async function profileReport(graph: Graph, profile: GpuProfile, precision: Precision) {
+  const { total, nodes, kernels } = await profilePlan(graph, profile, precision);
   const share = (part: number) => `${((100 * part) / total.nodes).toFixed(0)}%`;
   const padding = (value: number | null) => (value === null ? "-" : value.toFixed(2));
   const rows = kernels.map((k) => [

@@ -12,7 +12,7 @@ import { pulled } from "../../layers/pulled.js";
 import { labelRows } from "../inputs.js";
 import type { Denoiser, DenoiserVjpSession, Labels } from "../session.js";
 import type { NetworkConfig } from "./arguments.js";
-import { Model } from "./model.js";
+import { Model } from "./loaded.js";
 import { addDenoiser, type BuildOptions } from "./network.js";
 
 /** D(x; sigma) of a teacher, and behind it J'v. */

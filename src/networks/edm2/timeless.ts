@@ -5,7 +5,7 @@ import { batchOf } from "../inputs.js";
 import type { Denoiser, DenoiserSession, ImageShape, Labels } from "../session.js";
 import type { NetworkConfig } from "./arguments.js";
 import { parseConfig } from "./config.js";
-import { Model } from "./model.js";
+import { Model } from "./loaded.js";
 import { validateTensors } from "./names.js";
 import { networkFile } from "./published.js";
 
