@@ -75,7 +75,7 @@ describe("what a bundler leaves of the library", () => {
         code: string;
         imports: string[];
         fileName: string;
-        facadeModuleId?: string;
+        moduleIds?: string[];
       }[];
     };
     const main = output.find(({ isEntry }) => isEntry)!;
