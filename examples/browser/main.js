@@ -16,7 +16,7 @@ async function generate(model) {
   const labels = Array.from({ length: 10 }, (_, i) => i);
   const seeds = labels.map(() => nextSeed++);
   const started = performance.now();
-  const { images, shape } = await sampleMultiStep(model, { seeds, labels, ts: [10, 22] });
+  const { images, shape } = await sampleMultiStep(model, { seeds, labels, ts: [0, 16] });
   const [n, , height, width] = shape;
   const size = height * width;
   const pictures = labels.map((label, i) => {
