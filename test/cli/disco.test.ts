@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { npyHeader, npyValues } from "../../src/checkpoint/npy.js";
 import { checkSampler, checkSeen, givenOf, parseGiven } from "../../src/cli/disco/model.js";
-import { adapter, cli, scratch } from "../support/cli.js";
+import { adapter, cli, png, scratch } from "../support/cli.js";
 import { fixturePath } from "../support/fixtures.js";
 
 const place = scratch();
@@ -30,8 +30,15 @@ describe("disco sample and compare", () => {
     expect(readFileSync(plot, "utf8")).toMatch(
       /^<svg .*data-made-by="ncvsd-gpu"[\s\S]*column 0 = 1.75[\s\S]*<path d="M/,
     );
-    const again = await cli([...args, "--out", out]);
+    const drawn = place("samples.png");
+    const again = await cli([...args, "--out", out, "--plot", drawn]);
     expect([again.code, again.stdout]).toEqual([0, `${out}\n`]);
+    // Twice the figure's size, and not one colour.
+    const { width, height, text, data } = png(drawn);
+    expect([width, height, text["ncvsd-gpu:figure"]]).toEqual([1120, 640, expect.any(String)]);
+    expect(new Set(data).size).toBeGreaterThan(10);
+    const jpeg = await cli([...args, "--out", out, "--plot", place("samples.jpg")]);
+    expect([jpeg.code, jpeg.stderr]).toEqual([2, expect.stringContaining("name it .svg or .png")]);
     expect(readNpy(out).values).toEqual(values);
   });
 

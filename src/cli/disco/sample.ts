@@ -2,8 +2,11 @@ import { type Command, Option } from "commander";
 import { npyBytes } from "../../checkpoint/npy-write.js";
 import { bad, quote } from "../../errors.js";
 import { COLOURS, densityFigure, kernelDensity, planeFigure } from "../../evaluate/density-plot.js";
+import { written } from "../../figures/font.js";
+import { svgToPng } from "../../figures/rasterise.js";
 import type { Gpu } from "../../gpu/device.js";
 import { MAX_SEED, parseInteger, parseNumber } from "../../runs/args.js";
+import { version } from "../../runs/package.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import { sampleHmc } from "../../sample/particles/hmc.js";
@@ -87,7 +90,7 @@ export function registerDiscoSample(disco: Command): Command {
     .option("--leapfrog <count>", "smc, hmc: steps of a transition (2, 10)", (t: string) =>
       parseInteger(t, "--leapfrog", { min: 1, max: 1000 }),
     )
-    .option("--plot <file>", "also draw their densities (.svg)")
+    .option("--plot <file>", "also draw their densities (.svg, .png)")
     .optionsGroup("Pictures:")
     .option("--image <path>", "pictures of which some pixels are given: a file, or a folder of them")
     .option("--mask <which>", `the pixels that are given: ${MASK_NAMES}, or a file (white: given)`)
@@ -126,8 +129,8 @@ export function registerDiscoSample(disco: Command): Command {
         if (flags[name] !== undefined && !fits)
           throw bad(`--${name} is no setting of ${flags.sampler}, which has --${SETTINGS[flags.sampler].join(", --")}`);
       }
-      if (flags.plot !== undefined && !/\.svg$/i.test(flags.plot))
-        throw bad(`--plot ${quote(flags.plot)}: the figure is an SVG; name it so`);
+      if (flags.plot !== undefined && !/\.(svg|png)$/i.test(flags.plot))
+        throw bad(`--plot ${quote(flags.plot)}: the figure is an SVG or a PNG; name it .svg or .png`);
       const watch = new Stopwatch();
       const gpu = await openEngine(flags, watch);
       try {
@@ -174,7 +177,11 @@ async function run(gpu: Gpu, flags: SampleFlags): Promise<void> {
     return v * table.std[d]! + table.mean[d]!;
   });
   writeAtomic(flags.out, npyBytes(values, [particles, open.length]));
-  if (flags.plot !== undefined) writeAtomic(flags.plot, Buffer.from(figure(values, open, table, flags)));
+  if (flags.plot !== undefined) {
+    const png = /\.png$/i.test(flags.plot);
+    const svg = figure(values, open, table, flags);
+    writeAtomic(flags.plot, png ? await figurePng(svg) : Buffer.from(svg));
+  }
   const result = {
     out: flags.out,
     n: particles,
@@ -197,6 +204,10 @@ async function run(gpu: Gpu, flags: SampleFlags): Promise<void> {
     process.stdout.write(`${flags.out}\n`);
   }
 }
+
+/** A figure as a PNG, whose font is its own and has not the letters of all columns' names. */
+const figurePng = (svg: string) =>
+  svgToPng(svg.replace(/\P{ASCII}+/gu, written), { text: { "ncvsd-gpu:figure": version } });
 
 /** One open column: its density. More: the plane of the first two. */
 function figure(values: Float32Array, open: readonly number[], { columns }: Table, flags: SampleFlags): string {
