@@ -3,8 +3,9 @@ import { fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 /**
- * @typedef {{ name: string, file: string, package?: string, flags?: string[], cpu?: boolean }} Contender
+ * @typedef {{ name: string, file: string, package?: string, flags?: string[], cpu?: boolean, only?: string }} Contender
  * `package`: the npm package whose version is printed. `cpu`: computes without WebGPU and is no peer, only shown beside them.
+ * `only`: the kind of rows that it has, and without which it is left out.
  */
 
 /** @type {Contender} */
@@ -20,6 +21,7 @@ export const PEERS = [
   { name: "tfjs-webgpu", file: "tfjs", package: "@tensorflow/tfjs-backend-webgpu" },
   { name: "jax-js", file: "jax", package: "@jax-js/jax" },
   { name: "(onnxruntime-node, CPU)", file: "onnx-cpu", package: "onnxruntime-node", cpu: true },
+  { name: "(NumPy, CPU)", file: "numpy", cpu: true, only: "disco" },
 ];
 
 /** Compiling jax-js's pipelines for the U-Net takes a software adapter minutes, more when other work goes on. */

@@ -37,12 +37,15 @@ function readFlags() {
   if (!Number.isInteger(rounds) || rounds < 1)
     throw new Error(`--rounds takes a whole number from 1 on, not "${values.rounds}".`);
   const wanted = values.peers?.split(",").map((part) => part.trim());
-  const peers = PEERS.filter(({ name }) => !wanted || wanted.some((part) => name.includes(part)));
+  const rows = selectRows(values.rows);
+  const peers = PEERS.filter(({ name }) => !wanted || wanted.some((part) => name.includes(part))).filter(
+    ({ only }) => only === undefined || rows.some(({ kind }) => kind === only),
+  );
   if (peers.length === 0) throw new Error(`--peers: there are ${PEERS.map(({ name }) => name).join(", ")}.`);
   // npm runs its scripts in the package's folder: INIT_CWD is where the user stands.
   const json = values.json === undefined ? null : resolve(process.env.INIT_CWD ?? "", values.json);
   if (json && !existsSync(dirname(json))) throw new Error(`--json: there is no folder ${dirname(json)}.`);
-  return { rows: selectRows(values.rows), rounds, peers, json, cold: !values["no-cold"] };
+  return { rows, rounds, peers, json, cold: !values["no-cold"] };
 }
 
 async function measureColdStarts(rows, peers) {
