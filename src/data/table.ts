@@ -76,6 +76,8 @@ function standardised(path: string, { values, dims, columns }: Table): Points {
     let square = 0;
     for (let i = d; i < values.length; i += dims) square += (values[i]! - centre) ** 2;
     const spread = Math.sqrt(square / rows);
+    if (!Number.isFinite(spread))
+      throw bad(`${path}: column ${name(d)} has numbers too large to standardise: divide it by its size`);
     if (!(spread > 1e-12 * Math.abs(centre)) || spread === 0)
       throw bad(`${path}: column ${name(d)} is ${values[d]} in every row: leave it out`);
     mean.push(centre);

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
+import { npyBytes } from "../../src/checkpoint/npy-write.js";
 import { benchmarkMixture, randomMixture } from "../../src/data/mixtures.js";
 import { madePoints } from "../../src/data/points.js";
 import { tablePoints } from "../../src/data/table.js";
@@ -109,6 +110,7 @@ describe("tables", () => {
     ['row 3 has nothing in column "1"', rows((i) => `${i},${i === 2 ? "" : i}`)],
     ["one column", rows((i) => `${i}`)],
     ['column "b" is 7 in every row', `a,b\n${rows((i) => `${i},7`)}`],
+    ['column "b" has numbers too large', `a,b\n${rows((i) => `${i},${i % 2 ? "" : "-"}1e200`)}`],
     ["2 rows", "1,2\n3,4"],
     ['two columns called "a"', `a,a\n${rows((i) => `${i},${i}`)}`],
     ["no table of comma-separated values", `a,b\n1,2\n3\n`],
@@ -116,6 +118,18 @@ describe("tables", () => {
   ] as const)
     test(say, async () => {
       await expect(async () => csv("bad.csv", text)).rejects.toThrow(say === "has NaN" ? 'row 3 has "NaN"' : say);
+    });
+
+  for (const [say, shape, at] of [
+    ["has a value that is NaN (element 7)", [20, 2], 7],
+    ["has one column", [40, 1], -1],
+    ["is an array of shape (40): rows of columns are needed", [40], -1],
+  ] as const)
+    test(`.npy: ${say}`, async () => {
+      const path = join(folder, "bad.npy");
+      const values = Float32Array.from({ length: 40 }, (_, i) => (i === at ? Number.NaN : Math.sin(i)));
+      writeFileSync(path, npyBytes(values, [...shape]));
+      await expect(tablePoints(path)).rejects.toThrow(say);
     });
 
   test("neither kind", async () => {

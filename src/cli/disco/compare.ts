@@ -142,8 +142,10 @@ async function dataOf({ data, dataSeed }: CompareFlags): Promise<Data> {
     const missing = ["means", "covs", "weights"].find((name) => !file.tensors.has(name));
     if (missing) throw bad(`--data ${quote(data)} has no tensor ${missing}: a mixture has means, covs and weights`);
     const [means, covs, weights] = await Promise.all(["means", "covs", "weights"].map((name) => file.readF32(name)));
+    const mixture = gaussianMixture({ means: means!, covs: covs!, weights: weights! });
+    if (mixture.dims < 2) throw bad(`--data ${quote(data)} has one column: there is nothing to condition it on`);
     return {
-      mixture: gaussianMixture({ means: means!, covs: covs!, weights: weights! }),
+      mixture,
       ...(file.tensors.has("test_points") ? { testPoints: await file.readF32("test_points") } : {}),
     };
   } finally {
