@@ -15,3 +15,14 @@ export function bundledNetwork(): URL {
       'new URL("ncvsd-gpu/weights/ncvsd-fashion32.safetensors", import.meta.url)',
   );
 }
+
+/**
+ * Address of its teacher, a file of the package beside it. No literal, so that bundlers leave it out.
+ * @throws NcvsdError BAD_CHECKPOINT in a page: it is for those who train
+ */
+export function bundledTeacher(): URL {
+  if (isNode) return new URL("edm2-fashion32.safetensors", bundledNetwork());
+  throw bad(
+    "the bundled teacher does not come with pages: load weights/edm2-fashion32.safetensors from where you serve it",
+  );
+}

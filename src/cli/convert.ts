@@ -16,6 +16,7 @@ import { bad, NcvsdError } from "../errors.js";
 import type { NetworkConfig } from "../networks/edm2/arguments.js";
 import { parseConfig } from "../networks/edm2/config.js";
 import { validateTensors } from "../networks/edm2/names.js";
+import { networkFile } from "../networks/edm2/published.js";
 import { onInterrupt } from "../runs/interrupt.js";
 import { withProgress } from "../runs/progress.js";
 import { WholeFile } from "../runs/whole-file.js";
@@ -65,7 +66,7 @@ export interface ConvertResult {
  */
 export async function convertFile(input: string, output: string, options: ConvertOptions = {}): Promise<ConvertResult> {
   await checkOutput(input, output, options.force ?? false);
-  const source = await openSource(input);
+  const source = await openSource(networkFile(input));
   try {
     const { snapshot, config, head, order, byteLength } = await planConversion(source, options);
     const progressOptions = {
@@ -240,7 +241,7 @@ export function registerConvert(program: Command): void {
         "arguments in its metadata. The pickle is read as data: nothing in it is imported, called or executed. PyTorch files " +
         "(.pt, .pth) of such a network or of its state_dict are read in the same way.",
     )
-    .argument("<in.pkl>", "the snapshot")
+    .argument("<in.pkl>", "the snapshot: a file, an address, or the name of a published network")
     .argument("<out.safetensors>", "the file to write; one that exists is only overwritten with --force")
     .option(
       "--dtype <type>",

@@ -3,12 +3,13 @@ import { injectNoise } from "../../kernels/network/inject-noise/kernel.js";
 import { sigmaCombine } from "../../kernels/sampling/sigma-combine/kernel.js";
 import type { Gpu } from "../gpu/device.js";
 import { Graph, type Tensor } from "../graph/graph.js";
+import { recompute, type Span } from "../graph/recompute.js";
 import type { Build } from "../layers/layers.js";
 import { type Trained, trained } from "../layers/trained.js";
 import type { NetworkConfig } from "../networks/edm2/arguments.js";
 import { addCondition, addLogits } from "../networks/edm2/discriminator.js";
 import { addDenoiser, addUncertainty } from "../networks/edm2/network.js";
-import type { Bank } from "./bank.js";
+import type { Bank, BankLayout } from "./bank.js";
 import { denoisingLoss, distillationLoss, logisticLoss } from "./losses.js";
 import { parameterGradients, Round, type RoundSpec, storedRegions } from "./round.js";
 import type { WorkerSum } from "./sums.js";
@@ -16,12 +17,17 @@ import type { UpdateSizes } from "./updates.js";
 
 /** Numbers of the draws of a round, by the name of what they fill; sigma and t are drawn on the host. */
 const DRAWN = { sigma: 1, t: 2, yNoise: 3, z: 4, xtNoise: 5, realNoise: 6, fakeNoise: 7 } as const;
+const DROPOUT = 8;
 
 export interface DistillationSettings extends UpdateSizes {
   readonly gamma: number;
   readonly lossScaling: number;
   readonly lossSigmaData: number;
   readonly ganLossScaling: number;
+  /** Probability of dropout, in the network that is updated. */
+  readonly dropout: number;
+  /** Blocks are computed twice, so that what is inside one need not be kept. */
+  readonly recompute: boolean;
 }
 
 /** The networks' arguments, and the banks of their stored tensors. */
@@ -50,6 +56,8 @@ class Bench {
   readonly networks: DistillationNetworks;
   readonly settings: DistillationSettings;
   readonly #stored: RoundSpec["stored"][] = [];
+  /** Of the networks that are differentiated. */
+  readonly #blocks: Span[] = [];
 
   constructor(networks: DistillationNetworks, settings: DistillationSettings) {
     this.networks = networks;
@@ -77,18 +85,28 @@ class Bench {
     return tensor;
   }
 
-  /** A network of this graph: what its layers are made with, and the context to build it in. */
+  /**
+   * A network of this graph: what its layers are made with, and the context to build it in.
+   * @param role "updated": it is in training mode; "passed": derivatives go through it; "evaluated": neither
+   */
   network(
     name: "generator" | "score" | "discriminator" | "teacher",
-    backward: boolean,
+    role: "updated" | "passed" | "evaluated",
   ): { layers: Trained; build: Build } {
-    const layers = trained({ scope: `${name} `, backward });
+    const { batchGpu: batch, dropout: probability } = this.settings;
+    const dropout =
+      role === "updated" && probability > 0
+        ? { probability, keys: this.graph.external("keys", [batch], "u32"), draw: DROPOUT }
+        : undefined;
+    const backward = role !== "evaluated";
+    const layers = trained({ scope: `${name} `, backward, dropout });
     const build = {
       graph: this.graph,
-      batch: this.settings.batchGpu,
+      batch,
       layers: layers.layers,
       wants: () => false,
       tap() {},
+      ...(backward && { blocks: this.#blocks }),
     };
     const bank = this.networks[name];
     // Filled in when the graph is whole.
@@ -119,20 +137,33 @@ class Bench {
     return { batch, real, factor: factor * elements * weight };
   }
 
+  /** Appends the derivatives, and makes the round. @param seeds gradients of the loss, by tensor */
   round(
     gpu: Gpu,
     label: string,
     sums: WorkerSum,
-    parts: Pick<RoundSpec, "losses" | "recorded" | "gradients">,
+    { layers, layout, seeds, others, ...parts }: Learnt & Pick<RoundSpec, "losses" | "recorded">,
   ): Promise<Round> {
     const { graph, images, labels, noises, sigma, t, settings } = this;
     const { batchGpu: batch, rounds } = settings;
+    const forward = graph.nodes.length;
+    const gradients = parameterGradients(graph, layers, layout, seeds, others);
+    if (settings.recompute) recompute(graph, this.#blocks, forward);
     const stored = this.#stored.flatMap((each) => [...each]);
     return Round.create(gpu, {
       ...{ label, graph, batch, rounds, images, labels, noises, levels: [sigma, t], round: sums.round, stored },
-      ...parts,
+      ...{ ...parts, gradients },
     });
   }
+}
+
+/** What a round learns: gradients of these parameters, from those of its loss. */
+interface Learnt {
+  readonly layers: Trained;
+  readonly layout: BankLayout;
+  readonly seeds: ReadonlyMap<Tensor, Tensor>;
+  /** Networks that derivatives pass through. */
+  readonly others?: readonly Trained[];
 }
 
 /** Score model: the denoising loss of S(x_t, t; y, sigma) with the generator's image as target. */
@@ -144,9 +175,9 @@ export function scoreRound(
 ): Promise<Round> {
   const bench = new Bench(networks, settings);
   const { graph, labels, y, sigma, t } = bench;
-  const { x } = bench.generate(bench.network("generator", false).build);
+  const { x } = bench.generate(bench.network("generator", "evaluated").build);
   const noisy = bench.noisy("x_t", x, t, "xtNoise");
-  const { layers, build } = bench.network("score", true);
+  const { layers, build } = bench.network("score", "updated");
   const s = addDenoiser(build, networks.config, { x: noisy, sigma: t, labels, condX: y, condSigma: sigma });
   const u = addUncertainty(build, networks.config, t);
   const { loss, dD, du } = denoisingLoss(graph, "dsm_loss", bench.loss, { D: s, x0: x, t, u });
@@ -155,9 +186,9 @@ export function scoreRound(
     [s, dD],
     [u, du],
   ]);
-  const gradients = parameterGradients(graph, layers, networks.score.layout, seeds);
+  const learnt = { layers, layout: networks.score.layout, seeds };
   const recorded = { x, s, logvar: u, dsm_loss: loss };
-  return bench.round(gpu, "score model", sums, { losses: { dsm_loss: loss }, recorded, gradients });
+  return bench.round(gpu, "score model", sums, { ...learnt, losses: { dsm_loss: loss }, recorded });
 }
 
 /** Discriminator: the logistic loss of its logits for the data's image and the generator's, both at level t, under one condition. */
@@ -169,13 +200,16 @@ export function discriminatorRound(
 ): Promise<Round> {
   const bench = new Bench(networks, settings);
   const { graph, labels, y, sigma, t, images } = bench;
-  const { x } = bench.generate(bench.network("generator", false).build);
+  const { x } = bench.generate(bench.network("generator", "evaluated").build);
   const real = bench.noisy("real", images, t, "realNoise");
   const fake = bench.noisy("fake", x, t, "fakeNoise");
-  const { layers, build } = bench.network("discriminator", true);
-  const condition = addCondition(build, networks.config, { x: y, sigma, labels });
+  const { layers, build } = bench.network("discriminator", "updated");
+  const conditioned = () => addCondition(build, networks.config, { x: y, sigma, labels });
+  // One serves both images, unless each has masks of its own.
+  const both = settings.dropout > 0 ? undefined : conditioned();
   const seeds = new Map<Tensor, Tensor>();
   const logits = (image: Tensor, isReal: boolean) => {
+    const condition = both ?? conditioned();
     const z = addLogits(build, networks.config, condition, { x: image, sigma: t, labels });
     const name = isReal ? "real_loss" : "fake_loss";
     const { loss, dz } = logisticLoss(graph, name, bench.logistic(0.5, isReal), z);
@@ -183,10 +217,10 @@ export function discriminatorRound(
     return { z, loss: graph.publish(loss, name) };
   };
   const [ofReal, ofFake] = [logits(real, true), logits(fake, false)];
-  const gradients = parameterGradients(graph, layers, networks.discriminator.layout, seeds);
+  const learnt = { layers, layout: networks.discriminator.layout, seeds };
   const losses = { real_loss: ofReal.loss, fake_loss: ofFake.loss };
   const recorded = { x, real_logits: ofReal.z, fake_logits: ofFake.z, ...losses };
-  return bench.round(gpu, "discriminator", sums, { losses, recorded, gradients });
+  return bench.round(gpu, "discriminator", sums, { ...learnt, losses, recorded });
 }
 
 /**
@@ -203,7 +237,7 @@ export function generatorRound(
   const bench = new Bench(networks, settings);
   const { graph, labels, y, sigma, t, elements, shape } = bench;
   const { config, teacherConfig } = networks;
-  const { layers, build } = bench.network("generator", true);
+  const { layers, build } = bench.network("generator", "updated");
   const { x, sigmaHat } = bench.generate(build);
   const u = addUncertainty(build, config, sigmaHat);
   const noisy = bench.noisy("x_t", x, t, "xtNoise");
@@ -211,9 +245,13 @@ export function generatorRound(
   const views = { y, sigma, x: noisy, level: t };
   const shapes = { yEff: shape, sigmaEff: [batch] };
   const { yEff, sigmaEff } = graph.run("combine", sigmaCombine, { batch, elements, each: true }, views, shapes);
-  const s0 = addDenoiser(bench.network("teacher", false).build, teacherConfig, { x: yEff, sigma: sigmaEff, labels });
+  const s0 = addDenoiser(bench.network("teacher", "evaluated").build, teacherConfig, {
+    x: yEff,
+    sigma: sigmaEff,
+    labels,
+  });
   const judged = { x: noisy, sigma: t, labels, condX: y, condSigma: sigma };
-  const s = addDenoiser(bench.network("score", false).build, config, judged);
+  const s = addDenoiser(bench.network("score", "evaluated").build, config, judged);
   const { loss, dx, du } = distillationLoss(graph, "vsd_loss", bench.loss, { s, s0, t, u });
   graph.publish(loss, "vsd_loss");
   const seeds = new Map([
@@ -224,7 +262,7 @@ export function generatorRound(
   const recorded: Record<string, Tensor> = { x, logvar: u, s0, s, vsd_loss: loss };
   const others: Trained[] = [];
   if (adversarial !== "off") {
-    const critic = bench.network("discriminator", true);
+    const critic = bench.network("discriminator", "passed");
     others.push(critic.layers);
     const condition = addCondition(critic.build, config, { x: y, sigma, labels });
     const z = addLogits(critic.build, config, condition, { x: noisy, sigma: t, labels });
@@ -233,6 +271,6 @@ export function generatorRound(
     recorded.gan_loss = losses.gan_loss = graph.publish(gan.loss, "gan_loss");
     if (adversarial === "on") seeds.set(z, gan.dz);
   }
-  const gradients = parameterGradients(graph, layers, networks.generator.layout, seeds, others);
-  return bench.round(gpu, "generator", sums, { losses, recorded, gradients });
+  const learnt = { layers, layout: networks.generator.layout, seeds, others };
+  return bench.round(gpu, "generator", sums, { ...learnt, losses, recorded });
 }

@@ -4,7 +4,7 @@ import type { NcvsdConfig } from "../networks/edm2/arguments.js";
 import type { Labels } from "../networks/session.js";
 import type { DistillationSettings } from "./distillation-rounds.js";
 import { completeRate, type LearningRate } from "./schedule.js";
-import type { ConfigInput, NetworkInput } from "./source.js";
+import { type ConfigInput, dropoutOf, type NetworkInput } from "./source.js";
 import type { Settings as StateSettings } from "./state.js";
 import type { TrainingData } from "./training.js";
 import { updateSizes } from "./updates.js";
@@ -18,7 +18,7 @@ export interface DistillationOptions {
   readonly teacher: NetworkInput;
   /** Initial tensors by name, in place of those from the teacher or the generator of random numbers. */
   readonly networks?: Partial<Record<DistilledNetwork, NetworkInput>>;
-  /** Arguments of the three networks; default: the teacher's. */
+  /** Arguments of the three networks; default: the teacher's, but for `dropout`: 0, as published. */
   readonly config?: ConfigInput;
   readonly batch: number;
   readonly batchGpu?: number;
@@ -44,6 +44,8 @@ export interface DistillationOptions {
   readonly emaStds?: readonly number[];
   readonly seed?: number;
   readonly workers?: number;
+  /** Compute the inside of blocks again for their derivatives: less memory, more time, the same bits (false). */
+  readonly recompute?: boolean;
   readonly data?: TrainingData;
   /**
    * A folder that `save` wrote: go on where it was, to the same bits. Settings must be those it had, but for rates and weights of
@@ -106,6 +108,7 @@ export const DISTILLATION_OPTIONS = {
   emaStds: true,
   seed: true,
   workers: true,
+  recompute: true,
   data: true,
   resume: true,
 } as const;
@@ -158,13 +161,15 @@ export function settingsOf(options: DistillationOptions): DistillationRun {
     throw bad(`openDistillation: ctrlLrScaling must be a number from 0 to 1, got ${others.ctrlLrScaling}.`);
   const { pMean = -0.8 } = options;
   if (!Number.isFinite(pMean)) throw bad(`openDistillation: pMean must be a number, got ${pMean}.`);
-  return { ...updateSizes("openDistillation", options), ...positive, ...others, pMean, lr };
+  const { recompute = false } = options;
+  const dropout = dropoutOf("openDistillation", options.config?.dropout);
+  return { ...updateSizes("openDistillation", options), ...positive, ...others, pMean, lr, dropout, recompute };
 }
 
 /** What a state must agree with: all that the bits of a run hang on, but the adapter and what may change on the way. */
 export function fixedSettings(
   config: NcvsdConfig,
-  { batch, batchGpu, workers, gamma, lossScaling, lossSigmaData, pMean, pStd }: DistillationRun,
+  { batch, batchGpu, workers, gamma, lossScaling, lossSigmaData, pMean, pStd, dropout }: DistillationRun,
   run: {
     readonly seed: number;
     readonly emaStds: readonly number[];
@@ -178,7 +183,7 @@ export function fixedSettings(
     sum.update(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
   }
   return {
-    config: { ...config },
+    config: { ...config, ...(dropout > 0 && { dropout }) },
     ...{ batch, batchGpu, workers, gamma, lossScaling, lossSigmaData, pMean, pStd },
     ...{ emaStds: run.emaStds, seed: run.seed, data: run.data?.fingerprint ?? null, teacher: sum.hex() },
   };

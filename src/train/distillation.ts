@@ -1,11 +1,13 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { openCheckpoint } from "../checkpoint/index.js";
+import { type CheckpointInput, openCheckpoint } from "../checkpoint/index.js";
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
+import type { MemoryPlan } from "../graph/plan.js";
 import type { NcvsdConfig } from "../networks/edm2/arguments.js";
 import { parseConfig } from "../networks/edm2/config.js";
 import { discriminatorTensors } from "../networks/edm2/discriminator.js";
 import { expectedTensors } from "../networks/edm2/names.js";
+import { networkFile } from "../networks/edm2/published.js";
 import { seedRow } from "../random/seeds.js";
 import { Bank, BankLayout } from "./bank.js";
 import { discriminatorRound, generatorRound, scoreRound } from "./distillation-rounds.js";
@@ -46,12 +48,10 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
     throw bad(`openDistillation: the device must be opened with precision f32, got ${gpu.precision}.`);
   const { seed = 0, emaStds = [0.05, 0.1], networks = {} } = options;
   seedRow([seed]);
-  if (options.config?.dropout)
-    throw bad("openDistillation: dropout is for teachers: the networks are distilled without.");
   const settings = settingsOf(options);
   const source = await networkTensors("openDistillation: teacher", options.teacher, teacherArguments(options));
-  if (source.architecture !== "edm2" || !source.tensors)
-    throw bad("openDistillation: teacher must be a trained EDM2 network.");
+  const { tensors: taught } = source;
+  if (!taught) throw bad("openDistillation: teacher must be a trained EDM2 network.");
   const asked = { ...source.config, ...options.config, gamma: settings.gamma };
   const metadata = { architecture: "ncvsd", config: JSON.stringify(asked) };
   const parsed = parseConfig({ name: "openDistillation: config", metadata, tensors: new Map() });
@@ -61,7 +61,7 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
     score: expectedTensors("ncvsd", config),
     discriminator: discriminatorTensors(config),
   };
-  const fixed = fixedSettings(config, settings, { seed, emaStds, data: options.data, teacher: source.tensors });
+  const fixed = fixedSettings(config, settings, { seed, emaStds, data: options.data, teacher: taught });
   const saved = options.resume === undefined ? undefined : await readState(options.resume, DISTILLATION);
   saved?.checkSettings({ ...fixed, rates: saved.settings.rates! });
   const held: { destroy(): void }[] = [];
@@ -78,7 +78,7 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
         await Optimiser.create(gpu, layout, { label: network, stds, mixShare: settings.ctrlLrScaling }),
       );
       if (!saved) {
-        optimiser.parameters.upload(startTensors(source.tensors, shapes[network], seed, stream + 1));
+        optimiser.parameters.upload(startTensors(taught, shapes[network], seed, stream + 1));
         const given = networks[network];
         if (given !== undefined) optimiser.parameters.upload(await overrides(given, layout));
       }
@@ -86,7 +86,7 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
     }
     await saved?.restore(Object.fromEntries(DISTILLED.map((network) => [network, trainers[network].optimiser])));
     const teacher = hold(new Bank(gpu, "teacher", new BankLayout(source.shapes)));
-    teacher.upload(source.tensors);
+    teacher.upload(taught);
     const banks = {
       config,
       teacherConfig: source.config,
@@ -102,8 +102,17 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
       shown: () => generatorRound(gpu, banks, settings, trainers.generator.sums, "shown"),
       on: () => generatorRound(gpu, banks, settings, trainers.generator.sums, "on"),
     };
+    const ready = new Map<RoundName, Round>();
+    hold({
+      destroy() {
+        for (const round of ready.values()) round.destroy();
+      },
+    });
     const own = { labels: source.labels, shapes: shapes.generator, fixed, saved };
-    return new Distillation({ gpu, config, settings, seed, data: options.data, trainers, rounds, held, ...own });
+    const parts = { gpu, config, settings, seed, data: options.data, trainers, rounds, ready, held, ...own };
+    const distillation = new Distillation(parts);
+    await distillation.prepare();
+    return distillation;
   } catch (error) {
     for (const item of held.reverse()) item.destroy();
     throw error;
@@ -119,7 +128,7 @@ function teacherArguments({ teacher, config }: DistillationOptions): ConfigInput
 
 async function overrides(given: NetworkInput, layout: BankLayout): Promise<ReadonlyMap<string, Float32Array>> {
   if (given instanceof Map) return given;
-  const checkpoint = await openCheckpoint(given as Exclude<NetworkInput, ReadonlyMap<string, Float32Array>>);
+  const checkpoint = await openCheckpoint(networkFile(given as CheckpointInput));
   try {
     const tensors = new Map<string, Float32Array>();
     for (const { name } of layout.entries)
@@ -140,6 +149,8 @@ interface Parts {
   readonly data: TrainingData | undefined;
   readonly trainers: Readonly<Record<DistilledNetwork, { optimiser: Optimiser; sums: WorkerSum }>>;
   readonly rounds: Readonly<Record<RoundName, () => Promise<Round>>>;
+  /** Those that have been made. */
+  readonly ready: Map<RoundName, Round>;
   readonly held: { destroy(): void }[];
   /** Names of the classes, extents of the generator's tensors. */
   readonly labels: readonly string[] | undefined;
@@ -155,8 +166,6 @@ export class Distillation {
   readonly settings: DistillationRun;
   readonly #parts: Parts;
   readonly #updates: Readonly<Record<DistilledNetwork, Updates<DistillationRound>>>;
-  /** Made ready when they are first needed. */
-  readonly #rounds = new Map<RoundName, Round>();
   #images: number;
   /** Networks that this iteration has updated. */
   #updated = 0;
@@ -180,6 +189,13 @@ export class Distillation {
   /** Images seen: one batch for each iteration, which takes three from the data. */
   get images(): number {
     return this.#images;
+  }
+
+  /** Bytes on the device of what the rounds that are ready compute and give up again, and the most that each needs at one moment. */
+  get activations(): { readonly bytes: number; readonly needed: number } {
+    const plans = [...this.#parts.ready.values()].map(({ plan }) => plan);
+    const sum = (of: (plan: MemoryPlan) => number) => plans.reduce((total, plan) => total + of(plan), 0);
+    return { bytes: sum((plan) => plan.activationBytes), needed: sum((plan) => plan.lowerBound) };
   }
 
   /** Whether the next iteration's generator learns from the discriminator. */
@@ -231,7 +247,7 @@ export class Distillation {
     const lr = learningRate(this.settings.lr, this.#images, batch);
     const losses: Record<string, number> = {};
     for (const name of ["score", "discriminator", this.#adversarialRound] as const)
-      for (const [loss, values] of Object.entries((await this.#rounds.get(name)?.losses(rounds)) ?? {}))
+      for (const [loss, values] of Object.entries((await this.#parts.ready.get(name)?.losses(rounds)) ?? {}))
         losses[loss] = values.reduce((a, b) => a + b, 0) / rounds;
     this.#images += batch;
     this.#updated = 0;
@@ -260,13 +276,40 @@ export class Distillation {
     const sigma = Float32Array.from(given.sigma ?? keys.map((key) => conditionLevel(key)));
     const t = Float32Array.from(given.t ?? keys.map((key) => Math.exp(pMean + pStd * levelDraw(key))));
     const name = network === "generator" ? this.#adversarialRound : network;
-    const round = this.#rounds.get(name) ?? (await this.#parts.rounds[name]());
-    this.#rounds.set(name, round);
+    const round = await this.#ready(name);
     const { yNoise, z, xtNoise, realNoise, fakeNoise } = given;
     const noises = { yNoise, z, xtNoise, realNoise, fakeNoise };
     await round.run({ images, labels, levels: { sigma, t }, noises }, keys, r);
     if (r !== 0 || !this.#recorded) return;
     for (const [what, values] of await round.recorded()) this.#recorded.set(`${SHORT[network]}.${what}`, values);
+  }
+
+  /**
+   * Makes ready what iterations need, now and when the adversarial loss begins: a device on which that does not fit says so at once.
+   * `openDistillation` has called it.
+   * @throws NcvsdError OUT_OF_MEMORY
+   */
+  async prepare(): Promise<void> {
+    await this.#ready("score");
+    await this.#ready("discriminator");
+    await this.#ready("on");
+    if (this.adversarial) return;
+    this.#drop("on");
+    await this.#ready("off");
+  }
+
+  async #ready(name: RoundName): Promise<Round> {
+    const { ready, rounds } = this.#parts;
+    // Once it has begun, nobody goes on without the adversarial loss.
+    if (name === "on") this.#drop("off");
+    const round = ready.get(name) ?? (await rounds[name]());
+    ready.set(name, round);
+    return round;
+  }
+
+  #drop(name: RoundName): void {
+    this.#parts.ready.get(name)?.destroy();
+    this.#parts.ready.delete(name);
   }
 
   /** Parameters and buffers of a network as they are stored now. */
@@ -334,7 +377,6 @@ export class Distillation {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const round of this.#rounds.values()) round.destroy();
     for (const item of this.#parts.held.reverse()) item.destroy();
   }
 

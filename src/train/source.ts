@@ -1,9 +1,9 @@
-import { type CheckpointInput, openCheckpoint } from "../checkpoint/index.js";
+import { type CheckpointInput, type FetchOptions, openCheckpoint } from "../checkpoint/index.js";
 import { bad } from "../errors.js";
-import type { Architecture, NcvsdConfig, NetworkConfig } from "../networks/edm2/arguments.js";
+import type { NcvsdConfig, NetworkConfig } from "../networks/edm2/arguments.js";
 import { parseConfig } from "../networks/edm2/config.js";
 import { expectedTensors, validateTensors } from "../networks/edm2/names.js";
-import { networkFile } from "../networks/edm2/published.js";
+import { teacherFile } from "../networks/edm2/published.js";
 
 /** A network's tensors by state-dict name, or where they are. */
 export type NetworkInput = CheckpointInput | ReadonlyMap<string, Float32Array>;
@@ -12,7 +12,6 @@ export type NetworkInput = CheckpointInput | ReadonlyMap<string, Float32Array>;
 export type ConfigInput = Partial<NcvsdConfig> & { readonly dropout?: number };
 
 export interface NetworkTensors {
-  readonly architecture: Architecture;
   readonly config: NetworkConfig;
   /** Probability of dropout in training. */
   readonly dropout: number;
@@ -24,11 +23,15 @@ export interface NetworkTensors {
   readonly tensors: ReadonlyMap<string, Float32Array> | undefined;
 }
 
-/** Reads the whole network, or what it is to be. */
+/**
+ * Reads the whole EDM2 network, or what it is to be.
+ * @throws NcvsdError BAD_ARGUMENT for a network of NCVSD: it is distilled from one of EDM2, and has no training of its own
+ */
 export async function networkTensors(
   what: string,
   network: NetworkInput | undefined,
   changes: ConfigInput | undefined,
+  fetching: FetchOptions = {},
 ): Promise<NetworkTensors> {
   if (network === undefined || network instanceof Map) {
     if (changes === undefined) throw bad(`${what}: give its config, or a file whose metadata have one.`);
@@ -37,21 +40,24 @@ export async function networkTensors(
     const shapes = expectedTensors(architecture, config);
     const dropout = dropoutOf(what, changes.dropout);
     const tensors = network && checkTensors(what, network as ReadonlyMap<string, Float32Array>, shapes);
-    return { architecture, config, dropout, labels: undefined, shapes, tensors };
+    return { config, dropout, labels: undefined, shapes, tensors };
   }
-  const checkpoint = await openCheckpoint(networkFile(network as CheckpointInput));
+  const checkpoint = await openCheckpoint(teacherFile(network as CheckpointInput), fetching);
   try {
     const own = ownArguments(checkpoint.metadata.config);
     const config = JSON.stringify({ ...own, ...changes });
     const given = own || changes ? { ...checkpoint.metadata, config } : checkpoint.metadata;
     const parsed = parseConfig({ name: checkpoint.name, tensors: checkpoint.tensors, metadata: given });
+    if (parsed.architecture !== "edm2")
+      throw bad(
+        `${what}: ${checkpoint.name} is a network of NCVSD, but one of EDM2 is needed: a snapshot of a teacher's training, "bundled" (the teacher that comes along), or a published one by its name.`,
+      );
     validateTensors(checkpoint, parsed.architecture, parsed.config);
     const shapes = expectedTensors(parsed.architecture, parsed.config);
     const tensors = new Map<string, Float32Array>();
     for (const name of shapes.keys()) tensors.set(name, await checkpoint.readF32(name));
     const dropout = dropoutOf(what, changes?.dropout ?? (own as ConfigInput | undefined)?.dropout);
     return {
-      architecture: parsed.architecture,
       config: parsed.config,
       dropout,
       labels: parsed.labels,
@@ -72,7 +78,8 @@ function ownArguments(text: string | undefined): object | undefined {
   }
 }
 
-function dropoutOf(what: string, dropout = 0): number {
+/** A probability, checked. */
+export function dropoutOf(what: string, dropout = 0): number {
   if (!(typeof dropout === "number" && dropout >= 0 && dropout < 1))
     throw bad(`${what}: dropout must be a number from 0 to less than 1, got ${dropout}.`);
   return dropout;

@@ -126,8 +126,6 @@ export async function openTraining(gpu: Gpu, options: TrainingOptions): Promise<
     ? await discoImageNetwork("openTraining", options.network, options.config ?? stored)
     : { network: options.network, config: options.config ?? stored };
   const source = await networkTensors("openTraining: network", network, config);
-  if (source.architecture !== "edm2")
-    throw bad("openTraining: a teacher is trained; the networks of NCVSD are distilled from one by openDistillation.");
   const settings = settingsOf(options, source.dropout);
   const bits = bitsOf(source, settings, { seed, emaStds, data });
   saved?.checkSettings(bits);

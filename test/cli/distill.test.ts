@@ -7,6 +7,7 @@ import { parseConfig } from "../../src/networks/edm2/config.js";
 import { adapter, cli, cliOk, scratch, sentence } from "../support/cli.js";
 import { folderOf } from "../support/dataset.js";
 import { fixturePath } from "../support/fixtures.js";
+import { openHub } from "../support/hub.js";
 
 const place = scratch();
 const TEACHER = fixturePath("training/edm2-micro.safetensors");
@@ -70,6 +71,10 @@ describe("distill", () => {
       [["--ts", "5,5"], '--ts "5,5": 5 follows 5'],
       [["--fd", "100"], "--fd needs grey images of 32x32"],
       [["--snapshot", "1000"], "--snapshot 1000: must be a multiple of 1024"],
+      // By name: the bundled teacher, though elsewhere "bundled" is the generator that was distilled from it.
+      [["--teacher", "bundled"], "8x8 with 3 channels, but --teacher bundled makes 32x32 with 1 channel"],
+      [["--teacher", fixturePath("ncvsd-tiny.safetensors")], 'is a network of NCVSD, but one of EDM2 is needed'],
+      [["--teacher", "edm2-ffhq256-xs", "--offline"], "edm2-ffhq256-xs.pkl' is not kept on this machine"],
     ] as const) {
       const outdir = place("refused");
       const refused = await cli(distill(outdir, ...more));
@@ -79,9 +84,13 @@ describe("distill", () => {
     }
   });
 
-  it("says parameters, memory and time of all three networks, and leaves nothing", async () => {
+  it("says parameters, memory and time of all three networks, of a teacher from a hub, and leaves nothing", async () => {
     const outdir = place("dry");
-    const { stdout } = await cliOk(distill(outdir, "--duration", "1Ki", "--dry-run"));
+    const hub = await openHub({ "me/teachers/micro.safetensors": readFileSync(TEACHER) });
+    const env = { HF_ENDPOINT: hub.address, NCVSD_MODELS: place("models") };
+    const named = ["--teacher", "hf://me/teachers/micro.safetensors"];
+    const { stdout } = await cliOk(distill(outdir, "--duration", "1Ki", "--dry-run", ...named), { env });
+    hub.close();
     const [parameters, memory, iteration, all] = stdout.trimEnd().split("\n");
     expect(parameters).toMatch(/^parameters {3}[\d,]+ in three networks$/);
     expect(memory).toMatch(/^GPU memory {3}[\d.]+ MiB with rounds of 4 images$/);

@@ -3,14 +3,16 @@ import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { openCheckpoint } from "../../src/checkpoint/index.js";
 import { Dataset } from "../../src/data/dataset.js";
 import { encodePng } from "../../src/image/png.js";
 import { loadModel } from "../../src/networks/edm2/model.js";
 import { sampleHeun } from "../../src/sample/heun.js";
 import { adapter, cli, cliOk, filesIn, png, scratch, sentence } from "../support/cli.js";
-import { folderOf } from "../support/dataset.js";
+import { folderOf, npy } from "../support/dataset.js";
 import { openTestGpu } from "../support/gpu.js";
 import { seeded } from "../support/mutate.js";
+import { randomVae, SMALL_VAE } from "../support/random-vae.js";
 
 const place = scratch();
 /** `npm run crash` sets it, and the seed that chooses when. */
@@ -62,10 +64,23 @@ const state = (outdir: string) => {
 };
 
 const whole = place("whole");
+/** Whether a state was being written when its process was killed: files lie there that do not count yet, or no longer. */
+function halfSaved(outdir: string): boolean {
+  const names = filesIn(join(outdir, "state"));
+  const { folder } = names.includes("state.json")
+    ? JSON.parse(readFileSync(join(outdir, "state", "state.json"), "utf8"))
+    : { folder: undefined };
+  return names.some((name) => name !== "state.json" && !name.startsWith(`${folder}/`));
+}
+
+/** Milliseconds from one line of its log to the next. */
+let pace = 400;
 
 describe("a run on ten images", () => {
   it("learns them; leaves snapshots, samples, a log and a report", async () => {
+    const began = performance.now();
     const { stdout, stderr } = await cliOk(train(whole, "--duration", "6Ki", "--checkpoint", "4Ki"));
+    pace = (performance.now() - began) / 24;
     const lines = statuses(whole);
     expect(lines.map(({ images }) => images)).toEqual(Array.from({ length: 24 }, (_, i) => 256 * (i + 1)));
     const losses = lines.map(({ loss }) => loss!);
@@ -117,6 +132,23 @@ describe("a run on ten images", () => {
     expect(filesIn(outdir)).toEqual(["phema-0000006-0.070.safetensors"]);
   });
 
+  it("goes on elsewhere from a network that is there", async () => {
+    const outdir = place("begun");
+    const network = join(whole, "network-snapshot-0000006-0.050.safetensors");
+    const { stdout } = await cliOk(
+      train(outdir, ..."--duration 16 --lr 1e-9 --samples 0 --network".split(" "), network),
+    );
+    const [before, after] = await Promise.all([network, stdout.split("\n")[0]!].map((file) => openCheckpoint(file)));
+    for (const name of ["architecture", "config", "labels"])
+      expect(after!.metadata[name], name).toBe(before!.metadata[name]);
+    // Gains are not normalised, and such a rate moves nothing in 16 bits.
+    for (const name of ["unet.out_gain", "unet.enc.8x8_block0.emb_gain"])
+      expect(await after!.readF32(name)).toEqual(await before!.readF32(name));
+    await Promise.all([before!.close(), after!.close()]);
+    const other = await cli(train(place("wide"), "--network", network, "--channels", "16"));
+    expect(sentence(other)).toContain("--network brings its own");
+  });
+
   it("that is killed at random moments and begun again has the bits of one that was not", async () => {
     const random = seeded(Number(process.env.NCVSD_CRASH_SEED ?? 1));
     const outdir = place("killed");
@@ -127,11 +159,12 @@ describe("a run on ten images", () => {
     const since = () => lines().length - 1 - lines().lastIndexOf("start");
     // So that the kills lie all over the run, which has 24 lines.
     const most = Math.max(1, Math.round(20 / KILLS));
-    let killed = 0;
+    let [killed, saving] = [0, 0];
     for (let kill = 0; kill < KILLS; kill++) {
       const signal = kill % 3 === 1 ? "SIGINT" : "SIGKILL";
       const before = written();
-      const [wait, delay] = [Math.floor(most * random()), 400 * random()];
+      // Lines come at a steady pace: so much after one of them any moment of an update or a save is as likely as any other.
+      const [wait, delay] = [Math.floor(most * random()), 2 * pace * random()];
       let struck: Promise<void> = Promise.resolve();
       const strike = async (child: ChildProcess) => {
         while (child.exitCode === null && (written() === before || since() < wait)) await sleep(10);
@@ -146,6 +179,7 @@ describe("a run on ten images", () => {
       await struck;
       if (result.code === 0) break;
       killed++;
+      if (halfSaved(outdir)) saving++;
       if (signal === "SIGINT") {
         expect(result.code, result.stderr).toBe(130);
         // Asked before its first update, it leaves what there was.
@@ -155,7 +189,9 @@ describe("a run on ten images", () => {
       } else expect(result.signal, result.stderr).toBe("SIGKILL");
     }
     expect(killed).toBeGreaterThan(1);
-    console.info(`killed ${killed} times on the way to ${state(outdir).counters.images} images`);
+    console.info(
+      `killed ${killed} times on the way to ${state(outdir).counters.images} images, ${saving} times while a state was written`,
+    );
     const { stderr } = await cliOk(command);
     expect(stderr).toMatch(/^going on after \d+ images/m);
     expect(state(outdir)).toEqual(state(whole));
@@ -180,6 +216,33 @@ describe("a run on ten images", () => {
     const last = join(data, "00000", "img00000009.png");
     writeFileSync(last, encodePng({ width: 8, height: 8, channels: 1, data: new Uint8Array(64) }));
     expect(await refused("--data", data)).toContain("the data set is another than it was trained on");
+  });
+});
+
+describe("latents", () => {
+  it("become pictures at snapshots through the VAE; without it there are none, which is said", async () => {
+    const vae = place("vae.safetensors");
+    writeFileSync(vae, randomVae(SMALL_VAE).file);
+    const names = [0, 1].map((k) => `00000/img-mean-std-0000000${k}.npy`);
+    const latent = (k: number) =>
+      Float32Array.from({ length: 8 * 64 }, (_, i) => (i < 256 ? Math.sin(i * (k + 1)) : 0.1));
+    const members = Object.fromEntries(names.map((name, k) => [name, npy([8, 8, 8], latent(k))]));
+    const data = folderOf(place("latents"), members);
+    const outdir = place("from-latents");
+    const short = ["--data", data, "--duration", "16"];
+    const without = await cliOk(train(outdir, ...short));
+    expect(without.stderr).toMatch(/^latents are no pictures: there will be no samples without --vae$/m);
+    expect(filesIn(outdir).filter((file) => file.endsWith(".png"))).toEqual([]);
+    await cliOk(train(outdir, ...short, "--force", "--vae", vae));
+    // Four times the latents' size, and in colour, which four channels as they are would not be.
+    const { data: bytes, width, channels } = png(join(outdir, "samples-0000000.png"));
+    expect([channels, width > 4 * 32]).toEqual([3, true]);
+    expect(bytes.some((value, i) => i % 3 === 1 && Math.abs(value - bytes[i - 1]!) > 20)).toBe(true);
+    for (const [more, says] of [
+      [["--vae", vae], /--vae makes pictures of latents, and --data .* holds pictures/],
+      [["--data", data, "--vae", CONFIG], /tiny\.json/],
+    ] as const)
+      expect(sentence(await cli(train(place("refused"), ...more)))).toMatch(says);
   });
 });
 

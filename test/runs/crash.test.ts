@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { openCheckpoint } from "../../src/checkpoint/index.js";
 import { decodePng, encodePng } from "../../src/image/png.js";
-import { adapter, CLI, filesIn, run } from "../support/cli.js";
+import { adapter, CLI, filesIn, run, sentence } from "../support/cli.js";
 import { fixturePath } from "../support/fixtures.js";
 
 /** `npm run crash` sets these: kills of every command, and the seed that chooses where. */
@@ -56,9 +56,21 @@ const PROGRAMS: Readonly<Record<string, { args: readonly string[]; kills: number
     args: [CLI, "phema", "--snapshots", snapshots, ..."--std 0.05,0.1 --outdir out --force --json".split(" ")],
     kills: 3,
   },
+  train: {
+    args: [
+      CLI,
+      ..."train --data data --batch 2 --duration 8 --checkpoint 2 --status 2 --samples 0 --outdir run --quiet".split(
+        " ",
+      ),
+      ...["--config", join(root, "network.json")],
+    ],
+    kills: 2,
+  },
   tune: { args: ["--input-type=module", "-e", tune], kills: 3 },
 };
-const WITH_GPU = ["sample", "restore", "evaluate fd"];
+const WITH_GPU = ["sample", "restore", "evaluate fd", "train"];
+const network = { model_channels: 8, channel_mult: [1], num_blocks: 1, attn_resolutions: [], channels_per_head: 8 };
+writeFileSync(join(root, "network.json"), JSON.stringify({ ...network, logvar_channels: 16 }));
 
 function start(name: string, dir: string, env: Record<string, string>) {
   const { args } = PROGRAMS[name]!;
@@ -104,18 +116,28 @@ function places(changes: number, kills: number): number[] {
   return Array.from({ length: kills }, (_, i) => 1 + Math.floor(((i + shift) * changes) / kills));
 }
 
+/** What a run of a command leaves when nothing goes wrong, and its changes of the file system. */
+async function wholeRun(name: string): Promise<{ changes: number; wanted: Map<string, unknown> }> {
+  const dir = fresh("whole");
+  const count = join(root, "count");
+  const first = await start(name, dir, { NCVSD_KILL_COUNT: count });
+  expect(first.code, first.stderr).toBe(0);
+  const wanted = new Map<string, unknown>();
+  for (const file of filesIn(dir)) wanted.set(file, await essence(join(dir, file)));
+  return { changes: Number(readFileSync(count, "utf8")), wanted };
+}
+
+async function expectWhole(dir: string, wanted: ReadonlyMap<string, unknown>, where: string): Promise<void> {
+  expect(filesIn(dir), where).toEqual([...wanted.keys()]);
+  for (const [file, content] of wanted) expect(await essence(join(dir, file)), `${where}: ${file}`).toEqual(content);
+}
+
 describe("a process that is killed at a change of the file system", () => {
   it.each(Object.keys(PROGRAMS))(
     "%s: no half-written file, nothing left over, the same afterwards",
     async (name) => {
-      const whole = fresh("whole");
-      const count = join(root, "count");
-      const first = await start(name, whole, { NCVSD_KILL_COUNT: count });
-      expect(first.code, first.stderr).toBe(0);
-      const changes = Number(readFileSync(count, "utf8"));
+      const { changes, wanted } = await wholeRun(name);
       expect(changes).toBeGreaterThan(5);
-      const wanted = new Map<string, unknown>();
-      for (const file of filesIn(whole)) wanted.set(file, await essence(join(whole, file)));
 
       const at = places(changes, KILLS || PROGRAMS[name]!.kills);
       let [half, left] = [0, 0];
@@ -134,9 +156,7 @@ describe("a process that is killed at a change of the file system", () => {
         const again = await start(name, dir, {});
         expect(again.code, `${where}: ${again.stderr}`).toBe(0);
         left += filesIn(dir).filter((file) => !wanted.has(file)).length;
-        expect(filesIn(dir), where).toEqual([...wanted.keys()]);
-        for (const [file, content] of wanted)
-          expect(await essence(join(dir, file)), `${where}: ${file}`).toEqual(content);
+        await expectWhole(dir, wanted, where);
       }
       process.stderr.write(
         `${name}: ${at.length} kills at ${changes} changes of the file system, ${half} half-written files swept, ${left} left over\n`,
@@ -144,4 +164,21 @@ describe("a process that is killed at a change of the file system", () => {
     },
     KILLS ? 3_600_000 : 240_000,
   );
+});
+
+describe("a disk that becomes full", () => {
+  it("ends a training with the file's name and the state before; with room again it goes on to the same bits", async () => {
+    const { changes, wanted } = await wholeRun("train");
+    for (const place of places(changes, KILLS || 1)) {
+      const where = `full from change ${place} of ${changes} on`;
+      const dir = fresh("full");
+      const ended = await start("train", dir, { NCVSD_FULL_AT: String(place) });
+      // The last changes are no writes.
+      if (ended.code === 0) expect(place, where).toBeGreaterThan(0.9 * changes);
+      else expect(sentence(ended), where).toMatch(/(cannot be written|made): .*no space left on device/);
+      const again = await start("train", dir, {});
+      expect(again.code, `${where}: ${again.stderr}`).toBe(0);
+      await expectWhole(dir, wanted, where);
+    }
+  });
 });

@@ -51,8 +51,6 @@ const [P_MEAN, P_STD] = [-1.2, 1.2];
 
 /** Trains a model of pictures as `train` trains a teacher: same network, optimiser, averages, report and state. */
 export async function trainPictures(flags: PictureFlags, command: Command): Promise<void> {
-  if (flags.network !== undefined && flags.channels !== undefined)
-    throw bad("--channels is that of a new network: --network brings its own");
   refuseGiven(command, TABLES, `is for tables: --data ${flags.data} holds pictures`);
   const preset = "fashion32";
   const own = trainingPreset(preset);

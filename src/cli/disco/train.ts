@@ -16,6 +16,7 @@ import { type DiscoTraining, openDisco } from "../../train/disco.js";
 import { type DiscoTrainingOptions, discoSchedule } from "../../train/disco-settings.js";
 import { findState } from "../../train/state.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
+import { TEACHER_HELP } from "../parts/published.js";
 import { arePictures, PICTURES, type PictureFlags, refuseGiven, trainPictures } from "./train-pictures.js";
 
 interface TrainFlags extends EngineOptions {
@@ -141,7 +142,7 @@ export function registerDiscoTrain(disco: Command): Command {
       parseNumber(text, "--P_std", { above: 0 }),
     )
     .option("--channels <n>", "width of a new network (32)", integer("--channels", 1, 65536))
-    .option("--network <file>", "begin with the parameters of this teacher, as `train` makes one")
+    .option("--network <file>", `begin with the parameters of a teacher: ${TEACHER_HELP}`)
     .addHelpText(
       "after",
       [

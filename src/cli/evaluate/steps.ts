@@ -16,6 +16,7 @@ import { table } from "../../runs/table.js";
 import { sampleMultiStep } from "../../sample/multi-step.js";
 import { MULTI_STEP_LEVELS } from "../../sample/schedule.js";
 import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine } from "../parts/engine.js";
+import { NET_HELP } from "../parts/published.js";
 import { addBatchOption, type OpenedReference, openReference } from "./options.js";
 
 interface StepsFlags extends EngineOptions {
@@ -49,7 +50,7 @@ export function registerEvaluateSteps(evaluate: Command): Command {
       "Which time steps are best is a property of a network: compares lists of them by the Frechet distance of some images, the same " +
         "seeds for each. Without --lists it searches: the best step, then the best to add to it, and so on.",
     )
-    .option("--net <file>", "NCVSD checkpoint (default: the bundled Fashion-MNIST one)")
+    .option("--net <file>", NET_HELP)
     .option("--lists <lists>", 'lists to compare, such as "10;0,16;0,4,8,12"', parseLists)
     .addOption(new Option("--most <k>", "steps to search for").argParser(integer("--most", 1, 8)).default(2))
     .addOption(

@@ -62,7 +62,7 @@ export interface FetchFlags {
 }
 
 export const OFFLINE_HELP = "ask no server: use what was fetched before (so does NCVSD_OFFLINE=1)";
-export const SHA256_HELP = "SHA-256 that the file of --net must have";
+export const SHA256_HELP = "SHA-256 that the network's file must have";
 
 /** Something that may fetch a file: how much of it is there is shown when it takes longer than a moment. */
 export async function fetching<T>(

@@ -57,7 +57,7 @@ export async function openPictures(
 }
 
 /** [N, 3, H, W] with 0 black and 1 white to pictures. */
-function toImages(values: Float32Array, [n, channels, height, width]: BatchShape): RawImage[] {
+export function toImages(values: Float32Array, [n, channels, height, width]: BatchShape): RawImage[] {
   if (channels !== 1 && channels !== 3) {
     throw new NcvsdError("BAD_CHECKPOINT", `The VAE makes ${channels} channels, which are no picture.`);
   }

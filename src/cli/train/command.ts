@@ -3,6 +3,7 @@ import { shapeText } from "../../data/inputs.js";
 import { bad } from "../../errors.js";
 import { fewSamples } from "../../evaluate/frechet.js";
 import { type Gpu, mib } from "../../gpu/device.js";
+import { Vae } from "../../networks/vae/vae.js";
 import { checkOutdir } from "../../runs/output.js";
 import { formatDuration, formatRate } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
@@ -47,6 +48,10 @@ export async function withRun<F extends CommonFlags, S extends RunPreset>(
     const settings = settingsFor(dataset);
     const gpu = await openEngine({ ...flags, tuning: false }, new Stopwatch());
     try {
+      // What is wrong with it is told now, and not at the first snapshot.
+      if (flags.vae !== undefined) await (await Vae.open(gpu, flags.vae)).close();
+      else if (dataset.kind === "latents" && flags.samples > 0)
+        say("latents are no pictures: there will be no samples without --vae");
       await go({ gpu, flags, settings, dataset, silent, say });
     } finally {
       gpu.close();
@@ -56,8 +61,10 @@ export async function withRun<F extends CommonFlags, S extends RunPreset>(
   }
 }
 
-/** Whether the distance that is asked for can be measured with the bundled features. */
-export function checkDistance({ fd, data }: CommonFlags, dataset: Dataset): void {
+/** Whether the samples that are asked for can be made of such data, and their distance measured with the bundled features. */
+export function checkSamples({ fd, data, vae }: CommonFlags, dataset: Dataset): void {
+  if (vae !== undefined && dataset.kind !== "latents")
+    throw bad(`--vae makes pictures of latents, and --data ${data} holds pictures: leave it out`);
   if (fd === 0) return;
   const [channels, height] = imageShape(dataset);
   if (channels !== 1 || height !== 32)

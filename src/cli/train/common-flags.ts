@@ -3,10 +3,11 @@ import { bad, quote } from "../../errors.js";
 import { MAX_SEED, type NumberRule, parseInteger, parseNumber } from "../../runs/args.js";
 import { parseImages } from "../../runs/training-args.js";
 import type { RunPreset } from "../../train/presets.js";
-import { ADAPTER_HELP, type EngineOptions } from "../parts/engine.js";
+import { ADAPTER_HELP, type EngineOptions, type FetchFlags, OFFLINE_HELP, SHA256_HELP } from "../parts/engine.js";
+import { VAE_HELP } from "../parts/vae.js";
 
 /** Options of `train` and `distill`. */
-export interface CommonFlags extends EngineOptions {
+export interface CommonFlags extends EngineOptions, FetchFlags {
   data: string;
   outdir: string;
   preset: string;
@@ -14,6 +15,8 @@ export interface CommonFlags extends EngineOptions {
   duration?: number;
   batch?: number;
   batchGpu: number | "auto";
+  dropout?: number;
+  recompute?: boolean;
   lr?: number;
   decay?: number;
   rampup?: number;
@@ -25,6 +28,7 @@ export interface CommonFlags extends EngineOptions {
   snapshot?: number;
   checkpoint?: number;
   samples: number;
+  vae?: string;
   fd: number;
   seed: number;
   skipBad?: boolean;
@@ -51,6 +55,14 @@ export function addPlaces(command: Command): Command {
     .requiredOption("--outdir <dir>", "where snapshots, samples, log.jsonl, report.html and the state go");
 }
 
+/** How the file of a network may be had. */
+export function addFetching(command: Command): Command {
+  return command.option("--sha256 <sum>", SHA256_HELP).option("--offline", OFFLINE_HELP);
+}
+
+export const dropoutOption = (help: string) =>
+  new Option("--dropout <p>", help).argParser(number("--dropout", { min: 0, max: 0.99 }));
+
 export function presetOption(help: string): Option {
   return new Option("--preset <name>", `settings to begin from: ${help}`).default("fashion32");
 }
@@ -73,7 +85,8 @@ export function addBatches(command: Command, step: StepName, batchHelp: string):
       )
         .argParser((text) => (text === "auto" ? text : images("--batch-gpu")(text)))
         .default("auto"),
-    );
+    )
+    .option("--recompute", "some 0.4 of the memory of activations for a third more time, to the same bits");
 }
 
 /** Noise levels, of which `level` is the name, loss scaling, averages and the seed. */
@@ -102,6 +115,7 @@ export function addSamplesAndOthers(command: Command, step: StepName): Command {
         .argParser((text) => [0, 16, 64].find((n) => String(n) === text) ?? refuse("--samples", text, "0, 16 or 64"))
         .default(16),
     )
+    .option("--vae <file>", `makes pictures of samples, in sheets at most 128 wide; ${VAE_HELP}`)
     .addOption(
       new Option(
         "--fd <n>",

@@ -1,15 +1,18 @@
 import type { Command } from "commander";
 import { parseTs } from "../../runs/args.js";
 import { type DistillationPreset, distillationPreset, distillationPresets } from "../../train/distillation-presets.js";
+import { TEACHER_HELP } from "../parts/published.js";
 import {
   addBatches,
   addDraws,
+  addFetching,
   addIntervals,
   addPlaces,
   addSamplesAndOthers,
   type CommonFlags,
   commonSettings,
   condOption,
+  dropoutOption,
   images,
   number,
   presetOption,
@@ -28,14 +31,12 @@ export interface DistillFlags extends CommonFlags {
 }
 
 export function addDistillOptions(command: Command): Command {
-  command.requiredOption(
-    "--teacher <file>",
-    "the EDM2 network whose score is distilled: a snapshot of `train`, or any checkpoint",
-  );
-  addPlaces(command)
+  command.requiredOption("--teacher <network>", `whose score is distilled: ${TEACHER_HELP}`);
+  addFetching(addPlaces(command))
     .optionsGroup("Networks and data:")
     .addOption(presetOption([...distillationPresets.keys()].join(", ")))
     .addOption(condOption("use the data's labels"))
+    .addOption(dropoutOption("probability of dropout in the network that is updated (default: 0, as published)"))
     .option("--gamma <g>", "relative rise of the noise level in the generator", number("--gamma", { above: 0 }))
     .option(
       "--ctrl-init <w>",

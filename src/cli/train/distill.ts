@@ -3,20 +3,18 @@ import { basename, join } from "node:path";
 import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.js";
 import { shapeText } from "../../data/inputs.js";
-import { bad } from "../../errors.js";
 import { LATENT_SCALE } from "../../networks/vae/latents.js";
 import { claim } from "../../runs/claim.js";
 import { prepareOutdir } from "../../runs/output.js";
 import { batchesOf } from "../../train/dataset-batches.js";
 import { type Distillation, openDistillation } from "../../train/distillation.js";
 import type { DistillationPreset } from "../../train/distillation-presets.js";
-import { DISTILLED } from "../../train/distillation-settings.js";
-import { networkTensors } from "../../train/source.js";
+import { DISTILLED, type DistillationOptions } from "../../train/distillation-settings.js";
 import { findState } from "../../train/state.js";
-import { checkDistance, dryRun, finish, type Run as TrainingRun, withRun } from "./command.js";
+import { checkSamples, dryRun, finish, type Run as TrainingRun, withRun } from "./command.js";
 import { addDistillOptions, type DistillFlags, distillSettings } from "./distill-flags.js";
 import { stateDir, type Trainee, trainingLoop } from "./loop.js";
-import { classNames, classText, guarded, imageShape, largestRound } from "./parts.js";
+import { classNames, classText, guarded, imageShape, largestRound, readTeacher } from "./parts.js";
 import { sampleSnapshot } from "./samples.js";
 
 export function registerDistill(program: Command): void {
@@ -36,7 +34,7 @@ export function registerDistill(program: Command): void {
         "  ncvsd-gpu distill --teacher run/network-snapshot-0001048-0.050.safetensors \\",
         "    --data photos.zip --outdir distilled",
         "  ncvsd-gpu sample --net distilled/snapshot-0001048-0.050.safetensors --ts 10",
-        "  ncvsd-gpu distill --teacher edm2-img64-s.safetensors --data imagenet64.zip \\",
+        "  ncvsd-gpu distill --teacher edm2-img64-s-fid --data imagenet64.zip \\",
         "    --preset ncvsd-img64-s --outdir distilled --dry-run",
         "The preset fashion32 is for small networks and batches of some tens of images,",
         "ncvsd-... are the paper's.",
@@ -50,54 +48,48 @@ type Run = TrainingRun<DistillFlags, DistillationPreset>;
 async function distill(flags: DistillFlags): Promise<void> {
   const settings = distillSettings(flags);
   const settingsFor = (dataset: Dataset) => {
-    checkDistance(flags, dataset);
+    checkSamples(flags, dataset);
     return settings;
   };
   await withRun(flags, settingsFor, async (run) => {
     if (!flags.dryRun) return distilAndReport(run);
-    const distillation = await open(run, undefined);
+    const { distillation } = await open(run, undefined);
     const count = () => parameterCount(distillation);
     const images = () => "for each network";
     await dryRun(run, distillation, { count, of: " in three networks", step: "iteration", images });
   });
 }
 
-async function open({ gpu, flags, settings, dataset, say }: Run, dir: string | undefined): Promise<Distillation> {
+interface Opened {
+  readonly distillation: Distillation;
+  /** Names of the classes, of the data or of the teacher. */
+  readonly labels: readonly string[] | undefined;
+}
+
+async function open(run: Run, dir: string | undefined): Promise<Opened> {
+  const { gpu, flags, settings, dataset, say } = run;
   const found = dir === undefined ? undefined : await findState(dir, "distillation");
-  const { config } = await networkTensors("--teacher", flags.teacher, undefined);
+  const teacher = await readTeacher("--teacher", flags.teacher, run);
+  const { config } = teacher;
   const shape = imageShape(dataset);
-  const own = [config.img_channels, config.img_resolution, config.img_resolution];
-  if (own.join() !== shape.join())
-    throw bad(
-      `--data ${flags.data} has images of ${shapeText(dataset.shape)}, but --teacher ${flags.teacher} makes ${own.join("x")}`,
-    );
   say(`${gpu.info.name}: ${dataset.length} images of ${shapeText(dataset.shape)}, ${classText(dataset)}`);
   const labelDim = config.label_dim;
   const feed = await batchesOf(dataset, { seed: flags.seed, shape, labelDim, latents: LATENT_SCALE });
   const { batch, gamma, gLrScaling, dLrScaling, ganLossScaling, ganWarmup, pMean, pStd, lossScaling } = settings;
+  const { seed, ema: emaStds, dropout = 0, recompute = false } = flags;
   const mixing = mixingWeights(config.channel_mult.length, config.num_blocks, flags.ctrlInit);
-  return largestRound({ gpu, batch, wished: flags.batchGpu, stored: found?.settings.batchGpu }, async (batchGpu) =>
-    openDistillation(gpu, {
-      ...{
-        teacher: flags.teacher,
-        batch,
-        batchGpu,
-        gamma,
-        gLrScaling,
-        dLrScaling,
-        ganLossScaling,
-        pMean,
-        pStd,
-        lossScaling,
-      },
-      ...{ ganWarmupKimg: ganWarmup / 1000, seed: flags.seed, emaStds: flags.ema },
-      lr: { refLr: settings.refLr, refBatches: settings.refBatches, rampupMimg: settings.rampup / 1e6 },
-      ...(flags.ctrlLr !== undefined && { ctrlLrScaling: flags.ctrlLr }),
-      networks: mixing ? { generator: mixing, score: mixing } : {},
-      data: guarded(feed, flags.skipBad ?? false),
-      ...(found && dir !== undefined && { resume: dir }),
-    }),
-  );
+  const options: DistillationOptions = {
+    ...{ teacher: teacher.tensors, config: { ...config, dropout }, batch, gamma, gLrScaling, dLrScaling },
+    ...{ ganLossScaling, ganWarmupKimg: ganWarmup / 1000, pMean, pStd, lossScaling, seed, emaStds, recompute },
+    lr: { refLr: settings.refLr, refBatches: settings.refBatches, rampupMimg: settings.rampup / 1e6 },
+    ...(flags.ctrlLr !== undefined && { ctrlLrScaling: flags.ctrlLr }),
+    networks: mixing ? { generator: mixing, score: mixing } : {},
+    data: guarded(feed, flags.skipBad ?? false),
+    ...(found && dir !== undefined && { resume: dir }),
+  };
+  const at = (batchGpu: number) => openDistillation(gpu, { ...options, batchGpu });
+  const distillation = await largestRound({ gpu, batch, wished: flags.batchGpu, stored: found?.settings.batchGpu }, at);
+  return { distillation, labels: classNames(dataset) ?? teacher.labels };
 }
 
 /** Mixing weights to begin with, one for each output of the encoder; undefined: those of the paper, 0. */
@@ -116,10 +108,9 @@ async function parameterCount(distillation: Distillation): Promise<number> {
   return count;
 }
 
-async function traineeOf({ gpu, flags, settings, dataset }: Run, distillation: Distillation): Promise<Trainee> {
+async function traineeOf({ gpu, flags, settings, dataset }: Run, { distillation, labels }: Opened): Promise<Trainee> {
   const { batch, batchGpu } = distillation.settings;
-  const labels = classNames(dataset);
-  const { samples: count, fd } = flags;
+  const { samples: count, fd, vae } = flags;
   return {
     get images() {
       return distillation.images;
@@ -142,8 +133,8 @@ async function traineeOf({ gpu, flags, settings, dataset }: Run, distillation: D
       return all;
     },
     async sample({ bytes }) {
-      if (dataset.kind === "latents") return {};
-      const plan = { count, fd, steps: settings.ts, batch: Math.min(batchGpu, 16) };
+      if (dataset.kind === "latents" && vae === undefined) return {};
+      const plan = { count, fd, vae, steps: settings.ts, batch: Math.min(batchGpu, 16) };
       return sampleSnapshot(gpu, bytes, plan, dataset);
     },
     async remark() {
@@ -169,11 +160,12 @@ async function distilAndReport(run: Run): Promise<void> {
   const release = claim(join(flags.outdir, "state"));
   let distillation: Distillation | undefined;
   try {
-    distillation = await open(run, flags.force ? undefined : stateDir(flags.outdir));
+    const opened = await open(run, flags.force ? undefined : stateDir(flags.outdir));
+    ({ distillation } = opened);
     const resumed = distillation.images > 0;
     if (resumed) say(`going on after ${distillation.images} images (--force begins anew)`);
     for (const change of distillation.changes) say(`from here on ${change}`);
-    const trainee = await traineeOf(run, distillation);
+    const trainee = await traineeOf(run, opened);
     say(`${trainee.parameters.toLocaleString("en")} parameters in three networks`);
     const { duration, status, snapshot, checkpoint } = settings;
     const title = `Distilling ${basename(flags.teacher)}`;

@@ -5,15 +5,18 @@ import { reason } from "../../runs/whole-file.js";
 import type { DiscoImageOptions } from "../../train/disco-images.js";
 import { type TrainingPreset, trainingPreset, trainingPresets } from "../../train/presets.js";
 import type { ConfigInput } from "../../train/source.js";
+import { TEACHER_HELP } from "../parts/published.js";
 import {
   addBatches,
   addDraws,
+  addFetching,
   addIntervals,
   addPlaces,
   addSamplesAndOthers,
   type CommonFlags,
   commonSettings,
   condOption,
+  dropoutOption,
   images,
   integer,
   number,
@@ -23,26 +26,23 @@ import {
 export interface TrainFlags extends CommonFlags {
   config?: string;
   channels?: number;
-  dropout?: number;
-  recompute?: boolean;
   /** DISCO's model of images in place of a denoiser: `disco train`. */
   disco?: DiscoImageOptions;
-  /** A file to begin with the parameters of; its arguments are then the network's. */
+  /** What to begin with the parameters of; its arguments are then the network's. */
   network?: string;
 }
 
 const LARGEST_CONFIG = 2 ** 20;
 
 export function addTrainOptions(command: Command): Command {
-  addPlaces(command)
-    .optionsGroup("Network and data:")
+  addFetching(addPlaces(command).optionsGroup("Network and data:"))
+    .option("--network <network>", `begin with its parameters and arguments: ${TEACHER_HELP}`)
     .addOption(presetOption(`${[...trainingPresets.keys()].join(", ")}; size, channels and classes are the data's`))
     .option("--config <file>", "JSON with arguments of the network by the reference's names, in place of the preset's")
     .option("--channels <n>", "model_channels: the network's width", integer("--channels", 1, 65536))
-    .option("--dropout <p>", "probability of dropout", number("--dropout", { min: 0, max: 0.99 }))
+    .addOption(dropoutOption("probability of dropout"))
     .addOption(condOption("train with the data's labels"));
   addBatches(command, "update", "images of an update")
-    .option("--recompute", "some 0.4 of the memory of activations for a third more time, to the same bits")
     .option("--lr <rate>", "reference learning rate", number("--lr", { above: 0 }))
     .option("--decay <batches>", "updates after which the rate falls; 0: it does not", number("--decay", { min: 0 }))
     .option("--rampup <images>", "images in which the rate rises from 0; 0: none", images("--rampup", 0));
@@ -64,6 +64,8 @@ export interface TrainSettings extends Omit<TrainingPreset, "config"> {
 /** The preset with what the flags and the file of `--config` change. @throws BAD_ARGUMENT naming what does not go together */
 export function settingsOf(flags: TrainFlags): TrainSettings {
   const preset = trainingPreset(flags.preset);
+  if (flags.network !== undefined && flags.channels !== undefined)
+    throw bad("--channels is that of a new network: --network brings its own");
   const own = flags.config === undefined ? {} : readConfig(flags.config);
   const config: ConfigInput = {
     ...(flags.network === undefined && preset.config),

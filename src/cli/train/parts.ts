@@ -1,8 +1,12 @@
 import type { Dataset } from "../../data/dataset.js";
+import { shapeText } from "../../data/inputs.js";
 import { bad, NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import type { ImageShape } from "../../networks/session.js";
+import { type NetworkTensors, networkTensors } from "../../train/source.js";
 import type { TrainingData } from "../../train/training.js";
+import { fetching } from "../parts/engine.js";
+import type { CommonFlags } from "./common-flags.js";
 
 /** Images of a round that `auto` takes at most: more are no faster. */
 const MOST_AUTO = 64;
@@ -10,6 +14,25 @@ const MOST_AUTO = 64;
 /** Channels, height and width of what the network sees: a latent's means and deviations are one draw. */
 export function imageShape({ shape: [channels, height, width], kind }: Dataset): ImageShape {
   return [kind === "latents" ? channels / 2 : channels, height, width];
+}
+
+/**
+ * Reads the EDM2 network that an option names, and checks that it makes what the data are.
+ * @param option with its dashes  @param name a file, an address or a name
+ */
+export async function readTeacher(
+  option: string,
+  name: string,
+  { flags, dataset, silent }: { readonly flags: CommonFlags; readonly dataset: Dataset; readonly silent: boolean },
+): Promise<NetworkTensors & { readonly tensors: ReadonlyMap<string, Float32Array> }> {
+  const read = await fetching(flags, silent, (options) => networkTensors(option, name, undefined, options));
+  const { img_channels: channels, img_resolution: side } = read.config;
+  const own = [channels, side, side];
+  if (own.join() !== imageShape(dataset).join())
+    throw bad(
+      `--data ${flags.data} has ${dataset.kind === "latents" ? "latents" : "images"} of ${shapeText(dataset.shape)}, but ${option} ${name} makes ${shapeText(own)}`,
+    );
+  return { ...read, tensors: read.tensors! };
 }
 
 /** Says what a damaged picture can be answered with. */

@@ -2,16 +2,19 @@ import type { DatasetItem } from "../../data/dataset.js";
 import { momentsOf, statisticsOf } from "../../evaluate/statistics.js";
 import type { Gpu } from "../../gpu/device.js";
 import { contactSheet } from "../../image/grid.js";
-import { fromByte, imagesFromValues, toByte } from "../../image/pixels.js";
+import { type BatchShape, fromByte, imagesFromValues, type RawImage, toByte } from "../../image/pixels.js";
 import { encodePng } from "../../image/png.js";
+import { resampled } from "../../image/resample.js";
 import { loadModel, type Model } from "../../networks/edm2/model.js";
 import { type DiscoImageModel, loadDiscoImages } from "../../networks/edm2/timeless.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
 import type { Labels } from "../../networks/session.js";
+import { Vae } from "../../networks/vae/vae.js";
 import { bundledFeatures, bundledReference, version } from "../../runs/package.js";
 import { sampleHeun } from "../../sample/heun.js";
 import { sampleMultiStep } from "../../sample/multi-step.js";
 import { openReference } from "../evaluate/options.js";
+import { toImages } from "../parts/vae.js";
 
 export interface SamplePlan {
   /** Images of a sheet; 0: none. */
@@ -24,6 +27,8 @@ export interface SamplePlan {
   readonly batch: number;
   /** A model without noise levels. */
   readonly timeless?: boolean;
+  /** The file that makes pictures of latents. */
+  readonly vae?: string | undefined;
 }
 
 /** Where labels that are no classes come from. */
@@ -50,7 +55,8 @@ export async function sampleSnapshot(
   if (plan.count === 0 && plan.fd === 0) return {};
   const model = await (plan.timeless ? loadDiscoImages(gpu, bytes) : loadModel(gpu, bytes));
   try {
-    const sheet = plan.count === 0 ? {} : { sheet: sheetOf(model, await draw(model, plan, source, plan.count)) };
+    const sheet =
+      plan.count === 0 ? {} : { sheet: await sheetOf(model, await draw(model, plan, source, plan.count), plan) };
     return plan.fd === 0 ? sheet : { ...sheet, fd: await distance(gpu, await draw(model, plan, source, plan.fd)) };
   } finally {
     await model.close();
@@ -86,15 +92,38 @@ async function labelsOf(
   return Float32Array.from(rows.flatMap((row) => [...row]));
 }
 
-function sheetOf(model: Sampleable, values: Float32Array): Uint8Array {
+/** Sides of a sheet's pictures at most: a report holds a dozen sheets. */
+const LARGEST_SIDE = 128;
+
+async function sheetOf(model: Sampleable, values: Float32Array, { vae }: SamplePlan): Promise<Uint8Array> {
   const one = model.shape.reduce((a, b) => a * b, 1);
-  const images = imagesFromValues(values, [values.length / one, ...model.shape]);
+  const shape: BatchShape = [values.length / one, ...model.shape];
+  const images = vae === undefined ? imagesFromValues(values, shape) : await decoded(model.gpu, vae, values, shape);
   const columns = Math.ceil(Math.sqrt(images.length));
   const sheet = contactSheet(
     images.map((image) => ({ image })),
     { columns },
   );
   return encodePng(sheet, { "ncvsd-gpu:sheet": version });
+}
+
+/** Latents as pictures. The VAE is on the device for as long as that takes. */
+async function decoded(gpu: Gpu, file: string, values: Float32Array, [count, ...shape]: BatchShape) {
+  const vae = await Vae.open(gpu, file);
+  try {
+    const images: RawImage[] = [];
+    const one = values.length / count;
+    for (let i = 0; i < count; i++) {
+      const { images: decoded, shape: size } = await vae.decode(values.subarray(i * one, (i + 1) * one), [1, ...shape]);
+      const [image] = toImages(decoded, size);
+      const share = Math.min(1, LARGEST_SIDE / Math.max(image!.width, image!.height));
+      images.push(resampled(image!, Math.round(share * image!.width), Math.round(share * image!.height), "lanczos"));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return images;
+  } finally {
+    await vae.close();
+  }
 }
 
 async function distance(gpu: Gpu, values: Float32Array): Promise<number> {

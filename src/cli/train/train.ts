@@ -11,10 +11,10 @@ import { batchesOf } from "../../train/dataset-batches.js";
 import type { ConfigInput } from "../../train/source.js";
 import { findState } from "../../train/state.js";
 import { openTraining, type Training, type TrainingOptions } from "../../train/training.js";
-import { checkDistance, dryRun, finish, type Run as TrainingRun, withRun } from "./command.js";
+import { checkSamples, dryRun, finish, type Run as TrainingRun, withRun } from "./command.js";
 import { addTrainOptions, settingsOf, type TrainFlags, type TrainSettings } from "./flags.js";
 import { stateDir, type Trainee, trainingLoop } from "./loop.js";
-import { classNames, classText, guarded, imageShape, largestRound } from "./parts.js";
+import { classNames, classText, guarded, imageShape, largestRound, readTeacher } from "./parts.js";
 import { sampleSnapshot } from "./samples.js";
 
 const SAMPLE_STEPS = 18;
@@ -54,7 +54,7 @@ export async function train(flags: TrainFlags): Promise<void> {
   const settingsFor = (dataset: Dataset) => ({ ...settings, config: configFor(flags, settings, dataset) });
   await withRun(flags, settingsFor, async (run) => {
     if (!flags.dryRun) return trainAndReport(run);
-    const training = await open(run, undefined);
+    const { training } = await open(run, undefined);
     const images = (rounds: number) => `in ${rounds} rounds`;
     await dryRun(run, training, { count: () => parameterCount(training), step: "update", images });
   });
@@ -65,50 +65,61 @@ function configFor(flags: TrainFlags, { config }: TrainSettings, dataset: Datase
   const [channels, height, width] = imageShape(dataset);
   if (height !== width)
     throw bad(`--data ${flags.data} has images of ${shapeText(dataset.shape)}: they must be square`);
-  const own = { img_resolution: height, img_channels: channels, label_dim: flags.disco ? 0 : dataset.labels.dim };
+  // A network that is there knows its classes.
+  const classes =
+    flags.network !== undefined && !flags.disco ? {} : { label_dim: flags.disco ? 0 : dataset.labels.dim };
+  const own = { img_resolution: height, img_channels: channels, ...classes };
   for (const [name, value] of Object.entries(own)) {
     const given = config[name as keyof typeof own];
     if (given !== undefined && given !== value)
       throw bad(`--config ${flags.config} has ${name} ${given}, but --data ${flags.data} makes it ${value}`);
   }
-  checkDistance(flags, dataset);
+  checkSamples(flags, dataset);
   return { ...config, ...own };
 }
 
+interface Opened {
+  readonly training: Training;
+  /** Names of the classes, of the data or of the network that it begins with. */
+  readonly labels: readonly string[] | undefined;
+}
+
 /** Opens the training, from its state if there is one, with the largest round that fits where that is asked for. */
-async function open(run: Run, dir: string | undefined): Promise<Training> {
+async function open(run: Run, dir: string | undefined): Promise<Opened> {
   const { gpu, flags, settings, dataset, say } = run;
+  const { network } = flags;
+  const begun = network === undefined || flags.disco ? undefined : await readTeacher("--network", network, run);
   const found = dir === undefined ? undefined : await findState(dir, "teacher");
   say(`${gpu.info.name}: ${dataset.length} images of ${shapeText(dataset.shape)}, ${classText(dataset)}`);
   const shape = imageShape(dataset);
   const feed = await batchesOf(dataset, {
     seed: flags.seed,
     shape,
-    labelDim: dataset.labels.dim,
+    labelDim: begun?.config.label_dim ?? dataset.labels.dim,
     latents: LATENT_SCALE,
   });
-  const { config, batch, pMean, pStd, lossScaling, refLr, refBatches, rampup } = settings;
+  const { batch, pMean, pStd, lossScaling, refLr, refBatches, rampup } = settings;
+  const config = begun ? { ...begun.config, dropout: begun.dropout, ...settings.config } : settings.config;
   const options: TrainingOptions = {
     ...{ config, batch, pMean, pStd, lossScaling, seed: flags.seed, emaStds: flags.ema },
     lr: { refLr, refBatches, rampupMimg: rampup / 1e6 },
     data: guarded(feed, flags.skipBad ?? false),
     recompute: flags.recompute ?? false,
     ...(flags.disco && { disco: flags.disco }),
-    ...(flags.network !== undefined && { network: flags.network }),
+    ...(network !== undefined && { network: begun?.tensors ?? network }),
     ...(found && dir !== undefined && { resume: dir }),
   };
   const at = (batchGpu: number) => openTraining(gpu, { ...options, batchGpu });
-  return largestRound({ gpu, batch, wished: flags.batchGpu, stored: found?.settings.batchGpu }, at);
+  const wanted = { gpu, batch, wished: flags.batchGpu, stored: found?.settings.batchGpu };
+  return { training: await largestRound(wanted, at), labels: classNames(dataset) ?? begun?.labels };
 }
 
 const parameterCount = async (training: Training) =>
   [...(await training.gradients()).values()].reduce((sum, values) => sum + values.length, 0);
 
-async function traineeOf({ gpu, flags, dataset }: Run, training: Training): Promise<Trainee> {
+async function traineeOf({ gpu, flags, dataset }: Run, { training, labels }: Opened): Promise<Trainee> {
   const { batch, batchGpu } = training.settings;
-  const labels = classNames(dataset);
-  const { samples: count, fd } = flags;
-  const kind = dataset.kind;
+  const { samples: count, fd, vae } = flags;
   return {
     get images() {
       return training.images;
@@ -127,14 +138,10 @@ async function traineeOf({ gpu, flags, dataset }: Run, training: Training): Prom
       return all;
     },
     async sample({ bytes }) {
-      // A latent is no picture.
-      if (kind === "latents") return {};
-      return sampleSnapshot(
-        gpu,
-        bytes,
-        { count, fd, steps: SAMPLE_STEPS, batch: Math.min(batchGpu, 16), timeless: flags.disco !== undefined },
-        dataset,
-      );
+      if (dataset.kind === "latents" && vae === undefined) return {};
+      const timeless = flags.disco !== undefined;
+      const plan = { count, fd, vae, steps: SAMPLE_STEPS, batch: Math.min(batchGpu, 16), timeless };
+      return sampleSnapshot(gpu, bytes, plan, dataset);
     },
   };
 }
@@ -146,10 +153,11 @@ async function trainAndReport(run: Run): Promise<void> {
   const dir = stateDir(flags.outdir);
   let training: Training | undefined;
   try {
-    training = await open(run, flags.force ? undefined : dir);
+    const opened = await open(run, flags.force ? undefined : dir);
+    ({ training } = opened);
     const resumed = training.images > 0;
     if (resumed) say(`going on after ${training.images} images (--force begins anew)`);
-    const trainee = await traineeOf(run, training);
+    const trainee = await traineeOf(run, opened);
     say(`${trainee.parameters.toLocaleString("en")} parameters, ${mib(run.gpu.allocatedBytes)} of GPU memory`);
     const { duration, status, snapshot, checkpoint } = settings;
     const title = `Training on ${basename(flags.data)}`;

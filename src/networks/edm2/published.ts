@@ -1,4 +1,4 @@
-import { bundledNetwork } from "../../checkpoint/bundled.js";
+import { bundledNetwork, bundledTeacher } from "../../checkpoint/bundled.js";
 import type { CheckpointInput } from "../../checkpoint/index.js";
 
 /** A published network, or one with the guide and the guidance that its authors found best for a measure. */
@@ -82,8 +82,14 @@ export const published: Readonly<Record<string, PublishedNetwork>> = {
   "edm2-ffhq256-xs": { net: `${NCVSD}/edm2-ffhq256-xs.pkl`, makes: "faces" },
 };
 
-/** A network's file where a name may stand for it: of a published network, or "bundled"; anything else as it is. */
+/** A network's file where a name may stand for it: of a published network, "bundled", "bundled-teacher"; anything else as it is. */
 export function networkFile(input: CheckpointInput): CheckpointInput {
   if (input === "bundled") return bundledNetwork();
+  if (input === "bundled-teacher") return bundledTeacher();
   return typeof input === "string" && Object.hasOwn(published, input) ? published[input]!.net : input;
+}
+
+/** The same where only an EDM2 network will do: there "bundled" is the bundled teacher. */
+export function teacherFile(input: CheckpointInput): CheckpointInput {
+  return input === "bundled" ? bundledTeacher() : networkFile(input);
 }
