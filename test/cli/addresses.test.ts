@@ -35,6 +35,11 @@ describe("a network comes from its address", () => {
     const { stdout } = await cliOk(["inspect", "--json", "ncvsd-ffhq256-xs"], { env: { ...env, NCVSD_OFFLINE: "1" } });
     expect(JSON.parse(stdout)).toMatchObject({ architecture: "ncvsd" });
     expect(hub.log).toEqual([]);
+    for (const [name, architecture] of [
+      ["bundled", "ncvsd"],
+      ["bundled-teacher", "edm2"],
+    ] as const)
+      expect(JSON.parse((await cliOk(["inspect", "--json", name])).stdout)).toMatchObject({ architecture });
   });
 
   it("another sum, a network that was never fetched, a name that is none: one sentence each", async () => {

@@ -64,7 +64,7 @@ const PROGRAMS: Readonly<Record<string, { args: readonly string[]; kills: number
       ),
       ...["--config", join(root, "network.json")],
     ],
-    kills: 2,
+    kills: 1,
   },
   tune: { args: ["--input-type=module", "-e", tune], kills: 3 },
 };
@@ -116,15 +116,26 @@ function places(changes: number, kills: number): number[] {
   return Array.from({ length: kills }, (_, i) => 1 + Math.floor(((i + shift) * changes) / kills));
 }
 
-/** What a run of a command leaves when nothing goes wrong, and its changes of the file system. */
-async function wholeRun(name: string): Promise<{ changes: number; wanted: Map<string, unknown> }> {
+interface WholeRun {
+  /** Of the file system. */
+  readonly changes: number;
+  readonly wanted: ReadonlyMap<string, unknown>;
+}
+const wholeRuns = new Map<string, WholeRun>();
+
+/** What a run of a command leaves when nothing goes wrong. */
+async function wholeRun(name: string): Promise<WholeRun> {
+  const known = wholeRuns.get(name);
+  if (known) return known;
   const dir = fresh("whole");
   const count = join(root, "count");
   const first = await start(name, dir, { NCVSD_KILL_COUNT: count });
   expect(first.code, first.stderr).toBe(0);
   const wanted = new Map<string, unknown>();
   for (const file of filesIn(dir)) wanted.set(file, await essence(join(dir, file)));
-  return { changes: Number(readFileSync(count, "utf8")), wanted };
+  const made = { changes: Number(readFileSync(count, "utf8")), wanted };
+  wholeRuns.set(name, made);
+  return made;
 }
 
 async function expectWhole(dir: string, wanted: ReadonlyMap<string, unknown>, where: string): Promise<void> {
