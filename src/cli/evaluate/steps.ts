@@ -112,7 +112,9 @@ async function compare(gpu: Gpu, flags: StepsFlags): Promise<void> {
       `${model.checkpoint.name} makes images of ${shapeText(model.shape)}, but the feature network ${extractor.source.name} takes ${shapeText(extractor.input)}: name another with --features`,
     );
   const grid = Array.from({ length: Math.ceil(LEVELS / flags.every) }, (_, i) => i * flags.every);
-  const total = flags.lists?.length ?? grid.length * flags.most;
+  // Each further step is one of those that the list lacks.
+  const searched = Array.from({ length: Math.min(flags.most, grid.length) }, (_, chosen) => grid.length - chosen);
+  const total = flags.lists?.length ?? searched.reduce((sum, count) => sum + count, 0);
   const progress = createProgress({ total, silent, label: "comparing", unit: "list" });
   const tried: Tried[] = [];
   const measure = async (ts: readonly number[]) => {
