@@ -1,5 +1,6 @@
+import { median } from "d3-array";
 import type { GaussianMixture } from "../priors/mixture.js";
-import { type MethodResult, median, seedSummaries, summary } from "./comparison.js";
+import { type MethodResult, seedSummaries, summary } from "./comparison.js";
 import { boxFigure, fieldFigure } from "./comparison-figures.js";
 import { COLOURS, type Curve, densityFigure, kernelDensity } from "./density-plot.js";
 import { pageHtml } from "./page.js";
@@ -95,7 +96,7 @@ function seedTable(results: readonly MethodResult[], seeds: number): string {
   const pair = (mean: number, max: number) => `<td>${mean.toFixed(3)} / ${max.toFixed(3)}</td>`;
   const rows = results.map(({ name, smoothed }) => {
     const all = seedSummaries(smoothed, seeds);
-    const middle = pair(median(all.map(({ mean }) => mean)), median(all.map(({ max }) => max)));
+    const middle = pair(median(all, ({ mean }) => mean)!, median(all, ({ max }) => max)!);
     return `<tr><td>${escapeXml(name)}</td>${all.map(({ mean, max }) => pair(mean, max)).join("")}${middle}</tr>`;
   });
   const head = [...Array.from({ length: seeds }, (_, s) => `seed ${s}`), "median"];

@@ -1,3 +1,4 @@
+import { max, mean, median } from "d3-array";
 import type { GaussianMixture } from "../priors/mixture.js";
 import type { Density } from "../sample/particles/density.js";
 import { mixtureDensity } from "../sample/particles/density.js";
@@ -159,18 +160,8 @@ export async function compareMethods(
   return results;
 }
 
-export function median(values: ArrayLike<number>): number {
-  const sorted = Float64Array.from(values).sort();
-  const half = sorted.length / 2;
-  return (sorted[Math.ceil(half) - 1]! + sorted[Math.floor(half)]!) / 2;
-}
-
 /** Mean, median and largest of some distances. */
-export const summary = (values: Float64Array) => ({
-  mean: values.reduce((a, b) => a + b, 0) / values.length,
-  median: median(values),
-  max: values.reduce((a, b) => Math.max(a, b)),
-});
+export const summary = (values: Float64Array) => ({ mean: mean(values)!, median: median(values)!, max: max(values)! });
 
 /** The same of every seed. */
 export function seedSummaries(values: Float64Array, seeds: number) {
