@@ -5,7 +5,10 @@
 // test looks at bits, since compilers may drop comparisons with NaN).
 fn insideBox(start: u32, free: u32) -> bool {
   var inside = true;
-  for (var j = 0u; j < free; j++) {
+  for (var j = 0u; j < MANY; j++) {
+    if (j >= free) {
+      break;
+    }
     let v = x[start + box[j]];
     let finite = (bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u;
     inside = inside && finite && v >= bitcast<f32>(box[free + j]) && v <= bitcast<f32>(box[2u * free + j]);

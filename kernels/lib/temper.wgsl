@@ -7,12 +7,17 @@ fn expWeight(x: f32) -> f32 {
   return select(0.0, expFine(clamp(x, -86.0, 0.0)), usable);
 }
 
+const LEVELS: u32 = countTrailingZeros(SIZE);
 var<workgroup> tops: array<f32, SIZE>;
 
 // The largest sign * phi of the run's finite ones.
 fn largest(lid: u32, base: u32, sign: f32) -> f32 {
   var own = -3e38;
-  for (var i = lid; i < p.particles; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = lid + SIZE * turn;
+    if (i >= p.particles) {
+      break;
+    }
     let v = sign * phi[base + i];
     if ((bitcast<u32>(v) & 0x7f800000u) != 0x7f800000u) {
       own = max(own, v);
@@ -20,7 +25,8 @@ fn largest(lid: u32, base: u32, sign: f32) -> f32 {
   }
   tops[lid] = own;
   workgroupBarrier();
-  for (var half = SIZE / 2u; half > 0u; half /= 2u) {
+  for (var level = 1u; level <= LEVELS; level++) {
+    let half = SIZE >> level;
     if (lid < half) {
       tops[lid] = max(tops[lid], tops[lid + half]);
     }

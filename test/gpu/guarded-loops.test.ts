@@ -76,7 +76,7 @@ async function gpuTexts(): Promise<Map<string, string>> {
 }
 
 describe("loops that Tint guards", () => {
-  it("are those that the reader of texts finds, in every text of every kernel", async () => {
+  it("are those that the reader of texts finds, and no text that a GPU gets has one", async () => {
     const small = LOOPS.map(([loop]) => around(loop));
     const texts = await gpuTexts();
     const found = guardedByTint([...small, ...texts.values()]);
@@ -91,6 +91,8 @@ describe("loops that Tint guards", () => {
       const reader = guardedLoops(text);
       const tint = found[small.length + i];
       expect({ name, guarded: reader.length }, JSON.stringify(reader)).toEqual({ name, guarded: tint });
+      // A loop over as many things as a uniform says ends by a `break` (src/gpu/reflect.ts, MANY).
+      expect({ name, guarded: reader }).toEqual({ name, guarded: [] });
     });
   });
 });

@@ -133,7 +133,8 @@ beforeAll(async () => {
 });
 afterAll(() => gpu.close());
 
-it("its indices are right, by an emulation", async ({ skip }) => {
+// The larger ones: as Winograd's operands are of an image of the largest halves.
+it.for([1, 4e5])("its indices are right, by an emulation, of values of %f", async (size, { skip }) => {
   if (gpu.precision !== "f16") skip();
   const matrices = { m: 4, n: 4, k: 4 };
   const caps: Caps = { ...CAPS, matrices };
@@ -146,7 +147,9 @@ it("its indices are right, by an emulation", async ({ skip }) => {
     variant: () => ({ key: variant.key, prelude: emulated(whole, matrices), needs: ["f16"] }),
     grid: (p) => gemm.grid(p, variant, caps),
   };
-  const run = await prepareKernel(gpu, kernel, test);
+  const inputs = (name: string, length: number, random: () => number) =>
+    Float32Array.from({ length }, () => (name === "x" ? size : 1) * random());
+  const run = await prepareKernel(gpu, kernel, { ...test, inputs });
   await run.program.run();
   const { y } = await run.outputs();
   expect(relativeError(y!, gemm.reference(test.params, run.inputs).y!)).toBeLessThanOrEqual(1e-3);

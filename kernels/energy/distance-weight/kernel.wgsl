@@ -15,7 +15,10 @@ struct Params {
 
 fn each(row: u32) {
   var away = 0.0;
-  for (var d = 0u; d < p.dims; d++) {
+  for (var d = 0u; d < MANY; d++) {
+    if (d >= p.dims) {
+      break;
+    }
     let off = goal[row * p.dims + d];
     away += off * off;
   }

@@ -29,18 +29,28 @@ fn four(row: u32, c: u32, column: u32) -> vec4f {
 
 fn each(column: u32) {
   var square = 0.0;
-  for (var d = 0u; d < p.dims; d++) {
+  for (var d = 0u; d < MANY; d++) {
+    if (d >= p.dims) {
+      break;
+    }
     let row = p.weight + d * p.channels;
     let whole = p.channels - p.channels % 16u;
     var sums = mat4x4f();
-    for (var c = 0u; c < whole; c += 16u) {
+    for (var turn = 0u; turn < MANY; turn++) {
+      let c = 16u * turn;
+      if (c >= whole) {
+        break;
+      }
       sums[0] += four(row, c, column);
       sums[1] += four(row, c + 4u, column);
       sums[2] += four(row, c + 8u, column);
       sums[3] += four(row, c + 12u, column);
     }
     var rest = w[p.bias + d];
-    for (var c = whole; c < p.channels; c++) {
+    for (var c = whole; c < MANY; c++) {
+      if (c >= p.channels) {
+        break;
+      }
       rest += w[row + c] * v[c * p.columns + column];
     }
     let quad = (sums[0] + sums[1]) + (sums[2] + sums[3]);

@@ -22,7 +22,10 @@ fn each(i: u32) {
     let row = 4u * i + k;
     if (row < p.rows) {
       let first = mulWide(words[k], p.points).y * p.dims;
-      for (var d = 0u; d < p.dims; d++) {
+      for (var d = 0u; d < MANY; d++) {
+        if (d >= p.dims) {
+          break;
+        }
         keys[row * p.dims + d] = data[first + d];
       }
     }

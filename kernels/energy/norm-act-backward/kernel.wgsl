@@ -28,7 +28,10 @@ fn of_h(c: u32, i: u32, mean: vec4f, along: vec4f, inverse: vec4f) -> vec4f {
 fn each(i: u32) {
   var sum = vec4f();
   var product = vec4f();
-  for (var c = 0u; c < p.channels; c++) {
+  for (var c = 0u; c < MANY; c++) {
+    if (c >= p.channels) {
+      break;
+    }
     let t = pulled(c, i);
     sum += t;
     product += n[c * p.quads + i] * t;
@@ -37,7 +40,10 @@ fn each(i: u32) {
   let along = product / f32(p.channels);
   let inverse = s[i];
   let written = select(p.channels, p.half, DOUBLED || LABEL);
-  for (var c = 0u; c < written; c++) {
+  for (var c = 0u; c < MANY; c++) {
+    if (c >= written) {
+      break;
+    }
     var out = of_h(c, i, mean, along, inverse);
     if (DOUBLED) {
       out += of_h(c + p.half, i, mean, along, inverse);

@@ -28,7 +28,11 @@ fn each_workgroup(c: u32, lid: u32) {
   let shift = w[p.beta + c];
   var direct = vec4f();
   var product = vec4f();
-  for (var i = lid; i < p.quads; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = lid + SIZE * turn;
+    if (i >= p.quads) {
+      break;
+    }
     let at = c * p.quads + i;
     let normal = n[at];
     let mask = select(vec4f(p.slope), vec4f(1.0), gain * scale * normal + shift >= vec4f(0.0));

@@ -41,7 +41,10 @@ fn each(i: u32) {
   var sumNQ = vec4f();
   var sumNH = vec4f();
   var sumPH = vec4f();
-  for (var c = 0u; c < p.channels; c++) {
+  for (var c = 0u; c < MANY; c++) {
+    if (c >= p.channels) {
+      break;
+    }
     let at = c * p.quads + i;
     let normal = n[at];
     let k = gain(c, normal);
@@ -65,7 +68,10 @@ fn each(i: u32) {
   let along = sumNQ / size - 2.0 * nh * np * inverse;
   let k = Factors(nh * inverse, np * inverse, along + psi, mean, inverse);
   let written = select(p.channels, p.half, DOUBLED || LABEL);
-  for (var c = 0u; c < written; c++) {
+  for (var c = 0u; c < MANY; c++) {
+    if (c >= written) {
+      break;
+    }
     var out = of_h(c, i, k);
     if (DOUBLED) {
       out += of_h(c + p.half, i, k);

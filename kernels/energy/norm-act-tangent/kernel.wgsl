@@ -29,7 +29,10 @@ fn change(c: u32, i: u32) -> vec4f {
 fn each(i: u32) {
   var sum = vec4f();
   var product = vec4f();
-  for (var c = 0u; c < p.channels; c++) {
+  for (var c = 0u; c < MANY; c++) {
+    if (c >= p.channels) {
+      break;
+    }
     let at = c * p.quads + i;
     let t = change(c, i);
     if (RESIDUAL || DOUBLED || LABEL) {
@@ -43,7 +46,10 @@ fn each(i: u32) {
   m[i] = mean;
   m[p.quads + i] = along;
   let inverse = s[i];
-  for (var c = 0u; c < p.channels; c++) {
+  for (var c = 0u; c < MANY; c++) {
+    if (c >= p.channels) {
+      break;
+    }
     let at = c * p.quads + i;
     let normal = n[at];
     vd[at] = gain(c, normal) * ((change(c, i) - mean - normal * along) * inverse);

@@ -53,7 +53,11 @@ fn each(i: u32) {
   // Two sums instead of one: a shorter way for rounding errors to grow. The channels are even.
   var even = vec4f();
   var odd = vec4f();
-  for (var c = 0u; c < p.channels; c += 2u) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let c = 2u * turn;
+    if (c >= p.channels) {
+      break;
+    }
     let a = value(c, i);
     let b = value(c + 1u, i);
     even += a;
@@ -67,7 +71,11 @@ fn each(i: u32) {
   let mean = (even + odd) / size;
   even = vec4f();
   odd = vec4f();
-  for (var c = 0u; c < p.channels; c += 2u) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let c = 2u * turn;
+    if (c >= p.channels) {
+      break;
+    }
     let a = again(c, i) - mean;
     let b = again(c + 1u, i) - mean;
     even += a * a;
@@ -77,7 +85,10 @@ fn each(i: u32) {
   if (TAPE) {
     s[i] = inverse;
   }
-  for (var c = 0u; c < p.channels; c++) {
+  for (var c = 0u; c < MANY; c++) {
+    if (c >= p.channels) {
+      break;
+    }
     let at = c * p.quads + i;
     let normal = (again(c, i) - mean) * inverse;
     let y = w[p.gamma + c] * w[p.alpha + c] * normal + w[p.beta + c];

@@ -60,7 +60,10 @@ fn each(row: u32) {
     w = w / sigma;
   }
   weight[row] = w;
-  for (var quad = 0u; quad < quads; quad++) {
+  for (var quad = 0u; quad < MANY; quad++) {
+    if (quad >= quads) {
+      break;
+    }
     let words = words_of(row, quad);
     let share = vec4f(spread(row, words) >> vec4u(8u)) * 5.9604644775390625e-8;
     let eps = vec4f(boxMuller(words.x, words.y), boxMuller(words.z, words.w));

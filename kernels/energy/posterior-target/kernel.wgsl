@@ -43,7 +43,10 @@ fn each_workgroup(w: u32, lid: u32) {
 
   // The largest a float holds.
   var nearest = vec4f(3.4028234e38);
-  for (var j = first; j < end; j++) {
+  for (var j = first; j < MANY; j++) {
+    if (j >= end) {
+      break;
+    }
     var square = vec4f();
     for (var d = 0u; d < DIMS; d++) {
       let off = data[j * DIMS + d] - point[d];
@@ -63,7 +66,10 @@ fn each_workgroup(w: u32, lid: u32) {
   for (var d = 0u; d < DIMS; d++) {
     moved[d] = vec4f();
   }
-  for (var j = first; j < end; j++) {
+  for (var j = first; j < MANY; j++) {
+    if (j >= end) {
+      break;
+    }
     var square = vec4f();
     for (var d = 0u; d < DIMS; d++) {
       let off = data[j * DIMS + d] - point[d];
@@ -117,7 +123,10 @@ fn each_workgroup(w: u32, lid: u32) {
     if (mine) {
       var sum = before[k];
       var pick = p.keys;
-      for (var j = first; j < end; j++) {
+      for (var j = first; j < MANY; j++) {
+        if (j >= end) {
+          break;
+        }
         var square = 0.0;
         for (var d = 0u; d < DIMS; d++) {
           let off = data[j * DIMS + d] - point[d][k];

@@ -72,15 +72,26 @@ fn each_workgroup(row: u32, lid: u32) {
   }
   // Some datum is within the farthest place of every tile: a first bound.
   var nearest = 3.4028234e38;
-  for (var tile = lid; tile < p.tiles; tile += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let tile = lid + SIZE * turn;
+    if (tile >= p.tiles) {
+      break;
+    }
     nearest = min(nearest, reach(tile, point).y);
   }
   nearest = least(nearest, lid);
-  for (var tile = 0u; tile < p.tiles; tile++) {
+  for (var tile = 0u; tile < MANY; tile++) {
+    if (tile >= p.tiles) {
+      break;
+    }
     // Rounding must not leave out the tile that the bound is of.
     if (reach(tile, point).x <= nearest * 1.000001) {
       let end = min(p.keys, (tile + 1u) * TILE);
-      for (var j = tile * TILE + lid; j < end; j += SIZE) {
+      for (var turn = 0u; turn < MANY; turn++) {
+        let j = tile * TILE + lid + SIZE * turn;
+        if (j >= end) {
+          break;
+        }
         nearest = min(nearest, distance_to(j, point));
       }
     }
@@ -92,10 +103,17 @@ fn each_workgroup(row: u32, lid: u32) {
   for (var d = 0u; d < DIMS; d++) {
     moved[d] = 0.0;
   }
-  for (var tile = 0u; tile < p.tiles; tile++) {
+  for (var tile = 0u; tile < MANY; tile++) {
+    if (tile >= p.tiles) {
+      break;
+    }
     if (p.sharpness * (reach(tile, point).x - nearest) < 20.0) {
       let end = min(p.keys, (tile + 1u) * TILE);
-      for (var j = tile * TILE + lid; j < end; j += SIZE) {
+      for (var turn = 0u; turn < MANY; turn++) {
+        let j = tile * TILE + lid + SIZE * turn;
+        if (j >= end) {
+          break;
+        }
         let weight = exp(-p.sharpness * (distance_to(j, point) - nearest));
         sum += weight;
         for (var d = 0u; d < DIMS; d++) {

@@ -11,7 +11,11 @@ struct Params {
 
 fn each_workgroup(row: u32, lid: u32) {
   var sum = vec4f();
-  for (var i = lid; i < p.quads; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = lid + SIZE * turn;
+    if (i >= p.quads) {
+      break;
+    }
     sum += x[row * p.quads + i];
   }
   let all = pair_sum(lid, dot(sum, vec4f(1.0)));

@@ -17,7 +17,10 @@ struct Params {
 
 fn each(i: u32) {
   if (i >= p.rows) {
-    for (var d = 0u; d < p.dims; d++) {
+    for (var d = 0u; d < MANY; d++) {
+      if (d >= p.dims) {
+        break;
+      }
       r[d * p.threads + i] = 0.0;
     }
     return;
@@ -25,7 +28,10 @@ fn each(i: u32) {
   let share = 1.0 / (f32(p.rows) * f32(p.dims));
   let w = weight[i];
   var sum = 0.0;
-  for (var d = 0u; d < p.dims; d++) {
+  for (var d = 0u; d < MANY; d++) {
+    if (d >= p.dims) {
+      break;
+    }
     let off = o[i * p.dims + d] - goal[i * p.dims + d];
     sum += off * off;
     let slope = 2.0 * w * off * share;

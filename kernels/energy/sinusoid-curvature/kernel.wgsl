@@ -26,7 +26,10 @@ fn each(i: u32) {
   var sine = d * p.embed * p.columns + row;
   var cosine = sine + half * p.columns;
   var sum = 0.0;
-  for (var j = 0u; j < half; j++) {
+  for (var j = 0u; j < MANY; j++) {
+    if (j >= half) {
+      break;
+    }
     let w = f32(q[j]) * 3.725290298461914e-9;
     let bend = first[sine] * f[sine] + first[cosine] * f[cosine];
     sum += w * (g[sine] * f[cosine] - g[cosine] * f[sine]) - w * w * along * bend;

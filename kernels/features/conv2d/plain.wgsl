@@ -18,11 +18,20 @@ fn main(
   var wi = rowGroup * p.kernelHeight * p.kernelWidth * p.inChannels * 2u;
   var acc = array<vec4f, 8>();
   var exact = array<Exact, 8>();
-  for (var ky = 0u; ky < p.kernelHeight; ky++) {
-    for (var kx = 0u; kx < p.kernelWidth; kx++) {
+  for (var ky = 0u; ky < MANY; ky++) {
+    if (ky >= p.kernelHeight) {
+      break;
+    }
+    for (var kx = 0u; kx < MANY; kx++) {
+      if (kx >= p.kernelWidth) {
+        break;
+      }
       let tap = tapOf(q, ky, kx);
       var at = tap.at;
-      for (var c = 0u; c < p.inChannels; c++) {
+      for (var c = 0u; c < MANY; c++) {
+        if (c >= p.inChannels) {
+          break;
+        }
         let v = load4(at, tap.inside);
         let a = w[wi];
         let e = w[wi + 1u];

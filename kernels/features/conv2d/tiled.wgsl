@@ -31,10 +31,20 @@ fn main(
   let down = lid / 8u;
   var acc = array<vec4f, 16>();
   var exact = array<Exact, 16>();
-  for (var ky = 0u; ky < p.kernelHeight; ky++) {
-    for (var kx = 0u; kx < p.kernelWidth; kx++) {
+  for (var ky = 0u; ky < MANY; ky++) {
+    if (ky >= p.kernelHeight) {
+      break;
+    }
+    for (var kx = 0u; kx < MANY; kx++) {
+      if (kx >= p.kernelWidth) {
+        break;
+      }
       let tap = tapOf(q, ky, kx);
-      for (var c0 = 0u; c0 < p.inChannels; c0 += 16u) {
+      for (var turn = 0u; turn < MANY; turn++) {
+        let c0 = 16u * turn;
+        if (c0 >= p.inChannels) {
+          break;
+        }
         for (var i = 0u; i < 4u; i++) {
           let c = c0 + line + 4u * i;
           let there = c < p.inChannels;

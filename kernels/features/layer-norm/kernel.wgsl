@@ -21,17 +21,26 @@ struct Params {
 fn each(i: u32) {
   let first = (i / p.tokens) * p.channels * p.tokens + i % p.tokens;
   var sum = 0.0;
-  for (var c = 0u; c < p.channels; c++) {
+  for (var c = 0u; c < MANY; c++) {
+    if (c >= p.channels) {
+      break;
+    }
     sum += x[first + c * p.tokens];
   }
   let mean = sum / f32(p.channels);
   var squares = 0.0;
-  for (var c = 0u; c < p.channels; c++) {
+  for (var c = 0u; c < MANY; c++) {
+    if (c >= p.channels) {
+      break;
+    }
     let v = x[first + c * p.tokens] - mean;
     squares += v * v;
   }
   let scale = inverseSqrt(squares / f32(p.channels) + p.eps);
-  for (var c = 0u; c < p.channels; c++) {
+  for (var c = 0u; c < MANY; c++) {
+    if (c >= p.channels) {
+      break;
+    }
     y[first + c * p.tokens] = (x[first + c * p.tokens] - mean) * scale * gamma[c] + beta[c];
   }
 }

@@ -36,12 +36,21 @@ fn each(t: u32) {
   let taps = p.kernelHeight * p.kernelWidth;
   let first = part * CHANNELS;
   let end = min(first + CHANNELS, p.inChannels);
-  for (var ky = 0u; ky < p.kernelHeight; ky++) {
-    for (var kx = 0u; kx < p.kernelWidth; kx++) {
+  for (var ky = 0u; ky < MANY; ky++) {
+    if (ky >= p.kernelHeight) {
+      break;
+    }
+    for (var kx = 0u; kx < MANY; kx++) {
+      if (kx >= p.kernelWidth) {
+        break;
+      }
       let tap = tapOf(q, ky, kx);
       var at = tap.at + first * plane;
       var to = (first * taps + ky * p.kernelWidth + kx) * quads + quad;
-      for (var c = first; c < end; c++) {
+      for (var c = first; c < MANY; c++) {
+        if (c >= end) {
+          break;
+        }
         y[to] = load4(at, tap.inside);
         at += plane;
         to += taps * quads;

@@ -42,7 +42,10 @@ fn each(t: u32) {
   var line = place / p.width;
   var column = place - line * p.width;
   let bias = b[row];
-  for (var i = 0u; i < min(RUN, p.count - start); i++) {
+  for (var i = 0u; i < MANY; i++) {
+    if (i >= min(RUN, p.count - start)) {
+      break;
+    }
     let source = row * p.rowStep + image * p.imageStep + line * p.lineStep + column + p.offset;
     let channel = image * p.ofChannels + p.firstChannel + row;
     y[(channel * p.height + line) * p.width + column] = activate(m[source] + bias);

@@ -33,7 +33,10 @@ fn column(plane: u32, top: i32, col: i32) -> vec2f {
   var value = select(-3.4028234663852886e38, 0.0, MEAN);
   var odd = 0.0;
   if (col >= 0 && col < i32(p.width)) {
-    for (var row = first; row < end; row++) {
+    for (var row = first; row < MANY; row++) {
+      if (row >= end) {
+        break;
+      }
       let v = x[(plane * p.height + row) * p.width + u32(col)];
       if ((bitcast<u32>(v) & 0x7f800000u) == 0x7f800000u) {
         odd = v;
@@ -70,7 +73,10 @@ fn each(t: u32) {
       c = column(plane, top, left + 1);
     }
   }
-  for (var i = 0u; i < min(RUN, p.outWidth - start); i++) {
+  for (var i = 0u; i < MANY; i++) {
+    if (i >= min(RUN, p.outWidth - start)) {
+      break;
+    }
     var all = vec2f();
     if (THREE) {
       let next = column(plane, top, left + 2);
@@ -88,8 +94,11 @@ fn each(t: u32) {
       all = together(together(a, b), c);
     } else {
       all = column(plane, top, left);
-      for (var k = 1; k < i32(p.kernelWidth); k++) {
-        all = together(all, column(plane, top, left + k));
+      for (var k = 1u; k < MANY; k++) {
+        if (k >= p.kernelWidth) {
+          break;
+        }
+        all = together(all, column(plane, top, left + i32(k)));
       }
     }
     if (MEAN) {

@@ -25,7 +25,10 @@ fn main(
   }
   var top = -3.4028234663852886e38;
   var total = 0.0;
-  for (var key = 0u; key < p.keys; key++) {
+  for (var key = 0u; key < MANY; key++) {
+    if (key >= p.keys) {
+      break;
+    }
     var logit = 0.0;
     for (var c = 0u; c < HEAD; c++) {
       logit += q[c] * qkv[k0 + c * p.tokens + key];

@@ -15,6 +15,7 @@ import { cases } from "./cases.js";
 import source from "./kernel.wgsl.js";
 import { type Loop, loopChoices, loopOf } from "./loops.js";
 import { type GemmParams, packedDepth, reference } from "./reference.js";
+import { shrinking } from "./sizes.js";
 import { gemmWeightLength } from "./weight.js";
 
 function liveQuads(p: GemmParams): number {
@@ -87,7 +88,7 @@ export const gemm: Kernel<GemmParams> = {
     const half = caps.precision === "f16" && p.type === "act";
     return {
       key: `${key} ${half ? "f16" : "f32"} ${p.epilogue.kind}`,
-      prelude: `${half ? HALVES : SINGLES}${lanesPrelude(4)}${epiloguePrelude(p.epilogue)}`,
+      prelude: `${half ? HALVES : SINGLES}${matrices ? shrinking(half) : ""}${lanesPrelude(4)}${epiloguePrelude(p.epilogue)}`,
       text,
       ...(matrices ? { needs: MATRICES } : subgroups ? { needs: ["subgroups"] as const } : {}),
     };

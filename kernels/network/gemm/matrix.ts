@@ -5,7 +5,8 @@ import { tilePlace } from "./tile-place.js";
 /**
  * For GPUs with matrix units: a workgroup of exactly one subgroup multiplies matrices of m x k by k x n halves into sums of f32. Its
  * tile of operands comes through workgroup memory as halves (weights [k][row], columns [k][column]), and so do its sums on their way
- * to the epilogue. What lies past the last row, column or k is as in kernels/lib/tiled-product.ts.
+ * to the epilogue. What lies past the last row, column or k is as in kernels/lib/tiled-product.ts. In front of this text: SHRINK
+ * (`shrinking` of sizes.ts).
  */
 export function matrixSource(lanes: number, shape: MatrixShape): string {
   const { m, n, k } = shape;
@@ -32,7 +33,7 @@ export function matrixSource(lanes: number, shape: MatrixShape): string {
     return `select(vec4f(), weight4(w[${from} + min(k0 + ${line}, p.depth - 1u) * 2u]), k0 + ${line} < p.depth)`;
   });
   const values = share("right", quads, (line, quad) => {
-    return `quad(x[xStart(columnTile, ${quad}, group) + min(k0 + ${line}, p.depth - 1u) * step])`;
+    return `SHRINK * quad(x[xStart(columnTile, ${quad}, group) + min(k0 + ${line}, p.depth - 1u) * step])`;
   });
   const results = Array.from({ length: DOWN * ACROSS }, (_, i) => [Math.floor(i / ACROSS), i % ACROSS] as const);
   return `
@@ -84,7 +85,7 @@ ${results.map(([i, j]) => `  subgroupMatrixStore<row_major>(&sums, ${i * m * col
     if (at < ${rows * quads}u && column < total && row < p.rows) {
       let image = column / p.quads;
       let sum = vec4f(sums[4u * at], sums[4u * at + 1u], sums[4u * at + 2u], sums[4u * at + 3u]);
-      put((image * p.rows + row) * step + group * p.quads + column % p.quads, sum, image, row);
+      put((image * p.rows + row) * step + group * p.quads + column % p.quads, sum / SHRINK, image, row);
     }
   }
 }`;

@@ -14,3 +14,10 @@ export const ACROSS = 2;
 export function matrixTile({ m, n }: MatrixShape) {
   return { rows: DOWN * m, columns: ACROSS * n };
 }
+
+/**
+ * What columns are multiplied by before they become halves, and sums divided by: 1 where they are stored as halves. Winograd's
+ * operands in f32 are up to 27.9 times the image (the square of the largest sum of absolute values of a row of B^T), whose halves
+ * reach 65504: without this one of 2,350 would overflow. A power of two rounds nothing, but for operands below 0.002.
+ */
+export const shrinking = (half: boolean) => `const SHRINK: f32 = ${half ? "1.0" : "0.03125"};\n`;

@@ -33,9 +33,15 @@ fn each(i: u32) {
   let plane = i / (smallHalf * h) * p.rows * half;
   var ax = vec2f();
   var az = vec2f();
-  for (var down = 0u; down < p.factor; down++) {
+  for (var down = 0u; down < MANY; down++) {
+    if (down >= p.factor) {
+      break;
+    }
     let r = row + down * h;
-    for (var right = 0u; right < p.factor; right++) {
+    for (var right = 0u; right < MANY; right++) {
+      if (right >= p.factor) {
+        break;
+      }
       let c = column + right * w;
       // Past the middle: the conjugate of what stands at minus the frequency.
       let mirrored = c > p.columns / 2u;

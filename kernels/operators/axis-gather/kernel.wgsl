@@ -28,7 +28,10 @@ fn each(i: u32) {
   let base = (i / (p.inner * p.to)) * p.extent * p.inner + column;
   var sum = 0.0;
   var entry = o;
-  for (var t = 0u; t < p.taps; t++) {
+  for (var t = 0u; t < MANY; t++) {
+    if (t >= p.taps) {
+      break;
+    }
     sum += weights[entry] * x[base + positions[entry] * p.inner];
     entry += p.to;
   }

@@ -41,7 +41,10 @@ fn each(i: u32) {
   var b = vec4f();
   var c = vec4f();
   var d = vec4f();
-  for (var t = 0u; t < p.extent; t++) {
+  for (var t = 0u; t < MANY; t++) {
+    if (t >= p.extent) {
+      break;
+    }
     let w = m[t * quads + quad];
     a += w * x[at.x];
     b += w * x[at.y];

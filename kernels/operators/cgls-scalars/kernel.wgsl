@@ -26,12 +26,20 @@ struct Params {
 fn each_workgroup(image: u32, lid: u32) {
   let at = 16u * image;
   var own = 0.0;
-  for (var i = lid; i < p.count; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = lid + SIZE * turn;
+    if (i >= p.count) {
+      break;
+    }
     own += first[image * p.count + i];
   }
   if (PART == 1) {
     let t = level[0] / level[1];
-    for (var i = lid; i < p.others; i += SIZE) {
+    for (var turn = 0u; turn < MANY; turn++) {
+      let i = lid + SIZE * turn;
+      if (i >= p.others) {
+        break;
+      }
       own += t * t * second[image * p.others + i];
     }
   }

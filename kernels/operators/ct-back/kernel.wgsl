@@ -22,7 +22,10 @@ fn each(i: u32) {
   let second = min(1u, p.detectors - 1u);
   let both = f32(second);
   var sums = array<f32, ROWS>();
-  for (var angle = 0u; angle < p.angles; angle++) {
+  for (var angle = 0u; angle < MANY; angle++) {
+    if (angle >= p.angles) {
+      break;
+    }
     let axis = directions[angle];
     let line = base + angle * p.detectors;
     let leading = across * axis.x - down * axis.y + p.whole;

@@ -92,7 +92,10 @@ fn each(i: u32) {
   var base = plane + first * lineStep;
   var away = f32(first) - lineCentre;
   var sums = vec4f();
-  for (var line = first; line < last; line++) {
+  for (var line = first; line < MANY; line++) {
+    if (line >= last) {
+      break;
+    }
     var start = 0.0;
     if (!WHOLE) {
       var edge = edge0 + away * before.slope;
@@ -103,7 +106,10 @@ fn each(i: u32) {
     }
     var at = base + wholeOf(start) * step;
     if (FAN) {
-      for (var tap = 0u; tap < taps; tap++) {
+      for (var tap = 0u; tap < MANY; tap++) {
+        if (tap >= taps) {
+          break;
+        }
         let along = start + f32(tap) - centre;
         let pixel = seen(axis, select(away, along, rows), select(along, away, rows), bin);
         sums += max(vec4f(), 1.0 - abs(pixel.off - PLACES)) * (pixel.weight * x[at]);
@@ -112,7 +118,10 @@ fn each(i: u32) {
     } else {
       let both = away * onLine + (start * alongLine + from0);
       let off = both.x + both.y;
-      for (var tap = 0u; tap < taps; tap++) {
+      for (var tap = 0u; tap < MANY; tap++) {
+        if (tap >= taps) {
+          break;
+        }
         sums += max(vec4f(), 1.0 - abs(off + f32(tap) * perStep - PLACES)) * x[at];
         at += step;
       }

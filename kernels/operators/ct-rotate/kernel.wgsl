@@ -33,7 +33,10 @@ fn project(i: u32) -> f32 {
   let direction = directions[(i / p.grid) % p.angles];
   let plane = i / (p.grid * p.angles);
   var sum = 0.0;
-  for (var k = 0u; k < p.grid; k++) {
+  for (var k = 0u; k < MANY; k++) {
+    if (k >= p.grid) {
+      break;
+    }
     let b = f32(k) - centre;
     let row = centre - direction.y * a + direction.x * b;
     let column = centre + direction.x * a + direction.y * b;
@@ -55,7 +58,10 @@ fn back(i: u32) -> f32 {
   let row = f32((i / p.side) % p.side + p.pad) - centre;
   let plane = i / (p.side * p.side);
   var sum = 0.0;
-  for (var angle = 0u; angle < p.angles; angle++) {
+  for (var angle = 0u; angle < MANY; angle++) {
+    if (angle >= p.angles) {
+      break;
+    }
     let direction = directions[angle];
     // Samples whose bilinear weight is not 0 are nearer than sqrt 2 on either axis of the sampling grid.
     let firstJ = floor(direction.x * column - direction.y * row + centre) - 1.0;

@@ -125,7 +125,10 @@ fn passAny(at: Where, q: u32) {
   let step = at.turn + q * (p.length / p.radix);
   var sum = vec2f();
   var angle = 0u;
-  for (var t = 0u; t < p.radix; t++) {
+  for (var t = 0u; t < MANY; t++) {
+    if (t >= p.radix) {
+      break;
+    }
     let v = x[at.source + t * at.sourceStep];
     sum += multiply(select(v, v.yx, INVERSE), twiddles[angle]);
     angle += step;

@@ -19,7 +19,11 @@ fn each_workgroup(w: u32, lid: u32) {
   // Past the last row, the last one is computed again and not stored.
   let at = min(vec4u(first, first + 1u, first + 2u, first + 3u), vec4u(p.rows - 1u)) * p.inputs;
   var sum = vec4f();
-  for (var k = lid; k < p.inputs; k += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let k = lid + SIZE * turn;
+    if (k >= p.inputs) {
+      break;
+    }
     sum += m[output * p.inputs + k] * vec4f(x[at.x + k], x[at.y + k], x[at.z + k], x[at.w + k]);
   }
   let all = pair_sum(lid, sum);

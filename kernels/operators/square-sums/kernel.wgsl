@@ -23,7 +23,11 @@ fn each_workgroup(piece: u32, lid: u32) {
   let first = (piece % p.parts) * PIECE;
   let last = min(first + PIECE, p.count);
   var sum = 0.0;
-  for (var i = first + lid; i < last; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = first + lid + SIZE * turn;
+    if (i >= last) {
+      break;
+    }
     var v = x[start + i];
     if (ADDED) {
       v += level[0] / level[1] * w[start + i];

@@ -35,12 +35,21 @@ fn each(i: u32) {
   let column = i32(here % p.width);
   let middle = i32(p.side / 2u);
   var sum = 0.0;
-  for (var k = 0u; k < p.count; k++) {
+  for (var k = 0u; k < MANY; k++) {
+    if (k >= p.count) {
+      break;
+    }
     var own = 0.0;
-    for (var a = 0u; a < p.side; a++) {
+    for (var a = 0u; a < MANY; a++) {
+      if (a >= p.side) {
+        break;
+      }
       // Convolution reads behind, its adjoint ahead.
       let r = place(select(row - i32(a) + middle, row + i32(a) - middle, ADJOINT), p.height);
-      for (var b = 0u; b < p.side; b++) {
+      for (var b = 0u; b < MANY; b++) {
+        if (b >= p.side) {
+          break;
+        }
         let c = place(select(column - i32(b) + middle, column + i32(b) - middle, ADJOINT), p.width);
         if (r >= 0 && c >= 0) {
           let at = u32(r) * p.width + u32(c);

@@ -23,7 +23,10 @@ fn each(i: u32) {
   let channel = image % p.channels;
   let item = image / p.channels;
   var sum = vec2f();
-  for (var view = 0u; view < p.views; view++) {
+  for (var view = 0u; view < MANY; view++) {
+    if (view >= p.views) {
+      break;
+    }
     let corner = positions[view];
     if (row >= corner.x && row - corner.x < p.rows && column >= corner.y && column - corner.y < p.columns) {
       let a = row - corner.x;

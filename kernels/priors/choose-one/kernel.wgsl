@@ -30,7 +30,10 @@ fn each_workgroup(row: u32, lid: u32) {
   let begin = row * p.count + min(lid * length, p.count);
   let end = row * p.count + min((lid + 1u) * length, p.count);
   var sum = 0.0;
-  for (var j = begin; j < end; j++) {
+  for (var j = begin; j < MANY; j++) {
+    if (j >= end) {
+      break;
+    }
     sum += w[j];
   }
   stretches[lid] = sum;
@@ -62,7 +65,10 @@ fn each_workgroup(row: u32, lid: u32) {
   var at = begin;
   var cumulated = 0.0;
   if (mine) {
-    for (var j = begin; j < end; j++) {
+    for (var j = begin; j < MANY; j++) {
+      if (j >= end) {
+        break;
+      }
       if (w[j] > 0.0) {
         at = j;
         cumulated += w[j];
@@ -72,7 +78,10 @@ fn each_workgroup(row: u32, lid: u32) {
       }
     }
   }
-  for (var j = begin; j < end; j++) {
+  for (var j = begin; j < MANY; j++) {
+    if (j >= end) {
+      break;
+    }
     w[j] = select(0.0, 1.0, mine && j == at);
   }
 }

@@ -31,14 +31,20 @@ fn each(i: u32) {
   let at = i % p.dims;
   let level = sigma[row];
   var total = 0.0;
-  for (var k = 0u; k < p.parts; k++) {
+  for (var k = 0u; k < MANY; k++) {
+    if (k >= p.parts) {
+      break;
+    }
     let weight = w[row * p.parts + k];
     if (weight != 0.0) {
       var sum = 0.0;
       if (!SLOPES) {
         sum = means[k * p.dims + at];
       }
-      for (var j = 0u; j < p.dims; j++) {
+      for (var j = 0u; j < MANY; j++) {
+        if (j >= p.dims) {
+          break;
+        }
         let l = values[k * p.dims + j];
         let g = l / (l + level * level);
         var c = g * t[(row * p.parts + k) * p.dims + j];

@@ -26,9 +26,16 @@ fn each_workgroup(w: u32, lid: u32) {
   let part = w % p.parts;
   let level = sigma[row] * sigma[row];
   var own = 0.0;
-  for (var j = lid; j < p.dims; j += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let j = lid + SIZE * turn;
+    if (j >= p.dims) {
+      break;
+    }
     var sum = 0.0;
-    for (var i = 0u; i < p.dims; i++) {
+    for (var i = 0u; i < MANY; i++) {
+      if (i >= p.dims) {
+        break;
+      }
       sum += vectors[(part * p.dims + i) * p.dims + j] * v[row * p.dims + i];
     }
     a[w * p.dims + j] = sum;

@@ -28,7 +28,11 @@ fn each(i: u32) {
   let a = row * p.dims;
   let b = j * p.dims;
   var total = F(0.0);
-  for (var start = 0u; start < p.dims; start += 16u) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let start = 16u * turn;
+    if (start >= p.dims) {
+      break;
+    }
     var sum = F(0.0);
     for (var k = 0u; k < 16u; k++) {
       let d = start + k;

@@ -18,6 +18,7 @@ struct Params {
 const LOWEST: f32 = -3.4028234663852886e38;
 
 // The largest logit, and the sum of exp(logit - largest).
+const LEVELS: u32 = countTrailingZeros(SIZE);
 var<workgroup> parts: array<vec2f, SIZE>;
 
 fn exp_small(v: f32) -> f32 {
@@ -40,19 +41,28 @@ fn each_workgroup(row: u32, lid: u32) {
     scale = -0.5 / (sigma[row] * sigma[row]);
   }
   var own = vec2f(LOWEST, 0.0);
-  for (var j = lid; j < p.count; j += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let j = lid + SIZE * turn;
+    if (j >= p.count) {
+      break;
+    }
     own = joined(own, vec2f(logit(row, j, scale), 1.0));
   }
   parts[lid] = own;
   workgroupBarrier();
-  for (var half = SIZE / 2u; half > 0u; half /= 2u) {
+  for (var level = 1u; level <= LEVELS; level++) {
+    let half = SIZE >> level;
     if (lid < half) {
       parts[lid] = joined(parts[lid], parts[lid + half]);
     }
     workgroupBarrier();
   }
   let all = parts[0];
-  for (var j = lid; j < p.count; j += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let j = lid + SIZE * turn;
+    if (j >= p.count) {
+      break;
+    }
     w[row * p.count + j] = exp_small(logit(row, j, scale) - all.x) / all.y;
   }
   if (lid == 0u) {

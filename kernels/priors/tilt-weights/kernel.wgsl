@@ -16,7 +16,11 @@ struct Params {
 
 fn each_workgroup(row: u32, lid: u32) {
   var own = 0.0;
-  for (var j = lid; j < p.count; j += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let j = lid + SIZE * turn;
+    if (j >= p.count) {
+      break;
+    }
     own += w[row * p.count + j] * s[row * p.count + j];
   }
   let mean = pair_sum(lid, own);
@@ -24,7 +28,11 @@ fn each_workgroup(row: u32, lid: u32) {
   if (LEVELS) {
     factor = 1.0 / (sigma[row] * sigma[row]);
   }
-  for (var j = lid; j < p.count; j += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let j = lid + SIZE * turn;
+    if (j >= p.count) {
+      break;
+    }
     let i = row * p.count + j;
     s[i] = factor * w[i] * (s[i] - mean);
   }

@@ -22,7 +22,11 @@ fn each(i: u32) {
   let d = i % p.dims;
   let weights = row * p.stride + p.first;
   var total = F(0.0);
-  for (var start = 0u; start < p.count; start += 64u) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let start = 64u * turn;
+    if (start >= p.count) {
+      break;
+    }
     var sum = F(0.0);
     for (var k = 0u; k < 64u; k++) {
       let j = start + k;

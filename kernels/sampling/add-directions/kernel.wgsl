@@ -17,7 +17,10 @@ struct Params {
 
 fn each(i: u32) {
   var sum = 0.0;
-  for (var k = 0u; k < p.vectors; k++) {
+  for (var k = 0u; k < MANY; k++) {
+    if (k >= p.vectors) {
+      break;
+    }
     let value = direction[k * p.pitch + i];
     if (WEIGHTED) {
       sum += weight[i / p.size * p.vectors + k] * value;

@@ -24,10 +24,16 @@ struct Params {
 
 fn each(row: u32) {
   let run = row / p.particles;
-  for (var d = 0u; d < p.dims; d++) {
+  for (var d = 0u; d < MANY; d++) {
+    if (d >= p.dims) {
+      break;
+    }
     x[row * p.dims + d] = values[run * p.dims + d];
   }
-  for (var j = 0u; j < p.free; j++) {
+  for (var j = 0u; j < MANY; j++) {
+    if (j >= p.free) {
+      break;
+    }
     var at = 0.0;
     if (RECORDED) {
       at = u[row * p.free + j];

@@ -50,11 +50,17 @@ fn each(row: u32) {
     next[0] = step[0] + 1u;
   }
   var inside = true;
-  for (var j = 0u; j < p.free; j++) {
+  for (var j = 0u; j < MANY; j++) {
+    if (j >= p.free) {
+      break;
+    }
     inside = inside && moved(row, j).inside;
   }
   if (inside) {
-    for (var j = 0u; j < p.free; j++) {
+    for (var j = 0u; j < MANY; j++) {
+      if (j >= p.free) {
+        break;
+      }
       x[row * p.dims + box[j]] = moved(row, j).to;
     }
   }

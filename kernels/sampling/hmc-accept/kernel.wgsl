@@ -21,7 +21,10 @@ fn each(row: u32) {
   let kick = 0.5 * state[s + STEP] * beta * p.scale;
   let own = row * (p.free + 2u);
   var energy = 0.0;
-  for (var j = 0u; j < p.free; j++) {
+  for (var j = 0u; j < MANY; j++) {
+    if (j >= p.free) {
+      break;
+    }
     let pushed = m[own + j] + kick * o[row * p.dims + box[j]];
     m[own + j] = pushed;
     energy += 0.5 * pushed * pushed;

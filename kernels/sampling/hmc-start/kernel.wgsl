@@ -17,7 +17,10 @@ fn each(row: u32) {
   let s = run * RUN;
   let eps = state[s + STEP];
   let kick = 0.5 * eps * state[s + BETA] * p.scale;
-  for (var d = 0u; d < p.dims; d++) {
+  for (var d = 0u; d < MANY; d++) {
+    if (d >= p.dims) {
+      break;
+    }
     proposal[row * p.dims + d] = x[row * p.dims + d];
   }
   let draw = u32(state[s + COUNT]) * p.moves + p.transition;
@@ -25,7 +28,10 @@ fn each(row: u32) {
   let own = row * (p.free + 2u);
   var noise: vec4f;
   var energy = 0.0;
-  for (var j = 0u; j < p.free; j++) {
+  for (var j = 0u; j < MANY; j++) {
+    if (j >= p.free) {
+      break;
+    }
     var start = 0.0;
     if (RECORDED) {
       start = bitcast<f32>(draws[row * p.free + j]);

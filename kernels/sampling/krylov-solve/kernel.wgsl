@@ -15,17 +15,26 @@ fn each(image: u32) {
   let m = p.iterations;
   let side = m + 1u;
   let first = image * side * side;
-  for (var row = 1u; row <= m; row++) {
+  for (var row = 1u; row < MANY; row++) {
+    if (row > m) {
+      break;
+    }
     h[first + row] = 0.0;
   }
   // Row k and the one below, until nothing is below the diagonal.
-  for (var k = 0u; k < m; k++) {
+  for (var k = 0u; k < MANY; k++) {
+    if (k >= m) {
+      break;
+    }
     let pivot = first + (k + 1u) * side + k;
     let length = sqrt(h[pivot] * h[pivot] + h[pivot + 1u] * h[pivot + 1u]);
     if (length != 0.0) {
       let cosine = h[pivot] / length;
       let sine = h[pivot + 1u] / length;
-      for (var j = k; j <= m; j++) {
+      for (var j = k; j < MANY; j++) {
+        if (j > m) {
+          break;
+        }
         // Column 0 first, then those from k + 1 on.
         let at = first + select(j, 0u, j == k) * side + k;
         let above = h[at];
@@ -35,10 +44,16 @@ fn each(image: u32) {
       }
     }
   }
-  for (var back = 1u; back <= m; back++) {
+  for (var back = 1u; back < MANY; back++) {
+    if (back > m) {
+      break;
+    }
     let k = m - back;
     var rest = h[first + k];
-    for (var j = k + 1u; j < m; j++) {
+    for (var j = k + 1u; j < MANY; j++) {
+      if (j >= m) {
+        break;
+      }
       rest -= h[first + (j + 1u) * side + k] * c[image * m + j];
     }
     let pivot = h[first + (k + 1u) * side + k];

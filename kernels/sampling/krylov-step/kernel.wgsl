@@ -29,7 +29,11 @@ struct Params {
 // Of two vectors of the basis, by their first entries.
 fn product(lid: u32, a: u32, b: u32) -> f32 {
   var sum = 0.0;
-  for (var start = lid; start < p.entries; start += SIZE * BLOCK) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let start = lid + SIZE * BLOCK * turn;
+    if (start >= p.entries) {
+      break;
+    }
     var part = 0.0;
     for (var k = 0u; k < BLOCK; k++) {
       let i = start + k * SIZE;
@@ -50,7 +54,11 @@ fn each_workgroup(image: u32, lid: u32) {
   let start = image * side * p.entries;
   let q = start + p.step * p.entries;
   let column = (image * side + p.step) * side;
-  for (var i = lid; i < p.entries; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = lid + SIZE * turn;
+    if (i >= p.entries) {
+      break;
+    }
     if (START) {
       basis[q + i] = y[first + i] - ax[first + i];
     } else {
@@ -58,10 +66,17 @@ fn each_workgroup(image: u32, lid: u32) {
     }
   }
   if (!START) {
-    for (var j = 0u; j < p.step; j++) {
+    for (var j = 0u; j < MANY; j++) {
+      if (j >= p.step) {
+        break;
+      }
       let known = start + j * p.entries;
       let share = product(lid, known, q);
-      for (var i = lid; i < p.entries; i += SIZE) {
+      for (var turn = 0u; turn < MANY; turn++) {
+        let i = lid + SIZE * turn;
+        if (i >= p.entries) {
+          break;
+        }
         basis[q + i] -= share * basis[known + i];
       }
       if (lid == 0u) {
@@ -73,7 +88,11 @@ fn each_workgroup(image: u32, lid: u32) {
   if (lid == 0u) {
     h[column + p.step] = norm;
   }
-  for (var i = lid; i < p.entries; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = lid + SIZE * turn;
+    if (i >= p.entries) {
+      break;
+    }
     var entry = basis[q + i];
     if (norm != 0.0) {
       entry /= norm;

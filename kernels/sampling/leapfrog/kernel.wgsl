@@ -26,7 +26,10 @@ fn each(row: u32) {
   let s = (row / p.particles) * RUN;
   let eps = state[s + STEP];
   let kick = eps * state[s + BETA] * p.scale;
-  for (var j = 0u; j < p.free; j++) {
+  for (var j = 0u; j < MANY; j++) {
+    if (j >= p.free) {
+      break;
+    }
     let at = row * p.dims + box[j];
     let own = row * (p.free + 2u) + j;
     var pushed = m[own];

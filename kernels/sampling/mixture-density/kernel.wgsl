@@ -32,7 +32,10 @@ fn each(row: u32) {
   for (var d = 0u; d < DIM; d++) {
     pull[d] = 0.0;
   }
-  for (var k = 0u; k < p.count; k++) {
+  for (var k = 0u; k < MANY; k++) {
+    if (k >= p.count) {
+      break;
+    }
     for (var d = 0u; d < DIM; d++) {
       apart[d] = x[row * DIM + d] - means[k * DIM + d];
     }
@@ -40,7 +43,10 @@ fn each(row: u32) {
     for (var i = 0u; i < DIM; i++) {
       let line = (k * DIM + i) * DIM;
       var sum = 0.0;
-      for (var d = 0u; d <= i; d++) {
+      for (var d = 0u; d < MANY; d++) {
+        if (d > i) {
+          break;
+        }
         sum += factors[line + d] * apart[d];
       }
       y[i] = sum;

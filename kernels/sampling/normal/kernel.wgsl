@@ -21,7 +21,10 @@ fn each(i: u32) {
   let values = normal4(seeds[n], draw[0], quad);
   let first = 4u * quad;
   let count = min(4u, p.elements - first);
-  for (var j = 0u; j < count; j++) {
+  for (var j = 0u; j < MANY; j++) {
+    if (j >= count) {
+      break;
+    }
     z[n * p.elements + first + j] = values[j];
   }
 }

@@ -18,7 +18,10 @@ struct Params {
 fn each(row: u32) {
   let source = (row / p.particles) * p.particles + ancestors[row];
   newPhi[row] = phi[source];
-  for (var d = 0u; d < p.dims; d++) {
+  for (var d = 0u; d < MANY; d++) {
+    if (d >= p.dims) {
+      break;
+    }
     newX[row * p.dims + d] = x[source * p.dims + d];
     newO[row * p.dims + d] = o[source * p.dims + d];
   }

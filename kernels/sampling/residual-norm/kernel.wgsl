@@ -17,7 +17,11 @@ struct Params {
 fn each_workgroup(image: u32, lid: u32) {
   let first = image * p.entries;
   var sum = 0.0;
-  for (var start = lid; start < p.entries; start += SIZE * BLOCK) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let start = lid + SIZE * BLOCK * turn;
+    if (start >= p.entries) {
+      break;
+    }
     var part = 0.0;
     for (var k = 0u; k < BLOCK; k++) {
       let i = start + k * SIZE;

@@ -37,7 +37,10 @@ fn each_workgroup(run: u32, lid: u32) {
   let first = min(lid * length, p.particles);
   let end = min(first + length, p.particles);
   var own = vec2f();
-  for (var i = first; i < end; i++) {
+  for (var i = first; i < MANY; i++) {
+    if (i >= end) {
+      break;
+    }
     let w = expWeight(factor * (phi[base + i] - top));
     own += vec2f(w, w * w);
   }
@@ -53,7 +56,10 @@ fn each_workgroup(run: u32, lid: u32) {
   workgroupBarrier();
   if (live) {
     var sum = 0.0;
-    for (var i = first; i < end; i++) {
+    for (var i = first; i < MANY; i++) {
+      if (i >= end) {
+        break;
+      }
       sum += expWeight(factor * (phi[base + i] - top));
       sums_of[base + i] = before + sum;
     }

@@ -17,7 +17,10 @@ struct Params {
 fn each(row: u32) {
   if (taken[row] == 1u) {
     ownPhi[row] = phi[row];
-    for (var d = 0u; d < p.dims; d++) {
+    for (var d = 0u; d < MANY; d++) {
+      if (d >= p.dims) {
+        break;
+      }
       let at = row * p.dims + d;
       ownX[at] = x[at];
       ownO[at] = o[at];

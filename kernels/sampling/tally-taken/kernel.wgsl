@@ -15,7 +15,11 @@ struct Params {
 
 fn each_workgroup(run: u32, lid: u32) {
   var sum = 0.0;
-  for (var i = lid; i < p.particles; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = lid + SIZE * turn;
+    if (i >= p.particles) {
+      break;
+    }
     sum += f32(taken[run * p.particles + i]);
   }
   let all = pair_sum(lid, sum);

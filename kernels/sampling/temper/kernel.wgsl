@@ -25,7 +25,11 @@ struct Params {
 fn enough(lid: u32, base: u32, top: f32, delta: f32) -> bool {
   var own = vec2f();
   let factor = p.sign * delta * p.scale;
-  for (var i = lid; i < p.particles; i += SIZE) {
+  for (var turn = 0u; turn < MANY; turn++) {
+    let i = lid + SIZE * turn;
+    if (i >= p.particles) {
+      break;
+    }
     let w = expWeight(factor * (phi[base + i] - top));
     own += vec2f(w, w * w);
   }

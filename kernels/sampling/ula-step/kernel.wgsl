@@ -32,13 +32,19 @@ fn each(i: u32) {
   let count = min(4u, p.elements - 4u * quad);
   var noise: vec4f;
   if (RECORDED) {
-    for (var j = 0u; j < count; j++) {
+    for (var j = 0u; j < MANY; j++) {
+      if (j >= count) {
+        break;
+      }
       noise[j] = z[first + j];
     }
   } else {
     noise = normal4(seeds[n], draw[0], quad);
   }
-  for (var j = 0u; j < count; j++) {
+  for (var j = 0u; j < MANY; j++) {
+    if (j >= count) {
+      break;
+    }
     let v = x[first + j];
     let slope = gradient[first + j] / level[1] + (v - origin[first + j]) / level[2];
     x[first + j] = v - level[0] * slope + level[3] * noise[j];
