@@ -1,4 +1,4 @@
-import { SEGMENTS, sliceThreads, type Tile } from "./tiles.js";
+import { sliceThreads, type Tile } from "./tiles.js";
 
 /** What a kernel adds to the loop of `tiledProduct`: WGSL lines. */
 export interface TiledParts {
@@ -6,7 +6,7 @@ export interface TiledParts {
   readonly step: number;
   /**
    * Before everything: `rowTile` and `columnTile` of this workgroup, `turns`, the number of them in each part of the sum, and what the
-   * other lines need, at the first turn of part `slice`; sees `lane`, the invocation's number in its slice, and `slice`. Leaves together where there is no such tile.
+   * other lines need, at the first turn of part `firstPart`; sees `lane`, the invocation's number in its slice, and `slice`. Leaves together where there is no such tile.
    */
   readonly setup: string;
   /** To the next turn; past the last one, its loads have to stay inside the buffers. */
@@ -39,7 +39,7 @@ export function tiledProduct(tile: Tile, segments: number, parts: TiledParts): s
   const across = quads / laneQuads;
   const sums = laneRows * laneQuads;
   const operands = slices * parts.step * (wQuads + quads);
-  const memory = slices > 1 ? Math.max(operands, slices * sums * threads) : operands;
+  const memory = slices > 1 ? Math.max(operands, segments * sums * threads) : operands;
   const list = (count: number, text: (i: number) => string) =>
     Array.from({ length: count }, (_, i) => text(i)).join("\n");
   const names = (prefix: string, count: number) => list(count, (i) => `  var ${prefix}${i} = vec4f();`);
@@ -54,9 +54,10 @@ export function tiledProduct(tile: Tile, segments: number, parts: TiledParts): s
       return `        a${i} = fma(vec4f(l${row >> 2}.${"xyzw"[row & 3]}), r${side}, a${i});`;
     }),
   );
-  // One after another, parts follow each other without a break.
-  const parted = segments > 1 && slices === 1;
-  const flush = `      if (turn % turns == 0u) {
+  // One after another, parts follow each other without a break: all of them in one slice, or two in each of several.
+  const own = segments / slices;
+  const parted = own > 1;
+  const flush = `      if (${slices === 1 ? "turn % turns == 0u" : "turn == turns"}) {
 ${list(sums, (i) => `        s${i} += a${i};\n        a${i} = vec4f();`)}
       }`;
   const store = (i: number) => {
@@ -74,6 +75,7 @@ fn main(
 ) {
   let lane = lid % ${threads}u;
   let slice = lid / ${threads}u;
+  let firstPart = slice * ${own}u;
 ${parts.setup}
   let across = lane % ${across}u;
   let down = lane / ${across}u;
@@ -98,7 +100,7 @@ ${products}
       }
 ${parted ? flush : ""}
     }
-    if (turn == ${parted ? `${SEGMENTS}u * turns` : "turns"}) {
+    if (turn == ${own > 1 ? `${own}u * turns` : "turns"}) {
       break;
     }
     workgroupBarrier();
@@ -106,17 +108,19 @@ ${keep("w", "wBase", parts.weights)}
 ${keep("x", "xBase", parts.columns)}
     workgroupBarrier();
   }
-${slices > 1 ? sliced(slices, sums, threads, parts) : list(sums, (i) => store(i))}
+${slices > 1 ? sliced(segments, own, sums, threads, parts) : list(sums, (i) => store(i))}
 }`;
 }
 
-/** The parts of all slices, added in their order; the first slices store a row (of one quad) each. */
-function sliced(slices: number, sums: number, threads: number, parts: TiledParts): string {
+/** The parts of all slices (`own` of each), added in their order; the first slices store a row (of one quad) each. */
+function sliced(segments: number, own: number, sums: number, threads: number, parts: TiledParts): string {
   const lines = (count: number, text: (i: number) => string) => Array.from({ length: count }, (_, i) => text(i));
-  const part = (of: number) => `memory[(${of * sums}u + slice) * ${threads}u + lane]`;
-  const sum = lines(slices, part).reduce((text, next) => `(${text} + ${next})`, "vec4f()");
+  const place = (part: string, i: string) => `memory[((${part}) * ${sums}u + ${i}) * ${threads}u + lane]`;
+  const sum = lines(segments, (i) => place(`${i}u`, "slice")).reduce((text, next) => `(${text} + ${next})`, "vec4f()");
+  const put = (part: number) =>
+    lines(sums, (i) => `  ${place(`slice * ${own}u + ${part}u`, `${i}u`)} = ${part < own - 1 ? "s" : "a"}${i};`);
   return `  workgroupBarrier();
-${lines(sums, (i) => `  memory[(slice * ${sums}u + ${i}u) * ${threads}u + lane] = a${i};`).join("\n")}
+${lines(own, (part) => put(part).join("\n")).join("\n")}
   workgroupBarrier();
   if (slice < ${sums}u) {
     ${parts.store("column", "row + slice", sum)}

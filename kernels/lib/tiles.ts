@@ -11,22 +11,22 @@ export interface Tile {
   /** What one invocation holds: 4 or 8 rows, and quads of columns. */
   readonly laneRows: number;
   readonly laneQuads: number;
-  /** Parts of the sum that invocations of one workgroup make side by side: 1, or all `SEGMENTS`. */
+  /** Invocations of one workgroup that make parts of a sum side by side, each of them one or two: 1 makes all. */
   readonly slices: number;
 }
 
 /**
  * Parts that a long sum is cut into where one image's tiles are too few to fill a GPU: each part is summed by itself in ascending
  * order, then the parts are added in order. A tile has the parts made by slices of its workgroup or one after another: the
- * same additions in the same order, so that bits depend on the layer's parts and on no tile.
+ * same additions in the same order, so that bits depend on the layer's parts and on no tile. More parts are for longer sums.
  */
-export const SEGMENTS = 8;
+export const SEGMENTS = [8, 16] as const;
 
 const tile = (rows: number, columns: number, laneRows: number, laneQuads: number, slices = 1): Tile => {
   return { rows, columns, laneRows, laneQuads, slices };
 };
 
-/** By name, the largest first; `/8`: with slices. */
+/** By name, the largest first; `/8`, `/16`: with slices. */
 export const TILES: Readonly<Record<string, Tile>> = {
   "128x128": tile(128, 128, 8, 2),
   "128x64": tile(128, 64, 8, 2),
@@ -36,8 +36,10 @@ export const TILES: Readonly<Record<string, Tile>> = {
   "32x32": tile(32, 32, 4, 1),
   "64x16": tile(64, 16, 4, 1),
   "8x64": tile(8, 64, 4, 1),
-  "16x16/8": tile(16, 16, 4, 1, SEGMENTS),
-  "8x32/8": tile(8, 32, 4, 1, SEGMENTS),
+  "16x16/8": tile(16, 16, 4, 1, 8),
+  "8x32/8": tile(8, 32, 4, 1, 8),
+  "8x8/8": tile(8, 8, 4, 1, 8),
+  "8x8/16": tile(8, 8, 4, 1, 16),
 };
 
 /** Invocations of one slice. */
@@ -53,7 +55,7 @@ export interface TiledShape {
   readonly quads: number;
   /** Products of one output. */
   readonly depth: number;
-  /** 1 or `SEGMENTS`. */
+  /** 1 or one of `SEGMENTS`. */
   readonly segments: number;
   /** Values of columns that are loaded for one k: fewer than one where some k share them. Default: 1. */
   readonly loaded?: number;
@@ -65,7 +67,7 @@ export function tilesFor(
   caps: Pick<Caps, "maxWorkgroupSize">,
 ) {
   return Object.entries(TILES)
-    .filter(([, t]) => t.slices === 1 || t.slices === segments)
+    .filter(([, t]) => t.slices === 1 || segments === t.slices || segments === 2 * t.slices)
     .filter(([, t]) => t.rows < 2 * rows || t.rows === 8)
     .filter(([, t]) => t.slices * sliceThreads(t) <= caps.maxWorkgroupSize)
     .map(([name]) => name);

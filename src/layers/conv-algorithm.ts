@@ -1,6 +1,6 @@
 import { tiling, winograd, winogradTile } from "../../kernels/lib/winograd.js";
 import type { DeviceRates } from "../gpu/contract.js";
-import { type ConvShape, implicitSeconds, winogradSeconds } from "./conv-seconds.js";
+import { type ConvShape, winogradPays } from "./conv-seconds.js";
 
 export type { ConvShape };
 
@@ -14,9 +14,6 @@ export type { ConvShape };
  */
 export type ConvAlgorithm = "winograd" | "implicit" | "gemm" | "direct";
 
-/** Batches at which algorithms are weighed against each other on a GPU: one choice holds for all, since bits depend on it. */
-const WEIGHED = [1, 2];
-
 /** A name of the layer's shape, without the batch: `conv 3x3 192>384 @64x64`, from input channels to output channels. */
 export function convKey({ inChannels, outChannels, height, width, kernel }: ConvShape): string {
   return `conv ${kernel}x${kernel} ${inChannels}>${outChannels} @${height}x${width}`;
@@ -28,9 +25,7 @@ export function convKey({ inChannels, outChannels, height, width, kernel }: Conv
  */
 export function convChoices(shape: ConvShape, rates?: DeviceRates): readonly ConvAlgorithm[] {
   if (rates && shape.kernel === 3) {
-    const ratio = (batch: number) => winogradSeconds(shape, batch, rates) / implicitSeconds(shape, batch, rates);
-    const faster = WEIGHED.reduce((product, batch) => product * ratio(batch), 1) < 1;
-    return faster ? ["winograd", "implicit", "direct"] : ["implicit", "winograd", "direct"];
+    return winogradPays(shape, rates) ? ["winograd", "implicit", "direct"] : ["implicit", "winograd", "direct"];
   }
   const own = cheapest(shape);
   if (own !== "direct") return [own, "direct"];

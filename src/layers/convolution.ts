@@ -19,7 +19,7 @@ import { winogradOutput } from "../../kernels/network/winograd-output/kernel.js"
 import type { DeviceRates } from "../gpu/contract.js";
 import type { Graph, Tensor } from "../graph/graph.js";
 import { type ConvAlgorithm, type ConvShape, convAlgorithm } from "./conv-algorithm.js";
-import { segmentsOf } from "./conv-seconds.js";
+import { implicitProduct, plainProduct, segmentsOf, winogradProduct } from "./conv-seconds.js";
 import { packWinogradWeight, winogradWeightPieces } from "./winograd-weight.js";
 
 /**
@@ -90,7 +90,7 @@ export function convolve(context: ConvContext, name: string, layer: Convolution,
   const length = gemmWeightLength(1, outChannels, inChannels);
   const w = packedWeight(graph, layer, { algorithm: "gemm", first: 0, count: outChannels, length }, pack);
   const product = { groups: 1, images: batch, rows: outChannels, depth: inChannels, columns: height * width };
-  const segments = rates ? segmentsOf(outChannels, height * width, inChannels, rates) : 1;
+  const segments = rates ? segmentsOf(plainProduct(layer), rates) : 1;
   const params = { ...product, ...(segments > 1 ? { segments } : {}), type: "act" as const, epilogue };
   return graph.run(name, gemm, params, { x, w, c, r }, { y: [batch, outChannels, height, width] }).y;
 }
@@ -100,13 +100,14 @@ export function convolve(context: ConvContext, name: string, layer: Convolution,
  * channels at a time.
  */
 function winograd(context: ConvContext, name: string, layer: Convolution, x: Tensor): Tensor {
-  const { graph, batch, bindingBytes = BINDING_BYTES } = context;
+  const { graph, batch, rates, bindingBytes = BINDING_BYTES } = context;
   const { inChannels, outChannels, height, width, epilogue, c, r } = layer;
   const tile = winogradTile(height, width, inChannels * outChannels);
   const { points } = transforms(tile);
   const panel = panelFor(batch, height, width, tile);
   const size = { batch, height, width, panel, tile };
   const tiles = tiling(batch, height, width, panel, tile);
+  const segments = rates ? segmentsOf(winogradProduct(layer), rates) : 1;
   const weightLength = (count: number) => gemmWeightLength(points, count, inChannels);
   const channelParts = parts(outChannels, 8, bindingBytes, (count) => 4 * weightLength(count));
   // Flat: nothing but the next node reads an operand, and its padding may hold anything.
@@ -142,6 +143,7 @@ function winograd(context: ConvContext, name: string, layer: Convolution, x: Ten
         depth: inChannels,
         columns: panelColumns,
         perImage,
+        ...(segments > 1 ? { segments } : {}),
       };
       const plain = { ...product, live: 4 * blocks.count, type: "f32" as const, epilogue: { kind: "none" as const } };
       const { y: m } = graph.run(`${name}.gemm${ofChannels}`, gemm, plain, { x: v, w }, { y: operand(count, blocks) });
@@ -169,7 +171,7 @@ function direct(context: ConvContext, name: string, layer: Convolution, x: Tenso
     const node = `${name}${ordinal(j, channelParts)}`;
     const operands = { x, w, c, r };
     if (implicit) {
-      const segments = rates ? segmentsOf(outChannels, height * width, 9 * inChannels, rates) : 1;
+      const segments = rates ? segmentsOf(implicitProduct(layer), rates) : 1;
       y = graph.run(node, implicitGemm, { ...params, segments }, operands, { y }).y;
     } else y = graph.run(node, conv, { ...params, kernel }, operands, { y }).y;
   }

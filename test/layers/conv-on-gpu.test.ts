@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { SEGMENTS } from "../../kernels/lib/tiles.js";
 import { gemm } from "../../kernels/network/gemm/kernel.js";
 import type { GemmParams } from "../../kernels/network/gemm/reference.js";
 import type { Gpu } from "../../src/gpu/device.js";
@@ -38,7 +37,9 @@ describe("how a GPU computes a convolution", () => {
       expect(choices[1]).toEqual(choices[0]);
       expect(choices[2]).toEqual(choices[0]);
     }
-    expect(nodes(layer(3, 256, 256, 4), 1)[0]!.params).toMatchObject({ segments: SEGMENTS });
+    expect(nodes(layer(3, 256, 256, 4), 1)[0]!.params).toMatchObject({ segments: 16 });
+    expect(nodes(layer(1, 512, 512, 8), 1)[0]!.params).toMatchObject({ segments: 8 });
+    expect(nodes(layer(3, 512, 512, 8), 1)[1]!.params).toMatchObject({ segments: 8 });
     expect(nodes(layer(1, 64, 64, 64), 1)[0]!.params).not.toHaveProperty("segments");
   });
 
@@ -59,8 +60,10 @@ describe("how a GPU computes a convolution", () => {
     expect(product(4096, 4096, 1024)).toContain("128x128");
     expect(product(64, 16, 64)).toMatch(/x16 /);
     expect(product(4, 1024, 64)).toContain("tiled 8x");
-    expect(product(256, 16, 512, SEGMENTS)).toContain("/8 ");
-    expect(product(2048, 4096, 512, SEGMENTS)).not.toContain("/8 ");
+    expect(product(256, 16, 512, 8)).toContain("/8 ");
+    expect(product(2048, 4096, 512, 8)).not.toContain("/8 ");
+    expect(product(256, 16, 2048, 16)).toContain("/16 ");
+    expect(product(256, 1024, 2048, 16)).toContain("/8 ");
   });
 
   it("with the peaks that a tuner measured, where there are any", () => {

@@ -37,6 +37,7 @@ export function cases(): Case<GemmParams>[] {
         epilogue: { kind: "sum_clip", residual: 0.7, clip: 1.5 },
       },
     },
+    { name: "very deep, in many parts", params: { ...base, rows: 20, depth: 135, segments: 16 } },
     { name: "groups in f32", params: { ...base, groups: 5, images: 1, rows: 40, columns: 44, type: "f32" } },
     { name: "scale and silu", params: { ...base, epilogue: { kind: "scale_silu", offset: 3, stride: 17 } } },
     { name: "sum and clip", params: { ...base, rows: 34, epilogue: { kind: "sum_clip", residual: 0.7, clip: 1.5 } } },

@@ -40,7 +40,7 @@ function loop(p: GemmParams, caps: Caps): Loop {
 }
 
 /** Turns of a tile's loop, but for the last, which only multiplies, in whole parts, times the k of a turn (kernels/lib/tiled-product.ts). */
-const DEEPEST = (65536 - SEGMENTS) * 8;
+const DEEPEST = (65536 - Math.max(...SEGMENTS)) * 8;
 
 const MATRICES = ["subgroups", "f16", "chromium_experimental_subgroup_matrix"] as const;
 
@@ -67,7 +67,7 @@ export const gemm: Kernel<GemmParams> = {
       inRange("gemm", "live", p.live, 4, p.images * p.columns);
     }
     oneOf("gemm", "type", p.type, ["f32", "act"]);
-    oneOf("gemm", "segments", p.segments ?? 1, [1, SEGMENTS]);
+    oneOf("gemm", "segments", p.segments ?? 1, [1, ...SEGMENTS]);
     inRange("gemm", "depth", p.depth, 1, DEEPEST);
     checkEpilogue("gemm", p.epilogue);
     addressable("gemm", "x", p.groups, p.images, p.depth, p.columns);

@@ -31,7 +31,7 @@ export function tiledSource(tile: Tile, segments: number): string {
   let wQuad = min(rowTile * ${wQuads}u + lane % ${wQuads}u, rowGroups * 2u - 1u);
   let wStart = (group * rowGroups + wQuad / 2u) * p.packedDepth * 2u + wQuad % 2u;
   let turns = (p.depth + ${STEP * segments - 1}u) / ${STEP * segments}u;
-  var k0 = slice * turns * ${STEP}u;`,
+  var k0 = firstPart * turns * ${STEP}u;`,
     next: `    k0 += ${STEP}u;`,
     fetch,
     weights: weights.map(({ place }) => place),

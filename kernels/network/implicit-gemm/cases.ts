@@ -23,6 +23,7 @@ export function cases(): Case<ImplicitGemmParams>[] {
         epilogue: { kind: "scale_silu", offset: 3, stride: 47 },
       },
     },
+    { name: "in many parts", params: { ...base, inChannels: 70, outChannels: 13, height: 4, width: 6, segments: 16 } },
     {
       name: "several tiles, odd height, sum without clip",
       params: {

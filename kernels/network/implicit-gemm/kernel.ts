@@ -52,7 +52,7 @@ export const implicitGemm: Kernel<ImplicitGemmParams> = {
     for (const size of ["batch", "inChannels", "outChannels", "height", "width"] as const)
       positiveInteger(name, size, p[size]);
     inRange(name, "inChannels", p.inChannels, 1, MOST_CHANNELS);
-    oneOf(name, "segments", p.segments ?? 1, [1, SEGMENTS]);
+    oneOf(name, "segments", p.segments ?? 1, [1, ...SEGMENTS]);
     checkEpilogue(name, p.epilogue);
     checkChannels(name, p.outChannels, p.into);
     addressable(name, "x", p.batch, p.inChannels, p.height, p.width);

@@ -55,7 +55,7 @@ export function tiledSource(tile: Tile, segments: number): string {
   let at = place(loadColumn);
   let wQuad = min(rowTile * ${wQuads}u + lane % ${wQuads}u, (p.outChannels + 7u) / 8u * 2u - 1u);
   let wStart = wQuad / 2u * p.inChannels * 18u + wQuad % 2u;
-  var channel0 = slice * turns / 3u * ${CHANNELS}u;
+  var channel0 = firstPart * turns / 3u * ${CHANNELS}u;
   var windowRow = 0u;`,
     next: `    windowRow += 1u;
     if (windowRow == 3u) {
