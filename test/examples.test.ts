@@ -1,7 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { filesIn, run, scratch } from "./support/cli.js";
+import { filesIn, png, run, scratch } from "./support/cli.js";
 import { TEST_ADAPTER } from "./support/gpu.js";
 
 const place = scratch();
@@ -26,4 +28,20 @@ describe("every example of Node runs as it stands:", () => {
       if (name === "node.mjs") expect(filesIn(folder)).toHaveLength(10);
     });
   }
+
+  const deno = spawnSync("deno", ["--version"]).status === 0;
+  if (!deno)
+    console.warn("No Deno on the PATH: not tested here (npx -p deno vitest run test/examples.test.ts has one).");
+  it.runIf(deno)("and of Deno, by its own WebGPU, to the same pictures", async ({ skip }) => {
+    const probe = await run("deno", ["eval", "console.log(Boolean(await navigator.gpu.requestAdapter()))"]);
+    if (probe.stdout !== "true\n") skip("Deno finds no adapter here: the driver is not one of the system.");
+    const result = await run("deno", ["run", "-A", `${examples}/node.mjs`, place("deno")]);
+    expect(result.code, result.stderr).toBe(0);
+    const names = filesIn(place("deno"));
+    expect(names).toHaveLength(10);
+    for (const name of names) {
+      const [theirs, ours] = ["deno", "pictures"].map((folder) => png(join(place(folder), name)).data);
+      expect(Math.max(...theirs!.map((value, i) => Math.abs(value - ours![i]!))), name).toBeLessThanOrEqual(1);
+    }
+  });
 });
