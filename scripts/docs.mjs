@@ -8,9 +8,10 @@ import { fail, npmCommand, root, run, say } from "./lib.mjs";
 const TOOLS = { typedoc: "0.28.20", typescript: "6.0.3" };
 /** What the public types lead to, and what is nobody's business outside. */
 const INSIDE = [
-  ...["Case", "DISTILLED", "Diffusion", "DistillationRun", "Encodable", "LoadedVae", "MemoryPlan", "MethodOptions"],
-  ...["NetworkGraph", "Options", "PipelineCache", "PointRows", "Problem", "Reserve", "Rows", "Run", "SetOnGpu"],
-  ...["Settings", "TABLE", "Tuning", "VaeStructure", "Values", "Wall", "WeightStore"],
+  ...["AnyKernel", "Case", "DISTILLED", "DeviceRates", "Diffusion", "DistillationRun", "Encodable", "LoadedVae"],
+  ...["MatrixShape", "MemoryPlan", "MethodOptions", "NetworkGraph", "Options", "PipelineCache", "PointRows"],
+  ...["Problem", "Reserve", "Rows", "Run", "SetOnGpu", "Settings", "TABLE", "Tuning", "VaeStructure", "Values"],
+  ...["Wall", "WeightStore"],
 ];
 
 async function install() {
