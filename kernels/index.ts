@@ -54,7 +54,6 @@ import { mpSiluBackward } from "./network/mp-silu-backward/kernel.js";
 import { mpSum } from "./network/mp-sum/kernel.js";
 import { mpSumBackward } from "./network/mp-sum-backward/kernel.js";
 import { mpSumWeightBackward } from "./network/mp-sum-weight-backward/kernel.js";
-import { normalizeWeight } from "./network/normalize-weight/kernel.js";
 import { normalizeWeightBackward } from "./network/normalize-weight-backward/kernel.js";
 import { packWeight } from "./network/pack-weight/kernel.js";
 import { pixelNorm } from "./network/pixel-norm/kernel.js";
@@ -67,6 +66,7 @@ import { resample } from "./network/resample/kernel.js";
 import { scaleSilu } from "./network/scale-silu/kernel.js";
 import { scaleSiluBackward } from "./network/scale-silu-backward/kernel.js";
 import { total } from "./network/total/kernel.js";
+import { weightScale } from "./network/weight-scale/kernel.js";
 import { winogradInput } from "./network/winograd-input/kernel.js";
 import { winogradOutput } from "./network/winograd-output/kernel.js";
 import { winogradWeight } from "./network/winograd-weight/kernel.js";
@@ -192,7 +192,7 @@ export const kernels: readonly AnyKernel[] = [
   mpSiluBackward,
   mpSumBackward,
   mpSumWeightBackward,
-  normalizeWeight,
+  weightScale,
   normalizeWeightBackward,
   packWeight,
   pixelNormBackward,

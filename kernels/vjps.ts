@@ -17,8 +17,6 @@ import { mpSilu } from "./network/mp-silu/kernel.js";
 import { mpSiluVjp } from "./network/mp-silu/vjp.js";
 import { mpSum } from "./network/mp-sum/kernel.js";
 import { mpSumVjp } from "./network/mp-sum/vjp.js";
-import { normalizeWeight } from "./network/normalize-weight/kernel.js";
-import { normalizeWeightVjp } from "./network/normalize-weight/vjp.js";
 import { pixelNorm } from "./network/pixel-norm/kernel.js";
 import { pixelNormVjp } from "./network/pixel-norm/vjp.js";
 import { precondIn } from "./network/precond-in/kernel.js";
@@ -39,7 +37,6 @@ export const vjps: ReadonlyMap<AnyKernel, Vjp<any>> = new Map<AnyKernel, Vjp<any
   [mpCat, mpCatVjp],
   [mpSilu, mpSiluVjp],
   [mpSum, mpSumVjp],
-  [normalizeWeight, normalizeWeightVjp],
   [pixelNorm, pixelNormVjp],
   [precondIn, precondInVjp],
   [precondOut, precondOutVjp],
@@ -67,6 +64,7 @@ export const NOT_DIFFERENTIABLE: Readonly<Record<string, string>> = {
   "kernels/network/pack-weight/": LAYER,
   "kernels/network/total/": "the last step of a derivative",
   "kernels/network/axpby/": "adds up derivatives",
+  "kernels/network/weight-scale/": LAYER,
   "kernels/network/winograd-input/": LAYER,
   "kernels/network/winograd-output/": LAYER,
   "kernels/network/winograd-weight/": LAYER,

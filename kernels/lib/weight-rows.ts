@@ -1,6 +1,7 @@
 import { type Case, grid1d, type Kernel } from "../../src/gpu/contract.js";
 import { addressable, finiteNumber, positiveInteger } from "./check.js";
 import { summing, summingSize } from "./entry.js";
+import { lanesOf } from "./lanes.js";
 import text from "./weight-rows.wgsl.js";
 
 /** Of an MPConv's weight [rows, fanIn] that a training normalises. */
@@ -12,6 +13,9 @@ export interface WeightRows {
   /** Of every row, beside 1 / sqrt(fanIn). */
   readonly factor: number;
 }
+
+const SINGLES = "alias V = f32;\nfn added(v: V) -> f32 { return v; }\n";
+const QUADS = "alias V = vec4f;\nfn added(v: V) -> f32 { return (v.x + v.y) + (v.z + v.w); }\n";
 
 type Shared = Pick<Kernel<WeightRows>, "name" | "source" | "check" | "variant" | "uniforms" | "grid">;
 
@@ -30,11 +34,21 @@ export function weightRows(name: string, source: string, type: "f32" | "vec2f"):
       finiteNumber(name, "factor", factor);
       addressable(name, "w", rows, fanIn);
     },
-    variant({ gained }, caps) {
+    variant({ gained, fanIn }, caps) {
       const { size, prelude } = summingSize(caps);
-      return { key: `${size}${gained ? "-gained" : ""}`, prelude: `${prelude}const GAINED: bool = ${gained};` };
+      const lanes = lanesOf(fanIn);
+      const whole = lanes === 4 ? QUADS : SINGLES;
+      return {
+        key: `${size}-lanes${lanes}${gained ? "-gained" : ""}`,
+        prelude: `${prelude}${whole}const GAINED: bool = ${gained};`,
+      };
     },
-    uniforms: ({ rows, fanIn, factor }) => ({ workgroups: rows, fan_in: fanIn, scale: factor / Math.sqrt(fanIn) }),
+    uniforms: ({ rows, fanIn, factor }) => ({
+      workgroups: rows,
+      fan_in: fanIn,
+      units: fanIn / lanesOf(fanIn),
+      scale: factor / Math.sqrt(fanIn),
+    }),
     grid: ({ rows }, _variant, caps) => grid1d(rows, 1, caps),
   };
 }

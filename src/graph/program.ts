@@ -1,6 +1,6 @@
 import { widenF16 } from "../checkpoint/half.js";
 import { NcvsdError } from "../errors.js";
-import { costOf, elementBytes, type Variant } from "../gpu/contract.js";
+import { type Caps, costOf, elementBytes, type Precision, type Variant } from "../gpu/contract.js";
 import { type Gpu, mib } from "../gpu/device.js";
 import { packUniforms } from "../gpu/reflect.js";
 import { type Graph, type Node, type Tensor, tensorBytes } from "./graph.js";
@@ -44,6 +44,15 @@ export interface ProgramOptions {
   /** Buffers, or parts of them, of external tensors that someone else owns, by name; the others are allocated here. */
   readonly externals?: ReadonlyMap<string, GPUBuffer | Region>;
   readonly plan?: MemoryPlan;
+  /** Storage type of activations and packed weights; absent: the device's. */
+  readonly precision?: Precision;
+}
+
+/** What variants are chosen by in this precision: what was measured, and units that are there, in the device's own is left out in others. */
+function capsIn({ caps }: Gpu, precision: Precision): Caps {
+  if (precision === caps.precision) return caps;
+  const { tuning, matrices, ...rest } = caps;
+  return { ...rest, precision };
 }
 
 /**
@@ -81,13 +90,15 @@ export class Program {
   /** @throws OUT_OF_MEMORY when the plan does not fit, BAD_ARGUMENT when a kernel does not compile. */
   static async create(gpu: Gpu, options: ProgramOptions): Promise<Program> {
     const { graph, label } = options;
-    const plan = options.plan ?? planMemory(graph, gpu.precision, gpu.device.limits.maxBufferSize);
+    const { precision = gpu.precision } = options;
+    const caps = capsIn(gpu, precision);
+    const plan = options.plan ?? planMemory(graph, precision, gpu.device.limits.maxBufferSize);
     verifyPlan(graph, plan);
-    checkLimits(gpu, label, graph);
+    checkLimits(gpu, label, graph, precision);
     const compiled = await Promise.all(
       graph.nodes.map((node) => {
-        const variant = node.kernel.variant(node.params as never, gpu.caps);
-        return gpu.pipelines.get(node.kernel, variant, gpu.precision).then((entry) => ({ node, variant, ...entry }));
+        const variant = node.kernel.variant(node.params as never, caps);
+        return gpu.pipelines.get(node.kernel, variant, precision).then((entry) => ({ node, variant, ...entry }));
       }),
     );
     const owned: GPUBuffer[] = [];
@@ -126,7 +137,7 @@ export class Program {
           ];
           offset += strides[i]!;
           const bindGroup = gpu.device.createBindGroup({ label: node.name, layout, entries });
-          return { node, variant, pipeline, bindGroup, grid: node.kernel.grid(params, variant, gpu.caps) };
+          return { node, variant, pipeline, bindGroup, grid: node.kernel.grid(params, variant, caps) };
         });
         return new Program(gpu, options, plan, dispatches, regions, owned);
       });
@@ -289,10 +300,10 @@ function regionOf(
 }
 
 /** Names the tensor that exceeds what one binding can hold, before anything is allocated. */
-function checkLimits(gpu: Gpu, label: string, graph: Graph): void {
+function checkLimits(gpu: Gpu, label: string, graph: Graph, precision: Precision): void {
   const limit = gpu.bindingBytes;
   for (const tensor of graph.tensors) {
-    const bytes = tensorBytes(tensor, gpu.precision);
+    const bytes = tensorBytes(tensor, precision);
     if (bytes <= limit) continue;
     throw new NcvsdError(
       "OUT_OF_MEMORY",

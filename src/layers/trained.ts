@@ -2,7 +2,6 @@ import { dropout as dropoutKernel } from "../../kernels/network/dropout/kernel.j
 import { linear as linearKernel, linearWeightLength } from "../../kernels/network/linear/kernel.js";
 import { linearWeightBackward } from "../../kernels/network/linear-weight-backward/kernel.js";
 import { mpSum } from "../../kernels/network/mp-sum/kernel.js";
-import { normalizeWeight } from "../../kernels/network/normalize-weight/kernel.js";
 import { packWeight } from "../../kernels/network/pack-weight/kernel.js";
 import { scaleSilu } from "../../kernels/network/scale-silu/kernel.js";
 import { winogradWeight } from "../../kernels/network/winograd-weight/kernel.js";
@@ -10,6 +9,7 @@ import { bad } from "../errors.js";
 import type { Rule } from "../graph/gradient.js";
 import type { Graph, Tensor } from "../graph/graph.js";
 import { type Convolution, convolve, type NodeWeight, type Packing } from "./convolution.js";
+import { type EffectiveWeight, effectiveWeight } from "./effective-weight.js";
 import { type Build, type ConvLayer, type Layers, type LinearLayer, mpSumFactors } from "./layers.js";
 import { convWeightGradient } from "./weight-gradient.js";
 
@@ -54,23 +54,18 @@ export function trained({ scope = "", backward = true, dropout }: TrainedOptions
     stored.set(name, known);
     return known;
   };
-  const effective = (build: Build, layer: ConvLayer | LinearLayer, rows: number, entries: readonly number[]) => {
-    const { graph } = build;
+  const effective = ({ graph }: Build, layer: ConvLayer | LinearLayer, shape: readonly number[]) => {
     const { weight } = layer;
     const gain = "gain" in layer && layer.gain !== undefined ? tensor(graph, layer.gain, []) : undefined;
     const factor = "factor" in layer && layer.factor !== undefined ? layer.factor : 1;
-    const fanIn = entries.reduce((a, b) => a * b, 1);
-    const shape = [rows, ...entries];
-    const params = { rows, fanIn, gained: gain !== undefined, factor };
-    return graph.run(weight, normalizeWeight, params, { w: tensor(graph, weight, shape), gain }, { y: shape }).y;
+    return effectiveWeight(graph, rules, weight, { w: tensor(graph, weight, shape), gain, factor });
   };
 
   /** Effective weight, shape and operands of a convolution. */
   const weighed = (build: Build, layer: ConvLayer, factor = 1) => {
     const { inChannels, outChannels, height, width, kernel } = layer;
     const shape = { inChannels, outChannels, height, width, kernel };
-    const entries = kernel === 1 ? [inChannels, 1, 1] : [inChannels, 3, 3];
-    return { shape, w: effective(build, { ...layer, factor }, outChannels, entries) };
+    return { shape, w: effective(build, { ...layer, factor }, [outChannels, inChannels, kernel, kernel]) };
   };
   const none = { kind: "none" as const };
 
@@ -85,7 +80,7 @@ export function trained({ scope = "", backward = true, dropout }: TrainedOptions
     );
     rules.set(y, {
       *pull(g, wanted) {
-        if (wanted(w)) yield [w, convWeightGradient(build, `d ${name} (weight)`, shape, x, g)];
+        if (wanted(w.scale)) yield [w.scale, convWeightGradient(build, `d ${name} (weight)`, shape, x, g)];
         if (!wanted(x)) return;
         const back = { ...shape, inChannels: outChannels, outChannels: inChannels };
         const weight = packedByNodes(build.graph, w, shape, true);
@@ -98,23 +93,32 @@ export function trained({ scope = "", backward = true, dropout }: TrainedOptions
   const linear = (build: Build, name: string, layer: LinearLayer & { gain?: string; addOne?: boolean }, x: Tensor) => {
     const { graph, batch } = build;
     const { inFeatures, outFeatures, addOne = false } = layer;
-    const w = effective(build, layer, outFeatures, [inFeatures]);
+    const w = effective(build, layer, [outFeatures, inFeatures]);
     const pack = (transposed: boolean) => {
       const [rows, entries] = transposed ? [inFeatures, outFeatures] : [outFeatures, inFeatures];
       const length = linearWeightLength(rows, entries);
-      const size = { outChannels: outFeatures, inChannels: inFeatures, taps: 1, transposed, depth: length / rows };
+      const size = {
+        outChannels: outFeatures,
+        inChannels: inFeatures,
+        taps: 1,
+        transposed,
+        depth: length / rows,
+        scaled: true,
+        full: true,
+      };
       const named = `${name} (packed${transposed ? ", transposed" : ""})`;
-      return graph.run(named, packWeight, { ...size, layout: "rows" as const }, { w }, { y: [length] }).y;
+      return graph.run(named, packWeight, { ...size, layout: "rows" as const }, { ...w }, { y: [length] }).y;
     };
-    const params = { batch, inFeatures, outFeatures, addOne };
+    const params = { batch, inFeatures, outFeatures, addOne, full: true };
     const y = graph.run(name, linearKernel, params, { x, w: pack(false) }, { y: [batch, outFeatures] }).y;
     rules.set(y, {
       *pull(g, wanted) {
         const sides = { batch, inFeatures, outFeatures };
         const named = `d ${name} (weight)`;
-        if (wanted(w)) yield [w, graph.run(named, linearWeightBackward, sides, { x, g }, { dw: w.shape }).dw];
+        if (wanted(w.scale))
+          yield [w.scale, graph.run(named, linearWeightBackward, sides, { x, g }, { dw: w.w.shape }).dw];
         if (!wanted(x)) return;
-        const back = { batch, inFeatures: outFeatures, outFeatures: inFeatures, addOne: false };
+        const back = { batch, inFeatures: outFeatures, outFeatures: inFeatures, addOne: false, full: true };
         yield [x, graph.run(`d ${name}`, linearKernel, back, { x: g, w: pack(true) }, { y: x.shape }).y];
       },
     });
@@ -174,7 +178,7 @@ export function trained({ scope = "", backward = true, dropout }: TrainedOptions
 /** An effective weight as the layers' algorithms want it; transposed, the convolution with it is the adjoint. */
 function packedByNodes(
   graph: Graph,
-  w: Tensor,
+  { w, scale }: EffectiveWeight,
   shape: Omit<Convolution, "weight" | "epilogue">,
   transposed: boolean,
 ): NodeWeight {
@@ -189,13 +193,13 @@ function packedByNodes(
         );
       if (tile) {
         const params = { outChannels, inChannels, transposed, tile };
-        return graph.run(named, winogradWeight, params, { w }, { y: [length] }).y;
+        return graph.run(named, winogradWeight, params, { w, scale }, { y: [length] }).y;
       }
       const taps = kernel * kernel;
       const entries = (transposed ? outChannels : inChannels) * taps;
       const depth = algorithm === "gemm" ? entries + (entries % 2) : entries;
-      const params = { outChannels, inChannels, taps, transposed, layout: "groups" as const, depth };
-      return graph.run(named, packWeight, params, { w }, { y: [length] }).y;
+      const params = { outChannels, inChannels, taps, transposed, layout: "groups" as const, depth, scaled: true };
+      return graph.run(named, packWeight, params, { w, scale }, { y: [length] }).y;
     },
   };
 }

@@ -11,6 +11,7 @@ import { addCondition, addLogits } from "../networks/edm2/discriminator.js";
 import { addDenoiser, addUncertainty } from "../networks/edm2/network.js";
 import type { Bank, BankLayout } from "./bank.js";
 import { denoisingLoss, distillationLoss, logisticLoss } from "./losses.js";
+import type { TrainingPrecision } from "./precision.js";
 import { parameterGradients, Round, type RoundSpec, storedRegions } from "./round.js";
 import type { WorkerSum } from "./sums.js";
 import type { UpdateSizes } from "./updates.js";
@@ -28,6 +29,7 @@ export interface DistillationSettings extends UpdateSizes {
   readonly dropout: number;
   /** Blocks are computed twice, so that what is inside one need not be kept. */
   readonly recompute: boolean;
+  readonly precision: TrainingPrecision;
 }
 
 /** The networks' arguments, and the banks of their stored tensors. */
@@ -145,14 +147,14 @@ class Bench {
     { layers, layout, seeds, others, ...parts }: Learnt & Pick<RoundSpec, "losses" | "recorded">,
   ): Promise<Round> {
     const { graph, images, labels, noises, sigma, t, settings } = this;
-    const { batchGpu: batch, rounds } = settings;
+    const { batchGpu: batch, rounds, precision } = settings;
     const forward = graph.nodes.length;
     const gradients = parameterGradients(graph, layers, layout, seeds, others);
     if (settings.recompute) recompute(graph, this.#blocks, forward);
     const stored = this.#stored.flatMap((each) => [...each]);
     return Round.create(gpu, {
       ...{ label, graph, batch, rounds, images, labels, noises, levels: [sigma, t], round: sums.round, stored },
-      ...{ ...parts, gradients },
+      ...{ ...parts, gradients, precision },
     });
   }
 }

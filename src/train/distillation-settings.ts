@@ -3,6 +3,7 @@ import { bad } from "../errors.js";
 import type { NcvsdConfig } from "../networks/edm2/arguments.js";
 import type { Labels } from "../networks/session.js";
 import type { DistillationSettings } from "./distillation-rounds.js";
+import type { TrainingPrecision } from "./precision.js";
 import { completeRate, type LearningRate } from "./schedule.js";
 import { type ConfigInput, dropoutOf, type NetworkInput } from "./source.js";
 import type { Settings as StateSettings } from "./state.js";
@@ -46,6 +47,8 @@ export interface DistillationOptions {
   readonly workers?: number;
   /** Compute the inside of blocks again for their derivatives: less memory, more time, the same bits (false). */
   readonly recompute?: boolean;
+  /** Of activations: f32, or f16 with stored weights, sums, embeddings and losses in f32 (f32). */
+  readonly precision?: TrainingPrecision;
   readonly data?: TrainingData;
   /**
    * A folder that `save` wrote: go on where it was, to the same bits. Settings must be those it had, but for rates and weights of
@@ -109,6 +112,7 @@ export const DISTILLATION_OPTIONS = {
   seed: true,
   workers: true,
   recompute: true,
+  precision: true,
   data: true,
   resume: true,
 } as const;
@@ -134,7 +138,7 @@ export interface DistillationRun extends DistillationSettings {
   readonly lr: LearningRate;
 }
 
-export function settingsOf(options: DistillationOptions): DistillationRun {
+export function settingsOf(options: DistillationOptions, precision: TrainingPrecision): DistillationRun {
   const { lr } = options;
   const positive = {
     gamma: options.gamma ?? 0.414,
@@ -163,13 +167,22 @@ export function settingsOf(options: DistillationOptions): DistillationRun {
   if (!Number.isFinite(pMean)) throw bad(`openDistillation: pMean must be a number, got ${pMean}.`);
   const { recompute = false } = options;
   const dropout = dropoutOf("openDistillation", options.config?.dropout);
-  return { ...updateSizes("openDistillation", options), ...positive, ...others, pMean, lr, dropout, recompute };
+  return {
+    ...updateSizes("openDistillation", options),
+    ...positive,
+    ...others,
+    pMean,
+    lr,
+    dropout,
+    recompute,
+    precision,
+  };
 }
 
 /** What a state must agree with: all that the bits of a run hang on, but the adapter and what may change on the way. */
 export function fixedSettings(
   config: NcvsdConfig,
-  { batch, batchGpu, workers, gamma, lossScaling, lossSigmaData, pMean, pStd, dropout }: DistillationRun,
+  { batch, batchGpu, workers, gamma, lossScaling, lossSigmaData, pMean, pStd, dropout, precision }: DistillationRun,
   run: {
     readonly seed: number;
     readonly emaStds: readonly number[];
@@ -186,6 +199,7 @@ export function fixedSettings(
     config: { ...config, ...(dropout > 0 && { dropout }) },
     ...{ batch, batchGpu, workers, gamma, lossScaling, lossSigmaData, pMean, pStd },
     ...{ emaStds: run.emaStds, seed: run.seed, data: run.data?.fingerprint ?? null, teacher: sum.hex() },
+    ...(precision !== "f32" && { precision }),
   };
 }
 

@@ -3,6 +3,7 @@ import { type CheckpointInput, openCheckpoint } from "../checkpoint/index.js";
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { MemoryPlan } from "../graph/plan.js";
+import type { NodeTime } from "../graph/program.js";
 import type { NcvsdConfig } from "../networks/edm2/arguments.js";
 import { parseConfig } from "../networks/edm2/config.js";
 import { discriminatorTensors } from "../networks/edm2/discriminator.js";
@@ -28,6 +29,7 @@ import {
 } from "./distillation-settings.js";
 import { conditionLevel, imageKey, levelDraw } from "./draws.js";
 import { Optimiser } from "./optimiser.js";
+import { trainingPrecision } from "./precision.js";
 import type { Round } from "./round.js";
 import { learningRate } from "./schedule.js";
 import { makeSnapshot, type Snapshot } from "./snapshot.js";
@@ -44,11 +46,10 @@ import { averageOf, Updates, type WorkerPart, withoutBuffers } from "./updates.j
  */
 export async function openDistillation(gpu: Gpu, options: DistillationOptions): Promise<Distillation> {
   checkKeys("openDistillation", options, DISTILLATION_OPTIONS);
-  if (gpu.precision !== "f32")
-    throw bad(`openDistillation: the device must be opened with precision f32, got ${gpu.precision}.`);
+  const precision = trainingPrecision("openDistillation", gpu, options.precision);
   const { seed = 0, emaStds = [0.05, 0.1], networks = {} } = options;
   seedRow([seed]);
-  const settings = settingsOf(options);
+  const settings = settingsOf(options, precision);
   const source = await networkTensors("openDistillation: teacher", options.teacher, teacherArguments(options));
   const { tensors: taught } = source;
   if (!taught) throw bad("openDistillation: teacher must be a trained EDM2 network.");
@@ -82,7 +83,7 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
         const given = networks[network];
         if (given !== undefined) optimiser.parameters.upload(await overrides(given, layout));
       }
-      trainers[network] = { optimiser, sums: hold(await WorkerSum.create(gpu, network, layout)) };
+      trainers[network] = { optimiser, sums: hold(await WorkerSum.create(gpu, network, optimiser, settings)) };
     }
     await saved?.restore(Object.fromEntries(DISTILLED.map((network) => [network, trainers[network].optimiser])));
     const teacher = hold(new Bank(gpu, "teacher", new BankLayout(source.shapes)));
@@ -351,6 +352,16 @@ export class Distillation {
     const { shapes, config, labels: own } = this.#parts;
     const network = { kind: "snapshot", architecture: "ncvsd", config, labels: labels ?? own, shapes } as const;
     return makeSnapshot({ ...network, images: this.#images, std, tensors: await this.ema(std) });
+  }
+
+  /** As a training's `profile`: the nodes of a round of each network, and of what follows its rounds. */
+  async profile(): Promise<NodeTime[]> {
+    this.#open();
+    const times: NodeTime[] = [];
+    for (const [name, round] of this.#parts.ready)
+      times.push(...(await round.profile()).map((time) => ({ ...time, node: `${name}: ${time.node}` })));
+    for (const net of DISTILLED) times.push(...(await this.#updates[net].optimiser.profile()));
+    return times;
   }
 
   /** Writes all that `resume` needs to a folder; a process killed at any moment leaves the state before or this one. */

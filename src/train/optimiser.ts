@@ -8,7 +8,7 @@ import { slowEntries } from "../../kernels/training/slow-entries/kernel.js";
 import { bad } from "../errors.js";
 import type { Kernel } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
-import type { Program, Region } from "../graph/program.js";
+import type { NodeTime, Program, Region } from "../graph/program.js";
 import { stage } from "../graph/stage.js";
 import { Bank, type BankLayout, type BankPart, largestPart } from "./bank.js";
 import { emaRest } from "./schedule.js";
@@ -31,10 +31,13 @@ export interface UpdateOptions {
   readonly batch: number;
 }
 
+/** Averages that one binding limit of eight leaves room for beside Adam's own buffers. */
+const MOST_FUSED = 2;
+
 /**
  * The parameters of one network with all that changes them: forced normalisation, gradients summed over the rounds of an
  * update, Adam, power-function averages. Everything lies in banks of one layout, and every step of it is one dispatch over all
- * parameters, or one for each part that the device binds at once (an average: one each).
+ * parameters, or one for each part that the device binds at once. Adam's makes two averages as well; more are one each.
  *
  * A round: normalise(), the backward pass into a bank of its own, addGradients(bank). After the last round update().
  */
@@ -51,6 +54,8 @@ export class Optimiser {
   updates = 0;
   readonly #gpu: Gpu;
   readonly #mixShare: number;
+  /** Averages that Adam's kernel makes, the first ones. */
+  readonly #fused: number;
   readonly #settings: GPUBuffer;
   readonly #rests: GPUBuffer;
   readonly #zeroed: GPUBuffer;
@@ -78,7 +83,10 @@ export class Optimiser {
     this.m = bank("first moments");
     this.v = bank("second moments");
     this.averages = stds.map((std) => ({ std, bank: bank(`average ${std}`) }));
-    this.#settings = this.#buffer("settings", new Float32Array(7));
+    // Slow entries are moved back after Adam: averages come after that.
+    const slow = mixShare !== 1 && this.#parts.some(({ mixes }) => mixes.length > 0);
+    this.#fused = slow ? 0 : Math.min(MOST_FUSED, stds.length);
+    this.#settings = this.#buffer("settings", new Float32Array(7 + this.#fused));
     this.#rests = this.#buffer("rests", new Float32Array(Math.max(1, stds.length)));
     this.#zeroed = this.#buffer("zeroed gradients", new Uint32Array(2));
   }
@@ -112,7 +120,11 @@ export class Optimiser {
         projections.push(await this.#stage(clipEntries, { elements, count: mixes.length }, buffers));
       }
       const state = { w, g: gradients.region(part), m: m.region(part), v: v.region(part) };
-      steps.push(await this.#stage(adam, { elements }, { ...state, settings: this.#settings, zeroed: this.#zeroed }));
+      const averages = this.#fused;
+      const [first_average, second_average] = this.averages.slice(0, averages).map(({ bank }) => bank.region(part));
+      const own = { ...state, settings: this.#settings, zeroed: this.#zeroed };
+      const buffers = { ...own, ...(first_average && { first_average }), ...(second_average && { second_average }) };
+      steps.push(await this.#stage(adam, { elements, averages }, buffers));
       if (mixes.length > 0 && this.#mixShare !== 1) {
         const indices = this.#buffer("slow mixing weights", mixes);
         const buffers = { w, m: state.m, v: state.v, settings: this.#settings, indices };
@@ -120,6 +132,7 @@ export class Optimiser {
         steps.push(await this.#stage(slowEntries, params, buffers));
       }
       for (const [profile, { bank }] of this.averages.entries()) {
+        if (profile < averages) continue;
         const buffers = { w, rests: this.#rests, average: bank.region(part) };
         steps.push(await this.#stage(powerEma, { elements, profiles, profile }, buffers));
       }
@@ -136,9 +149,13 @@ export class Optimiser {
     for (const program of this.#projections) await program.run();
   }
 
-  /** Adds the gradients of a round, in the order of the calls; the first after an update replaces what is there. */
+  /**
+   * Adds the gradients of a round, in the order of the calls; the first after an update replaces what is there. They may lie in
+   * `gradients` already, if there are no others.
+   */
   async addGradients(round: Bank): Promise<void> {
     if (round.layout !== this.layout) throw bad("The gradients are of another layout than the parameters.");
+    if (round === this.gradients) return;
     if (!this.#summing) {
       this.gradients.copyFrom(round);
       this.#summing = true;
@@ -163,9 +180,17 @@ export class Optimiser {
     this.updates += 1;
     this.#summing = false;
     const rests = this.averages.map(({ std }) => emaRest(std, images + batch, batch));
-    this.#gpu.write(this.#settings, Float32Array.from(adamSettings({ lr, step: this.updates })));
+    const settings = adamSettings({ lr, step: this.updates, rests: rests.slice(0, this.#fused) });
+    this.#gpu.write(this.#settings, Float32Array.from(settings));
     this.#gpu.write(this.#rests, Float32Array.from(rests));
     for (const program of this.#steps) await program.run();
+  }
+
+  /** Times of one more normalisation and update, which change what is trained. */
+  async profile(): Promise<NodeTime[]> {
+    const times: NodeTime[] = [];
+    for (const program of [...this.#projections, ...this.#steps]) times.push(...(await program.profile()));
+    return times;
   }
 
   /** Gradient entries that were not finite, in all updates so far. */

@@ -6,12 +6,13 @@ import type { Gpu } from "../gpu/device.js";
 import { gradient } from "../graph/gradient.js";
 import type { Graph, Tensor } from "../graph/graph.js";
 import type { MemoryPlan } from "../graph/plan.js";
-import { Program, type Region } from "../graph/program.js";
+import { type NodeTime, Program, type Region } from "../graph/program.js";
 import { stage } from "../graph/stage.js";
 import type { Trained } from "../layers/trained.js";
 import { labelRows } from "../networks/inputs.js";
 import type { Labels } from "../networks/session.js";
 import type { Bank, BankLayout } from "./bank.js";
+import type { TrainingPrecision } from "./precision.js";
 
 /** The part of a bank that holds one tensor. */
 export function regionOf({ buffer, layout }: Bank, name: string): Region {
@@ -74,6 +75,8 @@ export interface RoundSpec {
   /** Regions of the networks' stored tensors. */
   readonly stored: Iterable<readonly [string, Region]>;
   readonly constants?: ReadonlyMap<string, GPUBuffer>;
+  /** Of activations and packed weights. */
+  readonly precision: TrainingPrecision;
 }
 
 /** Images and draws of a round: arrays by the tensors' names, levels always. */
@@ -112,7 +115,7 @@ export class Round {
   }
 
   static async create(gpu: Gpu, spec: RoundSpec): Promise<Round> {
-    const { label, graph, batch, rounds, noises, losses, recorded, gradients, round, constants } = spec;
+    const { label, graph, batch, rounds, noises, losses, recorded, gradients, round, constants, precision } = spec;
     for (const tensor of [...Object.values(losses), ...Object.values(recorded)])
       if (tensor.kind === "activation") graph.kept.add(tensor);
     const count = Object.keys(losses).length;
@@ -138,7 +141,9 @@ export class Round {
       // What is summed up must lie in a buffer of its own.
       for (const [name, tensor] of Object.entries(losses))
         externals.set(tensor.name, await gpu.scoped(label, () => buffer(name, tensor.length)));
-      const program = own(await Program.create(gpu, { label, graph, externals, ...(constants && { constants }) }));
+      const program = own(
+        await Program.create(gpu, { label, graph, externals, precision, ...(constants && { constants }) }),
+      );
       const fill = new Map<string, Program>();
       for (const { tensor } of noises) {
         const z = program.buffer(tensor);
@@ -206,6 +211,11 @@ export class Round {
         Array.from({ length: rounds }, (_, r) => sums[r * entries.length + i]! / length),
       ]),
     );
+  }
+
+  /** Times of the nodes of one more run, with what lies in its buffers. */
+  profile(): Promise<NodeTime[]> {
+    return this.#program.profile();
   }
 
   get plan(): MemoryPlan {

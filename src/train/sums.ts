@@ -2,7 +2,8 @@ import { add } from "../../kernels/training/add/kernel.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Program } from "../graph/program.js";
 import { stage } from "../graph/stage.js";
-import { Bank, type BankLayout, largestPart } from "./bank.js";
+import { Bank, largestPart } from "./bank.js";
+import type { Optimiser } from "./optimiser.js";
 
 /**
  * Gradients of one round, and their sum over the rounds of one virtual worker, in order. An update is the work of several such
@@ -11,24 +12,38 @@ import { Bank, type BankLayout, largestPart } from "./bank.js";
 export class WorkerSum {
   /** What a round's program writes. */
   readonly round: Bank;
+  /** The same where a worker has one round; the optimiser's gradients where there is one worker. */
   readonly sum: Bank;
+  readonly #owned: readonly Bank[];
   readonly #adders: readonly Program[];
   #rounds = 0;
 
-  private constructor(round: Bank, sum: Bank, adders: readonly Program[]) {
+  private constructor(round: Bank, sum: Bank, owned: readonly Bank[], adders: readonly Program[]) {
     this.round = round;
     this.sum = sum;
+    this.#owned = owned;
     this.#adders = adders;
   }
 
-  static async create(gpu: Gpu, label: string, layout: BankLayout): Promise<WorkerSum> {
-    const round = new Bank(gpu, `${label} gradients of a round`, layout);
-    const sum = new Bank(gpu, `${label} gradients of a worker`, layout);
-    const adders = layout.parts(largestPart(gpu)).map((part) => {
+  static async create(
+    gpu: Gpu,
+    label: string,
+    { layout, gradients }: Pick<Optimiser, "layout" | "gradients">,
+    { rounds, workers }: { readonly rounds: number; readonly workers: number },
+  ): Promise<WorkerSum> {
+    const owned: Bank[] = [];
+    const bank = (what: string) => {
+      owned.push(new Bank(gpu, `${label} gradients of a ${what}`, layout));
+      return owned.at(-1)!;
+    };
+    const sum = workers === 1 ? gradients : bank("worker");
+    const round = rounds === workers ? sum : bank("round");
+    const parts = round === sum ? [] : layout.parts(largestPart(gpu));
+    const adders = parts.map((part) => {
       const buffers = { a: sum.region(part), b: round.region(part) };
       return stage(gpu, "add", add, { elements: part.elements }, buffers);
     });
-    return new WorkerSum(round, sum, await Promise.all(adders));
+    return new WorkerSum(round, sum, owned, await Promise.all(adders));
   }
 
   /** A worker begins: what was summed is forgotten with its first round. */
@@ -37,14 +52,14 @@ export class WorkerSum {
   }
 
   async add(): Promise<void> {
+    if (this.round === this.sum) return;
     if (this.#rounds++ === 0) this.sum.copyFrom(this.round);
     else for (const adder of this.#adders) await adder.run();
   }
 
   destroy(): void {
     for (const adder of this.#adders) adder.destroy();
-    this.round.destroy();
-    this.sum.destroy();
+    for (const bank of this.#owned) bank.destroy();
   }
 }
 

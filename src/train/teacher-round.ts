@@ -4,6 +4,7 @@ import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { Graph, type Tensor } from "../graph/graph.js";
 import type { MemoryPlan } from "../graph/plan.js";
+import type { NodeTime } from "../graph/program.js";
 import { recompute, type Span } from "../graph/recompute.js";
 import type { Build } from "../layers/layers.js";
 import { trained } from "../layers/trained.js";
@@ -16,6 +17,7 @@ import { type DiscoImageSettings, knownMask, posteriorImages } from "./disco-ima
 import { DRAWS, levelDraw } from "./draws.js";
 import { denoisingLoss } from "./losses.js";
 import type { Optimiser } from "./optimiser.js";
+import type { TrainingPrecision } from "./precision.js";
 import { parameterGradients, Round, storedRegions } from "./round.js";
 import type { WorkerSum } from "./sums.js";
 import type { UpdateSizes } from "./updates.js";
@@ -28,6 +30,7 @@ export interface TeacherSettings extends UpdateSizes {
   readonly dropout: number;
   /** Blocks are computed twice, so that what is inside one need not be kept. */
   readonly recompute: boolean;
+  readonly precision: TrainingPrecision;
   /** A model without noise levels is trained in place of a denoiser. */
   readonly disco?: DiscoImageSettings | undefined;
 }
@@ -159,10 +162,10 @@ export class TeacherRound {
     optimiser: Optimiser,
     sums: WorkerSum,
   ): Promise<TeacherRound> {
-    const { batchGpu: batch, rounds } = settings;
+    const { batchGpu: batch, rounds, precision } = settings;
     const { network, recorded, loss, levels, ...parts } = teacherGraph(config, settings, optimiser.layout);
     const round = await Round.create(gpu, {
-      ...{ label: "training", ...parts, batch, rounds, round: sums.round },
+      ...{ label: "training", ...parts, batch, rounds, precision, round: sums.round },
       noises: [{ tensor: parts.noise, draw: DRAWS.noise }],
       levels,
       losses: { loss },
@@ -215,6 +218,10 @@ export class TeacherRound {
   /** What the last round computed: sigma, D, logvar (without levels: x, target), and the loss of each entry. */
   recorded(): Promise<Map<string, Float32Array>> {
     return this.#round.recorded();
+  }
+
+  profile(): Promise<NodeTime[]> {
+    return this.#round.profile();
   }
 
   /** Where activations lie. */

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
+import type { NodeTime } from "../graph/program.js";
 import type { NetworkConfig } from "../networks/edm2/arguments.js";
 import { TIMELESS } from "../networks/edm2/timeless.js";
 import type { Labels } from "../networks/session.js";
@@ -10,6 +11,7 @@ import { type DiscoImageOptions, discoImageNetwork, discoImageSettings } from ".
 import { imageKey } from "./draws.js";
 import { freshTensors } from "./initial.js";
 import { Optimiser } from "./optimiser.js";
+import { type TrainingPrecision, trainingPrecision } from "./precision.js";
 import { completeRate, type LearningRate, learningRate } from "./schedule.js";
 import { makeSnapshot, type Snapshot } from "./snapshot.js";
 import { type ConfigInput, type NetworkInput, type NetworkTensors, networkTensors } from "./source.js";
@@ -47,6 +49,11 @@ export interface TrainingOptions {
   readonly workers?: number;
   /** Compute the inside of blocks again for their derivatives: less memory, more time, the same bits (false). */
   readonly recompute?: boolean;
+  /**
+   * Storage type of activations and effective weights (f32). f16 needs an adapter with `shader-f16`; stored weights, moments, averages,
+   * gradients of parameters, embeddings, losses and all sums stay f32. Small gradients vanish without `lossScaling`.
+   */
+  readonly precision?: TrainingPrecision;
   readonly data?: TrainingData;
   /**
    * Trains DISCO's model of images in place of a denoiser: D(x) = x/2 + F(x) of no noise level and no classes, for `loadDiscoImages`
@@ -99,6 +106,7 @@ const OPTIONS = {
   seed: true,
   workers: true,
   recompute: true,
+  precision: true,
   data: true,
   disco: true,
   resume: true,
@@ -113,8 +121,7 @@ const KIND = "teacher";
  */
 export async function openTraining(gpu: Gpu, options: TrainingOptions): Promise<Training> {
   checkKeys("openTraining", options, OPTIONS);
-  if (gpu.precision !== "f32")
-    throw bad(`openTraining: the device must be opened with precision f32, got ${gpu.precision}.`);
+  const precision = trainingPrecision("openTraining", gpu, options.precision);
   const { seed = 0, emaStds = [0.05, 0.1], data } = options;
   seedRow([seed]);
   const saved = options.resume === undefined ? undefined : await readState(options.resume, KIND);
@@ -126,7 +133,7 @@ export async function openTraining(gpu: Gpu, options: TrainingOptions): Promise<
     ? await discoImageNetwork("openTraining", options.network, options.config ?? stored)
     : { network: options.network, config: options.config ?? stored };
   const source = await networkTensors("openTraining: network", network, config);
-  const settings = settingsOf(options, source.dropout);
+  const settings = settingsOf(options, source.dropout, precision);
   const bits = bitsOf(source, settings, { seed, emaStds, data });
   saved?.checkSettings(bits);
   const layout = new BankLayout(source.shapes);
@@ -134,7 +141,7 @@ export async function openTraining(gpu: Gpu, options: TrainingOptions): Promise<
   try {
     const optimiser = await Optimiser.create(gpu, layout, { label: "teacher", stds: emaStds });
     held.push(optimiser);
-    const sums = await WorkerSum.create(gpu, "teacher", layout);
+    const sums = await WorkerSum.create(gpu, "teacher", optimiser, settings);
     held.push(sums);
     if (saved) await saved.restore({ [KIND]: optimiser });
     else optimiser.parameters.upload(source.tensors ?? freshTensors(source.shapes, seed));
@@ -154,7 +161,7 @@ interface Settings extends TeacherSettings {
   readonly lr: LearningRate;
 }
 
-function settingsOf(options: TrainingOptions, dropout: number): Settings {
+function settingsOf(options: TrainingOptions, dropout: number, precision: TrainingPrecision): Settings {
   const disco = options.disco && discoImageSettings("openTraining", options.disco);
   const { lossScaling = 1, pMean = disco ? -1.2 : -0.4, pStd = disco ? 1.2 : 1, lr, recompute = false } = options;
   const sizes = updateSizes("openTraining", options);
@@ -164,13 +171,13 @@ function settingsOf(options: TrainingOptions, dropout: number): Settings {
   if (!Number.isFinite(pMean)) throw bad(`openTraining: pMean must be a number, got ${pMean}.`);
   if (!(lr && lr.refLr >= 0 && Number.isFinite(lr.refLr)))
     throw bad(`openTraining: lr.refLr must be a number of at least 0, got ${lr?.refLr}.`);
-  return { ...sizes, lossScaling, pMean, pStd, dropout, recompute, lr, ...(disco && { disco }) };
+  return { ...sizes, lossScaling, pMean, pStd, dropout, recompute, precision, lr, ...(disco && { disco }) };
 }
 
 /** What a state must agree with: all that the bits of a run hang on, but the adapter. */
 function bitsOf(
   { config }: NetworkTensors,
-  { batch, batchGpu, workers, lossScaling, pMean, pStd, dropout, lr, disco }: Settings,
+  { batch, batchGpu, workers, lossScaling, pMean, pStd, dropout, lr, disco, precision }: Settings,
   { seed, emaStds, data }: { seed: number; emaStds: readonly number[]; data: TrainingData | undefined },
 ): StateSettings {
   return {
@@ -179,6 +186,7 @@ function bitsOf(
     lr: { ...completeRate(lr) },
     ...{ emaStds, seed, data: data?.fingerprint ?? null },
     ...(disco && { disco: { ...disco } }),
+    ...(precision !== "f32" && { precision }),
   };
 }
 
@@ -328,6 +336,16 @@ export class Training {
       : ({ architecture: "edm2" } as const);
     const network = { kind: "network-snapshot", config, labels: labels ?? own, shapes, ...architecture } as const;
     return makeSnapshot({ ...network, images: this.#images, std, tensors: await this.ema(std) });
+  }
+
+  /**
+   * Where time goes, by the GPU's clock: the nodes of a round and of what follows the rounds, each run once more after a `step`. It
+   * changes the parameters: for a training that is thrown away.
+   * @throws BAD_ARGUMENT on an adapter without timestamp queries
+   */
+  async profile(): Promise<NodeTime[]> {
+    const { round, optimiser } = this.#open();
+    return [...(await round.profile()), ...(await optimiser.profile())];
   }
 
   /** Writes all that `resume` needs to a folder; a process killed at any moment leaves the state before or this one. */

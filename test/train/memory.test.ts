@@ -2,7 +2,9 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Gpu } from "../../src/gpu/device.js";
+import { gpuProfile } from "../../src/gpu/profiles.js";
 import { planMemory, verifyPlan } from "../../src/graph/plan.js";
+import { profilePlan } from "../../src/measure/profile.js";
 import { BankLayout } from "../../src/train/bank.js";
 import { type ConfigInput, networkTensors } from "../../src/train/source.js";
 import { teacherGraph } from "../../src/train/teacher-round.js";
@@ -35,7 +37,7 @@ describe("the plan of a round", () => {
   const settings = { rounds: 1, workers: 1, lossScaling: 1, pMean: -0.4, pStd: 1, dropout: 0.1 };
   const plan = async (given: Parameters<typeof networkTensors>, batch: number, recompute: boolean) => {
     const source = await networkTensors(...given);
-    const sizes = { batch, batchGpu: batch, recompute };
+    const sizes = { batch, batchGpu: batch, recompute, precision: "f32" as const };
     const { graph } = teacherGraph(source.config, { ...settings, ...sizes }, new BankLayout(source.shapes));
     const made = planMemory(graph, "f32");
     verifyPlan(graph, made);
@@ -53,6 +55,21 @@ describe("the plan of a round", () => {
       expect(twice.flops / whole.flops).toBeGreaterThan(1.2);
       expect(twice.flops / whole.flops).toBeLessThan(4 / 3);
     });
+});
+
+describe("texts for GPUs", () => {
+  it("have no loop in a round that Tint guards", async () => {
+    const source = await networkTensors("micro", undefined, config);
+    const sizes = { batch: 2, batchGpu: 2, rounds: 1, workers: 1, recompute: false };
+    const settings = { ...sizes, lossScaling: 1, pMean: -0.4, pStd: 1, dropout: 0.1 };
+    for (const precision of ["f32", "f16"] as const) {
+      const { graph } = teacherGraph(source.config, { ...settings, precision }, new BankLayout(source.shapes));
+      for (const kind of ["gpu", "apple", "intel", "mobile"]) {
+        const { kernels } = await profilePlan(graph, gpuProfile(kind), precision);
+        expect(kernels.filter(({ guardedLoops }) => guardedLoops > 0)).toEqual([]);
+      }
+    }
+  });
 });
 
 describe("blocks computed twice", () => {

@@ -4,7 +4,6 @@ import { discPool } from "../../kernels/network/disc-pool/kernel.js";
 import { mpCat } from "../../kernels/network/mp-cat/kernel.js";
 import { mpSilu } from "../../kernels/network/mp-silu/kernel.js";
 import { mpSum } from "../../kernels/network/mp-sum/kernel.js";
-import { normalizeWeight } from "../../kernels/network/normalize-weight/kernel.js";
 import { pixelNorm } from "../../kernels/network/pixel-norm/kernel.js";
 import { resample } from "../../kernels/network/resample/kernel.js";
 import type { Gpu } from "../../src/gpu/device.js";
@@ -75,15 +74,26 @@ for (const where of ["float64 reference", "GPU"] as const) {
           const params = { batch, channels, pixels: height * width, silu: false };
           return given(replay, replay.graph.run("norm", pixelNorm, params, { x }, { y: x.shape }).y, { x });
         }));
+      // A linear layer's answers to unit vectors are the columns of its effective weight.
       it("of a weight's rows", () =>
-        check(normalize, "normalize.weight", (replay) => {
-          const w = replay.input("x", "f32");
-          const rows = w.shape[0]!;
-          const fanIn = w.length / rows;
+        check(normalize, "normalize.weight", async (replay) => {
+          const [rows] = replay.shape("x");
+          const { length } = replay.values("x");
+          const fanIn = length / rows!;
+          const turned = (values: ArrayLike<number>, across: number) =>
+            Float64Array.from(
+              { length },
+              (_, i) => values[(i % (length / across)) * across + Math.floor(i / (length / across))]!,
+            );
+          const { build, layers, rules, stored } = layersOf(replay, fanIn);
+          const units = Float64Array.from({ length: fanIn ** 2 }, (_, i) => (i % (fanIn + 1) === 0 ? 1 : 0));
+          replay.given.set("units", units).set("x", replay.values("x"));
           // Against the division by sqrt(fanIn).
-          const params = { rows, fanIn, gained: false, factor: Math.sqrt(fanIn) };
-          const { y } = replay.graph.run("norm", normalizeWeight, params, { w }, { y: w.shape });
-          return given(replay, y, { x: w });
+          const layer = { inFeatures: fanIn, outFeatures: rows!, weight: "x", factor: Math.sqrt(fanIn) };
+          const out = layers.linear(build, "norm", layer, replay.graph.external("units", [fanIn, fanIn]));
+          const gradients = new Map([["grad.x", stored.get("x")!]]);
+          const made = await replay.run({ out, gradients, rules }, turned(replay.values("up"), fanIn));
+          return made.set("out", turned(made.get("out")!, rows!));
         }));
       // In attention to a single pixel the result is the normalised value: of each of q, k, v in turn.
       it("of the width of a head", async () => {

@@ -4,7 +4,7 @@
 //   x [N, K] f32   w [M, K rounded up to a multiple of 4], zero padded   y [N, M] f32
 //
 // One workgroup: 8 outputs of up to 4 images. The 8 invocations of an output take every eighth quad of k, so that they
-// read w in runs; their sums meet in workgroup memory in a fixed order.
+// read w in runs; their sums meet in workgroup memory in a fixed order. Prelude: L4, quad_of.
 struct Params {
   batch: u32,
   inFeatures: u32,
@@ -15,7 +15,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-@group(0) @binding(2) var<storage, read> w: array<W4>;
+@group(0) @binding(2) var<storage, read> w: array<L4>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 
 var<workgroup> partial: array<vec4f, 64>;
@@ -44,7 +44,7 @@ fn main(
     if (quad >= quads) {
       break;
     }
-    let weights = weight4(w[row + quad]);
+    let weights = quad_of(w[row + quad]);
     for (var i = 0u; i < 4u; i++) {
       // Past the last k the weight is zero.
       let k = min(4u * quad + i, p.inFeatures - 1u);

@@ -6,6 +6,8 @@ export interface LinearParams {
   readonly outFeatures: number;
   /** y = x w^T + 1 instead of x w^T. */
   readonly addOne: boolean;
+  /** The weight is f32 in every precision. */
+  readonly full?: boolean;
 }
 
 export function reference({ batch, inFeatures, outFeatures, addOne }: LinearParams, inputs: Inputs) {

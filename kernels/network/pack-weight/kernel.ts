@@ -6,7 +6,7 @@ import { type PackWeightParams, packedSize, reference } from "./reference.js";
 
 const name = "pack-weight";
 
-/** w [outChannels, inChannels, taps] f32 to the packed weight of `conv`, `gemm` or `linear`, transposed or not. */
+/** w [outChannels, inChannels, taps] f32, times scale [outChannels] where it is `scaled`, to the packed weight of `conv`, `gemm` or `linear`, transposed or not. */
 export const packWeight = elementwise<PackWeightParams>({
   name,
   group: "network",
@@ -21,17 +21,26 @@ export const packWeight = elementwise<PackWeightParams>({
   threads: (params) => packedSize(params) / 4,
   buffers: (params) => [
     { name: "w", access: "read", type: "f32", length: params.outChannels * params.inChannels * params.taps },
-    { name: "y", access: "write", type: "weight", length: packedSize(params) },
+    { name: "scale", access: "read", type: "f32", length: params.scaled ? params.outChannels : 0 },
+    { name: "y", access: "write", type: params.full ? "f32" : "weight", length: packedSize(params) },
   ],
-  prelude: (_params, caps) => pack4(caps),
+  prelude: ({ full = false }, caps) =>
+    full && caps.precision !== "f32"
+      ? "alias P4 = vec4f;\nfn packed(v: vec4f) -> P4 { return v; }\n"
+      : `alias P4 = W4;\n${pack4(caps)}fn packed(v: vec4f) -> P4 { return pack4(v); }\n`,
   uniforms: ({ outChannels, inChannels, taps, depth }) => ({
     out_channels: outChannels,
     in_channels: inChannels,
     taps,
     depth,
   }),
-  flags: ({ transposed, layout }) => ({ TRANSPOSED: transposed, GROUPS: layout === "groups" }),
-  flops: () => 0,
+  flags: ({ transposed, layout, scaled = false, full = false }) => ({
+    TRANSPOSED: transposed,
+    GROUPS: layout === "groups",
+    SCALED: scaled,
+    FULL: full,
+  }),
+  flops: (params, values) => (params.scaled ? 4 * values : 0),
   reference,
   cases: [false, true].flatMap((transposed) => [
     {
@@ -51,16 +60,33 @@ export const packWeight = elementwise<PackWeightParams>({
     },
     {
       name: `1x1, padded depth${transposed ? ", transposed" : ""}`,
-      params: { outChannels: 13, inChannels: 7, taps: 1, transposed, layout: "groups" as const, depth: 14 },
+      params: {
+        outChannels: 13,
+        inChannels: 7,
+        taps: 1,
+        transposed,
+        layout: "groups" as const,
+        depth: 14,
+        scaled: true,
+      },
     },
     {
       name: `linear, padded rows${transposed ? ", transposed" : ""}`,
-      params: { outChannels: 9, inChannels: 37, taps: 1, transposed, layout: "rows" as const, depth: 40 },
+      params: {
+        outChannels: 9,
+        inChannels: 37,
+        taps: 1,
+        transposed,
+        layout: "rows" as const,
+        depth: 40,
+        scaled: true,
+        full: true,
+      },
     },
     {
       name: `a layer${transposed ? ", transposed" : ""}`,
       params: { outChannels: 128, inChannels: 128, taps: 9, transposed, layout: "groups" as const, depth: 1152 },
     },
   ]),
-  tolerance: { f32: 0, f16: 1e-3 },
+  tolerance: { f32: 1e-7, f16: 1e-3 },
 });

@@ -11,6 +11,10 @@ export interface PackWeightParams {
   readonly layout: "groups" | "rows";
   /** Entries of a packed row, at least those of the weight; the others become 0. */
   readonly depth: number;
+  /** Whether every output channel has a factor. */
+  readonly scaled?: boolean;
+  /** The result is f32 in every precision. */
+  readonly full?: boolean;
 }
 
 export function packedSize({ outChannels, inChannels, transposed, layout, depth }: PackWeightParams): number {
@@ -29,15 +33,17 @@ function sourceIndex({ outChannels, inChannels, taps, transposed }: PackWeightPa
 
 export function reference(
   params: PackWeightParams,
-  { w }: Readonly<Record<string, ArrayLike<number>>>,
+  { w, scale }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {
-  const { layout, depth } = params;
+  const { inChannels, taps, layout, depth, scaled } = params;
   const y = new Float64Array(packedSize(params));
   const rows = y.length / depth;
   for (let row = 0; row < rows; row++) {
     for (let k = 0; k < depth; k++) {
       const from = sourceIndex(params, row, k);
-      if (from >= 0) y[layout === "groups" ? packedIndex(row, k, depth) : row * depth + k] = w![from]!;
+      if (from < 0) continue;
+      const factor = scaled ? scale![Math.floor(from / (inChannels * taps))]! : 1;
+      y[layout === "groups" ? packedIndex(row, k, depth) : row * depth + k] = factor * w![from]!;
     }
   }
   return { y };

@@ -13,7 +13,7 @@ function matrix(params: WinogradWeightParams): number {
   return packedLength(rows, depth) / 4;
 }
 
-/** w [outChannels, inChannels, 3, 3] f32 to the transformed, packed weight of a Winograd convolution, transposed or not. */
+/** w [outChannels, inChannels, 3, 3] f32 times scale [outChannels] to the transformed, packed weight of a Winograd convolution, transposed or not. */
 export const winogradWeight = elementwise<WinogradWeightParams>({
   name,
   group: "network",
@@ -23,6 +23,7 @@ export const winogradWeight = elementwise<WinogradWeightParams>({
   threads: matrix,
   buffers: (params) => [
     { name: "w", access: "read", type: "f32", length: params.outChannels * params.inChannels * 9 },
+    { name: "scale", access: "read", type: "f32", length: params.outChannels },
     { name: "y", access: "write", type: "weight", length: packedSize(params) },
   ],
   prelude({ tile }, caps) {

@@ -1,6 +1,6 @@
 // Filters [outChannels, inChannels, 3, 3] transformed for Winograd's products (Lavin & Gray 2016), U = G g G^T, and packed in
 // groups of eight rows for `gemm`: [points][ceil(rows / 8)][depth][8], zero padded. Transposed, for the gradient of the
-// layer's input: rows are input channels, filters are flipped.
+// layer's input: rows are input channels, filters are flipped. What is transformed is the weight times `scale` of its output channel.
 // One invocation makes all points of four rows and one k. Prelude: TRANSPOSED, INPUT, G (rows of three), pack4.
 struct Params {
   threads: u32,
@@ -12,30 +12,31 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<W4>;
-
-// Tap j of the filters of four rows.
-fn tap(row: u32, k: u32, j: u32) -> vec4f {
-  let rows = select(p.out_channels, p.in_channels, TRANSPOSED);
-  let entries = select(p.in_channels, p.out_channels, TRANSPOSED);
-  var v = vec4f();
-  for (var r = 0u; r < 4u; r++) {
-    if (row + r < rows && k < entries) {
-      let at = select((row + r) * p.in_channels + k, k * p.in_channels + row + r, TRANSPOSED);
-      v[r] = w[9u * at + select(j, 8u - j, TRANSPOSED)];
-    }
-  }
-  return v;
-}
+@group(0) @binding(2) var<storage, read> scale: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<W4>;
 
 fn each(i: u32) {
   let line = i / 2u;
   let group = line / p.depth;
   let k = line - group * p.depth;
   let row = 8u * group + 4u * (i % 2u);
+  let rows = select(p.out_channels, p.in_channels, TRANSPOSED);
+  let entries = select(p.in_channels, p.out_channels, TRANSPOSED);
+  // Rows and entries past the last repeat it, times 0: no branches, which software adapters pay for at every access.
+  let channels = min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(rows - 1u));
+  let entry = min(k, entries - 1u);
+  let here = (vec4u(row) + vec4u(0u, 1u, 2u, 3u) < vec4u(rows)) & vec4<bool>(k < entries);
+  var at = 9u * (channels * p.in_channels + entry);
+  var s = vec4f(scale[channels.x], scale[channels.y], scale[channels.z], scale[channels.w]);
+  if (TRANSPOSED) {
+    at = 9u * (entry * p.in_channels + channels);
+    s = vec4f(scale[entry]);
+  }
+  s = select(vec4f(), s, here);
   var g: array<vec4f, 9>;
   for (var j = 0u; j < 9u; j++) {
-    g[j] = tap(row, k, j);
+    let a = at + select(j, 8u - j, TRANSPOSED);
+    g[j] = vec4f(w[a.x], w[a.y], w[a.z], w[a.w]) * s;
   }
   for (var a = 0u; a < INPUT; a++) {
     let ga = G[a];

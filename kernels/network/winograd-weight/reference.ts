@@ -23,7 +23,7 @@ export function packedSize(params: WinogradWeightParams): number {
 
 export function reference(
   params: WinogradWeightParams,
-  { w }: Readonly<Record<string, ArrayLike<number>>>,
+  { w, scale }: Readonly<Record<string, ArrayLike<number>>>,
 ): Record<string, Float64Array> {
   const { inChannels, transposed, tile } = params;
   const { rows, entries, depth } = sides(params);
@@ -31,7 +31,8 @@ export function reference(
   for (let row = 0; row < rows; row++) {
     for (let k = 0; k < entries; k++) {
       const from = 9 * (transposed ? k * inChannels + row : row * inChannels + k);
-      for (let j = 0; j < 9; j++) filters[(row * entries + k) * 9 + j] = w![from + (transposed ? 8 - j : j)]!;
+      const factor = scale![transposed ? k : row]!;
+      for (let j = 0; j < 9; j++) filters[(row * entries + k) * 9 + j] = factor * w![from + (transposed ? 8 - j : j)]!;
     }
   }
   const transformed = transformFilters(filters, rows, entries, tile);

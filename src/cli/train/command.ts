@@ -3,11 +3,14 @@ import { shapeText } from "../../data/inputs.js";
 import { bad } from "../../errors.js";
 import { fewSamples } from "../../evaluate/frechet.js";
 import { type Gpu, mib } from "../../gpu/device.js";
+import type { NodeTime } from "../../graph/program.js";
+import { copyPeak, fmaPeak } from "../../measure/peaks.js";
 import { Vae } from "../../networks/vae/vae.js";
 import { checkOutdir } from "../../runs/output.js";
 import { formatDuration, formatRate } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import type { RunPreset } from "../../train/presets.js";
+import { profileLines } from "../bench/report.js";
 import { openEngine } from "../parts/engine.js";
 import type { CommonFlags, StepName } from "./common-flags.js";
 import type { LoopResult } from "./loop.js";
@@ -37,6 +40,7 @@ export async function withRun<F extends CommonFlags, S extends RunPreset>(
 ): Promise<void> {
   const silent = Boolean(flags.quiet || flags.json);
   const say = (line: string) => void (silent || process.stderr.write(`${line}\n`));
+  if (flags.profile && !flags.dryRun) throw bad("--profile is for --dry-run: it changes what is trained");
   checkOutdir(flags.outdir);
   const dataset = await Dataset.open(flags.data, {
     labels: flags.cond,
@@ -46,7 +50,7 @@ export async function withRun<F extends CommonFlags, S extends RunPreset>(
   });
   try {
     const settings = settingsFor(dataset);
-    const gpu = await openEngine({ ...flags, tuning: false }, new Stopwatch());
+    const gpu = await openEngine({ ...flags, precision: "f32", tuning: false }, new Stopwatch());
     try {
       // What is wrong with it is told now, and not at the first snapshot.
       if (flags.vae !== undefined) await (await Vae.open(gpu, flags.vae)).close();
@@ -78,7 +82,12 @@ export function checkSamples({ fd, data, vae }: CommonFlags, dataset: Dataset): 
 /** What a run would take: one step is made and thrown away, and a second one measured. Closes `opened`. */
 export async function dryRun(
   { gpu, flags, settings }: Run<CommonFlags, RunPreset>,
-  opened: { readonly settings: { batchGpu: number; rounds: number }; step(): Promise<unknown>; close(): void },
+  opened: {
+    readonly settings: { batchGpu: number; rounds: number };
+    step(): Promise<unknown>;
+    profile(): Promise<NodeTime[]>;
+    close(): void;
+  },
   how: { count(): Promise<number>; readonly of?: string; readonly step: StepName; images(rounds: number): string },
 ): Promise<void> {
   try {
@@ -91,9 +100,21 @@ export async function dryRun(
     const { batch, duration } = settings;
     const left = (seconds * duration) / batch;
     const gpuBytes = gpu.allocatedBytes;
+    const nodes = flags.profile ? await opened.profile() : undefined;
+    const [fma, copy] = nodes ? [await fmaPeak(gpu), await copyPeak(gpu)] : [];
+    const peaks = { gflopsPerSecond: fma?.best ?? 0, gbPerSecond: copy?.best ?? 0 };
     if (flags.json) {
       const each = how.step === "update" ? { secondsPerUpdate: seconds } : { secondsPerIteration: seconds };
-      const facts = { parameters, batch, batchGpu, rounds, gpuBytes, ...each, seconds: left };
+      const facts = {
+        parameters,
+        batch,
+        batchGpu,
+        rounds,
+        gpuBytes,
+        ...each,
+        seconds: left,
+        ...(nodes && { peaks, nodes }),
+      };
       process.stdout.write(`${JSON.stringify(facts)}\n`);
       return;
     }
@@ -102,6 +123,7 @@ export async function dryRun(
       `GPU memory   ${mib(gpuBytes)} with rounds of ${batchGpu} images`,
       `${how.step.padEnd(12)} ${seconds.toPrecision(3)} s: ${batch} images ${how.images(rounds)}, ${formatRate(batch / seconds, "image")}`,
       `the run      ${formatDuration(left)} for ${duration.toLocaleString("en")} images, without snapshots`,
+      ...(nodes ? profileLines(nodes, peaks) : []),
     ];
     process.stdout.write(`${lines.join("\n")}\n`);
   } finally {

@@ -2,12 +2,13 @@ import { type Command, Option } from "commander";
 import { bad, quote } from "../../errors.js";
 import { MAX_SEED, type NumberRule, parseInteger, parseNumber } from "../../runs/args.js";
 import { parseImages } from "../../runs/training-args.js";
+import type { TrainingPrecision } from "../../train/precision.js";
 import type { RunPreset } from "../../train/presets.js";
 import { ADAPTER_HELP, type EngineOptions, type FetchFlags, OFFLINE_HELP, SHA256_HELP } from "../parts/engine.js";
 import { VAE_HELP } from "../parts/vae.js";
 
 /** Options of `train` and `distill`. */
-export interface CommonFlags extends EngineOptions, FetchFlags {
+export interface CommonFlags extends Omit<EngineOptions, "precision">, FetchFlags {
   data: string;
   outdir: string;
   preset: string;
@@ -23,6 +24,7 @@ export interface CommonFlags extends EngineOptions, FetchFlags {
   P_mean?: number;
   P_std?: number;
   ls?: number;
+  precision: TrainingPrecision;
   ema: number[];
   status?: number;
   snapshot?: number;
@@ -33,6 +35,7 @@ export interface CommonFlags extends EngineOptions, FetchFlags {
   seed: number;
   skipBad?: boolean;
   dryRun?: boolean;
+  profile?: boolean;
   force?: boolean;
   json?: boolean;
   quiet?: boolean;
@@ -95,6 +98,11 @@ export function addDraws(command: Command, level: string, emaHelp: string, seedH
     .option("--P_mean <mean>", `mean of ln(${level})`, number("--P_mean", {}))
     .option("--P_std <std>", `standard deviation of ln(${level})`, number("--P_std", { above: 0 }))
     .option("--ls <factor>", "loss scaling", number("--ls", { above: 0 }))
+    .addOption(
+      new Option("--precision <type>", "of activations; f16: half the memory, with weights, sums, losses in f32")
+        .choices(["f32", "f16"])
+        .default("f32"),
+    )
     .addOption(new Option("--ema <stds>", emaHelp).argParser(parseEmas).default([0.05, 0.1], "0.05,0.1"))
     .addOption(new Option("--seed <s>", seedHelp).argParser(integer("--seed", 0, MAX_SEED)).default(0));
 }
@@ -126,6 +134,7 @@ export function addSamplesAndOthers(command: Command, step: StepName): Command {
     )
     .optionsGroup("Other:")
     .option("--dry-run", `say parameters, memory and the time of an ${step}, and train nothing`)
+    .option("--profile", "with --dry-run: where the time goes, by node and kernel")
     .option("--force", "begin anew, whatever state is there")
     .option("--adapter <name>", ADAPTER_HELP)
     .option("--json", "print one JSON object on stdout")

@@ -81,6 +81,7 @@ async function open(run: Run, dir: string | undefined): Promise<Opened> {
   const options: DistillationOptions = {
     ...{ teacher: teacher.tensors, config: { ...config, dropout }, batch, gamma, gLrScaling, dLrScaling },
     ...{ ganLossScaling, ganWarmupKimg: ganWarmup / 1000, pMean, pStd, lossScaling, seed, emaStds, recompute },
+    precision: flags.precision,
     lr: { refLr: settings.refLr, refBatches: settings.refBatches, rampupMimg: settings.rampup / 1e6 },
     ...(flags.ctrlLr !== undefined && { ctrlLrScaling: flags.ctrlLr }),
     networks: mixing ? { generator: mixing, score: mixing } : {},

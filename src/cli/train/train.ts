@@ -105,6 +105,7 @@ async function open(run: Run, dir: string | undefined): Promise<Opened> {
     lr: { refLr, refBatches, rampupMimg: rampup / 1e6 },
     data: guarded(feed, flags.skipBad ?? false),
     recompute: flags.recompute ?? false,
+    precision: flags.precision,
     ...(flags.disco && { disco: flags.disco }),
     ...(network !== undefined && { network: begun?.tensors ?? network }),
     ...(found && dir !== undefined && { resume: dir }),
@@ -184,6 +185,7 @@ function factsOf({ flags, settings, dataset, gpu }: Run, training: Training): [s
     ["learning rate", `${refLr}, rising over ${rampup} images, falling after ${refBatches} updates`],
     ["noise levels", `ln(sigma) of mean ${pMean} and standard deviation ${pStd}`],
     ["loss scaling", String(lossScaling)],
+    ["precision", flags.precision],
     ["averages", flags.ema.join(", ")],
     ["seed", String(flags.seed)],
   ];

@@ -4,15 +4,11 @@ import { ROW_CASES, type WeightRows, weightRows } from "../../lib/weight-rows.js
 import source from "./kernel.wgsl.js";
 import { reference } from "./reference.js";
 
-/** Effective weight of an MPConv, w [rows, fanIn] to y [rows, fanIn], times the gain [1] where there is one. All f32. */
-export const normalizeWeight: Kernel<WeightRows> = {
-  ...weightRows("normalize-weight", source, "f32"),
-  buffers: ({ rows, fanIn, gained }) => [
-    read("w", rows * fanIn),
-    read("gain", gained ? 1 : 0),
-    write("y", rows * fanIn),
-  ],
-  cost: ({ rows, fanIn }) => ({ flops: 3 * rows * fanIn, bytes: 8 * rows * fanIn }),
+/** Of an MPConv's weight w [rows, fanIn] what makes it the effective one, row by row: y [rows]. All f32. */
+export const weightScale: Kernel<WeightRows> = {
+  ...weightRows("weight-scale", source, "f32"),
+  buffers: ({ rows, fanIn, gained }) => [read("w", rows * fanIn), read("gain", gained ? 1 : 0), write("y", rows)],
+  cost: ({ rows, fanIn }) => ({ flops: 2 * rows * fanIn, bytes: 4 * rows * fanIn + 4 * rows }),
   reference,
   cases: [
     { name: "one row of two", params: { rows: 1, fanIn: 2, gained: true, factor: 1 } },
