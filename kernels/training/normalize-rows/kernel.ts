@@ -1,14 +1,14 @@
 import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, update } from "../../lib/buffers.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
-import { summing } from "../../lib/entry.js";
+import { summing, summingSize } from "../../lib/entry.js";
 import source from "./kernel.wgsl.js";
 import { NORMALIZE_EPS, type NormalizeRowsParams, reference } from "./reference.js";
 
 /** Divides rows of a bank by eps + their RMS, in place. */
 export const normalizeRows: Kernel<NormalizeRowsParams> = {
   name: "normalize-rows",
-  source: [...summing(64), { file: "kernels/training/normalize-rows/kernel.wgsl", text: source }],
+  source: [...summing(), { file: "kernels/training/normalize-rows/kernel.wgsl", text: source }],
   check({ elements, rows }) {
     positiveInteger("normalize-rows", "elements", elements);
     positiveInteger("normalize-rows", "rows", rows);
@@ -18,7 +18,10 @@ export const normalizeRows: Kernel<NormalizeRowsParams> = {
   buffers({ elements, rows }) {
     return [read("table", 2 * rows, "u32"), update("w", elements)];
   },
-  variant: () => ({ key: "", prelude: `const EPS: f32 = ${NORMALIZE_EPS};\n` }),
+  variant(_params, caps) {
+    const { size, prelude } = summingSize(caps);
+    return { key: String(size), prelude: `${prelude}const EPS: f32 = ${NORMALIZE_EPS};\n` };
+  },
   uniforms: ({ rows }) => ({ workgroups: rows }),
   grid: ({ rows }, _variant, caps) => grid1d(rows, 1, caps),
   // As if every value lay in a row.
