@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { linkSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { bad } from "../errors.js";
-import { isWriterGone, makeFolders, sweep, temporaryName, WRITER } from "./whole-file.js";
+import { isWriterGone, makeFolders, reason, sweep, temporaryName, WRITER } from "./whole-file.js";
 
 /** A claim is renewed this often, and one of another machine counts as given up after this long without. */
 const RENEW_MS = 20_000;
@@ -46,7 +46,11 @@ export function claim(path: string): () => void {
 /** A claim appears with its owner in it: nobody reads one that is half-made. */
 function take(file: string): boolean {
   const whole = temporaryName(file);
-  writeFileSync(whole, WRITER, { flag: "wx" });
+  try {
+    writeFileSync(whole, WRITER, { flag: "wx" });
+  } catch (cause) {
+    throw bad(`${file} cannot be written: ${reason(cause)}`, cause);
+  }
   try {
     linkSync(whole, file);
     return true;

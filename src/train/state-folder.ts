@@ -80,8 +80,13 @@ export class StateFolder {
       this.#fs.renameSync(`${path}.new`, path);
       this.#sync(this.path);
     });
-    // Nothing below may throw: the new state counts, and would be discarded.
-    for (const other of this.#generations()) if (other !== name) this.#remove(other);
+    // May not throw: the new state counts, and would be discarded.
+    this.sweep(name);
+  }
+
+  /** Removes the generations that do not count. @param current the one that does */
+  sweep(current: string | undefined): void {
+    for (const other of this.#generations()) if (other !== current) this.#remove(other);
   }
 
   #generations(): string[] {

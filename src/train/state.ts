@@ -103,6 +103,18 @@ export async function saveState(dir: string, { kind, networks, counters, setting
   }
 }
 
+/**
+ * Removes what a process left that was killed before or after its state.json came: for whoever alone may write there. The next save
+ * does it, too, but after the end of a run there is none.
+ */
+export async function sweepState(dir: string): Promise<void> {
+  const folder = await StateFolder.at(dir);
+  const head = folder.head();
+  const current = head === undefined ? undefined : folderIn(head);
+  // Of a damaged state.json nobody knows what it named.
+  if (head === undefined || current !== undefined) folder.sweep(current);
+}
+
 /** The generation that a state.json names, if it can be read. */
 function folderIn(text: string): string | undefined {
   try {

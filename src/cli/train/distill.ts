@@ -10,7 +10,7 @@ import { batchesOf } from "../../train/dataset-batches.js";
 import { type Distillation, openDistillation } from "../../train/distillation.js";
 import type { DistillationPreset } from "../../train/distillation-presets.js";
 import { DISTILLED, type DistillationOptions } from "../../train/distillation-settings.js";
-import { findState } from "../../train/state.js";
+import { findState, sweepState } from "../../train/state.js";
 import { checkSamples, dryRun, finish, type Run as TrainingRun, withRun } from "./command.js";
 import { addDistillOptions, type DistillFlags, distillSettings } from "./distill-flags.js";
 import { stateDir, type Trainee, trainingLoop } from "./loop.js";
@@ -163,6 +163,7 @@ async function distilAndReport(run: Run): Promise<void> {
   try {
     const opened = await open(run, flags.force ? undefined : stateDir(flags.outdir));
     ({ distillation } = opened);
+    await sweepState(stateDir(flags.outdir));
     const resumed = distillation.images > 0;
     if (resumed) say(`going on after ${distillation.images} images (--force begins anew)`);
     for (const change of distillation.changes) say(`from here on ${change}`);

@@ -9,7 +9,7 @@ import { claim } from "../../runs/claim.js";
 import { prepareOutdir } from "../../runs/output.js";
 import { batchesOf } from "../../train/dataset-batches.js";
 import type { ConfigInput } from "../../train/source.js";
-import { findState } from "../../train/state.js";
+import { findState, sweepState } from "../../train/state.js";
 import { openTraining, type Training, type TrainingOptions } from "../../train/training.js";
 import { checkSamples, dryRun, finish, type Run as TrainingRun, withRun } from "./command.js";
 import { addTrainOptions, settingsOf, type TrainFlags, type TrainSettings } from "./flags.js";
@@ -156,6 +156,7 @@ async function trainAndReport(run: Run): Promise<void> {
   try {
     const opened = await open(run, flags.force ? undefined : dir);
     ({ training } = opened);
+    await sweepState(dir);
     const resumed = training.images > 0;
     if (resumed) say(`going on after ${training.images} images (--force begins anew)`);
     const trainee = await traineeOf(run, opened);
