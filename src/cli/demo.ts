@@ -1,8 +1,7 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Command } from "commander";
-import { makeGrid } from "../image/grid.js";
+import { sheetPng } from "../figures/sheet.js";
 import type { RawImage } from "../image/pixels.js";
-import { encodePng } from "../image/png.js";
 import { generate, readImages } from "../runs/generate.js";
 import { checkOutdir } from "../runs/output.js";
 import { bundledCheckpoint, version } from "../runs/package.js";
@@ -66,9 +65,11 @@ export function registerDemo(program: Command): void {
           say(`${label}: ${made} made, ${kept} kept${timing}`);
           sheets.push({ label, images: readImages(outdir, seeds) });
         }
-        const grid = makeGrid({
+        const grid = {
           title: "Fashion-MNIST, generated",
-          subtitle: "NCVSD, 32x32, class-conditional; the same seeds with 1, 2 and 4 network evaluations",
+          caption:
+            `${basename(model.checkpoint.name)}: class-conditional images of 32×32, the same ${seeds.length} seeds with 1, 2 and 4 network ` +
+            `evaluations (time steps ${SCHEDULES.map((ts) => ts.join(", ")).join("; ")}).`,
           groups: sheets.map((s) => ({ label: s.label, columns: Array.from({ length: PER_CLASS }, () => "") })),
           rows: Array.from({ length: classes }, (_, c) => ({
             label: model.labels?.[c] ?? String(c),
@@ -76,9 +77,9 @@ export function registerDemo(program: Command): void {
               Array.from({ length: PER_CLASS }, (_, k) => ({ image: s.images[k * classes + c]! })),
             ),
           })),
-        });
+        };
         const path = join(flags.outdir, "grid.png");
-        writeAtomic(path, encodePng(grid, { "ncvsd-gpu:sheet": version }));
+        writeAtomic(path, await sheetPng(grid, { "ncvsd-gpu:sheet": version }));
         process.stdout.write(`${path}\n`);
       } finally {
         gpu.close();

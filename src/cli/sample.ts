@@ -1,10 +1,10 @@
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { NcvsdError } from "../errors.js";
+import { grouped, inOrder } from "../figures/arrange.js";
+import { checkSheet, type Sheet, sheetFile } from "../figures/sheet.js";
 import type { Gpu } from "../gpu/device.js";
-import { contactSheet } from "../image/grid.js";
 import type { RawImage } from "../image/pixels.js";
-import { encodePng } from "../image/png.js";
 import type { Model } from "../networks/edm2/model.js";
 import { parseInteger, parseSeeds } from "../runs/args.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages } from "../runs/generate.js";
@@ -15,6 +15,7 @@ import { deviceOptions } from "../runs/run-record.js";
 import { chooseShard, SHARD_HELP, shardRange } from "../runs/shard.js";
 import { Stopwatch } from "../runs/stopwatch.js";
 import { writeAtomic } from "../runs/whole-file.js";
+import { samplers } from "../sample/samplers.js";
 import { DRY_RUN_HELP, dryRun, outline, tellDryRun } from "./parts/dry-run.js";
 import {
   ADAPTER_HELP,
@@ -32,6 +33,7 @@ import {
 } from "./parts/engine.js";
 import { NET_HELP, publishedTable, withPreset } from "./parts/published.js";
 import { addSamplerOptions, chooseSampler, type SamplerFlags } from "./parts/sampler.js";
+import { checkStepsGrid, writeStepsGrid } from "./parts/steps-grid.js";
 import { openPictures, type Pictures, VAE_HELP } from "./parts/vae.js";
 
 interface SampleFlags extends EngineOptions, SamplerFlags {
@@ -42,6 +44,7 @@ interface SampleFlags extends EngineOptions, SamplerFlags {
   outdir: string;
   subdirs?: boolean;
   grid?: string;
+  stepsGrid?: string;
   saveRaw?: string;
   vae?: string;
   shard?: string | true;
@@ -79,7 +82,8 @@ export function registerSample(program: Command): void {
     )
     .option("--outdir <dir>", "where SEED.png and run.json go", "out")
     .option("--subdirs", "a subfolder for every 1000 seeds")
-    .option("--grid <file>", "also write all images as one labelled sheet (PNG)")
+    .option("--grid <file>", "also write all images as one sheet, class by class (PNG, or SVG by its name)")
+    .option("--steps-grid <file>", "also write the first images after every step, a row each (PNG, or SVG)")
     .option("--save-raw <file>", "also write the values before rounding to 8 bits (safetensors, tensor `images`)")
     .option("--vae <file>", VAE_HELP)
     .option(
@@ -132,7 +136,11 @@ export function registerSample(program: Command): void {
 function ofShard(flags: SampleFlags): SampleFlags {
   const shard = chooseShard(flags.shard);
   if (shard === undefined || shard.count === 1) return flags;
-  for (const [name, value] of Object.entries({ grid: flags.grid, "save-raw": flags.saveRaw })) {
+  for (const [name, value] of Object.entries({
+    grid: flags.grid,
+    "steps-grid": flags.stepsGrid,
+    "save-raw": flags.saveRaw,
+  })) {
     if (value === undefined) continue;
     const then =
       name === "grid" ? "; the same command with it and without --shard makes it when all shards are done" : "";
@@ -159,6 +167,7 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
   const pictures = await openPictures(gpu, model, flags);
   const task = await makeTask(gpu, model, flags, watch, silent, pictures);
   if (flags.grid !== undefined) checkGrid(flags.grid, task, pictures.shape);
+  if (flags.stepsGrid !== undefined) checkStepsGrid(flags.stepsGrid, task, pictures);
   if (pictures.pictures === null) say(`no --vae: the latents go to ${flags.saveRaw}, and no picture is made`);
   const perImage = evaluationsPerImage(task.sampler);
   const name = basename(model.checkpoint.name);
@@ -171,7 +180,8 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
     },
   });
   watch.lap("sampling");
-  if (flags.grid !== undefined) writeGrid(flags.grid, task);
+  if (flags.grid !== undefined) await writeGrid(flags.grid, task);
+  if (flags.stepsGrid !== undefined) await writeStepsGrid(flags.stepsGrid, task, pictures);
   const { steadyImages, steadySeconds, seconds } = timings;
   const rate = steadyImages > 0 ? steadySeconds / steadyImages : made > 0 ? seconds / made : undefined;
   if (flags.json) {
@@ -188,6 +198,7 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
       adapter: gpu.info.name,
       precision: gpu.precision,
       ...(flags.grid === undefined ? {} : { grid: flags.grid }),
+      ...(flags.stepsGrid === undefined ? {} : { stepsGrid: flags.stepsGrid }),
       ...(flags.saveRaw === undefined ? {} : { raw: flags.saveRaw }),
       startup: watch.parts,
     };
@@ -211,7 +222,9 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
     process.stdout.write(`${flags.saveRaw}\n`);
     return;
   }
-  process.stdout.write(`${task.outdir}${flags.grid === undefined ? "" : `\n${flags.grid}`}\n`);
+  process.stdout.write(
+    `${[task.outdir, flags.grid, flags.stepsGrid].filter((path) => path !== undefined).join("\n")}\n`,
+  );
 }
 
 /** Says what the network, and its guide, would take. */
@@ -262,20 +275,21 @@ async function makeTask(
   };
 }
 
-/** A run's images as one sheet, each with its seed and class. */
-function sheet({ model, seeds, labels }: GenerateTask, images: readonly RawImage[]): RawImage {
+/** A run's images as one sheet, class by class. */
+function sheet(task: GenerateTask, images: readonly RawImage[]): Sheet {
+  const { model, seeds, labels, sampler } = task;
+  const cells = images.map((image, i) => ({ image, label: `seed ${seeds[i]}` }));
   const names = { labelDim: model.config.label_dim, labels: model.labels };
-  const cells = images.map((image, i) => {
-    const label = labels?.[i];
-    return { image, label: `seed ${seeds[i]}${label === undefined ? "" : `\n${className(label, names)}`}` };
-  });
-  return contactSheet(cells);
+  return {
+    rows: labels ? grouped(cells, labels, (label) => className(label, names)) : inOrder(cells),
+    caption: `${basename(model.checkpoint.name)}; ${samplers[sampler.name].label(sampler.settings)}`,
+  };
 }
 
 /** Images that a sheet can hold at most: more would not fit its pixels, however small they are. */
 const MAX_CELLS = 10_000;
 
-/** Draws the sheet with blank images. @throws NcvsdError BAD_ARGUMENT when it would be too large. */
+/** Lays the sheet out with blank images. @throws NcvsdError BAD_ARGUMENT when it would be too large. */
 function checkGrid(path: string, task: GenerateTask, [channels, height, width]: Pictures["shape"]): void {
   const count = task.seeds.length;
   const fail = (cause?: unknown) =>
@@ -285,20 +299,17 @@ function checkGrid(path: string, task: GenerateTask, [channels, height, width]: 
       { cause },
     );
   if (count > MAX_CELLS) throw fail();
-  const data = new Uint8Array(3 * width * height);
-  const blank: RawImage = { width, height, channels: channels === 1 ? 1 : 3, data };
+  const blank: RawImage = { width, height, channels: channels === 1 ? 1 : 3, data: new Uint8Array() };
   try {
-    sheet(task, new Array<RawImage>(count).fill(blank));
+    checkSheet(sheet(task, new Array<RawImage>(count).fill(blank)));
   } catch (cause) {
     throw fail(cause);
   }
 }
 
-function writeGrid(path: string, task: GenerateTask): void {
-  writeAtomic(
-    path,
-    encodePng(sheet(task, readImages(task.outdir, task.seeds, task.subdirs)), { "ncvsd-gpu:sheet": version }),
-  );
+async function writeGrid(path: string, task: GenerateTask): Promise<void> {
+  const images = readImages(task.outdir, task.seeds, task.subdirs);
+  writeAtomic(path, await sheetFile(path, sheet(task, images), { "ncvsd-gpu:sheet": version }));
 }
 
 export function count(n: number, unit: string): string {

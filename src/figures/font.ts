@@ -24,6 +24,15 @@ const once = <T>(make: (weight: Weight) => T) => {
 /** The font's file, WOFF2. */
 export const fontFile = once((weight) => read(weight, "woff2"));
 
+/** Rules that bring the font along, so that a figure looks the same everywhere. */
+export const fontFaces = (): string =>
+  (Object.keys(WEIGHTS) as Weight[])
+    .map((weight) => {
+      const data = Buffer.from(fontFile(weight)).toString("base64");
+      return `@font-face{font-family:${FAMILY};font-weight:${WEIGHTS[weight]};src:url(data:font/woff2;base64,${data})}`;
+    })
+    .join("");
+
 /** Width of every character in ems, from the tables `head`, `hhea`, `cmap` and `hmtx` of a WOFF file. */
 const widths = once((weight) => {
   const tables = woffTables(read(weight, "woff"));

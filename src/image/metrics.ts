@@ -46,29 +46,40 @@ export function psnr(x: ArrayLike<number>, truth: ArrayLike<number>, shape: Batc
 }
 
 /**
- * PSNR after the shift of at most `reach` pixels, with or without a rotation by 180 degrees, that fits the truth best: what
+ * A picture after the shift of at most `reach` pixels, with or without a rotation by 180 degrees, that fits the truth best: what
  * Fourier amplitudes cannot tell apart. Pixels that come in from outside are black (-1).
  * @param x one image, C*H*W values in [-1, 1]
+ * @returns the picture, clipped to [-1, 1], and its PSNR in dB
  * @throws NcvsdError BAD_ARGUMENT when the values do not fill the shape
  */
-export function alignedPsnr(
+export function aligned(
   x: ArrayLike<number>,
   truth: ArrayLike<number>,
   [c, h, w]: readonly [number, number, number],
   reach: number,
-): number {
+): { readonly picture: Float32Array; readonly psnr: number } {
   checkPair(x, truth, [1, c, h, w]);
   const goal = Float64Array.from(truth, unit);
   const own = Float64Array.from(x, unit);
   const turned = own.slice();
   for (let ch = 0; ch < c; ch++) turned.subarray(ch * h * w, (ch + 1) * h * w).reverse();
-  let least = Infinity;
+  let [least, best] = [Infinity, { picture: own, dy: 0, dx: 0 }];
   for (const picture of [own, turned]) {
     for (let dy = -reach; dy <= reach; dy++)
-      for (let dx = -reach; dx <= reach; dx++)
-        least = Math.min(least, shiftedError(picture, goal, [c, h, w], dy, dx, least));
+      for (let dx = -reach; dx <= reach; dx++) {
+        const error = shiftedError(picture, goal, [c, h, w], dy, dx, least);
+        if (error < least) [least, best] = [error, { picture, dy, dx }];
+      }
   }
-  return -10 * Math.log10(least / (c * h * w) + 1e-8);
+  const { picture, dy, dx } = best;
+  const shifted = new Float32Array(c * h * w).fill(-1);
+  for (let row = 0; row < c * h; row++) {
+    const from = (row % h) - dy;
+    if (from < 0 || from >= h) continue;
+    for (let col = Math.max(0, dx); col < Math.min(w, w + dx); col++)
+      shifted[row * w + col] = 2 * picture[(row - dy) * w + col - dx]! - 1;
+  }
+  return { picture: shifted, psnr: -10 * Math.log10(least / (c * h * w) + 1e-8) };
 }
 
 /** Sum of squared differences of a picture shifted by (dy, dx) and the goal; may stop early above `limit`. */

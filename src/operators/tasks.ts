@@ -84,7 +84,7 @@ export const OWN_SETTINGS: TaskPreset = {
 };
 
 /** A task ready to be solved. */
-export interface RestoreTask extends Made, Required<Pick<Task, "movable" | "scale" | "noise">> {
+export interface RestoreTask extends Made, Required<Pick<Task, "blur" | "movable" | "scale" | "noise">> {
   readonly notes: readonly string[];
   /** Of the task, or of the user's file. */
   readonly name: string;
@@ -113,6 +113,7 @@ export async function makeTask<N extends TaskName>(
     name,
     settings: { paper: task.preset, reference: task.preset, ...task.settings },
     samplers: task.samplers ?? {},
+    blur: task.blur ?? false,
     movable: task.movable ?? false,
     scale: task.scale ?? "pixels",
     noise: task.noise ?? "added",

@@ -4,7 +4,7 @@ import { NcvsdError } from "../errors.js";
 import { type BatchShape, imagesFromValues, type RawImage } from "../image/pixels.js";
 import { decodePng, encodePng } from "../image/png.js";
 import type { Model } from "../networks/edm2/model.js";
-import type { SampleResult, StepEvent } from "../sample/multi-step.js";
+import type { SampleOptions, SampleResult } from "../sample/multi-step.js";
 import { type SamplerName, type Settings, samplers } from "../sample/samplers.js";
 import { onInterrupt } from "./interrupt.js";
 import { className } from "./labels.js";
@@ -203,7 +203,7 @@ export function sampleBatch(
   task: Pick<GenerateTask, "model" | "sampler" | "debug">,
   seeds: readonly number[],
   labels: readonly number[] | undefined,
-  onStep: (event: StepEvent) => void,
+  onStep: NonNullable<SampleOptions["onStep"]>,
 ): Promise<SampleResult> {
   const common = { seeds, ...(labels ? { labels } : {}), onStep, debug: task.debug ?? false };
   const { model, sampler } = task;

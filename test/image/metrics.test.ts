@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { alignedPsnr, psnr, ssim } from "../../src/image/metrics.js";
+import { aligned, psnr, ssim } from "../../src/image/metrics.js";
 import type { BatchShape } from "../../src/image/pixels.js";
 import { Recording } from "../support/fixtures.js";
 
@@ -37,7 +37,7 @@ describe("PSNR and SSIM are those of piq", () => {
     expect(ssim(x, x, [1, 1, 16, 16])[0]).toBeCloseTo(1, 12);
   });
 
-  test("a shifted and rotated image is the same to alignedPsnr as long as the shift is in reach", () => {
+  test("a shifted and rotated image is the same to aligned as long as the shift is in reach", () => {
     const [c, h, w] = [2, 12, 10];
     const truth = new Float32Array(c * h * w).fill(-1);
     for (let i = 0; i < 30; i++) truth[((i * 7) % 6) * w + 3 * w + (i % 5) + 2 + (i % 2) * h * w] = (i % 9) / 9;
@@ -49,9 +49,9 @@ describe("PSNR and SSIM are those of piq", () => {
           if (to < h && tx >= 0) moved[(ch * h + to) * w + tx] = truth[(ch * h + y) * w + x]!;
         }
     expect(psnr(moved, truth, [1, c, h, w])[0]).toBeLessThan(40);
-    expect(alignedPsnr(moved, truth, [c, h, w], 3)).toBeCloseTo(80, 6);
-    expect(alignedPsnr(moved, truth, [c, h, w], 0)).toBeLessThan(40);
-    expect(alignedPsnr(truth, truth, [c, h, w], 1)).toBeCloseTo(80, 6);
+    expect(aligned(moved, truth, [c, h, w], 3).psnr).toBeCloseTo(80, 6);
+    expect(aligned(moved, truth, [c, h, w], 0).psnr).toBeLessThan(40);
+    expect(aligned(truth, truth, [c, h, w], 1).psnr).toBeCloseTo(80, 6);
   });
 
   test("values that do not fill the shape, and images smaller than the window, are refused", () => {

@@ -1,9 +1,10 @@
+import { basename } from "node:path";
 import type { Command } from "commander";
 import { Dataset } from "../../data/dataset.js";
 import { bad } from "../../errors.js";
-import { contactSheet, makeGrid } from "../../image/grid.js";
-import { imagesFromValues, type RawImage } from "../../image/pixels.js";
-import { encodePng } from "../../image/png.js";
+import { inOrder } from "../../figures/arrange.js";
+import { type Sheet, sheetFile } from "../../figures/sheet.js";
+import { imagesFromValues } from "../../image/pixels.js";
 import { version } from "../../runs/package.js";
 import { tell, withProgress } from "../../runs/progress.js";
 import { table } from "../../runs/table.js";
@@ -35,15 +36,16 @@ function byClass(classes: Int32Array, dim: number): number[][] {
 }
 
 /** A row of pictures for each class, or evenly spread ones where there are none. */
-async function sheetOf(set: Dataset): Promise<RawImage> {
+async function sheetOf(set: Dataset, name: string): Promise<Sheet> {
   const read = async (i: number) => {
     const { image } = await set.item(i);
     return { image: imagesFromValues(image, [1, ...set.shape])[0]! };
   };
   const [channels, height, width] = set.shape;
-  const title = `${set.length} pictures of ${width}x${height}, ${channels} channel${channels === 1 ? "" : "s"}`;
+  const what = channels === 1 ? "grey" : channels === 3 ? "colour" : `${channels} channels`;
+  const caption = `${name}: ${set.length.toLocaleString("en")} pictures of ${width}×${height}, ${what}; some of them, evenly spread.`;
   const { classes, dim } = set.labels;
-  if (!classes) return contactSheet(await Promise.all(spread(set.length, MAX_PICTURES).map(read)), { title });
+  if (!classes) return { rows: inOrder(await Promise.all(spread(set.length, MAX_PICTURES).map(read))), caption };
   const there = byClass(classes, dim)
     .map((places, label) => ({ places, label: set.classes?.[label] ?? String(label) }))
     .filter(({ places }) => places.length > 0);
@@ -53,7 +55,7 @@ async function sheetOf(set: Dataset): Promise<RawImage> {
     const cells = await Promise.all(spread(places.length, columns).map((k) => read(places[k]!)));
     return { label, cells: Array.from({ length: columns }, (_, k) => cells[k]) };
   });
-  return makeGrid({ title, rows: await Promise.all(rows) });
+  return { caption, rows: await Promise.all(rows) };
 }
 
 /** Reads every picture. @returns what is wrong with the damaged ones */
@@ -76,7 +78,7 @@ export function registerDatasetInfo(dataset: Command): Command {
       "Tells what a data set of EDM2's layout holds: pictures or latents, their number and size, and the classes. Needs no GPU.",
     )
     .argument("<source>", "the folder or zip archive")
-    .option("--grid <file>", "a PNG with some pictures of every class")
+    .option("--grid <file>", "a sheet with some pictures of every class (PNG, or SVG by its name)")
     .option("--check", "read every picture, and name those that are damaged")
     .option("--fingerprint", "SHA-256 of names, contents and labels, the same for a folder and an archive of it")
     .option("--force", "replace a file that is there, whoever made it")
@@ -92,7 +94,11 @@ export function registerDatasetInfo(dataset: Command): Command {
         if (flags.grid && kind === "latents")
           throw bad(`${path} holds latents: without their decoder there is nothing to show`);
         const damaged = flags.check ? await damagedOf(set, flags.json ?? false) : undefined;
-        if (flags.grid) writeAtomic(flags.grid, encodePng(await sheetOf(set), { "ncvsd-gpu:sheet": version }));
+        if (flags.grid)
+          writeAtomic(
+            flags.grid,
+            await sheetFile(flags.grid, await sheetOf(set, basename(path)), { "ncvsd-gpu:sheet": version }),
+          );
         const fingerprint = flags.fingerprint ? await set.fingerprint() : undefined;
         const result = {
           path,

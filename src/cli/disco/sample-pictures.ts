@@ -1,11 +1,12 @@
+import { basename } from "node:path";
 import type { Command } from "commander";
 import { openCheckpoint } from "../../checkpoint/index.js";
 import { type Input, readInputs, readMask } from "../../data/inputs.js";
 import { bad, quote } from "../../errors.js";
+import { inOrder } from "../../figures/arrange.js";
+import { type Sheet, sheetFile } from "../../figures/sheet.js";
 import type { Gpu } from "../../gpu/device.js";
-import { contactSheet, makeGrid } from "../../image/grid.js";
 import { imagesFromValues, type RawImage } from "../../image/pixels.js";
-import { encodePng } from "../../image/png.js";
 import { loadDiscoImages, TIMELESS } from "../../networks/edm2/timeless.js";
 import type { ImageShape } from "../../networks/session.js";
 import { version } from "../../runs/package.js";
@@ -110,8 +111,9 @@ export async function samplePictures(gpu: Gpu, flags: PictureSampleFlags): Promi
   }
   const sheet = where
     ? completedSheet(given, where, rows, model.shape)
-    : contactSheet(rows[0]!.map((image) => ({ image })));
-  writeAtomic(out, Buffer.from(encodePng(sheet, { "ncvsd-gpu:sheet": version })));
+    : { rows: inOrder(rows[0]!.map((image) => ({ image }))) };
+  const caption = `${basename(flags.model)}; ${steps} Heun steps; seeds from ${seed} on`;
+  writeAtomic(out, await sheetFile(out, { ...sheet, caption }, { "ncvsd-gpu:sheet": version }));
   const seconds = (performance.now() - started) / 1000;
   const facts = { out, n, images: given.map(({ name }) => name), steps, seed, evaluations: 2 * steps - 1, seconds };
   if (flags.json) process.stdout.write(`${JSON.stringify({ ...facts, adapter: gpu.info.name })}\n`);
@@ -122,12 +124,17 @@ export async function samplePictures(gpu: Gpu, flags: PictureSampleFlags): Promi
 }
 
 /** A row for every picture: itself, what was given of it, and what it was completed to. */
-function completedSheet(given: readonly Input[], mask: Float32Array, rows: readonly RawImage[][], shape: ImageShape) {
+function completedSheet(
+  given: readonly Input[],
+  mask: Float32Array,
+  rows: readonly RawImage[][],
+  shape: ImageShape,
+): Sheet {
   const one = (values: Float32Array) => imagesFromValues(values, [1, ...shape])[0]!;
-  return makeGrid({
+  return {
     groups: [{ columns: ["picture", "given", ...rows[0]!.map((_, i) => (i === 0 ? "completed" : ""))] }],
     rows: given.map(({ values }, row) => ({
       cells: [one(values), one(values.map((v, i) => (mask[i] ? v : 0))), ...rows[row]!].map((image) => ({ image })),
     })),
-  });
+  };
 }

@@ -20,7 +20,7 @@ export const PATHS = {
     "net network image gnet picture.png teacher vae data ref features operator measurement mask kernel lpips images inception dinov2 file shards results in.pkl snapshots source label-file config geometry model diffusion mixture matrix kernels weights maps probe positions".split(
       " ",
     ),
-  files: "grid save-raw out trace out.safetensors plot".split(" "),
+  files: "grid steps-grid save-raw out trace out.safetensors plot".split(" "),
   folders: ["outdir"],
   /** A folder, unless it has the ending of a file. */
   either: ["dest"],

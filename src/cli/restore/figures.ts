@@ -1,5 +1,5 @@
 import { normals } from "../../../kernels/lib/philox.js";
-import { alignedPsnr, psnr, ssim } from "../../image/metrics.js";
+import { aligned, psnr, ssim } from "../../image/metrics.js";
 import type { Lpips } from "../../networks/features/lpips.js";
 import { squaredResiduals } from "../../operators/baselines.js";
 import type { RestoreTask } from "../../operators/tasks.js";
@@ -21,7 +21,7 @@ export const parts = (values: Float32Array, n: number): Float32Array[] =>
   Array.from({ length: n }, (_, i) => values.slice((i * values.length) / n, ((i + 1) * values.length) / n));
 
 /** Pixels that phase retrieval's results are moved by at most when they are compared after alignment. */
-const ALIGN_REACH = 12;
+export const ALIGN_REACH = 12;
 
 /** y = A(x) + sigma_y n, or as the task says that noise comes in; the noise is the same on every machine. */
 export async function measure(
@@ -86,7 +86,7 @@ export async function judge(
     psnr: db[i]!,
     ...(similarity ? { ssim: similarity[i]! } : {}),
     ...(distance ? { lpips: distance[i]! } : {}),
-    ...(movable ? { aligned: alignedPsnr(image, truths[i]!, [c, h, w], ALIGN_REACH) } : {}),
+    ...(movable ? { aligned: aligned(image, truths[i]!, [c, h, w], ALIGN_REACH).psnr } : {}),
     chi2: chi2[i]!,
   }));
 }

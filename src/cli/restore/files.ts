@@ -34,7 +34,7 @@ const OWN_FILES =
   /^(result\.json|values\.safetensors|(truth|measurement|mean|std|best|sheet|sample-\d+|baseline-.*)\.png)$/;
 const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes).digest("hex");
 
-export const sampleName = (run: number): string => `sample-${String(run).padStart(2, "0")}.png`;
+const sampleName = (run: number): string => `sample-${String(run).padStart(2, "0")}.png`;
 export const baselineName = (method: string): string => `baseline-${method.replace(/[^A-Za-z0-9]+/g, "-")}.png`;
 
 /** C*H*W values as one picture. */
@@ -43,7 +43,7 @@ export function picture(values: Float32Array, shape: ImageShape): RawImage {
 }
 
 /** A standard deviation as a picture: black is 0, white STD_WHITE or more. */
-export function stdPicture(std: Float32Array, shape: ImageShape): RawImage {
+function stdPicture(std: Float32Array, shape: ImageShape): RawImage {
   return picture(
     std.map((v) => Math.min(v / STD_WHITE, 1) * 2 - 1),
     shape,
@@ -105,7 +105,7 @@ export function writeResult(
   dir: string,
   r: Reconstruction,
   result: Omit<ImageResult, "files">,
-  shown: { shape: ImageShape; measurement: RawImage | undefined; sheet: RawImage },
+  shown: { shape: ImageShape; measurement: RawImage | undefined; sheet: Uint8Array },
   text: (run: number | undefined) => Record<string, string>,
 ): ImageResult {
   const { shape } = shown;
@@ -120,7 +120,7 @@ export function writeResult(
   if (r.std) add("std.png", stdPicture(r.std, shape));
   if (result.best !== undefined) add("best.png", picture(r.samples[result.best]!, shape), result.best);
   for (const [method, values] of Object.entries(r.baselines)) add(baselineName(method), picture(values, shape));
-  add("sheet.png", shown.sheet);
+  files.set("sheet.png", shown.sheet);
   files.set(VALUES, valuesFile(r, shape, result.key));
   if (existsSync(dir)) sweep(dir);
   removeOld(dir);

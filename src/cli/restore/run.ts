@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import type { Input } from "../../data/inputs.js";
+import { sheetPng } from "../../figures/sheet.js";
 import type { RawImage } from "../../image/pixels.js";
-import { encodePng } from "../../image/png.js";
 import type { Model } from "../../networks/edm2/model.js";
 import { onInterrupt } from "../../runs/interrupt.js";
 import { className } from "../../runs/labels.js";
@@ -24,7 +24,7 @@ import {
   type SampleFigures,
   type Spread,
 } from "./report.js";
-import { imageSheet, overviewSheet } from "./sheets.js";
+import { type Aperture, apertureOf, imageSheet, overviewSheet } from "./sheets.js";
 import { spreadOf } from "./spread.js";
 
 /** One folder of reconstructions to make. */
@@ -94,9 +94,12 @@ export async function restore(job: RestoreJob): Promise<Restored> {
   });
   try {
     const group = Math.max(1, Math.floor(batch / runs));
+    const aperture = redo.length > 0 ? await apertureOf(job.task) : undefined;
     for (let at = 0; at < redo.length; at += group) {
       const members = redo.slice(at, at + group);
-      await restoreGroup(job, members, progress, at * runs, (result) => results.set(result.name, result));
+      await restoreGroup({ job, aperture, members, progress, before: at * runs }, (result) =>
+        results.set(result.name, result),
+      );
       // Signals are delivered between one group's files and the next group.
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -105,7 +108,9 @@ export async function restore(job: RestoreJob): Promise<Restored> {
     report(job.simulated ? await spreadOf(job.outdir, names, runs) : undefined);
     writeAtomic(
       join(job.outdir, "overview.png"),
-      encodePng(overviewSheet(job.head, job.outdir, finished()), { "ncvsd-gpu:sheet": version }),
+      await sheetPng(await overviewSheet(job.head, job.outdir, finished(), job.model.shape), {
+        "ncvsd-gpu:sheet": version,
+      }),
     );
     return { results: finished(), made: redo.length, kept, seconds: (performance.now() - started) / 1000 };
   } catch (error) {
@@ -124,12 +129,19 @@ function keyOf(job: RestoreJob, at: number): string {
   return sha256(JSON.stringify({ run, name, input, label: job.labels?.[at] ?? null }));
 }
 
+interface Group {
+  readonly job: RestoreJob;
+  readonly aperture: Aperture | undefined;
+  /** Places of the inputs. */
+  readonly members: readonly number[];
+  readonly progress: Progress;
+  /** Reconstructions of the groups before. */
+  readonly before: number;
+}
+
 /** Measures, samples, compares and writes a few images at once. */
 async function restoreGroup(
-  job: RestoreJob,
-  members: readonly number[],
-  progress: Progress,
-  before: number,
+  { job, aperture, members, progress, before }: Group,
   finish: (result: ImageResult) => void,
 ): Promise<void> {
   const { model, task, runs, seed, sampler, sigmaY } = job;
@@ -212,7 +224,7 @@ async function restoreGroup(
       mostConsistent: extreme(figures, (f) => f.chi2!),
       baselines: Object.fromEntries(Object.entries(simpleFigures).map(([method, all]) => [method, all[m]!])),
     };
-    finish(writeImage(job, reconstruction, result, await shown(task, measured[m]!)));
+    finish(await writeImage(job, reconstruction, result, await shown(task, measured[m]!), aperture));
   }
 }
 
@@ -221,14 +233,14 @@ async function shown({ show, operator }: RestoreJob["task"], y: Float32Array): P
   return measurementPicture(values, shape, logarithmic);
 }
 
-function writeImage(
+async function writeImage(
   job: RestoreJob,
   r: Reconstruction,
   result: Omit<ImageResult, "files">,
   picture: RawImage | undefined,
-): ImageResult {
+  aperture: Aperture | undefined,
+): Promise<ImageResult> {
   const { shape } = job.model;
-  const sheet = imageSheet(job.head, r, result, shape, picture);
   const { checkpoint, adapter } = job.head;
   const text = (run: number | undefined) => ({
     ...imageText({
@@ -242,5 +254,6 @@ function writeImage(
     }),
     "ncvsd-gpu:image": r.name,
   });
+  const sheet = await sheetPng(imageSheet(job.head, r, result, shape, picture, aperture), text(undefined));
   return writeResult(join(job.outdir, r.name), r, result, { shape, measurement: picture, sheet }, text);
 }

@@ -98,7 +98,7 @@ async function ownTask(gpu: Gpu, path: string, shape: ImageShape): Promise<Resto
     description: operator.name!,
     notes: [],
     observed: volume(operator.measurementShape),
-    ...{ movable: false, scale: "pixels" as const, noise: "added" as const },
+    ...{ blur: false, movable: false, scale: "pixels" as const, noise: "added" as const },
     baselines: measurementItself,
     options: { operator: sha256(source) },
   };

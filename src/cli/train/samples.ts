@@ -1,15 +1,16 @@
 import type { DatasetItem } from "../../data/dataset.js";
 import { momentsOf, statisticsOf } from "../../evaluate/statistics.js";
+import { grouped, inOrder } from "../../figures/arrange.js";
+import { sheetPng } from "../../figures/sheet.js";
 import type { Gpu } from "../../gpu/device.js";
-import { contactSheet } from "../../image/grid.js";
 import { type BatchShape, fromByte, imagesFromValues, type RawImage, toByte } from "../../image/pixels.js";
-import { encodePng } from "../../image/png.js";
 import { resampled } from "../../image/resample.js";
 import { loadModel, type Model } from "../../networks/edm2/model.js";
 import { type DiscoImageModel, loadDiscoImages } from "../../networks/edm2/timeless.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
 import type { Labels } from "../../networks/session.js";
 import { Vae } from "../../networks/vae/vae.js";
+import { className } from "../../runs/labels.js";
 import { bundledFeatures, bundledReference, version } from "../../runs/package.js";
 import { sampleHeun } from "../../sample/heun.js";
 import { sampleMultiStep } from "../../sample/multi-step.js";
@@ -56,7 +57,9 @@ export async function sampleSnapshot(
   const model = await (plan.timeless ? loadDiscoImages(gpu, bytes) : loadModel(gpu, bytes));
   try {
     const sheet =
-      plan.count === 0 ? {} : { sheet: await sheetOf(model, await draw(model, plan, source, plan.count), plan) };
+      plan.count === 0
+        ? {}
+        : { sheet: await sheetOf(model, await draw(model, plan, source, plan.count), plan, source) };
     return plan.fd === 0 ? sheet : { ...sheet, fd: await distance(gpu, await draw(model, plan, source, plan.fd)) };
   } finally {
     await model.close();
@@ -95,16 +98,29 @@ async function labelsOf(
 /** Sides of a sheet's pictures at most: a report holds a dozen sheets. */
 const LARGEST_SIDE = 128;
 
-async function sheetOf(model: Sampleable, values: Float32Array, { vae }: SamplePlan): Promise<Uint8Array> {
+/** Class by class where there are classes; the caption says how they were made. */
+async function sheetOf(
+  model: Sampleable,
+  values: Float32Array,
+  { steps, vae }: SamplePlan,
+  source: LabelSource,
+): Promise<Uint8Array> {
   const one = model.shape.reduce((a, b) => a * b, 1);
   const shape: BatchShape = [values.length / one, ...model.shape];
   const images = vae === undefined ? imagesFromValues(values, shape) : await decoded(model.gpu, vae, values, shape);
-  const columns = Math.ceil(Math.sqrt(images.length));
-  const sheet = contactSheet(
-    images.map((image) => ({ image })),
-    { columns },
-  );
-  return encodePng(sheet, { "ncvsd-gpu:sheet": version });
+  const cells = images.map((image) => ({ image }));
+  const { labelDim } = model;
+  const names = { labelDim, labels: "labels" in model ? model.labels : undefined };
+  const rows =
+    labelDim > 0 && source.labels.classes
+      ? grouped(
+          cells,
+          cells.map((_, seed) => seed % labelDim),
+          (label) => className(label, names),
+        )
+      : inOrder(cells, Math.ceil(Math.sqrt(cells.length)));
+  const how = typeof steps === "number" ? `${steps} Heun steps` : `time steps ${steps.join(", ")}`;
+  return sheetPng({ rows, caption: `Seeds 0 to ${cells.length - 1}, ${how}.` }, { "ncvsd-gpu:sheet": version });
 }
 
 /** Latents as pictures. The VAE is on the device for as long as that takes. */

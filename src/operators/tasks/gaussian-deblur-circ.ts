@@ -19,6 +19,7 @@ const GAUSSIAN_STD = 3;
 /** A circular Gaussian blur; kernel and standard deviation scale with small images: at 32x32 a 21x21 kernel of std 1.06. */
 export const gaussianDeblurCirc = task({
   preset: { ...ANNEALING, beta: 2e-3, emaSigma: ALWAYS, emaDecay: 0.6 },
+  blur: true,
   baselines: measurementAndWiener,
   samplers: authors({ strength: 0.3, step: 1e-4, hmc: [82, 4.04e-5, 0.011, 0.1] }),
   flags: {

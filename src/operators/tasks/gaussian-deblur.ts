@@ -6,6 +6,7 @@ import { task } from "./task.js";
 /** A Gaussian blur of a picture that goes on outside by a rule. */
 export const gaussianDeblur = task({
   preset: OWN_PRESET,
+  blur: true,
   baselines: measurementAndTikhonov,
   flags: {
     kernelSize: {

@@ -18,6 +18,7 @@ import { task } from "./task.js";
 /** A circular blur by a path of the camera. The reference's preset has beta 3e-3, the paper's table 4e-3. */
 export const motionDeblurCirc = task({
   preset: { ...ANNEALING, beta: 3e-3, emaSigma: ALWAYS, emaDecay: 0.6 },
+  blur: true,
   baselines: measurementAndWiener,
   samplers: authors({ strength: 0.3, step: 5e-5, hmc: [96, 3.69e-5, 0.01, 0.11] }),
   settings: { paper: { ...ANNEALING, beta: 4e-3, emaSigma: ALWAYS, emaDecay: 0.6 } },

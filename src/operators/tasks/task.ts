@@ -107,6 +107,8 @@ export interface Task<F extends Flags = Flags> {
   readonly baselines: (measured: Measured) => Promise<Baselines>;
   /** An inpainting: entries of a measurement count only where A maps ones to ones. */
   readonly masked?: boolean;
+  /** A convolution: what it makes of one bright pixel is its kernel. */
+  readonly blur?: boolean;
   /** Measurements do not tell where the picture lies. */
   readonly movable?: boolean;
   /**
