@@ -79,8 +79,7 @@ interface Shown {
 
 const quality = (db: number, similarity?: number) =>
   `PSNR ${db.toFixed(1)} dB${similarity === undefined ? "" : `, SSIM ${similarity.toFixed(2)}`}`;
-const residual = ({ chi2 }: Figures) =>
-  chi2 === undefined ? [] : [`chi² ${chi2 >= 100 ? chi2.toPrecision(2) : chi2.toFixed(2)}`];
+const residual = ({ chi2 }: Figures) => (chi2 === undefined ? [] : [`chi² ${chi2.toFixed(chi2 >= 100 ? 0 : 2)}`]);
 
 /** PSNR and SSIM with the truth, and chi^2 always. */
 function caption(figures: Figures): string {
