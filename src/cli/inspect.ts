@@ -1,10 +1,10 @@
 import type { Command } from "commander";
 import { openCheckpoint } from "../checkpoint/index.js";
 import { NcvsdError, oneLine } from "../errors.js";
-import { actType, costOf, type Precision } from "../gpu/contract.js";
+import { actType, type Precision } from "../gpu/contract.js";
 import { mib, precisionOn } from "../gpu/device.js";
 import type { GpuProfile } from "../gpu/profiles.js";
-import type { Graph, Node } from "../graph/graph.js";
+import { type Graph, type Node, nodeCost, whole } from "../graph/graph.js";
 import { type MemoryPlan, planMemory, replan } from "../graph/plan.js";
 import { type AdapterLimits, adapterLimits, fitOf, largestTensor } from "../measure/fit.js";
 import type { NodeProfile } from "../measure/profile.js";
@@ -210,15 +210,16 @@ function networkAt(batch: number, architecture: Architecture, config: NetworkCon
 }
 
 function describeNode(node: Node, plan: MemoryPlan) {
-  const { flops, bytes } = costOf(node.kernel, node.params as never, plan.precision);
+  const { flops, bytes } = nodeCost(node, plan.precision);
   const out = Object.values(node.writes)[0]!;
   return {
     name: node.name,
     kernel: node.kernel.name,
     shape: out.shape,
+    copies: node.copies,
     flops,
     bytes,
-    place: plan.places.get(out.id) ?? null,
+    place: plan.places.get(whole(out).id) ?? null,
   };
 }
 

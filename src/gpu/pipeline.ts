@@ -1,5 +1,6 @@
 import { NcvsdError } from "../errors.js";
 import type { AnyKernel, Precision, Variant } from "./contract.js";
+import { overCopies } from "./copies.js";
 import { composeSource, locate, type Reflection, reflectSource } from "./reflect.js";
 
 export interface CompiledKernel {
@@ -28,11 +29,12 @@ export class PipelineCache {
     this.#entries.clear();
   }
 
-  get(kernel: AnyKernel, variant: Variant, precision: Precision): Promise<CompiledKernel> {
-    const key = `${kernel.name}|${precision}|${variant.key}`;
+  /** @param copied the text that also computes several copies of all tensors (copies.ts) */
+  get(kernel: AnyKernel, variant: Variant, precision: Precision, copied = false): Promise<CompiledKernel> {
+    const key = `${kernel.name}|${precision}|${variant.key}${copied ? "|copies" : ""}`;
     let entry = this.#entries.get(key);
     if (!entry) {
-      entry = compile(this.#device, kernel, variant, precision);
+      entry = compile(this.#device, kernel, variant, precision, copied);
       this.#entries.set(key, entry);
       entry.catch(() => this.#entries.delete(key));
     }
@@ -40,8 +42,9 @@ export class PipelineCache {
   }
 }
 
-async function compile(device: GPUDevice, kernel: AnyKernel, variant: Variant, precision: Precision) {
-  const source = await composeSource(kernel, variant, precision);
+async function compile(device: GPUDevice, kernel: AnyKernel, variant: Variant, precision: Precision, copied: boolean) {
+  const composed = await composeSource(kernel, variant, precision);
+  const source = copied ? { ...composed, text: overCopies(composed.text) } : composed;
   const label = `${kernel.name} ${variant.key} ${precision}`;
   // Pushed and popped without an await between, so that concurrent compilations do not mix their scopes.
   device.pushErrorScope("validation");

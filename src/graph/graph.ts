@@ -1,5 +1,15 @@
 import { NcvsdError } from "../errors.js";
-import { type AnyKernel, type ElementType, elementBytes, type Kernel, type Precision } from "../gpu/contract.js";
+import {
+  type AnyKernel,
+  type Caps,
+  type Cost,
+  costOf,
+  type DeviceRates,
+  type ElementType,
+  elementBytes,
+  type Kernel,
+  type Precision,
+} from "../gpu/contract.js";
 
 /**
  * `external`: a buffer that outlives a run (network inputs and outputs, sampler state);
@@ -12,14 +22,21 @@ export interface Tensor {
   readonly name: string;
   readonly kind: TensorKind;
   readonly shape: readonly number[];
+  /** Elements of one copy. */
   readonly length: number;
   readonly type: ElementType;
+  /** So many tensors of this shape side by side, each from a multiple of 256 bytes on. */
+  readonly copies: number;
+  /** It is some copies of another tensor, from `first` on. */
+  readonly view?: { readonly of: Tensor; readonly first: number };
 }
 
 /** How a constant is made from the tensors of a checkpoint. */
 export interface Recipe {
   /** Names of checkpoint tensors. */
   readonly sources: readonly string[];
+  /** Those of the copies after the first. */
+  readonly further?: readonly (readonly string[])[];
   /** Their values as f32, in that order, to the constant's values in the layout that the kernel wants. */
   make(sources: readonly Float32Array[]): Float32Array;
   /** The same a piece at a time, where the whole is large, each valid until the next; all but the last of a multiple of 4 values. */
@@ -30,15 +47,62 @@ export interface Node {
   readonly name: string;
   readonly kernel: AnyKernel;
   readonly params: object;
+  /** It is computed so often: for each copy of its tensors, which all have as many. */
+  readonly copies: number;
   /** By WGSL variable name. */
   readonly reads: Readonly<Record<string, Tensor>>;
   readonly writes: Readonly<Record<string, Tensor>>;
 }
 
+/** Binding offsets are multiples of this on every adapter (WebGPU's default minStorageBufferOffsetAlignment). */
+export const ALIGNMENT = 256;
+
 /** Bytes of a tensor's buffer: a multiple of 16, so that vec4 views are whole. */
-export function tensorBytes(tensor: Pick<Tensor, "length" | "type">, precision: Precision): number {
-  return Math.ceil((tensor.length * elementBytes(tensor.type, precision)) / 16) * 16;
+export function tensorBytes(
+  { length, type, copies = 1 }: Pick<Tensor, "length" | "type"> & { readonly copies?: number },
+  precision: Precision,
+): number {
+  if (copies > 1) return copies * copyBytes({ length, type }, precision);
+  return Math.ceil((length * elementBytes(type, precision)) / 16) * 16;
 }
+
+/** Bytes from one copy of a tensor to the next. */
+export function copyBytes({ length, type }: Pick<Tensor, "length" | "type">, precision: Precision): number {
+  return Math.ceil((length * elementBytes(type, precision)) / ALIGNMENT) * ALIGNMENT;
+}
+
+/** The tensor whose memory this one is, or is a part of. */
+export const whole = (tensor: Tensor): Tensor => tensor.view?.of ?? tensor;
+
+/** A node's cost, over all copies. */
+export function nodeCost({ kernel, params, copies }: Node, precision: Precision): Cost {
+  const { flops, bytes } = costOf(kernel, params as never, precision);
+  return { flops: copies * flops, bytes: copies * bytes };
+}
+
+/** What a node's kernel is told of the adapter: each copy has its share of a GPU. Tiles may depend on it, sums may not. */
+export function nodeCaps({ copies }: Node, caps: Caps): Caps {
+  if (copies === 1 || !caps.rates) return caps;
+  const multiprocessors = Math.max(1, Math.floor(caps.rates.multiprocessors / copies));
+  return { ...caps, rates: { ...caps.rates, multiprocessors } };
+}
+
+/** The adapter that a graph is planned for, as far as its layers choose by it; empty: software, or nothing is known of it. */
+export interface Target {
+  /** `Caps.rates`. */
+  readonly rates?: DeviceRates | undefined;
+  /** The most bytes of one binding. */
+  readonly bindingBytes?: number | undefined;
+}
+
+/** A GPU as the target. A software adapter plans as without one: for its memory, small parts of large layers are better. */
+export const targetOf = ({
+  caps: { rates },
+  bindingBytes,
+}: {
+  readonly caps: Caps;
+  readonly bindingBytes: number;
+}): Target => (rates ? { rates, bindingBytes } : {});
 
 /** A static graph: nodes in execution order over typed tensors whose lengths are checked against the kernels' contracts. */
 export class Graph {
@@ -48,7 +112,13 @@ export class Graph {
   readonly recipes = new Map<string, Recipe>();
   /** Activations that someone reads after the run: they keep their place to the end. */
   readonly kept = new Set<Tensor>();
+  readonly target: Target;
   readonly #byName = new Map<string, Tensor>();
+  #prefixes: readonly string[] = [""];
+
+  constructor(target: Target = {}) {
+    this.target = target;
+  }
 
   external(name: string, shape: readonly number[], type: ElementType = "f32"): Tensor {
     return this.#tensor(name, "external", shape, type);
@@ -56,13 +126,49 @@ export class Graph {
 
   /** The same name gives the same tensor, so that a weight used twice is bound once. */
   constant(name: string, shape: readonly number[], type: ElementType, recipe: Recipe): Tensor {
-    this.recipes.set(name, recipe);
-    return this.#byName.get(`constant ${name}`) ?? this.#tensor(name, "constant", shape, type);
+    const [first, ...others] = this.#prefixes as [string, ...string[]];
+    const copied = others.length > 0 ? `${name} (${this.#prefixes.join(" ")})` : name;
+    const further = others.map((prefix) => recipe.sources.map((source) => swapped(source, first, prefix)));
+    this.recipes.set(copied, further.length > 0 ? { ...recipe, further } : recipe);
+    const copies = this.#prefixes.length;
+    return this.#byName.get(`constant ${copied}`) ?? this.#tensor(copied, "constant", shape, type, copies);
+  }
+
+  /**
+   * Constants that `body` asks for get a copy for each prefix, made of tensors whose names begin with it where the first copy's
+   * begin with the first: layers of one shape in several parts of a network become one node.
+   */
+  copied<T>(prefixes: readonly string[], body: () => T): T {
+    const before = this.#prefixes;
+    this.#prefixes = prefixes;
+    try {
+      return body();
+    } finally {
+      this.#prefixes = before;
+    }
+  }
+
+  /** An activation of several copies, which nodes write one by one, through `part`. */
+  room(name: string, shape: readonly number[], type: ElementType, copies: number): Tensor {
+    return this.#tensor(name, "activation", shape, type, copies);
+  }
+
+  /** Some copies of an activation as a tensor: what is read or written through it is the activation's. */
+  part(of: Tensor, first: number, copies = 1): Tensor {
+    if (of.kind !== "activation" || of.view || first + copies > of.copies)
+      throw new Error(`${of.name} has no copies ${first} to ${first + copies - 1}`);
+    const name = `${of.name} [${first}]`;
+    const known = this.#byName.get(`${copies} of ${name}`);
+    if (known) return known;
+    const tensor = { ...this.#tensor(name, "activation", of.shape, of.type, copies), view: { of, first } };
+    this.tensors[tensor.id] = tensor;
+    this.#byName.set(`${copies} of ${name}`, tensor);
+    return tensor;
   }
 
   /**
    * Appends a node. `outputs` gives for each written buffer its shape (a new activation) or an existing external tensor.
-   * Shapes are inferred and checked through the kernel's own contract.
+   * Shapes are inferred and checked through the kernel's own contract. What it reads and writes has as many copies each.
    * @returns the written tensors by buffer name
    */
   run<P extends object, W extends string>(
@@ -75,6 +181,10 @@ export class Graph {
     kernel.check(params);
     const reads: Record<string, Tensor> = {};
     const writes: Record<string, Tensor> = {};
+    const copies = [...Object.values(inputs), ...Object.values<readonly number[] | Tensor>(outputs)].reduce(
+      (most, tensor) => (tensor && isTensor(tensor) ? Math.max(most, tensor.copies) : most),
+      1,
+    );
     for (const buffer of kernel.buffers(params)) {
       if (buffer.length === 0) continue;
       const wanted = buffer.access === "write" ? outputs[buffer.name as W] : inputs[buffer.name];
@@ -82,7 +192,13 @@ export class Graph {
       if (wanted === undefined) throw new NcvsdError("BAD_ARGUMENT", `${what} is not connected.`);
       const tensor = isTensor(wanted)
         ? wanted
-        : this.#tensor(`${name}${buffer.name === "y" ? "" : `.${buffer.name}`}`, "activation", wanted, buffer.type);
+        : this.#tensor(
+            `${name}${buffer.name === "y" ? "" : `.${buffer.name}`}`,
+            "activation",
+            wanted,
+            buffer.type,
+            copies,
+          );
       if (tensor.length !== buffer.length) {
         throw new NcvsdError(
           "BAD_ARGUMENT",
@@ -92,10 +208,15 @@ export class Graph {
       if (tensor.type !== buffer.type) {
         throw new NcvsdError("BAD_ARGUMENT", `${what} has type ${buffer.type}, but ${tensor.name} has ${tensor.type}.`);
       }
+      if (tensor.copies !== copies)
+        throw new NcvsdError(
+          "BAD_ARGUMENT",
+          `${what} needs ${copies} copies, but ${tensor.name} has ${tensor.copies}.`,
+        );
       if (buffer.access !== "write") reads[buffer.name] = tensor;
       if (buffer.access !== "read") writes[buffer.name] = tensor;
     }
-    this.nodes.push({ name, kernel, params, reads, writes });
+    this.nodes.push({ name, kernel, params, copies, reads, writes });
     return writes as Record<W, Tensor>;
   }
 
@@ -106,14 +227,17 @@ export class Graph {
     return Object.assign(tensor as { kind: TensorKind; name: string }, { kind: "external", name }) as Tensor;
   }
 
-  #tensor(name: string, kind: TensorKind, shape: readonly number[], type: ElementType): Tensor {
+  #tensor(name: string, kind: TensorKind, shape: readonly number[], type: ElementType, copies = 1): Tensor {
     const length = shape.reduce((a, b) => a * b, 1);
-    const tensor: Tensor = { id: this.tensors.length, name, kind, shape, length, type };
+    const tensor: Tensor = { id: this.tensors.length, name, kind, shape, length, type, copies };
     this.tensors.push(tensor);
     this.#byName.set(`${kind} ${name}`, tensor);
     return tensor;
   }
 }
+
+const swapped = (name: string, from: string, to: string) =>
+  name.startsWith(from) ? to + name.slice(from.length) : name;
 
 function isTensor(value: readonly number[] | Tensor): value is Tensor {
   return !Array.isArray(value);

@@ -1,5 +1,5 @@
-import { actType, costOf, type Precision } from "../gpu/contract.js";
-import { type Graph, type Tensor, tensorBytes } from "./graph.js";
+import { actType, type Precision } from "../gpu/contract.js";
+import { ALIGNMENT, type Graph, type Node, nodeCost, type Tensor, tensorBytes, whole } from "./graph.js";
 import { type Block, mostLive, type Placement, packBlocks } from "./pack.js";
 
 /** First and last node index at which a tensor must exist. */
@@ -37,15 +37,17 @@ export interface MemoryPlan {
   readonly traffic: number;
 }
 
-/** Binding offsets are multiples of this on every adapter (WebGPU's default minStorageBufferOffsetAlignment). */
-const ALIGNMENT = 256;
+/** The activations among what a node reads or writes; for a part of one, all of it. */
+const activations = (tensors: Node["reads"]) =>
+  Object.values(tensors)
+    .map(whole)
+    .filter(({ kind }) => kind === "activation");
 
 /** Lifetimes of the activations; an activation that nothing reads lives at its own node only, a kept one to the end. */
 function lifetimes(graph: Graph, precision: Precision): Lifetime[] {
   const spans = new Map<number, { tensor: Tensor; first: number; last: number }>();
   graph.nodes.forEach((node, index) => {
-    for (const tensor of [...Object.values(node.writes), ...Object.values(node.reads)]) {
-      if (tensor.kind !== "activation") continue;
+    for (const tensor of [...activations(node.writes), ...activations(node.reads)]) {
       const span = spans.get(tensor.id);
       if (span) span.last = index;
       else spans.set(tensor.id, { tensor, first: index, last: index });
@@ -93,7 +95,7 @@ export function replan(graph: Graph, plan: MemoryPlan, precision: Precision): Me
 function totals(graph: Graph, precision: Precision) {
   const bytesOf = (kind: Tensor["kind"]) =>
     sum(graph.tensors.filter((t) => t.kind === kind).map((t) => tensorBytes(t, precision)));
-  const costs = graph.nodes.map((n) => costOf(n.kernel, n.params as never, precision));
+  const costs = graph.nodes.map((node) => nodeCost(node, precision));
   return {
     precision,
     constantBytes: bytesOf("constant"),
@@ -111,9 +113,9 @@ function rivalsOf(graph: Graph): Map<number, Set<number>> {
     rivals.get(a.id)!.add(b.id);
   };
   for (const node of graph.nodes) {
-    for (const read of Object.values(node.reads)) {
-      for (const write of Object.values(node.writes)) {
-        if (read.kind !== "activation" || write.kind !== "activation" || read === write) continue;
+    for (const read of activations(node.reads)) {
+      for (const write of activations(node.writes)) {
+        if (read === write) continue;
         add(read, write);
         add(write, read);
       }
@@ -130,7 +132,7 @@ function rivalsOf(graph: Graph): Map<number, Set<number>> {
 export function verifyPlan(graph: Graph, plan: MemoryPlan): void {
   const lastUse = new Map<number, number>();
   graph.nodes.forEach((node, i) => {
-    for (const t of [...Object.values(node.reads), ...Object.values(node.writes)]) lastUse.set(t.id, i);
+    for (const t of [...activations(node.reads), ...activations(node.writes)]) lastUse.set(t.id, i);
   });
   for (const t of graph.kept) lastUse.set(t.id, graph.nodes.length);
   const placeOf = (tensor: Tensor) => {
@@ -143,8 +145,8 @@ export function verifyPlan(graph: Graph, plan: MemoryPlan): void {
   };
   let present: { tensor: Tensor; arena: number; start: number; end: number }[] = [];
   graph.nodes.forEach((node, index) => {
-    const reads = Object.values(node.reads).filter((t) => t.kind === "activation");
-    const writes = Object.values(node.writes).filter((t) => t.kind === "activation");
+    const reads = activations(node.reads);
+    const writes = activations(node.writes);
     for (const tensor of reads) {
       if (!present.some((p) => p.tensor === tensor))
         throw new Error(`plan: ${node.name} reads ${tensor.name}, which is not there`);

@@ -1,9 +1,9 @@
 import { widenF16 } from "../checkpoint/half.js";
 import { NcvsdError } from "../errors.js";
-import { type Caps, costOf, elementBytes, type Precision, type Variant } from "../gpu/contract.js";
+import { type Caps, elementBytes, type Precision, type Variant } from "../gpu/contract.js";
 import { type Gpu, mib } from "../gpu/device.js";
 import { packUniforms } from "../gpu/reflect.js";
-import { type Graph, type Node, type Tensor, tensorBytes } from "./graph.js";
+import { copyBytes, type Graph, type Node, nodeCaps, nodeCost, type Tensor, tensorBytes } from "./graph.js";
 import { type MemoryPlan, planMemory, verifyPlan } from "./plan.js";
 
 interface Dispatch {
@@ -95,10 +95,14 @@ export class Program {
     const plan = options.plan ?? planMemory(graph, precision, gpu.device.limits.maxBufferSize);
     verifyPlan(graph, plan);
     checkLimits(gpu, label, graph, precision);
+    // One text of a kernel for all of its nodes, those of one copy too.
+    const copied = new Set(graph.nodes.flatMap(({ kernel, copies }) => (copies > 1 ? [kernel.name] : [])));
     const compiled = await Promise.all(
       graph.nodes.map((node) => {
-        const variant = node.kernel.variant(node.params as never, caps);
-        return gpu.pipelines.get(node.kernel, variant, precision).then((entry) => ({ node, variant, ...entry }));
+        const variant = node.kernel.variant(node.params as never, nodeCaps(node, caps));
+        return gpu.pipelines
+          .get(node.kernel, variant, precision, copied.has(node.kernel.name))
+          .then((entry) => ({ node, variant, ...entry }));
       }),
     );
     const owned: GPUBuffer[] = [];
@@ -111,7 +115,12 @@ export class Program {
       return await gpu.scoped(`Preparing ${label}`, () => {
         const arenas = plan.arenas.map((bytes, i) => own(`${label} arena ${i}`, bytes));
         const regions = new Map<number, Region>();
-        for (const tensor of graph.tensors) regions.set(tensor.id, regionOf(tensor, arenas, plan, options, own));
+        for (const tensor of graph.tensors) {
+          const region = tensor.view
+            ? partOf(tensor, regions.get(tensor.view.of.id)!, plan)
+            : regionOf(tensor, arenas, plan, options, own);
+          regions.set(tensor.id, region);
+        }
         const alignment = gpu.device.limits.minUniformBufferOffsetAlignment;
         const strides = compiled.map((c) => Math.ceil(c.reflection.uniformSize / alignment) * alignment);
         const uniforms = gpu.createBuffer(
@@ -137,7 +146,8 @@ export class Program {
           ];
           offset += strides[i]!;
           const bindGroup = gpu.device.createBindGroup({ label: node.name, layout, entries });
-          return { node, variant, pipeline, bindGroup, grid: node.kernel.grid(params, variant, caps) };
+          const [x, y] = node.kernel.grid(params, variant, nodeCaps(node, caps));
+          return { node, variant, pipeline, bindGroup, grid: [x, y, node.copies] };
         });
         return new Program(gpu, options, plan, dispatches, regions, owned);
       });
@@ -165,7 +175,7 @@ export class Program {
       const { pipeline, bindGroup, grid } = this.#dispatches[i]!;
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, bindGroup);
-      pass.dispatchWorkgroups(...grid);
+      pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
     }
   }
 
@@ -203,12 +213,18 @@ export class Program {
     }
   }
 
-  /** Values of an f32 or act tensor, as they stand now. */
+  /** Values of an f32 or act tensor, as they stand now; of all its copies. */
   async readTensor(tensor: Tensor): Promise<Float32Array> {
     const { buffer, offset, size } = this.#regions.get(tensor.id)!;
     const bytes = await this.gpu.read(buffer, size, offset);
     const half = elementBytes(tensor.type, this.plan.precision) === 2;
-    return (half ? widenF16(new Uint16Array(bytes)) : new Float32Array(bytes)).subarray(0, tensor.length);
+    const values = half ? widenF16(new Uint16Array(bytes)) : new Float32Array(bytes);
+    const { length, copies } = tensor;
+    if (copies === 1) return values.subarray(0, length);
+    const stride = values.length / copies;
+    const packed = new Float32Array(copies * length);
+    for (let i = 0; i < copies; i++) packed.set(values.subarray(i * stride, i * stride + length), i * length);
+    return packed;
   }
 
   /**
@@ -261,7 +277,7 @@ export class Program {
         variant: variant.key,
         startMs: Number(stamps[2 * i]! - stamps[0]!) / 1e6,
         ms: Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1e6,
-        ...costOf(node.kernel, node.params as never, this.plan.precision),
+        ...nodeCost(node, this.plan.precision),
       }));
     } finally {
       for (const querySet of querySets) querySet.destroy();
@@ -297,6 +313,11 @@ function regionOf(
   }
   const external = options.externals?.get(tensor.name) ?? own(tensor.name, size);
   return "offset" in external ? external : { buffer: external, offset: 0, size };
+}
+
+function partOf(tensor: Tensor, { buffer, offset }: Region, { precision }: MemoryPlan): Region {
+  const first = offset + tensor.view!.first * copyBytes(tensor, precision);
+  return { buffer, offset: first, size: tensorBytes(tensor, precision) };
 }
 
 /** Names the tensor that exceeds what one binding can hold, before anything is allocated. */

@@ -44,6 +44,14 @@ export interface ConvContext {
   readonly gradientTiles?: number | undefined;
 }
 
+/** The adapter that a layer is planned for: what the context says, else the graph's. */
+export function targetIn({ graph: { target }, rates, bindingBytes }: ConvContext) {
+  return {
+    rates: rates ?? target.rates,
+    bindingBytes: bindingBytes ?? target.bindingBytes ?? BINDING_BYTES,
+  };
+}
+
 /** What a layer's algorithm wants of its weight: `count` output channels from `first` on, packed to `length` values. */
 export interface Packing extends Part {
   readonly algorithm: ConvAlgorithm;
@@ -77,7 +85,8 @@ export interface Convolution extends ConvShape {
 
 /** Stride 1, zero padding. @param x [N, inChannels, H, W] @returns [N, outChannels, H, W] */
 export function convolve(context: ConvContext, name: string, layer: Convolution, x: Tensor): Tensor {
-  const { graph, batch, tuning, rates, bindingBytes = BINDING_BYTES } = context;
+  const { graph, batch, tuning } = context;
+  const { rates, bindingBytes } = targetIn(context);
   const { inChannels, outChannels, height, width, epilogue, c, r } = layer;
   const algorithm = convAlgorithm(layer, tuning, rates);
   if (algorithm === "winograd") return winograd(context, name, layer, x);
@@ -100,7 +109,8 @@ export function convolve(context: ConvContext, name: string, layer: Convolution,
  * channels at a time.
  */
 function winograd(context: ConvContext, name: string, layer: Convolution, x: Tensor): Tensor {
-  const { graph, batch, rates, bindingBytes = BINDING_BYTES } = context;
+  const { graph, batch } = context;
+  const { rates, bindingBytes } = targetIn(context);
   const { inChannels, outChannels, height, width, epilogue, c, r } = layer;
   const tile = winogradTile(height, width, inChannels * outChannels);
   const { points } = transforms(tile);
@@ -157,7 +167,8 @@ function winograd(context: ConvContext, name: string, layer: Convolution, x: Ten
 
 /** The direct sum, for some output channels at a time; `implicit`: by tiles. Both want the same weight. */
 function direct(context: ConvContext, name: string, layer: Convolution, x: Tensor, implicit = false): Tensor {
-  const { graph, batch, rates, bindingBytes = BINDING_BYTES } = context;
+  const { graph, batch } = context;
+  const { rates, bindingBytes } = targetIn(context);
   const { inChannels, outChannels, height, width, kernel, epilogue, c, r } = layer;
   const weightLength = (count: number) => packedWeightLength(count, inChannels, kernel);
   const channelParts = parts(outChannels, 8, bindingBytes, (count) => 4 * weightLength(count));

@@ -10,6 +10,8 @@ export interface Build extends ConvContext {
   wants(name: string): boolean;
   /** Reports an intermediate by its name; kept when wanted. */
   tap(name: string, tensor: Tensor): void;
+  /** Layers of one shape in several parts of the network are one node. */
+  readonly merged?: boolean;
   /** Where the nodes of each block of a network are noted. */
   readonly blocks?: Span[];
 }

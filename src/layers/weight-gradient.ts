@@ -8,7 +8,7 @@ import { convWeightBackwardProducts } from "../../kernels/network/conv-weight-ba
 import { convWeightBackwardTiles } from "../../kernels/network/conv-weight-backward-tiles/kernel.js";
 import type { Tensor } from "../graph/graph.js";
 import type { ConvShape } from "./conv-algorithm.js";
-import { BINDING_BYTES, type ConvContext, ordinal, parts } from "./convolution.js";
+import { type ConvContext, ordinal, parts, targetIn } from "./convolution.js";
 import { type GradientAlgorithm, gradientAlgorithm, pieceOf, placesOf, pointsOf } from "./weight-gradient-algorithm.js";
 
 /**
@@ -42,7 +42,8 @@ interface Products {
  * pieces, and what leads from points to taps.
  */
 function byProducts(context: ConvContext, name: string, { shape, algorithm }: Products, x: Tensor, g: Tensor): Tensor {
-  const { graph, batch, bindingBytes = BINDING_BYTES } = context;
+  const { graph, batch } = context;
+  const { bindingBytes } = targetIn(context);
   const { inChannels, outChannels, kernel } = shape;
   const points = pointsOf(shape, algorithm);
   const all = panels(placesOf(shape, batch, algorithm));

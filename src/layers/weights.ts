@@ -3,7 +3,7 @@ import { narrowF16 } from "../checkpoint/index.js";
 import { NcvsdError } from "../errors.js";
 import { elementBytes } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
-import { type Graph, type Recipe, type Tensor, tensorBytes } from "../graph/graph.js";
+import { copyBytes, type Graph, type Recipe, type Tensor, tensorBytes } from "../graph/graph.js";
 
 /** eps of EDM2's `normalize`; it is added to the RMS, unscaled. */
 const EPS = 1e-4;
@@ -77,20 +77,29 @@ export class WeightStore {
   async load(graph: Graph, onProgress?: (done: number, total: number) => void): Promise<void> {
     const wanted = graph.tensors.filter((t) => t.kind === "constant" && !this.buffers.has(t.name));
     const recipeOf = (tensor: Tensor | undefined) => tensor && graph.recipes.get(tensor.name);
-    let sources: Float32Array[] = [];
+    const read = new Map<string, Float32Array>();
     for (const [done, tensor] of wanted.entries()) {
       onProgress?.(done, wanted.length);
       const recipe = recipeOf(tensor)!;
-      if (sources.length === 0)
-        for (const name of recipe.sources) sources.push(await this.#source.readF32(name, { weights: true }));
       const buffer = await this.#gpu.scoped(`Loading ${tensor.name}`, () =>
         this.#gpu.storage(tensor.name, tensorBytes(tensor, this.#gpu.precision)),
       );
       try {
-        const pieces = recipe.pieces?.(sources) ?? [recipe.make(sources)];
         // The parts of a large layer are made of the same tensors; otherwise what was read may go before the rest is made.
-        if (recipeOf(wanted[done + 1])?.sources.join() !== recipe.sources.join()) sources = [];
-        await this.#fill(tensor, buffer, pieces, recipe.sources[0]!);
+        const next = recipeOf(wanted[done + 1]);
+        const again = new Set(next && [next.sources, ...(next.further ?? [])].flat());
+        for (const [copy, names] of [recipe.sources, ...(recipe.further ?? [])].entries()) {
+          const sources: Float32Array[] = [];
+          for (const name of names) {
+            const values = read.get(name) ?? (await this.#source.readF32(name, { weights: true }));
+            sources.push(values);
+            if (again.has(name)) read.set(name, values);
+            else read.delete(name);
+          }
+          const pieces = recipe.pieces?.(sources) ?? [recipe.make(sources)];
+          sources.length = 0;
+          await this.#fill(tensor, buffer, copy, pieces, names[0]!);
+        }
       } catch (error) {
         this.#gpu.destroyBuffer(buffer);
         throw error;
@@ -100,10 +109,17 @@ export class WeightStore {
     onProgress?.(wanted.length, wanted.length);
   }
 
-  async #fill(tensor: Tensor, buffer: GPUBuffer, pieces: Iterable<Float32Array>, source: string): Promise<void> {
+  async #fill(
+    tensor: Tensor,
+    buffer: GPUBuffer,
+    copy: number,
+    pieces: Iterable<Float32Array>,
+    source: string,
+  ): Promise<void> {
+    const start = copy * copyBytes(tensor, this.#gpu.precision);
     let length = 0;
     for (const piece of pieces) {
-      if (length + piece.length <= tensor.length) await this.#upload(tensor, buffer, piece, length);
+      if (length + piece.length <= tensor.length) await this.#upload(tensor, buffer, piece, start, length);
       length += piece.length;
     }
     if (length === tensor.length) return;
@@ -113,14 +129,14 @@ export class WeightStore {
     );
   }
 
-  /** Writes values from element `first` on; waits whenever too much is on its way. */
-  async #upload(tensor: Tensor, buffer: GPUBuffer, values: Float32Array, first: number): Promise<void> {
+  /** Writes values from element `first` of the copy at byte `start` on; waits whenever too much is on its way. */
+  async #upload(tensor: Tensor, buffer: GPUBuffer, values: Float32Array, start: number, first: number): Promise<void> {
     const size = elementBytes(tensor.type, this.#gpu.precision);
     const stored = size === 2 ? narrowF16(values) : values;
     const bytes = padded(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
     for (let at = 0; at < bytes.length; at += STAGING) {
       const piece = bytes.subarray(at, at + STAGING);
-      this.#gpu.write(buffer, piece, size * first + at);
+      this.#gpu.write(buffer, piece, start + size * first + at);
       this.#staged += piece.length;
       if (this.#staged < STAGING) continue;
       this.#gpu.flushDestroyed();

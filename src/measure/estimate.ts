@@ -1,6 +1,5 @@
-import { costOf } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
-import type { Graph, Node } from "../graph/graph.js";
+import { type Graph, type Node, nodeCost } from "../graph/graph.js";
 import { prepareKernel } from "../graph/run-kernel.js";
 
 /** Kernels that together take less than this of the arithmetic and of the traffic are not measured. */
@@ -14,7 +13,7 @@ const DENSE = 4;
  */
 export async function estimateEvaluation(gpu: Gpu, graph: Graph): Promise<number> {
   const groups = new Map<string, { node: Node; work: number; sum: number; dense: boolean }>();
-  const all = graph.nodes.map((node) => ({ node, ...costOf(node.kernel, node.params as never, gpu.precision) }));
+  const all = graph.nodes.map((node) => ({ node, ...nodeCost(node, gpu.precision) }));
   const [flops, bytes] = [all.reduce((s, c) => s + c.flops, 0), all.reduce((s, c) => s + c.bytes, 0)];
   for (const cost of all) {
     const { name } = cost.node.kernel;
@@ -31,7 +30,7 @@ export async function estimateEvaluation(gpu: Gpu, graph: Graph): Promise<number
       rest += share;
       continue;
     }
-    seconds += (await secondsOf(gpu, node)) * (sum / work);
+    seconds += node.copies * (await secondsOf(gpu, node)) * (sum / work);
     told += share;
   }
   return told > 0 ? seconds * (1 + rest / told) : 0;

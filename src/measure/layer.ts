@@ -38,7 +38,7 @@ export function layersOf(graph: Graph): Layer[] {
     const kernel = params.kernel ?? (node.kernel.name === "gemm" ? 1 : 3);
     const shape: ConvShape = { inChannels, outChannels, height, width, kernel };
     const key = `${convKey(shape)} ${params.epilogue.kind}`;
-    const count = (found.get(key)?.count ?? 0) + 1;
+    const count = (found.get(key)?.count ?? 0) + node.copies;
     found.set(key, { shape, epilogue: params.epilogue.kind, count });
   }
   return [...found.values()];

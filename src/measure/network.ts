@@ -35,7 +35,7 @@ export function median(values: readonly number[]): number {
 export async function planNetwork(
   path: string,
   batch: number,
-  options: Pick<BuildOptions, "tuning" | "rates" | "bindingBytes"> = {},
+  options: Pick<BuildOptions, "tuning" | "rates" | "bindingBytes" | "merged"> = {},
 ) {
   const checkpoint = await openCheckpoint(networkFile(path));
   try {

@@ -1,8 +1,8 @@
-import { type Caps, costOf, type Precision } from "../gpu/contract.js";
+import type { Caps, Precision } from "../gpu/contract.js";
 import { guardedLoops } from "../gpu/guarded-loops.js";
 import { type GpuProfile, profileCaps } from "../gpu/profiles.js";
 import { composeSource } from "../gpu/reflect.js";
-import type { Graph, Node } from "../graph/graph.js";
+import { type Graph, type Node, nodeCaps, nodeCost } from "../graph/graph.js";
 
 /** A plan on a kind of GPU, by counting. */
 export interface PlanProfile {
@@ -82,10 +82,12 @@ export async function profilePlan(graph: Graph, profile: GpuProfile, precision: 
 }
 
 async function nodeProfile(
-  { kernel, params }: Node,
-  caps: Caps,
+  node: Node,
+  adapter: Caps,
   texts: Map<string, { kernel: string; guarded: number; size: number }>,
 ) {
+  const { kernel, params, copies } = node;
+  const caps = nodeCaps(node, adapter);
   const own = params as never;
   const variant = kernel.variant(own, caps);
   const key = `${kernel.name}|${variant.key}`;
@@ -95,13 +97,14 @@ async function nodeProfile(
     text = { kernel: kernel.name, guarded: guardedLoops(source).length, size: workgroupSize(source) };
     texts.set(key, text);
   }
-  const workgroups = kernel.grid(own, variant, caps).reduce((a, b) => a * b, 1);
+  const workgroups = kernel.grid(own, variant, caps).reduce((a, b) => a * b, copies);
+  const products = kernel.products?.(own, caps);
   return {
     kernel: kernel.name,
     workgroups,
     invocations: workgroups * text.size,
-    products: kernel.products?.(own, caps),
-    ...costOf(kernel, own, caps.precision),
+    products: products && { asked: copies * products.asked, made: copies * products.made },
+    ...nodeCost(node, caps.precision),
   };
 }
 

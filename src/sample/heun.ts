@@ -6,7 +6,7 @@ import type { Denoiser, DenoiserSession } from "../networks/session.js";
 import type { Evaluated } from "./evaluated.js";
 import { inpainting, type KnownImage, knownPixelsOf } from "./known.js";
 import { runBatch, SAMPLE_OPTIONS, type SampleOptions, type SampleResult } from "./multi-step.js";
-import { Run } from "./run.js";
+import { Run, type Views } from "./run.js";
 import { noiseLevels } from "./schedule.js";
 import type { FiniteWatch } from "./watch.js";
 
@@ -86,10 +86,12 @@ export async function sampleHeun(model: Denoiser, options: HeunOptions = {}): Pr
     const evaluated = inpainted ?? plain;
     const { x, watches } = await heunSteps(run, evaluated, levels, options, async (step, state, watch) => {
       if (debug) await watch.verify("Sampling", steps, () => locate(nets));
-      await run.breathe();
-      if (options.onStep) await run.gpu.idle();
-      const views = { preview: () => run.read(state), denoised: () => run.read(net.denoised) };
-      await options.onStep?.({ step, steps, sigma: Math.fround(levels[step - 1]!), ...views });
+      const { onStep } = options;
+      const sigma = Math.fround(levels[step - 1]!);
+      const tell =
+        onStep &&
+        (({ preview, denoised }: Views) => onStep({ step, steps, sigma, preview: preview!, denoised: denoised! }));
+      await run.step({ tell, shown: { preview: state, denoised: net.denoised } });
     });
     for (const watch of watches) await watch.verify("Sampling", steps);
     return { images: await run.read(inpainted ? await inpainted.finish(x) : x), shape: [batch, ...model.shape] };

@@ -3,7 +3,7 @@ import { batchOf, requireRoom, sigmaRow } from "../networks/inputs.js";
 import type { GenerativeDenoiser, Labels } from "../networks/session.js";
 import type { NoiseCallback } from "../random/noise.js";
 import { openPrior } from "./prior.js";
-import { Run } from "./run.js";
+import { Run, type Views } from "./run.js";
 import { evaluatedSteps } from "./schedule.js";
 
 /** What a sampler tells after each step. */
@@ -13,7 +13,7 @@ export interface StepEvent {
   readonly steps: number;
   /** Noise level of the step: sigma_i of the schedule. */
   readonly sigma: number;
-  /** The present estimate x0, N*C*H*W values. Reads back: call it only when needed. */
+  /** The present estimate x0, N*C*H*W values. Reads back: call it only when needed, and within the callback. */
   preview(): Promise<Float32Array>;
   /** sampleMultiStep with `ts`: x_{i-1}, what the next step denoises; not there after the last. Reads back. */
   next?(): Promise<Float32Array>;
@@ -132,13 +132,11 @@ export async function sampleMultiStep(
         watch: watch.stage,
         async after(step, level) {
           if (debug) await watch.verify("Sampling", steps, () => prior.locateNonFinite());
-          await run.breathe();
-          if (!onStep) return;
-          // So that the callback tells of work done, not of work submitted.
-          await gpu.idle();
-          const { state } = prior;
-          const next = state && step < steps ? { next: () => run.read(state) } : {};
-          await onStep({ step, steps, sigma: level, preview: () => run.read(prior.x0), ...next });
+          const tell =
+            onStep &&
+            (({ preview, next }: Views) =>
+              onStep({ step, steps, sigma: level, preview: preview!, ...(next ? { next } : {}) }));
+          await run.step({ tell, shown: { preview: prior.x0, next: step < steps ? prior.state : undefined } });
         },
       },
       sigma[0]!,

@@ -26,11 +26,23 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Submissions after which a run that can be stopped waits for the GPU, so that a signal is heard within a step. */
+/** Submissions that the host goes ahead of the GPU within a step, twice as many at most: so that a signal is heard there, too. */
 const SUBMISSIONS_AHEAD = 16;
 
 /** A copy to make after the work of a submission. */
 export type Copy = readonly [from: GPUBuffer, to: GPUBuffer];
+
+/** Reads of what a step showed, by name. */
+export type Views = Readonly<Record<string, () => Promise<Float32Array>>>;
+
+/** What is to be done when the GPU has done a step. */
+export interface StepEnd {
+  /** First; `FiniteWatch.look`, for one. */
+  readonly check?: (() => Promise<void>) | undefined;
+  /** Then: the step's event. Its views read what `shown` held at the end of the step. */
+  readonly tell?: ((views: Views) => unknown) | undefined;
+  readonly shown?: Readonly<Record<string, GPUBuffer | undefined>>;
+}
 
 /**
  * One call of a sampler: its state on the GPU, its noise, its submissions, and everything that is given back when it ends,
@@ -48,6 +60,12 @@ export class Run {
   readonly #what: string;
   readonly #signal: AbortSignal | undefined;
   #ahead = 0;
+  /** The work of the last `SUBMISSIONS_AHEAD` submissions but as many. */
+  #before: Promise<unknown> | undefined;
+  /** Waits for the step before. */
+  #last: (() => Promise<void>) | undefined;
+  #steps = 0;
+  readonly #snapshots = new Map<string, readonly [GPUBuffer, GPUBuffer]>();
   readonly #undo: (() => void)[] = [];
   readonly #seen = new Set<Encodable>();
 
@@ -70,7 +88,9 @@ export class Run {
     signal?.throwIfAborted();
     const run = new Run(of, options);
     try {
-      return await work(run);
+      const result = await work(run);
+      await run.#settle();
+      return result;
     } finally {
       for (const action of run.#undo.reverse()) action();
       run.gpu.flushDestroyed();
@@ -107,13 +127,13 @@ export class Run {
     const { gpu, batch, elements } = this;
     const step = this.buffer("step", 1);
     const first = this.buffer("first non-finite step", batch);
-    return new FiniteWatch(
-      gpu,
-      batch,
-      await this.stage("finite", finite, { batch, elements }, { x, step, first }),
-      step,
-      first,
-    );
+    const stage = await this.stage("finite", finite, { batch, elements }, { x, step, first });
+    const readback = () => {
+      const buffer = gpu.createBuffer("readback", 4 * batch, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ);
+      this.#undo.push(() => gpu.destroyBuffer(buffer));
+      return buffer;
+    };
+    return new FiniteWatch(gpu, batch, stage, step, first, [readback(), readback()]);
   }
 
   /** One value per image, the same for all. */
@@ -130,12 +150,49 @@ export class Run {
     await this.submit([await this.stage("scale", scale, { elements: this.total }, { x: z, factor, y: target })]);
   }
 
-  /** The end of a step: a run that can be stopped waits for its work, and hears the signal. */
-  async breathe(): Promise<void> {
-    if (!this.#signal) return;
+  /**
+   * The end of a step. The host goes on to the next while the GPU works at this one, and is no further ahead: it waits for the
+   * step before first, tells of it, and hears the signal.
+   */
+  async step({ check, tell, shown = {} }: StepEnd = {}): Promise<void> {
+    await this.#settle();
+    this.#signal?.throwIfAborted();
+    const views: Record<string, () => Promise<Float32Array>> = {};
+    if (tell) {
+      // The next step writes over what this one shows.
+      const copies: Copy[] = [];
+      for (const [name, buffer] of Object.entries(shown)) {
+        if (!buffer) continue;
+        const kept = this.#snapshots.get(name) ?? [this.buffer(`${name}, kept`), this.buffer(`${name}, kept`)];
+        this.#snapshots.set(name, kept as [GPUBuffer, GPUBuffer]);
+        const copy = kept[this.#steps & 1]!;
+        copies.push([buffer, copy]);
+        views[name] = () => this.read(copy);
+      }
+      if (copies.length > 0) await this.submit([], copies);
+    }
+    this.#steps++;
     this.#ahead = 0;
-    await this.gpu.idle();
-    this.#signal.throwIfAborted();
+    const done = this.#submitted();
+    this.#last = async () => {
+      await this.gpu.wait(done);
+      await check?.();
+      await tell?.(views);
+    };
+  }
+
+  async #settle(): Promise<void> {
+    const last = this.#last;
+    this.#last = undefined;
+    await last?.();
+  }
+
+  /** The end of all that is submitted so far. */
+  #submitted(): Promise<unknown> {
+    const done = this.gpu.device.queue.onSubmittedWorkDone();
+    // Whoever waits for it hears of a lost device; a run that has ended does not.
+    done.catch(() => {});
+    return done;
   }
 
   /** Reads the batch's values back. */
@@ -149,7 +206,13 @@ export class Run {
    */
   async submit(work: readonly Encodable[], copies: readonly Copy[] = []): Promise<void> {
     this.#signal?.throwIfAborted();
-    if (++this.#ahead >= SUBMISSIONS_AHEAD) await this.breathe();
+    if (++this.#ahead >= SUBMISSIONS_AHEAD) {
+      const before = this.#before;
+      this.#ahead = 0;
+      this.#before = this.#submitted();
+      if (before) await this.gpu.wait(before);
+      this.#signal?.throwIfAborted();
+    }
     const action = () => {
       this.gpu.check();
       const encoder = this.gpu.device.createCommandEncoder();

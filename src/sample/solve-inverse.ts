@@ -12,7 +12,7 @@ import type { LevelOptions } from "./levels.js";
 import type { SampleResult, StepEvent } from "./multi-step.js";
 import type { Level, PosteriorSampler, Problem } from "./posterior/sampler.js";
 import { isPosteriorSampler, type PosteriorSamplerName, posteriorSamplers } from "./posterior/samplers.js";
-import { Run } from "./run.js";
+import { Run, type Views } from "./run.js";
 import type { Settings } from "./samplers.js";
 
 /** What a problem is, whatever the sampler. */
@@ -156,7 +156,6 @@ export async function solveInverse(
   const { name } = sampler;
 
   return Run.during<SolveInverseResult>(model, { what: name, batch, seeds, noise, signal }, async (run) => {
-    const read = (buffer: GPUBuffer) => () => run.read(buffer);
     let seen = 0;
     const problem: Problem = {
       model: model as Denoiser & GenerativeDenoiser,
@@ -164,13 +163,18 @@ export async function solveInverse(
       y: repeated(measurement, volume(operator.measurementShape), runs),
       sigmaY: options.sigmaY ?? 0.05,
       labels: labelsOf(options, batch),
-      followed: onStep !== undefined || signal !== undefined,
-      async step({ preview, sample, next, ...level }: Level) {
-        await run.breathe();
-        const views = { preview: read(preview), sample: read(sample), ...(next ? { next: read(next) } : {}) };
+      async step({ preview, sample, next, check, ...level }: Level) {
         const solve = run.solves[seen];
         seen = run.solves.length;
-        await onStep?.({ ...level, ...views, ...(solve ? { solve } : {}) });
+        const tell =
+          onStep &&
+          ((views: Views) =>
+            onStep({
+              ...level,
+              ...(views as Required<Pick<PnpStepEvent, "preview" | "sample">>),
+              ...(solve ? { solve } : {}),
+            }));
+        await run.step({ check, tell, shown: { preview, sample, next } });
       },
     };
     const images = await run.read(await sampler.run(run, problem, settings));

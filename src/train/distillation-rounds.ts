@@ -2,7 +2,7 @@ import { diffuse } from "../../kernels/network/diffuse/kernel.js";
 import { injectNoise } from "../../kernels/network/inject-noise/kernel.js";
 import { sigmaCombine } from "../../kernels/sampling/sigma-combine/kernel.js";
 import type { Gpu } from "../gpu/device.js";
-import { Graph, type Tensor } from "../graph/graph.js";
+import { Graph, type Tensor, targetOf } from "../graph/graph.js";
 import { recompute, type Span } from "../graph/recompute.js";
 import type { Build } from "../layers/layers.js";
 import { type Trained, trained } from "../layers/trained.js";
@@ -45,7 +45,7 @@ export interface DistillationNetworks {
 
 /** One graph of a round: the networks that it evaluates and what all three kinds of round begin with. */
 class Bench {
-  readonly graph = new Graph();
+  readonly graph: Graph;
   readonly shape: readonly number[];
   readonly elements: number;
   readonly images: Tensor;
@@ -61,7 +61,8 @@ class Bench {
   /** Of the networks that are differentiated. */
   readonly #blocks: Span[] = [];
 
-  constructor(networks: DistillationNetworks, settings: DistillationSettings) {
+  constructor(gpu: Gpu, networks: DistillationNetworks, settings: DistillationSettings) {
+    this.graph = new Graph(targetOf(gpu));
     this.networks = networks;
     this.settings = settings;
     const { img_channels: channels, img_resolution: side, label_dim: classes } = networks.config;
@@ -175,7 +176,7 @@ export function scoreRound(
   settings: DistillationSettings,
   sums: WorkerSum,
 ): Promise<Round> {
-  const bench = new Bench(networks, settings);
+  const bench = new Bench(gpu, networks, settings);
   const { graph, labels, y, sigma, t } = bench;
   const { x } = bench.generate(bench.network("generator", "evaluated").build);
   const noisy = bench.noisy("x_t", x, t, "xtNoise");
@@ -200,7 +201,7 @@ export function discriminatorRound(
   settings: DistillationSettings,
   sums: WorkerSum,
 ): Promise<Round> {
-  const bench = new Bench(networks, settings);
+  const bench = new Bench(gpu, networks, settings);
   const { graph, labels, y, sigma, t, images } = bench;
   const { x } = bench.generate(bench.network("generator", "evaluated").build);
   const real = bench.noisy("real", images, t, "realNoise");
@@ -236,7 +237,7 @@ export function generatorRound(
   sums: WorkerSum,
   adversarial: "off" | "shown" | "on",
 ): Promise<Round> {
-  const bench = new Bench(networks, settings);
+  const bench = new Bench(gpu, networks, settings);
   const { graph, labels, y, sigma, t, elements, shape } = bench;
   const { config, teacherConfig } = networks;
   const { layers, build } = bench.network("generator", "updated");

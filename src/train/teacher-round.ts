@@ -2,7 +2,7 @@ import { diffuse } from "../../kernels/network/diffuse/kernel.js";
 import { knownPixels } from "../../kernels/sampling/known-pixels/kernel.js";
 import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import { Graph, type Tensor } from "../graph/graph.js";
+import { Graph, type Target, type Tensor, targetOf } from "../graph/graph.js";
 import type { MemoryPlan } from "../graph/plan.js";
 import type { NodeTime } from "../graph/program.js";
 import { recompute, type Span } from "../graph/recompute.js";
@@ -46,10 +46,15 @@ export interface RoundInput {
 }
 
 /** The nodes of a round, derivatives included. */
-export function teacherGraph(config: NetworkConfig, settings: TeacherSettings, layout: BankLayout) {
+export function teacherGraph(
+  config: NetworkConfig,
+  settings: TeacherSettings,
+  layout: BankLayout,
+  target: Target = {},
+) {
   const { batchGpu: batch, lossScaling } = settings;
   const { img_channels: channels, img_resolution: side, label_dim: classes } = config;
-  const graph = new Graph();
+  const graph = new Graph(target);
   const keys = settings.dropout > 0 ? graph.external("keys", [batch], "u32") : undefined;
   const dropout = keys && { probability: settings.dropout, keys, draw: DRAWS.dropout };
   const network = trained({ dropout });
@@ -163,7 +168,12 @@ export class TeacherRound {
     sums: WorkerSum,
   ): Promise<TeacherRound> {
     const { batchGpu: batch, rounds, precision } = settings;
-    const { network, recorded, loss, levels, ...parts } = teacherGraph(config, settings, optimiser.layout);
+    const { network, recorded, loss, levels, ...parts } = teacherGraph(
+      config,
+      settings,
+      optimiser.layout,
+      targetOf(gpu),
+    );
     const round = await Round.create(gpu, {
       ...{ label: "training", ...parts, batch, rounds, precision, round: sums.round },
       noises: [{ tensor: parts.noise, draw: DRAWS.noise }],

@@ -17,9 +17,13 @@ import { withTestGpu } from "../support/gpu.js";
 async function constantsOf(graph: Graph, checkpoint: Checkpoint): Promise<Map<string, Float32Array>> {
   const found = new Map<string, Float32Array>();
   for (const [name, recipe] of graph.recipes) {
-    const sources = [];
-    for (const source of recipe.sources) sources.push(await checkpoint.readF32(source));
-    found.set(name, recipe.make(sources));
+    const copies: Float32Array[] = [];
+    for (const names of [recipe.sources, ...(recipe.further ?? [])]) {
+      const sources = [];
+      for (const source of names) sources.push(await checkpoint.readF32(source));
+      copies.push(recipe.make(sources));
+    }
+    found.set(name, Float32Array.from(copies.flatMap((values) => [...values])));
   }
   return found;
 }

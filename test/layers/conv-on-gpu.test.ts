@@ -71,6 +71,15 @@ describe("how a GPU computes a convolution", () => {
     expect(ratesOn({ ...info, software: true }, undefined)).toBeUndefined();
     expect(ratesOn(info, undefined)).toEqual(rates);
     expect(ratesOn({ ...info, vendor: "arm" }, undefined)).toEqual(gpuProfile("mobile").rates);
+    const of = (name: string, architecture = "") => ratesOn({ ...info, name, architecture }, undefined)!;
+    expect(of("NVIDIA H100 80GB HBM3", "hopper")).toEqual(rates);
+    expect(of("NVIDIA H100 PCIe").multiprocessors).toBe(114);
+    expect(of("NVIDIA GeForce RTX 4070 Ti SUPER").multiprocessors).toBe(60);
+    expect(of("NVIDIA GeForce RTX 4070").multiprocessors).toBe(46);
+    expect(of("NVIDIA A100-SXM4-80GB")).toMatchObject({ multiprocessors: 108, bandwidth: 1.555e12 });
+    // A browser says no more than this.
+    expect(of("nvidia", "ampere")).toMatchObject({ multiprocessors: 46, dispatch: rates!.dispatch });
+    expect(of("something new", "something")).toEqual(rates);
     const tuning = (text: string) => ({ choices: new Map([[RATES_KEY, text]]), file: null });
     const measured = writtenRates({ flops: 51.25e12, bandwidth: 2.5e12 });
     expect(ratesOn(info, tuning(measured))).toEqual({ ...rates, flops: 51.25e12, bandwidth: 2.5e12 });

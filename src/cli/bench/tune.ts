@@ -145,10 +145,11 @@ async function compare(
   choices: ReadonlyMap<string, string>,
 ): Promise<Comparison[]> {
   const networks: NetworkGraph[] = [];
+  const { bindingBytes } = gpu;
   const { rates } = gpu.caps;
   for (const batch of batches) {
-    const { network: untuned } = await planNetwork(net, batch, { rates });
-    const { network: tuned } = await planNetwork(net, batch, { rates, tuning: choices });
+    const { network: untuned } = await planNetwork(net, batch, { rates, bindingBytes });
+    const { network: tuned } = await planNetwork(net, batch, { rates, bindingBytes, tuning: choices });
     tuneGraph(tuned.graph, choices);
     networks.push(untuned, tuned);
   }

@@ -5,7 +5,7 @@ import type { NetworkConfig } from "./arguments.js";
 import type { Feature } from "./block.js";
 import { blockPlan, expectedTensors } from "./names.js";
 import type { NetworkInputs } from "./network.js";
-import { addEmbedding, addEncoder, addScales, type Part } from "./unet.js";
+import { addEmbedding, addEncoder, addInput, addScales, type Part } from "./unet.js";
 
 /**
  * Name and shape of every tensor of NCVSD's discriminator (section 4.3): the two encoders of the conditional network, `ctrl` for
@@ -24,8 +24,8 @@ function encoded(
   { x, sigma, labels }: NetworkInputs,
 ): Feature {
   const part: Part = { config, plan: blockPlan(config), prefix: `${name}.`, embTap: `${name}.` };
-  const scales = addScales(build, part, ["enc"], addEmbedding(build, part, sigma, labels));
-  return addEncoder(build, part, name, x, sigma, scales, () => {});
+  const scales = addScales(build, part, ["enc"], addEmbedding(build, labels, [part, sigma]));
+  return addEncoder(build, part, name, addInput(build, config, name, x, sigma), scales, () => {});
 }
 
 /** What the discriminator makes of the condition: it serves several images under the same one. */

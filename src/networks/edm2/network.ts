@@ -2,12 +2,13 @@ import { mpSum } from "../../../kernels/network/mp-sum/kernel.js";
 import { precondOut } from "../../../kernels/network/precond-out/kernel.js";
 import type { DeviceRates } from "../../gpu/contract.js";
 import { Graph, type Tensor } from "../../graph/graph.js";
+import { BINDING_BYTES } from "../../layers/convolution.js";
 import { folded } from "../../layers/folded.js";
 import type { Build, Layers } from "../../layers/layers.js";
 import type { Architecture, NetworkConfig } from "./arguments.js";
 import type { Feature } from "./block.js";
 import { blockPlan } from "./names.js";
-import { addDecoder, addEmbedding, addEncoder, addFourier, addScales, type Part } from "./unet.js";
+import { addDecoder, addEmbedding, addEncoder, addFourier, addInput, addScales, type Part } from "./unet.js";
 
 /** The graph of one evaluation for one batch size. */
 export interface NetworkGraph {
@@ -39,14 +40,22 @@ export interface BuildOptions {
   readonly bindingBytes?: number;
   /** How weights come into the graph; default: folded and packed once at load, for inference. */
   readonly layers?: Layers;
+  /**
+   * The two encoders of NCVSD as one node each layer, and the embeddings, to the same bits: default, where layers are folded and
+   * nothing between is captured.
+   */
+  readonly merged?: boolean;
 }
+
+/** Intermediates that are not there by themselves in a merged graph. */
+const UNMERGED = /^(ctrl|enc)\.|^dec\.emb/;
 
 /** Builds D(x; sigma) of EDM2 (`Precond`) or D(x; sigma, {x', sigma'}) of NCVSD (`PrecondCondition`). */
 export function buildNetwork(
   architecture: Architecture,
   config: NetworkConfig,
   batch: number,
-  { capture = new Set(), tuning, rates, bindingBytes, layers = folded }: BuildOptions = {},
+  { capture = new Set(), tuning, rates, bindingBytes, layers = folded, merged = true }: BuildOptions = {},
 ): NetworkGraph {
   const graph = new Graph();
   const taps = new Map<string, Tensor>();
@@ -57,6 +66,7 @@ export function buildNetwork(
     rates,
     bindingBytes,
     layers,
+    merged: merged && layers === folded && ![...capture].some((name) => UNMERGED.test(name)),
     wants: (name) => capture.has(name),
     tap(name, tensor) {
       if (!capture.has(name)) return;
@@ -111,8 +121,9 @@ function addTeacher(build: Build, config: NetworkConfig, { x, sigma, labels }: N
   const part: Part = { config, plan: blockPlan(config), prefix: "unet.", embTap: "" };
   const skips: Feature[] = [];
   // Both halves take one embedding.
-  const scales = addScales(build, part, ["enc", "dec"], addEmbedding(build, part, sigma, labels));
-  const innermost = addEncoder(build, part, "enc", x, sigma, scales, (feature) => skips.push(feature));
+  const scales = addScales(build, part, ["enc", "dec"], addEmbedding(build, labels, [part, sigma]));
+  const input = addInput(build, config, "enc", x, sigma);
+  const innermost = addEncoder(build, part, "enc", input, scales, (feature) => skips.push(feature));
   return addDecoder(build, part, scales, innermost, skips);
 }
 
@@ -143,19 +154,42 @@ function addConditional(
     return { ...a, tensor: mixed };
   };
 
-  const controls: Feature[] = [];
-  const ctrl = part("ctrl.");
-  const ctrlScales = addScales(build, ctrl, ["enc"], addEmbedding(build, ctrl, condSigma, labels));
-  const ctrlX = addEncoder(build, ctrl, "ctrl", condX, condSigma, ctrlScales, (feature) => controls.push(feature));
+  const [ctrl, enc, dec] = [part("ctrl."), part("enc."), part("dec.")];
   const skips: Feature[] = [];
   const skipWeights = weight("dec.additional_skips_weight", plan.encoder.length);
-  const enc = part("enc.");
-  const encScales = addScales(build, enc, ["enc"], addEmbedding(build, enc, sigma, labels));
-  const encX = addEncoder(build, enc, "enc", x, sigma, encScales, (feature, i) => {
+  const xWeight = weight("dec.additional_x_weight", 1);
+  if (build.merged) {
+    // Two encoders of one shape, and three embeddings: a node for each layer of them all.
+    const [both, prefixes] = ["ctrl+enc", ["ctrl.", "enc."]];
+    const emb = addEmbedding(build, labels, [ctrl, condSigma], [enc, sigma], [dec, sigma]);
+    const input = graph.room(
+      `${both}.precond_in`,
+      [build.batch, config.img_channels + 1, ...x.shape.slice(2)],
+      "act",
+      2,
+    );
+    addInput(build, config, "ctrl", condX, condSigma, graph.part(input, 0));
+    addInput(build, config, "enc", x, sigma, graph.part(input, 1));
+    const half = { ...build, bindingBytes: Math.floor((build.bindingBytes ?? BINDING_BYTES) / 2) };
+    const of = (feature: Feature, i: number): Feature => ({ ...feature, tensor: graph.part(feature.tensor, i) });
+    const encoded = graph.copied(prefixes, () => {
+      const scales = addScales(half, ctrl, ["enc"], graph.part(emb, 0, 2));
+      return addEncoder(half, ctrl, both, input, scales, (feature, i) => {
+        skips.push(mix(`mix.skip${i}`, of(feature, 1), of(feature, 0), skipWeights, i));
+      });
+    });
+    const h = mix("mix.x", of(encoded, 1), of(encoded, 0), xWeight, 0);
+    return addDecoder(build, dec, addScales(build, dec, ["dec"], graph.part(emb, 2)), h, skips);
+  }
+  const controls: Feature[] = [];
+  const ctrlScales = addScales(build, ctrl, ["enc"], addEmbedding(build, labels, [ctrl, condSigma]));
+  const ctrlInput = addInput(build, config, "ctrl", condX, condSigma);
+  const ctrlX = addEncoder(build, ctrl, "ctrl", ctrlInput, ctrlScales, (feature) => controls.push(feature));
+  const encScales = addScales(build, enc, ["enc"], addEmbedding(build, labels, [enc, sigma]));
+  const encX = addEncoder(build, enc, "enc", addInput(build, config, "enc", x, sigma), encScales, (feature, i) => {
     skips.push(mix(`mix.skip${i}`, feature, controls[i]!, skipWeights, i));
   });
-  const h = mix("mix.x", encX, ctrlX, weight("dec.additional_x_weight", 1), 0);
-  const dec = part("dec.");
-  const decScales = addScales(build, dec, ["dec"], addEmbedding(build, dec, sigma, labels));
+  const h = mix("mix.x", encX, ctrlX, xWeight, 0);
+  const decScales = addScales(build, dec, ["dec"], addEmbedding(build, labels, [dec, sigma]));
   return addDecoder(build, dec, decScales, h, skips);
 }

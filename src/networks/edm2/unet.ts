@@ -18,25 +18,44 @@ export interface Part {
   readonly embTap: string;
 }
 
+/** A part, and its noise levels, [N] f32. */
+export type Embedded = readonly [part: Part, sigma: Tensor];
+
 /**
  * The embedding vector of a part: mp_silu(mp_sum(emb_noise(MPFourier(ln(sigma)/4)), emb_label(labels sqrt(label_dim)), label_balance)).
- * @param sigma [N] f32  @param labels [N, label_dim] f32, absent where label_dim is 0
+ * Of several parts of one shape as many copies, their layers together.
+ * @param labels [N, label_dim] f32, absent where label_dim is 0
  */
-export function addEmbedding(build: Build, part: Part, sigma: Tensor, labels: Tensor | undefined): Tensor {
+export function addEmbedding(
+  build: Build,
+  labels: Tensor | undefined,
+  first: Embedded,
+  ...others: readonly Embedded[]
+): Tensor {
   const { graph, batch, layers } = build;
-  const { config, plan, prefix, embTap } = part;
-  const name = (layer: string) => `${prefix}${layer}`;
-  const features = addFourier(build, name("emb_fourier"), plan.noiseChannels, sigma);
+  const { config, plan, embTap } = first[0];
+  const parts = [first, ...others];
+  const name = (layer: string) => `${parts.map(([part]) => part.prefix.replace(/\.$/, "")).join("+")}.${layer}`;
+  const together = <T>(body: () => T) =>
+    others.length > 0
+      ? graph.copied(
+          parts.map(([part]) => part.prefix),
+          body,
+        )
+      : body();
+  const features = oneByOne(build, name("emb_fourier"), [batch, plan.noiseChannels], parts, ([part, sigma], y) =>
+    addFourier(build, `${part.prefix}emb_fourier`, plan.noiseChannels, sigma, y),
+  );
   build.tap(`${embTap}emb_fourier`, features);
   const embShape = [batch, plan.embChannels];
   const elements = batch * plan.embChannels;
-  const noise = { inFeatures: plan.noiseChannels, outFeatures: plan.embChannels, weight: name("emb_noise.weight") };
-  let emb = layers.linear(build, name("emb_noise"), noise, features);
+  const weight = (layer: string) => `${first[0].prefix}${layer}.weight`;
+  const noise = { inFeatures: plan.noiseChannels, outFeatures: plan.embChannels, weight: weight("emb_noise") };
+  let emb = together(() => layers.linear(build, name("emb_noise"), noise, features));
   build.tap(`${embTap}emb_noise`, emb);
   if (labels) {
-    const spec = { inFeatures: config.label_dim, outFeatures: plan.embChannels, weight: name("emb_label.weight") };
-    const label = layers.linear(build, name("emb_label"), { ...spec, factor: Math.sqrt(config.label_dim) }, labels);
-    build.tap(`${embTap}emb_label`, label);
+    const factor = Math.sqrt(config.label_dim);
+    const spec = { inFeatures: config.label_dim, outFeatures: plan.embChannels, factor };
     const params = {
       elements,
       perImage: plan.embChannels,
@@ -46,7 +65,15 @@ export function addEmbedding(build: Build, part: Part, sigma: Tensor, labels: Te
       weights: 0,
       clip: null,
     };
-    emb = graph.run(name("emb.mp_sum"), mpSum, params, { a: emb, b: label }, { out: embShape }).out;
+    const noises = emb;
+    // All read the same labels.
+    emb = oneByOne(build, name("emb.mp_sum"), embShape, parts, ([part], out, i) => {
+      const layer = `${part.prefix}emb_label`;
+      const label = layers.linear(build, layer, { ...spec, weight: `${layer}.weight` }, labels);
+      build.tap(`${part.embTap}emb_label`, label);
+      const a = others.length > 0 ? graph.part(noises, i) : noises;
+      return graph.run(`${part.prefix}emb.mp_sum`, mpSum, params, { a, b: label }, { out }).out;
+    });
   }
   emb = graph.run(
     name("emb"),
@@ -59,12 +86,32 @@ export function addEmbedding(build: Build, part: Part, sigma: Tensor, labels: Te
   return emb;
 }
 
+/** A tensor of a copy for each part, by a node of its own; of one part its node's result. */
+function oneByOne<P>(
+  { graph }: Build,
+  name: string,
+  shape: readonly number[],
+  parts: readonly P[],
+  add: (part: P, into: Tensor | readonly number[], index: number) => Tensor,
+): Tensor {
+  if (parts.length === 1) return add(parts[0]!, shape, 0);
+  const all = graph.room(name, shape, "f32", parts.length);
+  for (const [i, part] of parts.entries()) add(part, graph.part(all, i), i);
+  return all;
+}
+
 /** MPFourier of ln(sigma)/4, [N, channels]. */
-export function addFourier(build: Build, name: string, channels: number, sigma: Tensor): Tensor {
+export function addFourier(
+  build: Build,
+  name: string,
+  channels: number,
+  sigma: Tensor,
+  into: Tensor | readonly number[] = [build.batch, channels],
+): Tensor {
   const freqs = build.layers.stored(build, `${name}.freqs`, channels);
   const phases = build.layers.stored(build, `${name}.phases`, channels);
   const params = { batch: build.batch, channels };
-  return build.graph.run(name, fourier, params, { sigma, freqs, phases }, { y: [build.batch, channels] }).y;
+  return build.graph.run(name, fourier, params, { sigma, freqs, phases }, { y: into }).y;
 }
 
 /** Scales by the key of their block in the checkpoint. */
@@ -117,9 +164,24 @@ function addPlannedBlock(
   return made;
 }
 
+/** An encoder's input, [N, C + 1, H, W]: c_in(sigma) x and the channel of ones. @param x [N, C, H, W] f32 */
+export function addInput(
+  { graph, batch }: Build,
+  config: NetworkConfig,
+  tap: string,
+  x: Tensor,
+  sigma: Tensor,
+  into?: Tensor,
+): Tensor {
+  const side = config.img_resolution;
+  const params = { batch, channels: config.img_channels, pixels: side * side, sigmaData: config.sigma_data };
+  const shape = [batch, config.img_channels + 1, side, side];
+  return graph.run(`${tap}.precond_in`, precondIn, params, { x, sigma }, { y: into ?? shape }).y;
+}
+
 /**
  * Encoder: every output, the first convolution's included, is a skip.
- * @param x [N, C, H, W] f32, unscaled: c_in(sigma) and the channel of ones are applied here
+ * @param input of `addInput`
  * @param tap prefix of the intermediates' names: `enc` or `ctrl`
  * @param scales of `addScales`, of the encoder's blocks at least
  * @param onOutput called after each output with its index, so that a skip can be mixed and freed early
@@ -128,22 +190,15 @@ export function addEncoder(
   build: Build,
   part: Part,
   tap: string,
-  x: Tensor,
-  sigma: Tensor,
+  input: Tensor,
   scales: BlockScales,
   onOutput: (feature: Feature, index: number) => void,
 ): Feature {
-  const { graph, batch } = build;
   const { config, plan, prefix } = part;
   const side = config.img_resolution;
   const size = { height: side, width: side };
-  const pre = { batch, channels: config.img_channels, pixels: side * side, sigmaData: config.sigma_data };
   const inChannels = config.img_channels + 1;
-  let feature: Feature = {
-    tensor: graph.run(`${tap}.precond_in`, precondIn, pre, { x, sigma }, { y: [batch, inChannels, side, side] }).y,
-    channels: inChannels,
-    ...size,
-  };
+  let feature: Feature = { tensor: input, channels: inChannels, ...size };
   plan.encoder.forEach((block, index) => {
     if (block.kind === "conv") {
       const { outChannels } = block;

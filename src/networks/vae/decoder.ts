@@ -1,4 +1,4 @@
-import { Graph, type Tensor } from "../../graph/graph.js";
+import { Graph, type Target, type Tensor } from "../../graph/graph.js";
 import { attend, convolution, type FeatureMap, normalise, normOf, resnet, settle, upsample } from "./layers.js";
 import type { VaeStructure } from "./structure.js";
 
@@ -33,16 +33,16 @@ function addMiddle(graph: Graph, structure: VaeStructure, latent: FeatureMap): F
   return addTail(graph, attend(graph, MIDDLE_ATTENTION, structure.attention, x));
 }
 
-export function startGraph(structure: VaeStructure, height: number, width: number) {
-  const graph = new Graph();
+export function startGraph(structure: VaeStructure, height: number, width: number, target: Target) {
+  const graph = new Graph(target);
   const channels = structure.latentChannels;
   const tensor = graph.external("latent", [1, channels, height, width], "act");
   return { graph, latent: { tensor, channels, height, width } };
 }
 
 /** The middle alone, for decoding in strips: its result is [1, C, H, W] with no bias waiting. */
-export function buildMiddle(structure: VaeStructure, height: number, width: number): DecoderGraph {
-  const { graph, latent } = startGraph(structure, height, width);
+export function buildMiddle(structure: VaeStructure, height: number, width: number, target: Target = {}): DecoderGraph {
+  const { graph, latent } = startGraph(structure, height, width, target);
   const x = addMiddle(graph, structure, latent);
   const result = graph.external("middle", x.tensor.shape, "act");
   settle(graph, MIDDLE, x, result);
@@ -53,8 +53,13 @@ export function buildMiddle(structure: VaeStructure, height: number, width: numb
  * The whole decoder of one latent of the VAE's own scale (Rombach et al. 2022; AutoencoderKL of diffusers):
  * [1, imageChannels, H * 2^(blocks - 1), W * 2^(blocks - 1)].
  */
-export function buildDecoder(structure: VaeStructure, height: number, width: number): DecoderGraph {
-  const { graph, latent } = startGraph(structure, height, width);
+export function buildDecoder(
+  structure: VaeStructure,
+  height: number,
+  width: number,
+  target: Target = {},
+): DecoderGraph {
+  const { graph, latent } = startGraph(structure, height, width, target);
   let x = addMiddle(graph, structure, latent);
   structure.channels.forEach((own, i) => {
     for (let j = 0; j < structure.resnets; j++) x = resnet(graph, `decoder.up_blocks.${i}.resnets.${j}`, own, x);

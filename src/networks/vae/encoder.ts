@@ -1,4 +1,4 @@
-import { Graph, type Tensor } from "../../graph/graph.js";
+import { Graph, type Target, type Tensor } from "../../graph/graph.js";
 import { attend, convolution, downsample, type FeatureMap, normalise, normOf, resnet, settle } from "./layers.js";
 import type { VaeStructure } from "./structure.js";
 
@@ -11,9 +11,14 @@ export interface EncoderGraph {
 }
 
 /** The encoder for one picture (AutoencoderKL of diffusers). Height and width are multiples of 2^(blocks - 1). */
-export function buildEncoder(structure: VaeStructure, height: number, width: number): EncoderGraph {
+export function buildEncoder(
+  structure: VaeStructure,
+  height: number,
+  width: number,
+  target: Target = {},
+): EncoderGraph {
   const { imageChannels, latentChannels, channels, resnets, attention } = structure;
-  const graph = new Graph();
+  const graph = new Graph(target);
   const image = graph.external("image", [1, imageChannels, height, width], "act");
   const widths = channels.toReversed();
   const input: FeatureMap = { tensor: image, channels: imageChannels, height, width };

@@ -3,7 +3,7 @@
  * keys, so that nothing but memory changes; logits of all pairs would be 340 MiB for latents of 96x96.
  */
 import { NcvsdError } from "../../errors.js";
-import { Graph, tensorBytes } from "../../graph/graph.js";
+import { Graph, type Target, targetOf, tensorBytes } from "../../graph/graph.js";
 import { Program } from "../../graph/program.js";
 import { addHead, addTail, buildMiddle, MIDDLE_ATTENTION, startGraph } from "./decoder.js";
 import { attentionOperands, attentionOutput, attentionValues, settle } from "./layers.js";
@@ -28,7 +28,7 @@ export async function decodeMiddle(
   rows?: number,
 ): Promise<HostMap> {
   const { gpu, structure } = vae;
-  const network = buildMiddle(structure, height, width);
+  const network = buildMiddle(structure, height, width, targetOf(gpu));
   const size = { channels: structure.channels[0]!, height, width };
   if (rows !== undefined || misfit(vae, network.graph, network.result) !== undefined) {
     return { ...size, data: await inQueries(vae, latent, size, rows ?? height) };
@@ -49,7 +49,7 @@ interface Size {
 
 async function inQueries(vae: LoadedVae, latent: Float32Array, size: Size, rows: number): Promise<Float32Array> {
   const { gpu, structure } = vae;
-  const head = buildHeadGraph(structure, size);
+  const head = buildHeadGraph(structure, size, targetOf(gpu));
   // Buffers of their own, so that the head's memory is free before the attention's is chosen.
   const kept = new Map<string, GPUBuffer>();
   const release = (...names: readonly string[]) => {
@@ -73,7 +73,7 @@ async function inQueries(vae: LoadedVae, latent: Float32Array, size: Size, rows:
     const q = await using(vae, "head of the VAE decoder", head.graph, start, kept);
     const values = await valuesInQueries(vae, size, q, kept, Math.ceil((rows * size.width) / 4) * 4);
     release("k", "v");
-    const tail = buildTailGraph(structure, size);
+    const tail = buildTailGraph(structure, size, targetOf(gpu));
     const end = async (program: Program) => {
       upload(gpu, program, tail.values, values);
       await program.run();
@@ -119,8 +119,8 @@ export async function valuesInQueries(
 }
 
 /** The decoder up to the operands of its attention, all of which others read. */
-function buildHeadGraph(structure: VaeStructure, { channels, height, width }: Size) {
-  const { graph, latent } = startGraph(structure, height, width);
+function buildHeadGraph(structure: VaeStructure, { channels, height, width }: Size, target: Target) {
+  const { graph, latent } = startGraph(structure, height, width, target);
   const external = (name: string) => graph.external(name, [1, channels, height, width], "act");
   const to = { q: external("q"), k: external("k"), v: external("v") };
   const x = external("x");
@@ -139,8 +139,8 @@ function buildValuesGraph({ channels, height, width }: Size, queries: number) {
   return { graph, ...operands, values };
 }
 
-function buildTailGraph(structure: VaeStructure, { channels, height, width }: Size) {
-  const graph = new Graph();
+function buildTailGraph(structure: VaeStructure, { channels, height, width }: Size, target: Target) {
+  const graph = new Graph(target);
   const external = (name: string) => graph.external(name, [1, channels, height, width], "act");
   const values = external("values");
   const x = { tensor: external("x"), channels, height, width };

@@ -5,7 +5,7 @@
  * seams: strips change nothing but rounding, and cost a few rows that are computed twice.
  */
 import { NcvsdError } from "../../errors.js";
-import { Graph, type Tensor } from "../../graph/graph.js";
+import { Graph, type Tensor, targetOf } from "../../graph/graph.js";
 import { Program } from "../../graph/program.js";
 import {
   convolution,
@@ -120,8 +120,8 @@ async function runStage(vae: LoadedVae, stage: Stage, stripRows = Number.POSITIV
   }
 }
 
-function buildStage(stage: Stage, rows: number): StageGraph {
-  const graph = new Graph();
+function buildStage({ gpu }: LoadedVae, stage: Stage, rows: number): StageGraph {
+  const graph = new Graph(targetOf(gpu));
   const { width } = stage.inputs[0]!;
   const maps = stage.inputs.map(({ channels }, i) => {
     const tensor = graph.external(`input ${i}`, [1, channels, rows, width], "act");
@@ -147,7 +147,7 @@ function chooseRows(vae: LoadedVae, stage: Stage, most: number): Cut {
   const { height } = stage.inputs[0]!;
   for (let rows = most; ; rows = Math.ceil(rows / 2)) {
     const strip = Math.min(height, rows + 2);
-    const network = buildStage(stage, strip);
+    const network = buildStage(vae, stage, strip);
     const reason = misfit(vae, network.graph, network.result);
     if (reason === undefined) return { rows: strip === height ? height : rows, strip, network };
     if (rows > 1) continue;

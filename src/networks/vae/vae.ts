@@ -1,6 +1,7 @@
 import { type Checkpoint, type CheckpointInput, openCheckpoint } from "../../checkpoint/index.js";
 import { bad, NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
+import { targetOf } from "../../graph/graph.js";
 import { Program } from "../../graph/program.js";
 import { nonFiniteNode } from "../../graph/trace.js";
 import { WeightStore } from "../../layers/weights.js";
@@ -101,7 +102,7 @@ export class Vae implements LoadedVae {
   /** Whether all of the decoder fits the adapter's limits at once for latents of this size. */
   fitsWhole(height: number, width: number): boolean {
     if (this.#whole?.key === keyOf(height, width)) return true;
-    const { graph, result } = buildDecoder(this.structure, height, width);
+    const { graph, result } = buildDecoder(this.structure, height, width, targetOf(this.gpu));
     // A decoder of another size makes room for this one.
     const plan = this.#whole?.program.plan;
     const freed = plan ? plan.activationBytes + plan.externalBytes : 0;
@@ -117,7 +118,7 @@ export class Vae implements LoadedVae {
     const key = keyOf(height, width);
     if (this.#whole?.key !== key) {
       this.#release();
-      const network = buildDecoder(this.structure, height, width);
+      const network = buildDecoder(this.structure, height, width, targetOf(this.gpu));
       await this.weights.load(network.graph);
       const label = `VAE decoder of ${key}`;
       const program = await Program.create(this.gpu, { label, graph: network.graph, constants: this.weights.buffers });
@@ -151,7 +152,7 @@ export class Vae implements LoadedVae {
       );
     }
     requireTensors(this.checkpoint, encoderTensors(this.structure));
-    const network = buildEncoder(this.structure, height, width);
+    const network = buildEncoder(this.structure, height, width, targetOf(this.gpu));
     await this.weights.load(network.graph);
     const label = `VAE encoder of ${height}x${width}`;
     const program = await Program.create(this.gpu, { label, graph: network.graph, constants: this.weights.buffers });

@@ -242,11 +242,11 @@ async function runDaps(run: Run, problem: Problem, given: Settings): Promise<GPU
       gpu.write(level, Float32Array.of(0, 0, 0, next));
       await run.submit([renoise]);
     }
-    await check.after(i + 1, watch);
+    const checked = await check.after(watch);
     const state = next === undefined ? chain.x : net.x;
     await problem.step({
       ...{ step: i + 1, steps: levels.length, sigma },
-      ...{ preview: chain.x, sample: chain.origin, next: state },
+      ...{ preview: chain.x, sample: chain.origin, next: state, check: checked },
     });
   }
   return chain.x;

@@ -218,8 +218,8 @@ async function runPnpDm(run: Run, problem: Problem, given: Settings): Promise<GP
     }
     watch.begin(k + 1);
     await run.submit([watch.stage]);
-    await check.after(k + 1, watch);
-    await problem.step({ step: k + 1, steps: couplings.length, sigma: rho, preview: x, sample: x, next: x });
+    const shown = { preview: x, sample: x, next: x, check: await check.after(watch) };
+    await problem.step({ step: k + 1, steps: couplings.length, sigma: rho, ...shown });
   }
   return x;
 }

@@ -184,13 +184,16 @@ async function runPnpGd(run: Run, problem: Problem, given: Settings): Promise<GP
       await run.submit([watchU.stage], [[likelihood.u, prior.observed]]);
     }
 
-    // One small read-back per level: an error is told at once, and the callback tells of work done.
-    const locate = debug ? () => prior.locateNonFinite() : undefined;
-    await watchSample.verify(`The prior step at noise level ${show(level)}`, iterations, locate);
-    if (!last) await watchU.verify(`The likelihood step towards noise level ${show(next)}`, iterations);
+    const where = `The prior step at noise level ${show(level)}`;
+    if (debug) await watchSample.verify(where, iterations, () => prior.locateNonFinite());
+    const [ofSample, ofU] = [watchSample.look(), last ? undefined : watchU.look()];
     await problem.step({
       ...{ step: i + 1, steps: iterations, sigma: level },
       ...{ preview: x0, sample: prior.x0, next: last ? undefined : likelihood.u },
+      async check() {
+        await ofSample(where, iterations);
+        await ofU?.(`The likelihood step towards noise level ${show(next)}`, iterations);
+      },
     });
   }
   return x0;

@@ -39,8 +39,6 @@ export interface Problem extends Case {
   readonly labels: Labels | undefined;
   /** When values stop being finite, name the network's node. */
   readonly debug: boolean;
-  /** Somebody looks at every level, so that waiting for its end costs nothing more. */
-  readonly followed: boolean;
   /** To be called after every level. */
   step(level: Level): Promise<void>;
 }
@@ -58,6 +56,8 @@ export interface Level {
   readonly sample: GPUBuffer;
   /** The state that the next level starts from. */
   readonly next?: GPUBuffer | undefined;
+  /** What is to be found out when the level's work is done (`Run.step`). */
+  readonly check?: (() => Promise<void>) | undefined;
 }
 
 /** One line of the table: everything that the library, commands, records and reports know of a posterior sampler. */

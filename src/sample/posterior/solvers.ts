@@ -26,8 +26,8 @@ export async function solve(
   const check = new LevelCheck(problem, net, levels);
   const after = async (step: number, next: GPUBuffer, watch: FiniteWatch) => {
     const sigma = levels[step - 1]!;
-    await check.after(step, watch);
-    await problem.step({ step, steps, sigma, preview: net.denoised, sample: net.sample, next });
+    const checked = await check.after(watch);
+    await problem.step({ step, steps, sigma, preview: net.denoised, sample: net.sample, next, check: checked });
   };
   if (settings.solver === "heun") return (await heunSteps(run, net, levels, settings, after)).x;
 
@@ -56,13 +56,7 @@ export async function solve(
   return next;
 }
 
-/** Levels that a run goes ahead of the host when nobody follows it. */
-const AHEAD = 16;
-
-/**
- * Tells of values that are not finite, by their level, after the level where somebody follows the run, else some levels later:
- * looking is a small read-back, during which the GPU has nothing to do.
- */
+/** Tells of values that are not finite, by their level: when the next one is under way, or with `debug` at once. */
 export class LevelCheck {
   readonly #watches = new Set<FiniteWatch>();
 
@@ -72,14 +66,18 @@ export class LevelCheck {
     private readonly levels: Float64Array,
   ) {}
 
-  /** @param watch has been recorded after the level */
-  async after(step: number, watch: FiniteWatch): Promise<void> {
+  /** @param watch has been recorded after the level. @returns for `Problem.step` */
+  async after(watch: FiniteWatch): Promise<() => Promise<void>> {
     const { problem, net, levels } = this;
     this.#watches.add(watch);
-    if (!problem.followed && !problem.debug && step % AHEAD !== 0 && step < levels.length) return;
-    const locate = problem.debug ? () => net.locateNonFinite() : undefined;
     const where = (at: number) => `The step at noise level ${Number(levels[at - 1]!.toPrecision(6))} (level ${at - 1})`;
-    for (const one of this.#watches) await one.verify(where, levels.length, locate);
+    const watches = [...this.#watches];
+    const locate = () => net.locateNonFinite();
+    if (problem.debug) for (const one of watches) await one.verify(where, levels.length, locate);
+    const looks = watches.map((one) => one.look());
+    return async () => {
+      for (const look of looks) await look(where, levels.length);
+    };
   }
 }
 
