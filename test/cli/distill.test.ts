@@ -73,7 +73,7 @@ describe("distill", () => {
       [["--snapshot", "1000"], "--snapshot 1000: must be a multiple of 1024"],
       // By name: the bundled teacher, though elsewhere "bundled" is the generator that was distilled from it.
       [["--teacher", "bundled"], "8x8 with 3 channels, but --teacher bundled makes 32x32 with 1 channel"],
-      [["--teacher", fixturePath("ncvsd-tiny.safetensors")], 'is a network of NCVSD, but one of EDM2 is needed'],
+      [["--teacher", fixturePath("ncvsd-tiny.safetensors")], "is a network of NCVSD, but one of EDM2 is needed"],
       [["--teacher", "edm2-ffhq256-xs", "--offline"], "edm2-ffhq256-xs.pkl' is not kept on this machine"],
     ] as const) {
       const outdir = place("refused");
