@@ -49,6 +49,8 @@ function take(file: string): boolean {
   try {
     writeFileSync(whole, WRITER, { flag: "wx" });
   } catch (cause) {
+    // On a full disk it is there, and empty.
+    rmSync(whole, { force: true });
     throw bad(`${file} cannot be written: ${reason(cause)}`, cause);
   }
   try {

@@ -241,6 +241,16 @@ describe("ncvsd-gpu dataset info", () => {
     expect(json).toMatchObject({ kind: "pictures", images: 5, shape: [3, 16, 16], labelDim: 4, counts: [1, 3, 0, 1] });
   });
 
+  it("shows as many classes of large pictures as a sheet can hold", async () => {
+    const path = place("large.zip");
+    const labels = Array.from({ length: 29 }, (_, i) => Math.max(0, i - 9));
+    const blank = { width: 512, height: 512, channels: 1 as const, data: new Uint8Array(2 ** 18) };
+    const named = labels.map((label, i) => [`00000/img${String(i).padStart(8, "0")}.png`, label]);
+    writeFileSync(path, zipOf(files(new Array(29).fill(blank), named)));
+    await cliOk(["dataset", "info", path, "--grid", place("large.svg")]);
+    expect(readFileSync(place("large.svg"), "utf8").match(/<image /g)).toHaveLength(18);
+  });
+
   it("names what is damaged, and ends with 1", async () => {
     const path = place("damaged.zip");
     const members = files([picture(0), picture(1), picture(2)], null);

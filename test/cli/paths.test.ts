@@ -201,15 +201,21 @@ describe("every output counts, whoever names it", () => {
       ["restore", "metrics.md"],
       ["restore", "overview.png"],
       ["demo", "grid.png"],
+      ["train", "report.html"],
+      ["distill", "report.html"],
     ] as const) {
       const out = at(`${command}-${name}`);
       mkdirSync(out);
-      writeFileSync(join(out, name), name.endsWith(".md") ? "mine" : picture);
-      expect(await guarded(command, "--outdir", out)).toMatch(`${name} is there and was not made by ncvsd-gpu`);
-      const record = join(out, command === "demo" ? "1-step/run.json" : "metrics.json");
+      writeFileSync(join(out, name), name.endsWith(".png") ? picture : "mine");
+      const trains = command === "train" || command === "distill";
+      const more = trains ? ["--data", "d.zip", ...(command === "distill" ? ["--teacher", "bundled"] : [])] : [];
+      expect(await guarded(command, "--outdir", out, ...more)).toMatch(
+        `${name} is there and was not made by ncvsd-gpu`,
+      );
+      const record = join(out, command === "demo" ? "1-step/run.json" : trains ? "log.jsonl" : "metrics.json");
       mkdirSync(dirname(record), { recursive: true });
       writeFileSync(record, '{\n  "tool": "ncvsd-gpu"');
-      expect(await guarded(command, "--outdir", out)).toBe("passed");
+      expect(await guarded(command, "--outdir", out, ...more)).toBe("passed");
     }
     // Merging reads features and writes none.
     const merge = ["evaluate", "merge", at("a.features.safetensors"), "--out"];

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Gpu } from "../../src/gpu/device.js";
 import { imagesFromValues, type RawImage } from "../../src/image/pixels.js";
+import { decodePng } from "../../src/image/png.js";
 import { loadModel } from "../../src/networks/edm2/model.js";
 import { drawnClass } from "../../src/runs/labels.js";
 import type { RunFile } from "../../src/runs/run-record.js";
@@ -45,12 +46,14 @@ describe("sample with the bundled checkpoint", () => {
   const seeds = [3, 0, 1, 100];
   const dir = place("bundled");
   const grid = place("sheets/grid.png");
+  const strips = place("sheets/strips.svg");
   const raw = place("raw/images.safetensors");
   const options = ["--ts", "10,22,39", "--seeds", "3,0-1,100", "--batch", "3", "--outdir", dir];
   let stdout = "";
   let stderr = "";
   beforeAll(async () => {
-    ({ stdout, stderr } = await sample(...options, "--grid", grid, "--save-raw", raw, "--json"));
+    const sheets = ["--grid", grid, "--steps-grid", strips];
+    ({ stdout, stderr } = await sample(...options, ...sheets, "--save-raw", raw, "--json"));
   });
 
   it("writes one PNG per seed and run.json, and nothing else", () => {
@@ -137,10 +140,26 @@ describe("sample with the bundled checkpoint", () => {
     }
   });
 
-  it("--grid shows every image, in the order of the seeds", () => {
+  it("--steps-grid shows a row for each seed, a picture a step, the last as it was written", () => {
+    const svg = readFileSync(strips, "utf8");
+    const pictures = [...svg.matchAll(/data:image\/png;base64,([^"]*)/g)].map(([, text]) =>
+      decodePng(Buffer.from(text!, "base64")),
+    );
+    expect(pictures).toHaveLength(2 * seeds.length);
+    for (const [row, seed] of seeds.entries()) {
+      const [first, last] = pictures.slice(2 * row, 2 * row + 2);
+      expect(last!.data).toEqual(png(join(dir, `${String(seed).padStart(6, "0")}.png`)).data);
+      expect(first!.data).not.toEqual(last!.data);
+    }
+    expect([...svg.matchAll(/>sigma ([^<]*)</g)]).toHaveLength(2);
+  });
+
+  it("--grid shows every image, class by class", () => {
     const sheet = png(grid);
-    const places = seeds.map((seed) => {
-      const found = find(png(join(dir, `${String(seed).padStart(6, "0")}.png`)), 3, sheet);
+    const byClass = [...seeds].sort((a, b) => drawnClass(a, 10) - drawnClass(b, 10));
+    // Three times their size on a sheet that is drawn at twice its own.
+    const places = byClass.map((seed) => {
+      const found = find(png(join(dir, `${String(seed).padStart(6, "0")}.png`)), 6, sheet);
       expect(found, `seed ${seed}`).toBeDefined();
       return found!;
     });

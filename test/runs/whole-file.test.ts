@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import {
+import fs, {
   chmodSync,
   lstatSync,
   mkdirSync,
@@ -12,6 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -217,6 +218,21 @@ describe("a claim", () => {
     expect(dying.signal).toBe("SIGKILL");
     expect(readdirSync(dir)).toHaveLength(2);
     claim(join(dir, "fd.json"))();
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test("that a full disk has no room for leaves nothing, and says so", () => {
+    const { writeFileSync: write } = fs;
+    fs.writeFileSync = (path, _data, options) => {
+      write(path, "", options);
+      throw Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" });
+    };
+    syncBuiltinESMExports();
+    onTestFinished(() => {
+      fs.writeFileSync = write;
+      syncBuiltinESMExports();
+    });
+    expect(() => claim(join(dir, "fd.json"))).toThrow(/fd\.json\.ncvsd-claim cannot be written: the disk is full/);
     expect(readdirSync(dir)).toEqual([]);
   });
 

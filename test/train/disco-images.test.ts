@@ -1,12 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { normals } from "../../kernels/lib/philox.js";
 import { precondOut } from "../../kernels/network/precond-out/kernel.js";
+import { samplePictures } from "../../src/cli/disco/sample-pictures.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { Graph, type Tensor } from "../../src/graph/graph.js";
 import { Program } from "../../src/graph/program.js";
+import { decodePng, encodePng } from "../../src/image/png.js";
 import { loadModel } from "../../src/networks/edm2/model.js";
 import { loadDiscoImages, TIMELESS_SIGMA } from "../../src/networks/edm2/timeless.js";
 import { sampleHeun } from "../../src/sample/heun.js";
@@ -168,6 +170,21 @@ test("a model learns two pictures' score, is sampled and inpainted, and goes on 
       ),
     ).toBeLessThan(1e-6);
     await model.close();
+
+    // `disco sample` draws a row for the given picture: itself, what is given of it, and what it was completed to.
+    const [network, image, out] = ["model.safetensors", "given.png", "sheet.png"].map((name) => join(dir, name));
+    writeFileSync(network!, bytes);
+    const grey = Uint8Array.from(picture(1), (v) => 127.5 * (v + 1));
+    writeFileSync(image!, encodePng({ width: 8, height: 8, channels: 1, data: grey }));
+    const flags = { model: network!, image: image!, mask: "top", as: "clean", out: out!, seed: 0, steps: 4 } as const;
+    await samplePictures(gpu, { ...flags, n: 2, json: true });
+    const sheet = decodePng(readFileSync(out!));
+    expect(sheet.text["ncvsd-gpu:sheet"]).toBeDefined();
+    // Four pictures of 80 in a row, at twice their size.
+    expect(sheet.width).toBeGreaterThan(2 * 4 * 80);
+    expect(sheet.height).toBeLessThan(2 * 2 * 80);
+    for (const n of [5000, 2 ** 22])
+      await expect(samplePictures(gpu, { ...flags, n })).rejects.toThrow(`${n} pictures of 8x8 are too many`);
   } finally {
     rmSync(dir, { recursive: true });
   }

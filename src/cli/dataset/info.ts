@@ -21,6 +21,8 @@ interface InfoFlags {
 const PER_CLASS = 10;
 const MAX_ROWS = 20;
 const MAX_PICTURES = 80;
+/** Pixels of all of them at most: a sheet has room for a few more. */
+const MAX_PIXELS = 3 * 2 ** 23;
 /** Classes that the table lists. */
 const MAX_LISTED = 100;
 
@@ -45,12 +47,15 @@ async function sheetOf(set: Dataset, name: string): Promise<Sheet> {
   const what = channels === 1 ? "grey" : channels === 3 ? "colour" : `${channels} channels`;
   const caption = `${name}: ${set.length.toLocaleString("en")} pictures of ${width}×${height}, ${what}; some of them, evenly spread.`;
   const { classes, dim } = set.labels;
-  if (!classes) return { rows: inOrder(await Promise.all(spread(set.length, MAX_PICTURES).map(read))), caption };
+  /** So many, or as many as fit, of things that are `each` pictures. */
+  const most = (count: number, each = 1) =>
+    Math.max(1, Math.min(count, Math.floor(MAX_PIXELS / (each * width * height))));
+  if (!classes) return { rows: inOrder(await Promise.all(spread(set.length, most(MAX_PICTURES)).map(read))), caption };
   const there = byClass(classes, dim)
     .map((places, label) => ({ places, label: set.classes?.[label] ?? String(label) }))
     .filter(({ places }) => places.length > 0);
-  const chosen = spread(there.length, MAX_ROWS).map((i) => there[i]!);
-  const columns = Math.min(PER_CLASS, Math.max(...chosen.map(({ places }) => places.length)));
+  const chosen = spread(there.length, most(MAX_ROWS, PER_CLASS)).map((i) => there[i]!);
+  const columns = Math.min(most(PER_CLASS), Math.max(...chosen.map(({ places }) => places.length)));
   const rows = chosen.map(async ({ label, places }) => {
     const cells = await Promise.all(spread(places.length, columns).map((k) => read(places[k]!)));
     return { label, cells: Array.from({ length: columns }, (_, k) => cells[k]) };

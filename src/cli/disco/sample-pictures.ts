@@ -4,7 +4,7 @@ import { openCheckpoint } from "../../checkpoint/index.js";
 import { type Input, readInputs, readMask } from "../../data/inputs.js";
 import { bad, quote } from "../../errors.js";
 import { inOrder } from "../../figures/arrange.js";
-import { type Sheet, sheetFile } from "../../figures/sheet.js";
+import { checkSheet, type Sheet, sheetFile } from "../../figures/sheet.js";
 import type { Gpu } from "../../gpu/device.js";
 import { imagesFromValues, type RawImage } from "../../image/pixels.js";
 import { loadDiscoImages, TIMELESS } from "../../networks/edm2/timeless.js";
@@ -38,6 +38,8 @@ const TABLES = ["given", "sampler", "cool", "tau", "moves", "leapfrog", "plot"];
 const STEPS = 18;
 const COUNT = 16;
 const BATCH = 16;
+/** Pictures that a sheet can hold at most, however small they are. */
+const MAX_CELLS = 10_000;
 
 /** Whether the network is a model of pictures. */
 export async function isPictureModel(path: string): Promise<boolean> {
@@ -88,6 +90,14 @@ export async function samplePictures(gpu: Gpu, flags: PictureSampleFlags): Promi
   const given = image === undefined ? [] : await readInputs(image, expected);
   const where = mask === undefined ? undefined : await maskOf(mask, model.shape);
   const total = Math.max(1, given.length) * n;
+  const caption = `${basename(flags.model)}; ${steps} Heun steps; seeds from ${seed} on`;
+  const sheetOf = (rows: readonly (readonly RawImage[])[]): Sheet => ({
+    ...(where
+      ? completedSheet(given, where, rows, model.shape)
+      : { rows: inOrder(rows[0]!.map((image) => ({ image }))) }),
+    caption,
+  });
+  checkRoom(sheetOf, total / n, n, model.shape);
   const progress = createProgress({ total, label: "sampling", unit: "image", silent: Boolean(flags.json) });
   const started = performance.now();
   const rows: RawImage[][] = [];
@@ -109,11 +119,7 @@ export async function samplePictures(gpu: Gpu, flags: PictureSampleFlags): Promi
     progress.stop();
     await model.close();
   }
-  const sheet = where
-    ? completedSheet(given, where, rows, model.shape)
-    : { rows: inOrder(rows[0]!.map((image) => ({ image }))) };
-  const caption = `${basename(flags.model)}; ${steps} Heun steps; seeds from ${seed} on`;
-  writeAtomic(out, await sheetFile(out, { ...sheet, caption }, { "ncvsd-gpu:sheet": version }));
+  writeAtomic(out, await sheetFile(out, sheetOf(rows), { "ncvsd-gpu:sheet": version }));
   const seconds = (performance.now() - started) / 1000;
   const facts = { out, n, images: given.map(({ name }) => name), steps, seed, evaluations: 2 * steps - 1, seconds };
   if (flags.json) process.stdout.write(`${JSON.stringify({ ...facts, adapter: gpu.info.name })}\n`);
@@ -123,11 +129,29 @@ export async function samplePictures(gpu: Gpu, flags: PictureSampleFlags): Promi
   }
 }
 
+/** Says before the sampling what could not be shown after it. */
+function checkRoom(
+  sheetOf: (rows: readonly (readonly RawImage[])[]) => Sheet,
+  rows: number,
+  n: number,
+  [channels, height, width]: ImageShape,
+): void {
+  const fail = (cause?: unknown) =>
+    bad(`${rows * n} pictures of ${width}x${height} are too many for one sheet: take a smaller --n`, cause);
+  if (rows * n > MAX_CELLS) throw fail();
+  const blank: RawImage = { width, height, channels: channels === 1 ? 1 : 3, data: new Uint8Array() };
+  try {
+    checkSheet(sheetOf(new Array<RawImage[]>(rows).fill(new Array<RawImage>(n).fill(blank))));
+  } catch (cause) {
+    throw fail(cause);
+  }
+}
+
 /** A row for every picture: itself, what was given of it, and what it was completed to. */
 function completedSheet(
   given: readonly Input[],
   mask: Float32Array,
-  rows: readonly RawImage[][],
+  rows: readonly (readonly RawImage[])[],
   shape: ImageShape,
 ): Sheet {
   const one = (values: Float32Array) => imagesFromValues(values, [1, ...shape])[0]!;

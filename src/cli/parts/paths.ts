@@ -47,6 +47,13 @@ const features = ({ files, options: { shard } }: Given): readonly Path[] =>
     ];
   });
 
+/** What `train`, `disco train` and `distill` write, besides snapshots. */
+const trainingFiles = ({ folders }: Given): readonly Path[] =>
+  folders.flatMap(({ name, path }) => {
+    const record = join(path, "log.jsonl");
+    return ["log.jsonl", "report.html"].map((file) => ({ name, path: join(path, file), record }));
+  });
+
 /** Files that commands write without being given their names. */
 const DERIVED: Readonly<Record<string, (given: Given) => readonly Path[]>> = {
   fd: features,
@@ -58,11 +65,8 @@ const DERIVED: Readonly<Record<string, (given: Given) => readonly Path[]>> = {
       const record = join(path, "metrics.json");
       return ["metrics.json", "metrics.md", "overview.png"].map((file) => ({ name, path: join(path, file), record }));
     }),
-  train: ({ folders }) =>
-    folders.flatMap(({ name, path }) => {
-      const record = join(path, "log.jsonl");
-      return ["log.jsonl", "report.html"].map((file) => ({ name, path: join(path, file), record }));
-    }),
+  train: trainingFiles,
+  distill: trainingFiles,
   calibrate: ({ folders }) =>
     folders.flatMap(({ name, path }) => {
       const record = join(path, "calibration.json");

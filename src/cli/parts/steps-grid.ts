@@ -6,6 +6,7 @@ import { type GenerateTask, sampleBatch } from "../../runs/generate.js";
 import { className } from "../../runs/labels.js";
 import { version } from "../../runs/package.js";
 import { writeAtomic } from "../../runs/whole-file.js";
+import type { StepEvent } from "../../sample/multi-step.js";
 import { samplers } from "../../sample/samplers.js";
 import type { Pictures } from "./vae.js";
 
@@ -43,26 +44,34 @@ export function checkStepsGrid(path: string, task: GenerateTask, { pictures, sha
   try {
     checkSheet(sheetOf(task, columns, rows));
   } catch (cause) {
-    throw bad(`--steps-grid ${path}: ${columns.length} steps of ${width}x${height} are too many for one sheet.`, cause);
+    throw bad(
+      `--steps-grid ${path}: ${columns.length} steps of ${width}x${height} are too many for one sheet; name fewer seeds or steps.`,
+      cause,
+    );
   }
 }
 
 /** Samples the first seeds once more and writes what the network estimates after every step, a row a seed. */
 export async function writeStepsGrid(path: string, task: GenerateTask, { pictures }: Pictures): Promise<void> {
-  const seeds = task.seeds.slice(0, ROWS);
-  const columns: string[] = [];
-  const estimates: Float32Array[] = [];
-  const { shape } = await sampleBatch(task, seeds, task.labels?.slice(0, ROWS), async (event) => {
-    columns.push(`sigma ${Number(event.sigma.toPrecision(2))}`);
-    const last = event.step === event.steps;
-    estimates.push(await (last || !event.denoised ? event.preview() : event.denoised()));
-  });
-  const rows: RawImage[][] = seeds.map(() => []);
-  for (const values of estimates) {
-    const images = pictures ? await pictures(values, shape) : imagesFromValues(values, shape);
-    images.forEach((image, i) => {
-      rows[i]!.push(image);
-    });
+  const count = Math.min(ROWS, task.seeds.length);
+  const rows: RawImage[][] = [];
+  let columns: string[] = [];
+  // Not all at once: a device may hold no more than a batch.
+  for (let at = 0; at < count; at += task.batch) {
+    const end = Math.min(count, at + task.batch);
+    const sigmas: string[] = [];
+    const estimates: Float32Array[] = [];
+    const onStep = async (event: StepEvent) => {
+      sigmas.push(`sigma ${Number(event.sigma.toPrecision(2))}`);
+      const last = event.step === event.steps;
+      estimates.push(await (last || !event.denoised ? event.preview() : event.denoised()));
+    };
+    const { shape } = await sampleBatch(task, task.seeds.slice(at, end), task.labels?.slice(at, end), onStep);
+    const steps: (readonly RawImage[])[] = [];
+    for (const values of estimates)
+      steps.push(pictures ? await pictures(values, shape) : imagesFromValues(values, shape));
+    for (let i = 0; i < end - at; i++) rows.push(steps.map((images) => images[i]!));
+    columns = sigmas;
   }
   writeAtomic(path, await sheetFile(path, sheetOf(task, columns, rows), { "ncvsd-gpu:sheet": version }));
 }
