@@ -89,7 +89,8 @@ async function labelsOf(
   source: LabelSource,
   seeds: readonly number[],
 ): Promise<Labels | undefined> {
-  if (dim === 0) return undefined;
+  // Whatever the network could be told: it was trained on images without.
+  if (dim === 0 || source.labels.dim === 0) return undefined;
   if (source.labels.classes) return seeds.map((seed) => seed % dim);
   const rows = await Promise.all(seeds.map(async (seed) => (await source.item(seed % source.length)).label));
   return Float32Array.from(rows.flatMap((row) => [...row]));
