@@ -173,7 +173,7 @@ function addConditional(
     const half = { ...build, bindingBytes: Math.floor((build.bindingBytes ?? BINDING_BYTES) / 2) };
     const of = (feature: Feature, i: number): Feature => ({ ...feature, tensor: graph.part(feature.tensor, i) });
     const encoded = graph.copied(prefixes, () => {
-      const scales = addScales(half, ctrl, ["enc"], graph.part(emb, 0, 2));
+      const scales = addScales(half, ctrl, ["enc"], graph.part(emb, 0, 2), `${both}.`);
       return addEncoder(half, ctrl, both, input, scales, (feature, i) => {
         skips.push(mix(`mix.skip${i}`, of(feature, 1), of(feature, 0), skipWeights, i));
       });

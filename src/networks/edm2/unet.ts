@@ -120,15 +120,22 @@ type BlockScales = ReadonlyMap<string, Scales>;
 /**
  * The scales of a part's blocks, c = emb_linear(emb) * emb_gain + 1, per image and channel.
  * @param halves those of its blocks that take this embedding
+ * @param of what the node is named after: all parts where it is a node of several
  */
-export function addScales(build: Build, part: Part, halves: readonly ("enc" | "dec")[], emb: Tensor): BlockScales {
+export function addScales(
+  build: Build,
+  part: Part,
+  halves: readonly ("enc" | "dec")[],
+  emb: Tensor,
+  of = part.prefix,
+): BlockScales {
   const { prefix, plan } = part;
   const layers = halves.flatMap((half) =>
     (half === "enc" ? plan.encoder : plan.decoder).flatMap((block) =>
       block.kind === "conv" ? [] : [{ key: `${prefix}${half}.${block.name}`, outFeatures: block.outChannels }],
     ),
   );
-  const name = halves.length === 1 ? `${prefix}${halves[0]}.emb_linear` : `${prefix}emb_linear`;
+  const name = halves.length === 1 ? `${of}${halves[0]}.emb_linear` : `${of}emb_linear`;
   const scales = build.layers.scales(build, name, layers, emb);
   return new Map(layers.map(({ key }, i) => [key, scales[i]!]));
 }
