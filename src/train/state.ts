@@ -180,10 +180,13 @@ function flat(settings: Setting, prefix = ""): Map<string, string> {
   );
 }
 
+/** Settings that are left out where they are what they were before there was a choice. */
+const ABSENT: Readonly<Record<string, string>> = { precision: '"f32"', "config.dropout": "0" };
+
 function checkSettings(dir: string, then: Settings, now: Settings): void {
   const [before, after] = [flat(then), flat(now)];
   for (const name of new Set([...before.keys(), ...after.keys()])) {
-    const [a, b] = [before.get(name) ?? "null", after.get(name) ?? "null"];
+    const [a, b] = [before, after].map((settings) => settings.get(name) ?? ABSENT[name] ?? "null");
     if (a === b) continue;
     if (name === "data")
       throw bad(

@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.js";
@@ -156,8 +155,7 @@ async function pinnedWeights(distillation: Distillation): Promise<{ pinned: numb
 
 async function distilAndReport(run: Run): Promise<void> {
   const { flags, settings, say, silent } = run;
-  prepareOutdir(flags.outdir);
-  mkdirSync(flags.outdir, { recursive: true });
+  const outdir = prepareOutdir(flags.outdir);
   const release = claim(join(flags.outdir, "state"));
   let distillation: Distillation | undefined;
   try {
@@ -177,6 +175,8 @@ async function distilAndReport(run: Run): Promise<void> {
   } finally {
     distillation?.close();
     release();
+    // Of options that could not be right nothing stays.
+    outdir.discardIfEmpty();
   }
 }
 
@@ -195,6 +195,7 @@ function factsOf({ flags, settings, dataset, gpu }: Run, distillation: Distillat
     ["adversarial loss", `weight ${ganLossScaling}, from ${ganWarmup} images on`],
     ["levels t", `ln(t) of mean ${settings.pMean} and standard deviation ${settings.pStd}`],
     ["mixing weights", `from ${flags.ctrlInit ?? 0} on, relative rate ${flags.ctrlLr ?? 1}`],
+    ["precision", flags.precision],
     ["averages", flags.ema.join(", ")],
     ["samples", `time steps ${settings.ts.join(", ")}`],
     ["seed", String(flags.seed)],
