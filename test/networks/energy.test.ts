@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Gpu } from "../../src/gpu/device.js";
+import { type DiscoConfig, discoTensors } from "../../src/networks/energy/config.js";
 import { loadDisco } from "../../src/networks/energy/model.js";
 import { fixturePath, Recording, relativeError } from "../support/fixtures.js";
 import { withTestGpu } from "../support/gpu.js";
@@ -11,6 +12,19 @@ withTestGpu((opened) => {
 
 const weights = (name: string) => fixturePath(`disco/${name}.safetensors`);
 const recorded = (name: string) => Recording.open(`disco/${name}.case.safetensors`);
+
+/** The parameters of a network without a weight file: entry i of tensor t by test/fixtures/disco/README.md's formula. */
+function formulaTensors(config: DiscoConfig): Map<string, Float32Array> {
+  const named = [...discoTensors(config)].map(([name, shape], t) => {
+    const scale = name.endsWith("weight") ? Math.sqrt(3 / shape[1]!) : 0.1;
+    const middle = /alpha|gamma/.test(name) ? 1 : 0;
+    // The low 32 bits of the product: unsigned, as a share of 2^32.
+    const share = (i: number) => (Math.imul(i + 1 + 7919 * t, 2654435761) >>> 0) / 2 ** 32;
+    const length = shape.reduce((a, b) => a * b, 1);
+    return [name, Float32Array.from({ length }, (_, i) => middle + scale * (2 * share(i) - 1))] as const;
+  });
+  return new Map(named);
+}
 
 async function inputs(recording: Recording) {
   const labels = recording.has("label") ? { labels: await recording.values("label") } : {};
@@ -48,6 +62,22 @@ describe("outputs as recorded in float64", () => {
       model.close();
     });
   }
+});
+
+test("sums of 250 terms: as recorded in float64, and the same bits of a row alone and among others", async () => {
+  const recording = await recorded("formula-d10k256");
+  const config = recording.meta<DiscoConfig>("config")!;
+  const model = await loadDisco(gpu, formulaTensors(config));
+  const x = await recording.values("x");
+  const { phi, output } = await model.evaluate({ x });
+  expect(relativeError(output, await recording.truth("out"))).toBeLessThan(2e-6);
+  expect(relativeError(phi!, await recording.truth("phi"))).toBeLessThan(2e-6);
+  const product = await model.hvp({ x, direction: await recording.values("direction") });
+  expect(relativeError(product, await recording.truth("hvp"))).toBeLessThan(5e-6);
+  const many = Float32Array.from({ length: 7 * x.length }, (_, i) => x[i % x.length]!);
+  const among = await model.evaluate({ x: many });
+  expect(among.output.slice(-x.length)).toEqual(output);
+  model.close();
 });
 
 test("a row's bits depend on no other row, in chunks or not; sessions take the caller's buffers", async () => {

@@ -37,6 +37,10 @@ export function cases(): Case<GemmParams>[] {
         epilogue: { kind: "sum_clip", residual: 0.7, clip: 1.5 },
       },
     },
+    {
+      name: "deep, in parts, two quads of many rows",
+      params: { ...base, images: 2, rows: 45, depth: 75, columns: 4, segments: 8 },
+    },
     { name: "very deep, in many parts", params: { ...base, rows: 20, depth: 135, segments: 16 } },
     { name: "groups in f32", params: { ...base, groups: 5, images: 1, rows: 40, columns: 44, type: "f32" } },
     { name: "scale and silu", params: { ...base, epilogue: { kind: "scale_silu", offset: 3, stride: 17 } } },

@@ -15,7 +15,7 @@ import { cases } from "./cases.js";
 import source from "./kernel.wgsl.js";
 import { type Loop, loopChoices, loopOf } from "./loops.js";
 import { type GemmParams, packedDepth, reference } from "./reference.js";
-import { shrinking } from "./sizes.js";
+import { partDepth, shrinking } from "./sizes.js";
 import { gemmWeightLength } from "./weight.js";
 
 function liveQuads(p: GemmParams): number {
@@ -96,7 +96,7 @@ export const gemm: Kernel<GemmParams> = {
   tuneKey,
   choices: (p, caps) => loopChoices(layerOf(p), caps),
   uniforms(p) {
-    const { groups, images, rows, depth, columns, epilogue } = p;
+    const { groups, images, rows, depth, columns, segments = 1, epilogue } = p;
     const shape = {
       groups,
       images,
@@ -105,6 +105,7 @@ export const gemm: Kernel<GemmParams> = {
       packedDepth: packedDepth(depth),
       quads: columns / 4,
       live: liveQuads(p),
+      part: partDepth(depth, segments),
     };
     return { ...shape, ...epilogueUniforms(epilogue) };
   },

@@ -6,8 +6,9 @@
 //   y[i, :, g] = w[g] x[i, :, g]; the epilogue of kernels/lib/conv-epilogue.ts on y, with image = i, channel = row.
 //
 // columns is a multiple of 4: everything is read and written in quads of neighbours. Every element sums k in ascending
-// order whatever its place in a tile. The loops are in subgroup.ts, plain.wgsl and tiled.ts, one of them in front of this
-// text: for adapters with subgroups of one size and no fast workgroup memory, for other software, for GPUs.
+// order whatever its place in a tile, all in one or in parts, which are added in order. The loops are in subgroup.ts,
+// plain.wgsl and tiled.ts, one of them in front of this text: for adapters with subgroups of one size and no fast workgroup
+// memory, for other software, for GPUs.
 struct Params {
   groups: u32,
   images: u32,
@@ -17,6 +18,8 @@ struct Params {
   quads: u32,
   // Quads of all images that are asked for, the first ones.
   live: u32,
+  // k of a part of the sum, in loops that are no tiles.
+  part: u32,
   scaleOffset: u32,
   scaleStride: u32,
   residual: f32,

@@ -101,9 +101,12 @@ export function loopOf(choice: string, shape: LoopShape, caps: Caps): Loop {
     return { key, text, subgroups: true, matrices: true, rows, quads: columns / 4, units: 1, step: shape.k };
   }
   const [first, second] = size!.split("x").map(Number) as [number, number];
+  const parted = shape.segments > 1;
+  const inParts = parted ? " in parts" : "";
   if (kind === "plain") {
-    const text = async () => `const WIDE: u32 = ${second}u;\n${(await import("./plain.wgsl.js")).default}`;
-    return { key: choice, text, subgroups: false, rows: first, quads: second, units: 64, step: 1 };
+    const head = `const WIDE: u32 = ${second}u;\nconst PARTED: bool = ${parted};\n`;
+    const text = async () => `${head}${(await import("./plain.wgsl.js")).default}`;
+    return { key: `${choice}${inParts}`, text, subgroups: false, rows: first, quads: second, units: 64, step: 1 };
   }
   const lanes = certainLanes(caps);
   if (caps.software && shape.quads <= NARROW) {
@@ -111,15 +114,15 @@ export function loopOf(choice: string, shape: LoopShape, caps: Caps): Loop {
     // Eight rows a lane where that leaves no lane idle: half the shuffles.
     const rowQuads = quads > 1 && Math.ceil(shape.rows / (4 * lanes)) % 2 === 0 ? 2 : 1;
     const rows = 4 * rowQuads * lanes;
-    const text = async () => (await import("./subgroup.js")).narrowSource(lanes, quads, rowQuads);
-    return { key: `narrow ${lanes}x${rows}x${quads}`, text, subgroups: true, rows, quads, units: 1, step: 2 };
+    const text = async () => (await import("./subgroup.js")).narrowSource(lanes, quads, rowQuads, parted);
+    return { key: `narrow ${lanes}x${rows}x${quads}${inParts}`, text, subgroups: true, rows, quads, units: 1, step: 2 };
   }
   // Two quads a lane are a sixth faster, but not where that leaves a third of the lanes idle.
   const tiles = Math.ceil(shape.quads / lanes);
   const wide = caps.software && tiles % 2 === 1 && tiles < 7 ? 1 : second;
-  const text = async () => (await import("./subgroup.js")).subgroupSource(lanes, first, wide);
+  const text = async () => (await import("./subgroup.js")).subgroupSource(lanes, first, wide, parted);
   return {
-    key: `subgroup ${lanes}x${first}x${wide}`,
+    key: `subgroup ${lanes}x${first}x${wide}${inParts}`,
     text,
     subgroups: true,
     rows: first,

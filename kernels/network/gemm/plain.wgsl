@@ -1,5 +1,15 @@
-// Eight rows of WIDE quads per invocation (1 or 2, from the prelude), loads straight from the buffers: correct on every
-// adapter. The second quad lies half of all quads further on, so that neighbours read neighbours.
+// Eight rows of WIDE quads per invocation (1 or 2), loads straight from the buffers: correct on every adapter. The second
+// quad lies half of all quads further on, so that neighbours read neighbours. PARTED: the sums are made of parts. In front
+// of this text: WIDE, PARTED.
+
+// Adds the sums of a part to those of the parts before it, and begins the next.
+fn end_part(all: ptr<function, array<vec4f, 8>>, part: ptr<function, array<vec4f, 8>>) {
+  for (var i = 0u; i < 8u; i++) {
+    (*all)[i] += (*part)[i];
+    (*part)[i] = vec4f();
+  }
+}
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
@@ -27,6 +37,8 @@ fn main(
   var wi = (group * rowGroups + rowGroup) * p.packedDepth * 2u;
   var acc: array<vec4f, 8>;
   var more: array<vec4f, 8>;
+  var allAcc: array<vec4f, 8>;
+  var allMore: array<vec4f, 8>;
   for (var k = 0u; k < p.depth; k++) {
     let v = quad(x[xi]);
     let a = weight4(w[wi]);
@@ -39,6 +51,14 @@ fn main(
     }
     xi += step;
     wi += 2u;
+    if (PARTED && ((k + 1u) % p.part == 0u || k + 1u == p.depth)) {
+      end_part(&allAcc, &acc);
+      end_part(&allMore, &more);
+    }
+  }
+  if (PARTED) {
+    acc = allAcc;
+    more = allMore;
   }
   for (var i = 0u; i < 8u; i++) {
     let row = rowGroup * 8u + i;

@@ -21,7 +21,7 @@ export interface GemmParams {
    * `columns` depends on the batch there. Default: columns where there is one group, else unsaid.
    */
   readonly perImage?: number;
-  /** Parts of the sum (`SEGMENTS` of kernels/lib/tiles.ts); absent: 1. Loops that are not for GPUs sum all in one. */
+  /** Parts of the sum (`SEGMENTS` of kernels/lib/tiles.ts), at most: each is summed by itself, which rounds less. Absent: 1. */
   readonly segments?: number;
   /** Type of x, r and y; the weight is always of the storage type. */
   readonly type: "f32" | "act";

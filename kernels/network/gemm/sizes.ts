@@ -6,6 +6,9 @@ export const STEP = 8;
 /** A tile's sum takes a multiple of so many k: whole turns for every part of it. */
 export const tiledUnit = (segments: number) => STEP * segments;
 
+/** k of a part of the sum in loops that are no tiles: whole turns of the widest subgroups. The last part may be shorter. */
+export const partDepth = (depth: number, segments: number) => 32 * Math.ceil(depth / (32 * segments));
+
 /** Result matrices of a tile of matrix units: down and across. */
 export const DOWN = 4;
 export const ACROSS = 2;

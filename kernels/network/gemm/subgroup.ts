@@ -16,18 +16,37 @@ ${tilePlace(rows, quads)}`;
 }
 
 /**
+ * A loop over k, `turn` of them at a time, with what it adds to `sums`. `parted`: every part of the sum (`p.part` of k) by itself, and
+ * then to the parts before it.
+ */
+function overDepth(depth: string, turn: number, sums: readonly string[], parted: boolean, body: string): string {
+  if (!parted) return `  for (var k = 0u; k < ${depth}; k += ${turn}u) {\n${body}\n  }`;
+  const lines = (text: (sum: string) => string) => sums.map(text).join("\n");
+  return `${lines((sum) => `  var all_${sum} = vec4f();`)}
+  for (var start = 0u; start < ${depth}; start += p.part) {
+    let end = min(start + p.part, ${depth});
+    for (var k = start; k < end; k += ${turn}u) {
+${body}
+    }
+${lines((sum) => `    all_${sum} += ${sum};\n    ${sum} = vec4f();`)}
+  }
+${lines((sum) => `  ${sum} = all_${sum};`)}`;
+}
+
+/**
  * The loop for adapters whose subgroups all have one size, with the workgroup made exactly one subgroup: a lane holds
  * `rows` rows of `wide` quads, the weights of one k are loaded once by the lanes together (a vec4 each) and handed round by
  * subgroupBroadcast. No workgroup memory, no barriers. Two k per turn: the loop's own costs halve, and more would only
  * lengthen compilation. The text is made here because the lane of a broadcast has to be a constant expression: the rows
  * cannot be a loop.
  */
-export function subgroupSource(lanes: number, rows: number, wide: number): string {
+export function subgroupSource(lanes: number, rows: number, wide: number, parted: boolean): string {
   const quads = rows / 4;
   const across = wide * lanes;
   const sides = Array.from({ length: wide }, (_, side) => side);
   const each = (count: number, text: (row: number) => string) =>
     Array.from({ length: count }, (_, row) => text(row)).join("\n");
+  const sums = Array.from({ length: rows }, (_, row) => sides.map((s) => `a${row}_${s}`)).flat();
   return `${entry(lanes, rows, across)}
   // Lanes past the last column repeat it and store nothing; lanes past the last row of weights repeat a valid one.
 ${sides
@@ -42,20 +61,24 @@ ${sides
   let rowQuad = min(rowTile * ${quads}u + min(lane, ${quads - 1}u), rowGroups * 2u - 1u);
   var wi = (group * rowGroups + rowQuad / 2u) * p.packedDepth * 2u + rowQuad % 2u;
 ${each(rows, (row) => sides.map((s) => `  var a${row}_${s} = vec4f();`).join(""))}
-  for (var k = 0u; k < p.packedDepth; k += 2u) {
-    let w0 = weight4(w[wi]);
+${overDepth(
+  "p.packedDepth",
+  2,
+  sums,
+  parted,
+  `    let w0 = weight4(w[wi]);
     let w1 = weight4(w[wi + 2u]);
     // The last k of an odd depth repeats the one before; its weights are zero.
     let next = select(0u, step, k + 1u < p.depth);
 ${sides.map((s) => `    let x0_${s} = quad(x[xi${s}]);\n    let x1_${s} = quad(x[xi${s} + next]);`).join("\n")}
 ${each(rows, (row) => {
   const [at, part] = [`${row >> 2}u`, "xyzw"[row & 3]];
-  const sums = sides.map((s) => `a${row}_${s} = a${row}_${s} + u * x0_${s} + v * x1_${s};`).join(" ");
-  return `    {\n      let u = subgroupBroadcast(w0.${part}, ${at});\n      let v = subgroupBroadcast(w1.${part}, ${at});\n      ${sums}\n    }`;
+  const added = sides.map((s) => `a${row}_${s} = a${row}_${s} + u * x0_${s} + v * x1_${s};`).join(" ");
+  return `    {\n      let u = subgroupBroadcast(w0.${part}, ${at});\n      let v = subgroupBroadcast(w1.${part}, ${at});\n      ${added}\n    }`;
 })}
     wi += 4u;
-${sides.map((s) => `    xi${s} += 2u * step;`).join("\n")}
-  }
+${sides.map((s) => `    xi${s} += 2u * step;`).join("\n")}`,
+)}
   // The rows move down ${STORED} at a time: indexing them, or ${rows} stores in a row, would take seconds to compile.
   let end = min(p.rows, (rowTile + 1u) * ${rows}u);
   for (var row = rowTile * ${rows}u; row < end; row += ${STORED}u) {
@@ -80,7 +103,7 @@ const STEP = 2;
  * `quads` quads; the quads of as many k as there are lanes are loaded by the lanes together and handed round. Every element
  * is summed in the same order as in `subgroupSource`.
  */
-export function narrowSource(lanes: number, quads: number, rowQuads: number): string {
+export function narrowSource(lanes: number, quads: number, rowQuads: number, parted: boolean): string {
   const rows = 4 * rowQuads * lanes;
   const each = (count: number, text: (i: number) => string) =>
     Array.from({ length: count }, (_, i) => text(i)).join("\n");
@@ -92,6 +115,8 @@ export function narrowSource(lanes: number, quads: number, rowQuads: number): st
         return `      {\n        let b = subgroupShuffle(v${q}.${c}, i + ${i}u);\n${products}\n      }`;
       })
       .join("\n");
+  const names = Array.from({ length: quads * rowQuads }, (_, i) => `a${Math.floor(i / rowQuads)}${i % rowQuads}`);
+  const all = names.flatMap((name) => columns.map((c) => name + c));
   return `${entry(lanes, rows, quads)}
   // Quads past the last repeat it and are not stored; lanes past the last row of weights repeat a valid one.
 ${each(
@@ -107,18 +132,22 @@ ${each(
   (r) => `  let rowQuad${r} = min((rowTile * ${lanes}u + lane) * ${rowQuads}u + ${r}u, rowGroups * 2u - 1u);
   let wi${r} = base + rowQuad${r} / 2u * p.packedDepth * 2u + rowQuad${r} % 2u;`,
 )}
-${each(quads, (q) => each(rowQuads, (r) => `  ${columns.map((c) => `var a${q}${r}${c} = vec4f();`).join(" ")}`))}
-  for (var k0 = 0u; k0 < p.depth; k0 += ${lanes}u) {
-    // Past the last k the columns count as zero, and the weights repeat.
-    let mine = k0 + lane;
+${all.map((sum) => `  var ${sum} = vec4f();`).join("\n")}
+${overDepth(
+  "p.depth",
+  lanes,
+  all,
+  parted,
+  `    // Past the last k the columns count as zero, and the weights repeat.
+    let mine = k + lane;
     let line = min(mine, p.depth - 1u) * step;
 ${each(quads, (q) => `    let v${q} = select(vec4f(), quad(x[xi${q} + line]), mine < p.depth);`)}
     for (var i = 0u; i < ${lanes}u; i += ${STEP}u) {
-${each(STEP, (i) => `      let at${i} = 2u * min(k0 + i + ${i}u, p.depth - 1u);`)}
+${each(STEP, (i) => `      let at${i} = 2u * min(k + i + ${i}u, p.depth - 1u);`)}
 ${each(STEP, (i) => each(rowQuads, (r) => `      let w${i}${r} = weight4(w[wi${r} + at${i}]);`))}
 ${each(STEP, (i) => each(quads, (q) => sums(q, i)))}
-    }
-  }
+    }`,
+)}
   let first = (rowTile * ${lanes}u + lane) * ${4 * rowQuads}u;
   for (var i = 0u; i < 4u; i++) {
 ${each(quads, (q) =>

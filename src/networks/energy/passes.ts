@@ -8,6 +8,7 @@ import { normActBackward } from "../../../kernels/energy/norm-act-backward/kerne
 import { sinusoid } from "../../../kernels/energy/sinusoid/kernel.js";
 import { sinusoidBackward } from "../../../kernels/energy/sinusoid-backward/kernel.js";
 import { type NormActShape, partsOf, type UnitSource } from "../../../kernels/lib/norm-act.js";
+import { SEGMENTS } from "../../../kernels/lib/tiles.js";
 import { gemm } from "../../../kernels/network/gemm/kernel.js";
 import { gemmWeightLength } from "../../../kernels/network/gemm/weight.js";
 import type { Graph, Tensor } from "../../graph/graph.js";
@@ -90,6 +91,12 @@ export function unitsOf({ config, layout, columns }: Pick<PassContext, "config" 
   return [...inner, unit("out_norm", "out", "residual", `blocks.${blocks - 1}.fc1`)];
 }
 
+/**
+ * From so many terms on a product's sum is made in parts: what one chain of additions rounds off grows with its length, and the first
+ * normalisations multiply it by about five.
+ */
+const LONG = 129;
+
 /** x [inputs][columns] times a layer's weight, or [outputs][columns] times its transpose; without the bias. */
 export function product(context: PassContext, name: string, layer: string, transposed: boolean, x: Tensor): Tensor {
   const { graph, layout, columns, prefix } = context;
@@ -97,7 +104,7 @@ export function product(context: PassContext, name: string, layer: string, trans
   const [rows, depth] = transposed ? [inputs, outputs] : [outputs, inputs];
   const w = sharedExternal(graph, packedName(layer, transposed), [gemmWeightLength(1, rows, depth)], "weight");
   // `perImage` keeps the number of rows out of what a tuned choice depends on.
-  const shape = { groups: 1, images: 1, rows, depth, columns, perImage: 1 };
+  const shape = { groups: 1, images: 1, rows, depth, columns, perImage: 1, segments: depth < LONG ? 1 : SEGMENTS[0] };
   const params = { ...shape, type: "f32" as const, epilogue: { kind: "none" as const } };
   return graph.run(`${prefix}${name}`, gemm, params, { x, w }, { y: [rows, columns] }).y;
 }
