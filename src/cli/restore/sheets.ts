@@ -3,7 +3,7 @@ import { openCheckpoint } from "../../checkpoint/index.js";
 import { mapped } from "../../figures/colour-map.js";
 import type { Cell, Sheet } from "../../figures/sheet.js";
 import { aligned, psnr, ssim } from "../../image/metrics.js";
-import type { RawImage } from "../../image/pixels.js";
+import { type RawImage, valuesFromImages } from "../../image/pixels.js";
 import type { ImageShape } from "../../networks/session.js";
 import type { RestoreTask } from "../../operators/tasks.js";
 import { ALIGN_REACH, extreme, parts } from "./figures.js";
@@ -87,6 +87,25 @@ function caption(figures: Figures): string {
   return [...(db === undefined ? [] : [quality(db, similarity)]), ...residual(figures)].join("\n");
 }
 
+/** Of a picture that was moved to where it fits the truth best. */
+function movedCaption(image: Float32Array, truth: Float32Array, shape: ImageShape, figures: Figures): string {
+  return [judged(image, truth, shape), ["aligned", ...residual(figures)].join(", ")].join("\n");
+}
+
+function judged(image: Float32Array, truth: Float32Array, shape: ImageShape): string {
+  const batch = [1, ...shape] as const;
+  // SSIM's window needs 11 pixels.
+  const similarity = Math.min(...shape.slice(1)) < 11 ? undefined : ssim(image, truth, batch)[0]!;
+  return quality(psnr(image, truth, batch)[0]!, similarity);
+}
+
+/** A simple method's picture, moved as samples are. */
+function simpleCell(values: Float32Array, figures: Figures, truth: Float32Array | undefined, shape: ImageShape): Cell {
+  if (!truth || figures.aligned === undefined) return { image: picture(values, shape), label: caption(figures) };
+  const moved = aligned(values, truth, shape, ALIGN_REACH).picture;
+  return { image: picture(moved, shape), label: movedCaption(moved, truth, shape, figures) };
+}
+
 function shownOf(
   values: { readonly truth?: Float32Array; readonly samples: readonly Float32Array[] },
   result: Omit<ImageResult, "files">,
@@ -106,19 +125,11 @@ function shownOf(
   }
   const moved = samples.map((sample) => aligned(sample, truth, shape, ALIGN_REACH));
   const pictures = moved.map((one) => one.picture);
-  const batch = [1, ...shape] as const;
-  const judged = (image: Float32Array) =>
-    quality(
-      psnr(image, truth, batch)[0]!,
-      Math.min(...shape.slice(1)) < 11 ? undefined : ssim(image, truth, batch)[0]!,
-    );
   const centre = moments(pictures);
   return {
     ...{ truth, samples: pictures, ...centre },
-    words: pictures.map((image, run) =>
-      [judged(image), ["aligned", ...residual(result.samples[run]!)].join(", ")].join("\n"),
-    ),
-    meanWords: `${judged(centre.mean)}\nof the aligned samples`,
+    words: pictures.map((image, run) => movedCaption(image, truth, shape, result.samples[run]!)),
+    meanWords: `${judged(centre.mean, truth, shape)}\nof the aligned samples`,
     chosen: extreme(moved, (one) => -one.psnr),
     why: "best",
   };
@@ -180,7 +191,7 @@ export function imageSheet(
   for (const [method, values] of Object.entries(r.baselines)) {
     // The measurement as a reconstruction of its own is shown already.
     if (method === "measurement") continue;
-    first.push({ image: picture(values, shape), label: `${method}\n${caption(result.baselines[method]!)}` });
+    first.push(withName(method, simpleCell(values, result.baselines[method]!, r.truth, shape)));
   }
   if (!single)
     first.push({ image: picture(shown.mean, shape), label: `mean of ${shown.samples.length}\n${shown.meanWords}` });
@@ -232,10 +243,14 @@ export async function overviewSheet(
       const image = readPicture(dir, name);
       return image && { image, label };
     };
+    const simple = (method: string): Cell | undefined => {
+      const image = readPicture(dir, baselineName(method));
+      return image && simpleCell(valuesFromImages([image]).values, result.baselines[method]!, shown.truth, shape);
+    };
     const cells = [
       file("truth.png", result.className),
       file("measurement.png"),
-      ...methods.map((m) => file(baselineName(m), caption(result.baselines[m]!))),
+      ...methods.map(simple),
       { image: picture(shown.samples[shown.chosen]!, shape), label: shown.words[shown.chosen]! },
       ...(single ? [] : [{ image: picture(shown.mean, shape), label: shown.meanWords }, std]),
       error,
