@@ -10,6 +10,7 @@ import { pciAddresses } from "../gpu/twins.js";
 import { prepareKernel, relativeError } from "../graph/run-kernel.js";
 import { version } from "../runs/package.js";
 import { table } from "../runs/table.js";
+import { styled } from "../runs/terminal.js";
 import { setUpAdapter } from "../setup/index.js";
 import { ADAPTER_HELP } from "./parts/engine.js";
 
@@ -163,7 +164,7 @@ function report(
       : [`models      ${models.files} fetched, ${mib(models.bytes)}, in ${models.folder}`]),
   ];
   const note = noteOn(gpu);
-  if (note) lines.push("", note);
+  if (note) lines.push("", styled("warning", note));
   const addresses = pciAddresses(adapters);
   if (adapters.length > 1 || addresses[0]) {
     lines.push("", "adapters here, by the number that --adapter takes");

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { NcvsdError, sentenceOf } from "../errors.js";
 import { version } from "../runs/package.js";
-import { guardStreams } from "../runs/terminal.js";
+import { failure, guardStreams, styled } from "../runs/terminal.js";
 import { registerCommands } from "./commands.js";
 import { guardPaths } from "./parts/paths.js";
 
@@ -12,13 +12,16 @@ const FAILURE = 1;
 const ENVIRONMENT = [
   "",
   "Environment variables:",
-  "    NCVSD_MODELS     folder of fetched networks, or `off`",
-  "    NCVSD_OFFLINE    1: ask no server for networks",
-  "    NCVSD_TUNING     off: leave the choices of `bench --tune` unused",
-  "    NCVSD_NO_SETUP   1: install no adapter",
-  "    NCVSD_DRIVER_WARNINGS  1: show what Dawn says of a driver's limits",
-  "    HF_ENDPOINT, HF_TOKEN   address of the hub behind hf://, and who asks",
-  "    XDG_CACHE_HOME   where caches are (default: ~/.cache)",
+  "  NCVSD_MODELS           folder of fetched networks, or `off`",
+  "  NCVSD_OFFLINE          1: ask no server for networks",
+  "  NCVSD_TUNING           off: leave the choices of `bench --tune` unused",
+  "  NCVSD_NO_SETUP         1: install no adapter",
+  "  NCVSD_DRIVER_WARNINGS  1: show what Dawn says of a driver's limits",
+  "  HF_ENDPOINT, HF_TOKEN  address of the hub behind hf://, and who asks",
+  "  XDG_CACHE_HOME         where caches are (default: ~/.cache)",
+  "  VK_DRIVER_FILES        manifests of the Vulkan drivers to use",
+  "  NO_COLOR, FORCE_COLOR  no colours; colours also where no terminal is",
+  "  SLURM_ARRAY_TASK_ID    and other schedulers' variables: see --shard",
 ].join("\n");
 
 /** The command line's tree of commands. */
@@ -32,7 +35,9 @@ async function createProgram(): Promise<Command> {
       helpWidth: Math.min(process.stdout.columns ?? 80, 100),
       subcommandTerm: (command) => command.name(),
     })
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "ncvsd-gpu: ")) })
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error:/, styled("failure", "ncvsd-gpu:", process.stderr))),
+    })
     .addHelpText("after", ENVIRONMENT)
     .exitOverride()
     .showHelpAfterError("(--help shows the options)");
@@ -70,7 +75,7 @@ async function main(): Promise<void> {
     }
     const message = sentenceOf(error instanceof Error ? error.message : String(error));
     const verbose = process.argv.includes("--verbose") && error instanceof Error;
-    process.stderr.write(`ncvsd-gpu: ${verbose ? error.stack : message}\n`);
+    process.stderr.write(failure(verbose ? `${error.stack}` : message));
     process.exitCode = exitCodeOf(error);
   }
 }

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { readInput } from "../data/arrays.js";
-import { bad } from "../errors.js";
+import { bad, oneLine } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { type BatchShape, imagesFromValues, type RawImage } from "../image/pixels.js";
 import { decodePng, encodePng } from "../image/png.js";
@@ -9,8 +9,8 @@ import type { Model } from "../networks/edm2/model.js";
 import { sampleBatch } from "../runs/generate.js";
 import type { Options } from "../runs/origin.js";
 import { bundledCheckpoint } from "../runs/package.js";
-import { tell } from "../runs/progress.js";
 import { Stopwatch } from "../runs/stopwatch.js";
+import { failure } from "../runs/terminal.js";
 import { writeAtomic } from "../runs/whole-file.js";
 import { isSampler, type SamplerName, type Settings, samplers } from "../sample/samplers.js";
 import {
@@ -209,7 +209,7 @@ function report(
   if (same) return;
   const where = origin.adapter === here ? "" : `, made on ${origin.adapter}, here on ${here}`;
   process.exitCode = 1;
-  tell(
-    `ncvsd-gpu: ${file} is not what it says: ${found.different} of ${found.total} bytes differ, by up to ${found.largest}${where}: it was edited, or made by another version (${origin.version}).`,
-  );
+  const how = `${found.different} of ${found.total} bytes differ, by up to ${found.largest}${where}`;
+  const why = `it was edited, or made by another version (${origin.version})`;
+  process.stderr.write(failure(oneLine(`${file} is not what it says: ${how}: ${why}.`)));
 }

@@ -14,6 +14,7 @@ import { version } from "./package.js";
 import { createProgress } from "./progress.js";
 import { RawFile } from "./raw-file.js";
 import { RunRecord, tuningRecord } from "./run-record.js";
+import { warn } from "./terminal.js";
 import { syncFolder, writeAtomic } from "./whole-file.js";
 
 /** One folder of images to make. */
@@ -126,7 +127,7 @@ export async function generate(task: GenerateTask): Promise<Generated> {
     const left = pictures
       ? `${made + kept.length} of ${seeds.length} images are in ${task.outdir}; the same command goes on from there`
       : "nothing was kept";
-    process.stderr.write(`Stopped: ${left}.\n`);
+    warn(`Stopped: ${left}.`);
   });
   try {
     task.onStart?.();

@@ -1,3 +1,5 @@
+import { styled } from "./terminal.js";
+
 const FIGURE = /^([-+±]?\d[\d.,]*(e[-+]?\d+)?[%x]?|-|WRONG)?$/;
 const LEAST = 12;
 
@@ -11,6 +13,10 @@ export interface TableOptions {
   readonly indent?: number;
   /** Without the line of titles. */
   readonly bare?: boolean;
+  /** Rows that are the best, by their index. */
+  readonly best?: readonly number[];
+  /** Where the lines go: it says whether titles and best rows are coloured. Default stdout. */
+  readonly stream?: NodeJS.WriteStream;
 }
 
 /** Of reports that terminals show and files keep: 80 columns wherever they go. */
@@ -30,8 +36,10 @@ export function shortened(text: string, width: number): string {
 export function table(
   titles: readonly string[],
   rows: readonly (readonly (string | undefined)[])[],
-  { cut = [], width = process.stdout.columns ?? Infinity, gap = 2, indent = 0, bare = false }: TableOptions = {},
+  options: TableOptions = {},
 ): string[] {
+  const { cut = [], gap = 2, indent = 0, bare = false, best = [], stream = process.stdout } = options;
+  const { width = stream.columns ?? Infinity } = options;
   const cells = rows.map((row) => titles.map((_, i) => row[i] ?? ""));
   const right = titles.map((_, i) => cells.every((row) => FIGURE.test(row[i]!)));
   const shown = bare ? cells : [[...titles], ...cells];
@@ -46,11 +54,16 @@ export function table(
     if (widest < 0) break;
     widths[widest]!--;
   }
-  return shown.map((row) => {
+  const plain = shown.map((row) => {
     const line = row.map((cell, i) => {
       const text = flexible.includes(i) ? shortened(cell, widths[i]!) : cell;
       return right[i] ? text.padStart(widths[i]!) : text.padEnd(widths[i]!);
     });
     return `${" ".repeat(indent)}${line.join(" ".repeat(gap))}`.trimEnd();
+  });
+  const titled = bare ? 0 : 1;
+  return plain.map((line, i) => {
+    if (i < titled) return styled("heading", line, stream);
+    return best.includes(i - titled) ? styled("best", line, stream) : line;
   });
 }

@@ -13,6 +13,9 @@ import { TEST_ADAPTER } from "./gpu.js";
 export const CLI = fileURLToPath(new URL("../../dist/src/cli/main.js", import.meta.url));
 if (!existsSync(CLI)) throw new Error(`${CLI} is not there: run \`npm run build\` first (\`npm test\` does).`);
 
+// What commands say is compared without colours, whatever the environment of the tests asks for.
+delete process.env.FORCE_COLOR;
+
 /** Commands with a GPU run on the adapter of the other tests. */
 export const adapter: readonly string[] = TEST_ADAPTER ? ["--adapter", TEST_ADAPTER] : [];
 

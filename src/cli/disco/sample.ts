@@ -8,6 +8,7 @@ import type { Gpu } from "../../gpu/device.js";
 import { MAX_SEED, parseInteger, parseNumber } from "../../runs/args.js";
 import { version } from "../../runs/package.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
+import { warn } from "../../runs/terminal.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import { sampleHmc } from "../../sample/particles/hmc.js";
 import { sampleSmc } from "../../sample/particles/smc.js";
@@ -145,7 +146,7 @@ async function run(gpu: Gpu, flags: SampleFlags): Promise<void> {
   const { model, table } = await openDiscoModel(gpu, flags.model);
   checkSampler(flags.model, model, flags.sampler);
   const given = givenOf(flags.given ?? [], table);
-  for (const notice of checkSeen(given, table, model.config)) process.stderr.write(`${notice}\n`);
+  for (const notice of checkSeen(given, table, model.config)) warn(notice);
   const sigma = flags.cool ?? model.config.sigma_min;
   const started = performance.now();
   const { n: particles, seed, leapfrog, tau, moves, steps } = flags;

@@ -18,10 +18,10 @@ import { evaluationsPerImage, type GenerateTask, generate, readImages, sampleBat
 import { labelsForSeeds } from "../../runs/labels.js";
 import { decidingOptions, type OptionValue, runKey } from "../../runs/origin.js";
 import { bundledCheckpoint, bundledReference, version } from "../../runs/package.js";
-import { tell } from "../../runs/progress.js";
 import { deviceOptions } from "../../runs/run-record.js";
 import { chooseShard, SHARD_HELP, type Shard, shardRange } from "../../runs/shard.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
+import { warn } from "../../runs/terminal.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import {
   ADAPTER_HELP,
@@ -143,7 +143,7 @@ async function runFd(gpu: Gpu, flags: FdFlags, shard: Shard, watch: Stopwatch): 
   const references = found.filter((reference) => reference !== undefined);
   for (const { source } of detectors) {
     const few = fewSamples(flags.n, source, `--n ${flags.n}`);
-    if (few !== undefined) tell(few);
+    if (few !== undefined) warn(few);
   }
   if (flags.seed + flags.n - 1 > MAX_SEED)
     throw bad(`--seed ${flags.seed} and --n ${flags.n} go past the largest seed, ${MAX_SEED}.`);

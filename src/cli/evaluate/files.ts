@@ -17,6 +17,7 @@ import { runKey } from "../../runs/origin.js";
 import { version } from "../../runs/package.js";
 import { tell } from "../../runs/progress.js";
 import { chooseShard, SHARD_HELP, type Shard, shardRange } from "../../runs/shard.js";
+import { warn } from "../../runs/terminal.js";
 import { ADAPTER_HELP, type EngineOptions } from "../parts/engine.js";
 import { addDetectorOptions, type DetectorFlags, featuresKey } from "./detectors.js";
 import { type Measured, measureAll } from "./measure.js";
@@ -95,7 +96,7 @@ export async function measureFiles(
     if (num < 2) throw bad(`${path} has ${num} image: statistics need 2 at least`);
     for (const { source } of detectors) {
       const few = fewSamples(num, source, path);
-      if (few !== undefined) tell(few);
+      if (few !== undefined) warn(few);
     }
     if (num < set.count) say(`${num} of the ${set.count} images of ${path}, chosen by seed ${flags.seed}`);
     const chosen = selection(set.count, num, flags.seed);

@@ -7,6 +7,7 @@ import type { FeatureInput } from "../../networks/features/load.js";
 import type { FeatureLog } from "../../runs/feature-log.js";
 import { onInterrupt } from "../../runs/interrupt.js";
 import { createProgress } from "../../runs/progress.js";
+import { warn } from "../../runs/terminal.js";
 
 /** Images `start` up to `end` of a run. */
 export interface ImageBatch extends FeatureInput {
@@ -47,7 +48,7 @@ export async function measureAll(log: FeatureLog, task: MeasureTask): Promise<Me
     progress.stop();
     log.flush();
     const done = log.next - range.start;
-    process.stderr.write(`Stopped after ${done} of ${range.end - range.start} images; ${task.continued}.\n`);
+    warn(`Stopped after ${done} of ${range.end - range.start} images; ${task.continued}.`);
   });
   const memory: MemoryUse[] = [];
   const measure = () =>

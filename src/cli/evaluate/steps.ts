@@ -10,9 +10,10 @@ import type { Model } from "../../networks/edm2/model.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
 import { MAX_SEED, parseInteger, parseTs } from "../../runs/args.js";
 import { bundledCheckpoint, bundledFeatures, bundledReference } from "../../runs/package.js";
-import { createProgress, tell } from "../../runs/progress.js";
+import { createProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { table } from "../../runs/table.js";
+import { warn } from "../../runs/terminal.js";
 import { sampleMultiStep } from "../../sample/multi-step.js";
 import { MULTI_STEP_LEVELS } from "../../sample/schedule.js";
 import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine } from "../parts/engine.js";
@@ -103,7 +104,7 @@ async function compare(gpu: Gpu, flags: StepsFlags): Promise<void> {
   const extractor = await FeatureExtractor.open(gpu, flags.features ?? bundledFeatures);
   const reference = await openReference(flags.ref ?? bundledReference, extractor.source, say);
   const few = fewSamples(flags.n, extractor.source, `--n ${flags.n}`);
-  if (few !== undefined) tell(few);
+  if (few !== undefined) warn(few);
   const model = await loadNetwork(gpu, flags.net ?? bundledCheckpoint, new Stopwatch(), silent);
   if (model.architecture !== "ncvsd")
     throw bad(`${model.checkpoint.name} is an EDM2 teacher: time steps are for NCVSD networks`);
@@ -187,5 +188,6 @@ function report({ json, n }: StepsFlags, tried: readonly Tried[]): void {
     one.fd.toFixed(2),
     best.includes(one) ? "*" : "",
   ]);
-  process.stdout.write(`${table(["--ts", "steps", `FD of ${n}`, "best"], rows).join("\n")}\n`);
+  const marked = sorted.flatMap((one, i) => (best.includes(one) ? [i] : []));
+  process.stdout.write(`${table(["--ts", "steps", `FD of ${n}`, "best"], rows, { best: marked }).join("\n")}\n`);
 }

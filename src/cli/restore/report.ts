@@ -268,5 +268,10 @@ export function summaryText(head: SummaryHead, results: readonly ImageResult[]):
     }),
   ]);
   const titles = ["method", ...columns.map(({ title }) => title)];
-  return table(titles, cells, { indent: 2, cut: ["method"] }).join("\n");
+  // A best one of several was chosen by the truth, and is no method.
+  const judged = rows.flatMap(({ psnr, aligned = psnr, method }, i) =>
+    aligned === undefined || /, best PSNR of \d+$/.test(method) ? [] : [{ i, db: aligned }],
+  );
+  const best = judged.length > 1 ? [judged.reduce((a, b) => (b.db > a.db ? b : a)).i] : [];
+  return table(titles, cells, { indent: 2, cut: ["method"], best, stream: process.stderr }).join("\n");
 }

@@ -10,6 +10,7 @@ import { imageText, type Options, runKey, streamSeed } from "../../runs/origin.j
 import { prepareOutdir } from "../../runs/output.js";
 import { version } from "../../runs/package.js";
 import { createProgress, type Progress } from "../../runs/progress.js";
+import { warn } from "../../runs/terminal.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import { solveInverse } from "../../sample/solve-inverse.js";
 import type { TaskSampler } from "../../sample/task-settings.js";
@@ -88,8 +89,8 @@ export async function restore(job: RestoreJob): Promise<Restored> {
   const unregister = onInterrupt(() => {
     progress.stop();
     report();
-    process.stderr.write(
-      `Stopped: ${results.size} of ${inputs.length} images are in ${job.outdir}; the same command goes on from there.\n`,
+    warn(
+      `Stopped: ${results.size} of ${inputs.length} images are in ${job.outdir}; the same command goes on from there.`,
     );
   });
   try {
