@@ -70,18 +70,20 @@ export function checkKeys<T extends object>(
   const names = Object.keys(known);
   for (const [key, value] of Object.entries(given)) {
     if (value === undefined || Object.hasOwn(known, key)) continue;
-    const near = nearest(key, names);
-    const hint = near ? `did you mean ${near}?` : `it takes ${names.join(", ")}.`;
-    throw bad(`${call}: unknown option ${quote(key)}; ${hint}`);
+    throw bad(`${call}: unknown option ${quote(key)}; ${didYouMean(key, names) ?? `it takes ${names.join(", ")}.`}`);
   }
 }
 
-/** The name that a word is a slip of, if there is one: at most two letters apart. */
-export function nearest(word: string, names: readonly string[]): string | undefined {
+/** "did you mean this?", of the name that a word is a slip of: at most two letters apart, and half of the word's own. */
+export function didYouMean(word: string, names: readonly string[]): string | undefined {
   const near = names.map((name) => ({ name, steps: distance(plain(word), plain(name)) }));
   const best = near.reduce((a, b) => (b.steps < a.steps ? b : a));
-  return best.steps <= 2 ? best.name : undefined;
+  return best.steps <= Math.min(2, word.length / 2) ? `did you mean ${best.name}?` : undefined;
 }
+
+/** How a message about a name that there is not goes on: the name that was meant, else all that there are. */
+export const orAll = (word: string, names: readonly string[]): string =>
+  didYouMean(word, names) ?? `there are ${names.join(", ")}`;
 
 /** Without case and underscores: `s_min` and `sMin` are the same slip. */
 const plain = (name: string) => name.toLowerCase().replaceAll("_", "");

@@ -13,11 +13,10 @@ import { parseConfig } from "../networks/edm2/config.js";
 import { validateTensors } from "../networks/edm2/names.js";
 import { buildNetwork } from "../networks/edm2/network.js";
 import { multiplyAdds, networkPreset, PRESET_NAMES, parameterCount } from "../networks/edm2/presets.js";
-import { networkFile } from "../networks/edm2/published.js";
 import { parseInteger, parsePrecision } from "../runs/args.js";
 import { bundledCheckpoint } from "../runs/package.js";
 import { shortened, table } from "../runs/table.js";
-import { PRECISION_HELP } from "./parts/engine.js";
+import { namedNetwork, PRECISION_HELP } from "./parts/engine.js";
 import { AS_HELP, profileFlag, profileReport } from "./parts/plan-profile.js";
 
 interface InspectFlags {
@@ -136,7 +135,7 @@ interface Subject {
 }
 
 async function fromFile(file: string): Promise<Subject> {
-  const checkpoint = await openCheckpoint(networkFile(file));
+  const checkpoint = await openCheckpoint(namedNetwork(file));
   try {
     const { architecture, config, labels } = parseConfig(checkpoint);
     validateTensors(checkpoint, architecture, config);

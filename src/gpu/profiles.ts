@@ -2,7 +2,7 @@
  * Kinds of GPUs, for planning without one: what a plan would be there, told by counting. Figures are those that such a GPU's driver
  * reports, or fewer; nothing here was measured on one.
  */
-import { NcvsdError } from "../errors.js";
+import { NcvsdError, orAll } from "../errors.js";
 import type { Caps, DeviceRates, Precision } from "./contract.js";
 
 export interface GpuProfile {
@@ -64,13 +64,13 @@ const GPU_PROFILES: readonly GpuProfile[] = [
 ];
 
 /** The names, for help and messages. */
-export const PROFILE_NAMES = GPU_PROFILES.map(({ name }) => name).join(", ");
+export const PROFILE_NAMES = GPU_PROFILES.map(({ name }) => name);
 
 /** @throws NcvsdError BAD_ARGUMENT for a name that is none, with those that are */
 export function gpuProfile(name: string): GpuProfile {
   const found = GPU_PROFILES.find((profile) => profile.name === name);
   if (found) return found;
-  throw new NcvsdError("BAD_ARGUMENT", `there is no profile "${name.slice(0, 60)}": there are ${PROFILE_NAMES}`);
+  throw new NcvsdError("BAD_ARGUMENT", `there is no profile "${name.slice(0, 60)}": ${orAll(name, PROFILE_NAMES)}`);
 }
 
 /** What kernels are told of such a GPU. */

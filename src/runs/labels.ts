@@ -1,4 +1,4 @@
-import { NcvsdError, quote } from "../errors.js";
+import { didYouMean, NcvsdError, quote } from "../errors.js";
 
 /** Names that an error lists at most. */
 const LISTED = 20;
@@ -39,6 +39,8 @@ export function parseClass(text: string, { labelDim, labels = [] }: ClassList, o
   if (found.length > 1) throw fail(`the classes ${found.join(" and ")} have this name; give the number`);
   const near = wanted === "" ? [] : labels.filter((_, i) => names[i]!.includes(wanted));
   const offered = near.length > 0 ? near : labels;
+  const meant = near.length > 0 || wanted === "" ? undefined : didYouMean(text.trim(), labels);
+  if (meant) throw fail(`no class has this name; ${meant}`);
   const shown = offered.slice(0, LISTED).join(", ");
   const more = offered.length > LISTED ? `, and ${offered.length - LISTED} more` : "";
   throw fail(`no class has this name; ${near.length > 0 ? "close ones are" : "there are"} ${shown}${more}`);

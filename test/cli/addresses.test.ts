@@ -51,7 +51,7 @@ describe("a network comes from its address", () => {
     expect(sentence(offline)).toMatch(/edm2-ffhq256-xs\.pkl' is not kept on this machine/);
     const unknown = await sample("--preset", "edm2-img64-s-fidd");
     expect(unknown.code).toBe(2);
-    expect(sentence(unknown)).toMatch(/do you mean edm2-img64-s-fid\?/);
+    expect(sentence(unknown)).toMatch(/did you mean edm2-img64-s-fid\?/);
   });
 
   it("the published networks are listed, and each is of a size that is known", async () => {

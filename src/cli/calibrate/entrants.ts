@@ -1,5 +1,5 @@
 import type { Entrant } from "../../calibrate/calibrate.js";
-import { bad, quote } from "../../errors.js";
+import { bad, didYouMean, orAll, quote } from "../../errors.js";
 import type { RestoreTask } from "../../operators/tasks.js";
 import type { ExactModel } from "../../priors/exact-model.js";
 import { isPosteriorSampler, posteriorSamplers } from "../../sample/posterior/samplers.js";
@@ -24,7 +24,7 @@ export function parseEntrants(text: string): Asked[] {
   return text.split(",").map((item) => {
     const [name = "", ...parts] = item.trim().split(":");
     if (!isPosteriorSampler(name))
-      throw bad(`--sampler ${quote(name)} is not known: there are ${Object.keys(posteriorSamplers).join(", ")}`);
+      throw bad(`--sampler ${quote(name)} is not known: ${orAll(name, Object.keys(posteriorSamplers))}`);
     const label = [name, ...parts].join(" ");
     if (labels.has(label)) throw bad(`--sampler names ${label} twice: leave one out`);
     labels.add(label);
@@ -36,7 +36,9 @@ export function parseEntrants(text: string): Asked[] {
     for (const [key, value] of parts.filter((part) => part.includes("=")).map(parseSetting)) {
       const own = Object.keys(posteriorSamplers[name].settings);
       if (!own.includes(key.split(".")[0]!))
-        throw bad(`--sampler: ${name} has no setting ${quote(key)}: it has ${own.join(", ")}`);
+        throw bad(
+          `--sampler: ${name} has no setting ${quote(key)}: ${didYouMean(key, own) ?? `it has ${own.join(", ")}`}`,
+        );
       place(given, key.split("."), value);
     }
     return { label, sampler: name, of, given };

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { openCheckpoint } from "../../checkpoint/index.js";
 import { BENCHMARK_DIMS, benchmarkMixture, randomMixture } from "../../data/mixtures.js";
-import { bad, quote } from "../../errors.js";
+import { bad, orAll, quote } from "../../errors.js";
 import {
   compareMethods,
   diffusionMethod,
@@ -59,7 +59,7 @@ function parseMethods(text: string): MethodName[] {
   const names = text.split(",").map((name) => name.trim());
   for (const name of names)
     if (!(METHODS as readonly string[]).includes(name))
-      throw bad(`--methods: there is no ${quote(name)}; choose among ${METHODS.join(", ")}`);
+      throw bad(`--methods: there is no ${quote(name)}; ${orAll(name, METHODS)}`);
   return [...new Set(names)] as MethodName[];
 }
 

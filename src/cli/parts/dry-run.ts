@@ -8,9 +8,9 @@ import { parseConfig } from "../../networks/edm2/config.js";
 import { Model } from "../../networks/edm2/loaded.js";
 import { validateTensors } from "../../networks/edm2/names.js";
 import { networkPreset, type Preset, parameterCount } from "../../networks/edm2/presets.js";
-import { networkFile, published } from "../../networks/edm2/published.js";
+import { published } from "../../networks/edm2/published.js";
 import { formatDuration } from "../../runs/progress.js";
-import { type FetchFlags, fetching } from "./engine.js";
+import { type FetchFlags, fetching, namedNetwork } from "./engine.js";
 
 export const DRY_RUN_HELP =
   "say what the run would take (memory, layers in parts, about how long) and stop; a network known by name is not fetched";
@@ -25,7 +25,7 @@ const DERIVATIVE = 1.2;
 export async function outline(gpu: Gpu, path: string, flags: FetchFlags, silent: boolean): Promise<Model> {
   const known = knownNetwork(path);
   if (known) return new Model(gpu, nothingOf(basename(path)), known.architecture, known.config, undefined);
-  const checkpoint = await fetching(flags, silent, (options) => openCheckpoint(networkFile(path), options));
+  const checkpoint = await fetching(flags, silent, (options) => openCheckpoint(namedNetwork(path), options));
   try {
     const { architecture, config, labels } = parseConfig(checkpoint);
     validateTensors(checkpoint, architecture, config);

@@ -1,9 +1,11 @@
-import { type FetchOptions, openCheckpoint } from "../../checkpoint/index.js";
+import { existsSync } from "node:fs";
+import { type CheckpointInput, type FetchOptions, openCheckpoint } from "../../checkpoint/index.js";
+import { bad, didYouMean, quote } from "../../errors.js";
 import { type Gpu, openGpu } from "../../gpu/device.js";
 import { parseConfig } from "../../networks/edm2/config.js";
 import { loadModel, type Model } from "../../networks/edm2/model.js";
 import { validateTensors } from "../../networks/edm2/names.js";
-import { networkFile } from "../../networks/edm2/published.js";
+import { networkFile, published } from "../../networks/edm2/published.js";
 import { parsePrecision } from "../../runs/args.js";
 import { createProgress, type Progress } from "../../runs/progress.js";
 import type { Stopwatch } from "../../runs/stopwatch.js";
@@ -85,11 +87,23 @@ export async function fetching<T>(
 }
 
 /**
+ * The file that a network's name, path or address stands for.
+ * @throws NcvsdError BAD_ARGUMENT for a slip of a published network's name: a word that no file has
+ */
+export function namedNetwork(network: string): CheckpointInput {
+  const names = [...Object.keys(published), "bundled", "bundled-teacher"];
+  const word = !names.includes(network) && !/[./\\:]/.test(network) && !existsSync(network);
+  const meant = word ? didYouMean(network, names) : undefined;
+  if (meant) throw bad(`${quote(network)} is neither a file nor a published network: ${meant}`);
+  return networkFile(network);
+}
+
+/**
  * Reads a checkpoint's head and checks it, before a GPU is looked for: what is wrong with the file is told first.
  * @throws NcvsdError BAD_CHECKPOINT
  */
 export async function checkNetwork(path: string, flags: FetchFlags = {}, silent = false): Promise<void> {
-  const checkpoint = await fetching(flags, silent, (options) => openCheckpoint(networkFile(path), options));
+  const checkpoint = await fetching(flags, silent, (options) => openCheckpoint(namedNetwork(path), options));
   try {
     const { architecture, config } = parseConfig(checkpoint);
     validateTensors(checkpoint, architecture, config);
@@ -113,9 +127,9 @@ export async function loadNetwork(
     progress ??= createProgress({ total, label: "loading", unit: "tensor", silent });
     progress.update(done);
   };
-  const model = await fetching(flags, silent, (options) => loadModel(gpu, path, { ...options, onProgress })).finally(
-    () => progress?.stop(),
-  );
+  const model = await fetching(flags, silent, (options) =>
+    loadModel(gpu, namedNetwork(path), { ...options, onProgress }),
+  ).finally(() => progress?.stop());
   watch.lap("weights");
   return model;
 }

@@ -6,7 +6,7 @@ import type { Graph } from "../../graph/graph.js";
 import { profilePlan } from "../../measure/profile.js";
 import { table } from "../../runs/table.js";
 
-export const AS_HELP = `with --plan: count what the plan would be on a kind of GPU, without one: ${PROFILE_NAMES}`;
+export const AS_HELP = `with --plan: count what the plan would be on a kind of GPU, without one: ${PROFILE_NAMES.join(", ")}`;
 
 /** The profile of `--as`. @throws NcvsdError BAD_ARGUMENT without `--plan`, or for a profile that there is not */
 export function profileFlag(flags: { as?: string; plan?: boolean; adapter?: string }): GpuProfile | undefined {

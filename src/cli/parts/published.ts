@@ -1,4 +1,4 @@
-import { bad, nearest } from "../../errors.js";
+import { bad, didYouMean } from "../../errors.js";
 import { networkPreset, parameterCount } from "../../networks/edm2/presets.js";
 import { published } from "../../networks/edm2/published.js";
 import { table } from "../../runs/table.js";
@@ -39,8 +39,7 @@ export function withPreset<T extends PresetFlags>(flags: T): T {
   if (net !== undefined) throw bad("--preset and --net both name a network: give one of them.");
   const found = Object.hasOwn(published, preset) ? published[preset] : undefined;
   if (!found) {
-    const near = nearest(preset, Object.keys(published));
-    const hint = near ? `do you mean ${near}?` : "`--preset help` lists them.";
+    const hint = didYouMean(preset, Object.keys(published)) ?? "`--preset help` lists them.";
     throw bad(`there is no preset "${preset.slice(0, 60)}": ${hint}`);
   }
   const guide = found.gnet ? { gnet: flags.gnet ?? found.gnet, guidance: flags.guidance ?? found.guidance } : {};

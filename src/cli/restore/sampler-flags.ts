@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { bad, quote } from "../../errors.js";
+import { bad, orAll, quote } from "../../errors.js";
 import { parseInteger, parseNumber, parseTs } from "../../runs/args.js";
 import type { PosteriorSampler, SettingFlag } from "../../sample/posterior/sampler.js";
 import { isPosteriorSampler, type PosteriorSamplerName, posteriorSamplers } from "../../sample/posterior/samplers.js";
@@ -53,7 +53,7 @@ function collected(): Map<string, Map<string, string[]>> {
 /** `--sampler`, checked. */
 export function parseSampler({ sampler }: SamplerFlags): PosteriorSamplerName | undefined {
   if (sampler === undefined || isPosteriorSampler(sampler)) return sampler;
-  throw bad(`--sampler ${quote(sampler)} is not known: there are ${Object.keys(posteriorSamplers).join(", ")}`);
+  throw bad(`--sampler ${quote(sampler)} is not known: ${orAll(sampler, Object.keys(posteriorSamplers))}`);
 }
 
 /**

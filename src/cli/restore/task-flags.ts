@@ -1,4 +1,4 @@
-import { bad, quote } from "../../errors.js";
+import { bad, orAll, quote } from "../../errors.js";
 import type { TaskFlag } from "../../operators/tasks/task.js";
 import { type TaskName, tasks } from "../../operators/tasks.js";
 import { parseInteger, parseNumber } from "../../runs/args.js";
@@ -45,8 +45,7 @@ export function parseTaskFlags(flags: TaskFlags): AskedTask {
   if (task === undefined && operator === undefined)
     throw bad(`name a task with --task (${TASKS.join(", ")}) or a file with --operator`);
   const name = TASKS.find((known) => known === task);
-  if (task !== undefined && name === undefined)
-    throw bad(`--task ${quote(task)} is not known: there are ${TASKS.join(", ")}`);
+  if (task !== undefined && name === undefined) throw bad(`--task ${quote(task)} is not known: ${orAll(task, TASKS)}`);
   const texts = flags as Readonly<Record<string, string | undefined>>;
   const options: Record<string, OptionValue> = {};
   for (const key of TASK_FLAGS.keys()) {
