@@ -104,7 +104,9 @@ describe("sample --steps-grid", () => {
   it("more steps than a sheet holds are refused before anything is made", async () => {
     const args = ["--net", TEACHER, "--seeds", "0", "--steps", "9000", "--outdir", place("many")];
     const said = sentence(await cliRefused(sample(...args, "--steps-grid", place("many.png"))));
-    expect(said).toMatch(/^--steps-grid .*: 9000 steps of 16x16 are too many for one sheet\.$/);
+    expect(said).toMatch(
+      /^--steps-grid .*: 9000 steps of 16x16 are too many for one sheet; name fewer seeds or steps\.$/,
+    );
     expect(existsSync(place("many.png"))).toBe(false);
   });
 });
