@@ -1,10 +1,10 @@
 /**
- * Training: gradients of convolution layers as shares of the adapter's multiply-add peak, and where an update of a network goes,
+ * Training: convolution layers and their gradients as shares of the adapter's multiply-add peak, and where an update of a network goes,
  * beside the inference of the same network. Everything in turns within one process.
  * `node bench/run.mjs training [--network small-unet|fashion32] [--batch 4] [--rounds 5] [--only layers|update] [--precision f16]`
  *
  * The smallest of the rounds counts. CPU time, over two cores, is there for software adapters: other work on the machine disturbs it
- * less. Input gradients include the packing of their weights, which every update does anew.
+ * less. Layers and input gradients include the packing of their weights, which every update does anew.
  */
 import { parseArgs } from "node:util";
 import type { Gpu } from "../src/gpu/device.js";
@@ -72,8 +72,10 @@ const SHAPES = ([1, 3] as const).flatMap((kernel) =>
   [32, 64].map((side): ConvShape => ({ kernel, inChannels: 192, outChannels: 192, height: side, width: side })),
 );
 
-/** The gradient of a layer's input or weight, and nothing else. */
-async function layerRow(gpu: Gpu, shape: ConvShape, of: "input" | "weight"): Promise<Row> {
+const PASSES = ["forward", "weight", "input"] as const;
+
+/** A layer, or the gradient of its input or weight, and nothing else. */
+async function layerRow(gpu: Gpu, shape: ConvShape, of: (typeof PASSES)[number]): Promise<Row> {
   const graph = new Graph();
   const { layers, rules, stored } = trained();
   const { kernel, inChannels, outChannels, height, width } = shape;
@@ -81,11 +83,13 @@ async function layerRow(gpu: Gpu, shape: ConvShape, of: "input" | "weight"): Pro
   const x = graph.external("x", [batch, inChannels, height, width], "act");
   const y = layers.conv(build, "conv", { ...shape, weight: "w" }, x);
   const g = graph.external("g", y.shape, "act");
-  // The forward pass runs once; what is measured comes behind it.
-  const from = graph.nodes.length;
-  const scale = graph.nodes.find(({ kernel }) => kernel.name === "weight-scale")!.writes.y!;
+  // What comes before runs once: the rows' scales, or the forward pass.
+  const scaling = graph.nodes.findIndex(({ kernel }) => kernel.name === "weight-scale");
+  const scale = graph.nodes[scaling]!.writes.y!;
+  const from = of === "forward" ? scaling + 1 : graph.nodes.length;
   const asked = of === "input" ? x : scale;
-  for (const [, made] of rules.get(y)!.pull(g, (tensor) => tensor === asked)) graph.kept.add(made);
+  if (of === "forward") graph.kept.add(y);
+  else for (const [, made] of rules.get(y)!.pull(g, (tensor) => tensor === asked)) graph.kept.add(made);
   graph.kept.add(scale);
   const program = await Program.create(gpu, { label: of, graph });
   gpu.write(program.buffer(stored.get("w")!), randomTensor("w", stored.get("w")!.shape));
@@ -105,9 +109,9 @@ async function layerRow(gpu: Gpu, shape: ConvShape, of: "input" | "weight"): Pro
 
 async function layers(gpu: Gpu): Promise<void> {
   const rows: Row[] = [];
-  for (const shape of SHAPES) for (const of of ["weight", "input"] as const) rows.push(await layerRow(gpu, shape, of));
+  for (const shape of SHAPES) for (const of of PASSES) rows.push(await layerRow(gpu, shape, of));
   const best = await measured(rows, gpu);
-  print(`Gradients of convolutions; multiply-add peak ${best.toFixed(0)} GFLOP/s`);
+  print(`Convolutions and their gradients; multiply-add peak ${best.toFixed(0)} GFLOP/s`);
   const cells = rows.map(({ name, flops, ms, cpu }) => {
     const [rate, cpuRate] = [flops / ms / 1e6, flops / cpu / 1e6];
     return [name, ms.toFixed(2), cpu.toFixed(2), rate.toFixed(1), (rate / best).toFixed(2), cpuRate.toFixed(1)];

@@ -40,8 +40,6 @@ export interface ConvContext {
    * summed directly. No published network has one.
    */
   readonly bindingBytes?: number | undefined;
-  /** Tiles of 64 x 64 channels that a weight's gradient is cut into at least, so that a GPU is busy: part of its bits. Default: 96. */
-  readonly gradientTiles?: number | undefined;
 }
 
 /** The adapter that a layer is planned for: what the context says, else the graph's. */

@@ -1,5 +1,6 @@
 import { channelOperandLength, octets, PANEL, panels } from "../../kernels/lib/channel-operand.js";
 import { type WinogradTile, winograd } from "../../kernels/lib/winograd.js";
+import type { DeviceRates } from "../gpu/contract.js";
 import type { ConvShape } from "./conv-algorithm.js";
 
 /**
@@ -34,12 +35,20 @@ const PIECE_BYTES = 2 ** 26;
 /** Panels of a piece where more pieces would cost more than they bring. */
 const SMALLEST_PIECE = 4;
 
-/** Tiles of 64 x 64 channels that a GPU should have at least, all points and pieces counted. */
-const TASKS = 96;
+/**
+ * Tiles of 64 x 64 channels that an adapter should have at least, all points and pieces counted. A processor has few cores to keep
+ * busy, and every piece of a sum is written and read again.
+ */
+const TASKS = { gpu: 96, processor: 8 };
 
-/** Panels of a piece: by the layer and the batch. Layers of few channels are cut into more pieces, to be summed side by side. */
-export function pieceOf(shape: ConvShape, batch: number, algorithm: ByProducts, wanted = TASKS): number {
+/**
+ * Panels of a piece: by the layer, the batch and the kind of adapter. Layers of few channels are cut into more pieces, to be summed
+ * side by side.
+ * @param rates of a GPU; absent: software
+ */
+export function pieceOf(shape: ConvShape, batch: number, algorithm: ByProducts, rates?: DeviceRates): number {
   const { inChannels, outChannels } = shape;
+  const wanted = rates ? TASKS.gpu : TASKS.processor;
   const tasks = pointsOf(shape, algorithm) * Math.ceil(inChannels / 64) * Math.ceil(outChannels / 64);
   const all = panels(placesOf(shape, batch, algorithm));
   const piece = Math.ceil(all / Math.ceil(wanted / tasks));
@@ -60,7 +69,7 @@ const NS = {
 };
 
 /** What an algorithm takes, by its multiply-adds and what it moves. */
-function cost(shape: ConvShape, batch: number, algorithm: GradientAlgorithm): number {
+function cost(shape: ConvShape, batch: number, algorithm: GradientAlgorithm, rates: DeviceRates | undefined): number {
   const { inChannels, outChannels, height, width, kernel } = shape;
   if (algorithm === "plain")
     return NS.node + NS.plain * batch * height * width * inChannels * outChannels * kernel ** 2;
@@ -69,12 +78,12 @@ function cost(shape: ConvShape, batch: number, algorithm: GradientAlgorithm): nu
   const weights = points * octets(inChannels) * octets(outChannels) * 64;
   const gradient = algorithm === "taps" ? 1 : points;
   const packed = all * PANEL * (inChannels * (kernel === 3 ? points : 1) + outChannels * gradient);
-  const pieces = Math.ceil(all / pieceOf(shape, batch, algorithm));
+  const pieces = Math.ceil(all / pieceOf(shape, batch, algorithm, rates));
   return 4 * NS.node + NS.product * all * PANEL * weights + NS.packed * packed + NS.summed * pieces * weights;
 }
 
-/** The cheapest algorithm of a layer. */
-export function gradientAlgorithm(shape: ConvShape, batch: number): GradientAlgorithm {
-  const costs = gradientChoices(shape).map((algorithm) => ({ algorithm, cost: cost(shape, batch, algorithm) }));
+/** The cheapest algorithm of a layer. @param rates of a GPU; absent: software */
+export function gradientAlgorithm(shape: ConvShape, batch: number, rates?: DeviceRates): GradientAlgorithm {
+  const costs = gradientChoices(shape).map((algorithm) => ({ algorithm, cost: cost(shape, batch, algorithm, rates) }));
   return costs.reduce((a, b) => (b.cost < a.cost ? b : a)).algorithm;
 }

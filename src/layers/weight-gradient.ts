@@ -23,7 +23,7 @@ export function convWeightGradient(
   shape: ConvShape,
   x: Tensor,
   g: Tensor,
-  algorithm: GradientAlgorithm = gradientAlgorithm(shape, context.batch),
+  algorithm: GradientAlgorithm = gradientAlgorithm(shape, context.batch, targetIn(context).rates),
 ): Tensor {
   const { graph, batch } = context;
   const { outChannels, inChannels, kernel } = shape;
@@ -43,11 +43,11 @@ interface Products {
  */
 function byProducts(context: ConvContext, name: string, { shape, algorithm }: Products, x: Tensor, g: Tensor): Tensor {
   const { graph, batch } = context;
-  const { bindingBytes } = targetIn(context);
+  const { rates, bindingBytes } = targetIn(context);
   const { inChannels, outChannels, kernel } = shape;
   const points = pointsOf(shape, algorithm);
   const all = panels(placesOf(shape, batch, algorithm));
-  const piece = pieceOf(shape, batch, algorithm, context.gradientTiles);
+  const piece = pieceOf(shape, batch, algorithm, rates);
   const pieces = Math.ceil(all / piece);
   const operandBytes = (count: number) =>
     4 * channelOperandLength(Math.max(inChannels, outChannels), count * PANEL, points);

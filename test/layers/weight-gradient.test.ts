@@ -136,10 +136,10 @@ describe("bits", () => {
 
   it("are the same in parts of places and of output channels", async () => {
     const large = layer(3, 40, 33, 24, 23);
-    const given = random(large, 4);
+    const given = random(large, 8);
     for (const algorithm of [4, 2, "taps"] as const) {
-      const whole = await run(large, 4, given, algorithm);
-      const cut = await run(large, 4, given, algorithm, 400_000);
+      const whole = await run(large, 8, given, algorithm);
+      const cut = await run(large, 8, given, algorithm, 400_000);
       expect(whole.nodes).toHaveLength(4);
       expect(cut.nodes.join(), `${algorithm}`).toMatch(/dw 2\/\d+\.product 2\/\d/);
       expect(bits(cut.out).equals(bits(whole.out)), `${algorithm}`).toBe(true);

@@ -112,9 +112,6 @@ function seed({ graph, prefix }: PassContext, z: Tensor, to?: Tensor): Tensor {
   return graph.run(`${prefix}seed`, axpby, params, { a: z }, { y: to ?? z.shape }).y;
 }
 
-/** Tiles that a weight's gradient is cut into on a processor (bench/NOTES.md). */
-const TILES_ON_A_PROCESSOR = 8;
-
 /** Columns of derivatives: whole 256 bytes, so that parts of a tensor can be bound by themselves. */
 const columnsOf = (rows: number) => Math.ceil(rows / 64) * 64;
 
@@ -220,13 +217,11 @@ export async function openEnergyLoss(
       { x: losses },
       { y: graph.external("loss", [1]) },
     );
-    // A processor has few cores to keep busy, and every piece of a sum is written and read again.
-    const gradientTiles = gpu.caps.software ? TILES_ON_A_PROCESSOR : undefined;
     for (const [i, layer] of layers.entries()) {
       const [outChannels, inChannels] = shapes[i]!;
       const conv = { inChannels, outChannels, height: 1, width: columns, kernel: 1 as const };
       const dw = convWeightGradient(
-        { graph, batch: images, gradientTiles },
+        { graph, batch: images, rates: gpu.caps.rates },
         `${layer} weight gradient`,
         conv,
         inputs[i]!.whole,
