@@ -64,8 +64,7 @@ export class Run {
   #before: Promise<unknown> | undefined;
   /** Waits for the step before. */
   #last: (() => Promise<void>) | undefined;
-  #steps = 0;
-  readonly #snapshots = new Map<string, readonly [GPUBuffer, GPUBuffer]>();
+  readonly #snapshots = new Map<string, GPUBuffer>();
   readonly #undo: (() => void)[] = [];
   readonly #seen = new Set<Encodable>();
 
@@ -163,15 +162,13 @@ export class Run {
       const copies: Copy[] = [];
       for (const [name, buffer] of Object.entries(shown)) {
         if (!buffer) continue;
-        const kept = this.#snapshots.get(name) ?? [this.buffer(`${name}, kept`), this.buffer(`${name}, kept`)];
-        this.#snapshots.set(name, kept as [GPUBuffer, GPUBuffer]);
-        const copy = kept[this.#steps & 1]!;
+        const copy = this.#snapshots.get(name) ?? this.buffer(`${name}, kept`);
+        this.#snapshots.set(name, copy);
         copies.push([buffer, copy]);
         views[name] = () => this.read(copy);
       }
       if (copies.length > 0) await this.submit([], copies);
     }
-    this.#steps++;
     this.#ahead = 0;
     const done = this.#submitted();
     this.#last = async () => {
