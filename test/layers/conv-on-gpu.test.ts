@@ -74,6 +74,9 @@ describe("how a GPU computes a convolution", () => {
     const of = (name: string, architecture = "") => ratesOn({ ...info, name, architecture }, undefined)!;
     expect(of("NVIDIA H100 80GB HBM3", "hopper")).toEqual(rates);
     expect(of("NVIDIA H100 PCIe").multiprocessors).toBe(114);
+    // As Dawn tells names.
+    expect(of("nvidia-h100-pcie").multiprocessors).toBe(114);
+    expect(of("amd-radeon-rx-7900-xtx-radv-navi31-").multiprocessors).toBe(96);
     expect(of("NVIDIA GeForce RTX 4070 Ti SUPER").multiprocessors).toBe(60);
     expect(of("NVIDIA GeForce RTX 4070").multiprocessors).toBe(46);
     expect(of("NVIDIA A100-SXM4-80GB")).toMatchObject({ multiprocessors: 108, bandwidth: 1.555e12 });
