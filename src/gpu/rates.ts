@@ -65,7 +65,8 @@ const ARCHITECTURES: readonly (readonly [architecture: RegExp, card: Card])[] = 
 /** A profile's rates, with what is known of the card. */
 function stated(rates: DeviceRates, { name = "", architecture = "" }: Partial<AdapterSays>): DeviceRates {
   const found =
-    CARDS.find(([of]) => of.test(name.replace(/[^a-z0-9]+/gi, " "))) ?? ARCHITECTURES.find(([of]) => of.test(architecture.toLowerCase()));
+    CARDS.find(([of]) => of.test(name.replace(/[^a-z0-9]+/gi, " "))) ??
+    ARCHITECTURES.find(([of]) => of.test(architecture.toLowerCase()));
   if (!found) return rates;
   const [multiprocessors, tflops, gigabytes] = found[1];
   return { ...rates, multiprocessors, flops: 1e12 * tflops, bandwidth: 1e9 * gigabytes };
