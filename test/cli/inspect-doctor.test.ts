@@ -125,7 +125,7 @@ describe("help", () => {
     const top = await cliOk(["--help"]);
     const commandsIn = (help: string) => {
       const at = help.indexOf("\nCommands:");
-      const names = at < 0 ? [] : [...help.slice(at).matchAll(/^ {2}(\w+) /gm)].map((match) => match[1]!);
+      const names = at < 0 ? [] : [...help.slice(at).matchAll(/^ {2}([a-z]\w*) /gm)].map((match) => match[1]!);
       return names.filter((name) => name !== "help");
     };
     const commands = commandsIn(top.stdout);

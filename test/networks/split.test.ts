@@ -116,7 +116,7 @@ describe("a network in parts", () => {
     const names = cut.graph.nodes.map((node) => node.name);
     // Some blocks and some channels of a layer at a time.
     expect(names.some((name) => /\.gemm \d+\/\d+ \d+\/\d+$/.test(name))).toBe(true);
-    for (const part of ["ctrl.enc", "dec.dec"]) {
+    for (const part of ["ctrl+enc.enc", "dec.dec"]) {
       expect(names.some((name) => name.startsWith(`${part}.emb_linear 2/`))).toBe(true);
     }
     expect(cut.graph.nodes.some(({ name, kernel }) => /attn_qkv 2\/\d$/.test(name) && kernel.name === "conv")).toBe(
