@@ -41,6 +41,7 @@ import { diffuse } from "./network/diffuse/kernel.js";
 import { discPool } from "./network/disc-pool/kernel.js";
 import { discPoolBackward } from "./network/disc-pool-backward/kernel.js";
 import { dropout } from "./network/dropout/kernel.js";
+import { embedding } from "./network/embedding/kernel.js";
 import { fourier } from "./network/fourier/kernel.js";
 import { gemm } from "./network/gemm/kernel.js";
 import { implicitGemm } from "./network/implicit-gemm/kernel.js";
@@ -254,6 +255,7 @@ export const kernels: readonly AnyKernel[] = [
   fftUnpack,
   finite,
   dropout,
+  embedding,
   fourier,
   gemm,
   implicitGemm,

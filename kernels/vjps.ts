@@ -56,6 +56,7 @@ export const NOT_DIFFERENTIABLE: Readonly<Record<string, string>> = {
   "kernels/training/": "what comes after the gradients",
   "kernels/vae/": "the autoencoder is not trained",
   "kernels/network/conv/": LAYER,
+  "kernels/network/embedding/": "training has its layers one by one",
   "kernels/network/fourier/": "no gradient reaches a noise level",
   "kernels/network/gemm/": LAYER,
   "kernels/network/implicit-gemm/": LAYER,

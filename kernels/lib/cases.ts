@@ -63,3 +63,14 @@ export const solverCases = [
 
 /** A value in [0, 1), roughly uniform, of a source of standard normal values. */
 export const uniformOf = (random: () => number): number => Math.abs(random()) % 1;
+
+/** Inputs of Fourier features: levels spaced evenly on a logarithmic scale, frequencies up to +-`top`, phases of a turn. */
+export function spectrum(low: number, high: number, top: number) {
+  return (name: string, length: number): Float32Array =>
+    name === "sigma"
+      ? levels(low, high, length)
+      : Float32Array.from({ length }, (_, i) => {
+          const scattered = (i * 0.6180339887498949 + 0.137) % 1;
+          return name === "freqs" ? top * (2 * scattered - 1) : 2 * Math.PI * ((scattered * 7.31) % 1);
+        });
+}

@@ -1,10 +1,13 @@
 import type { ConvEpilogue } from "../../kernels/lib/conv-epilogue.js";
-import { linear as linearKernel, linearWeightLength, packLinearWeight } from "../../kernels/network/linear/kernel.js";
+import { linearWeightLength, packLinearWeight } from "../../kernels/lib/linear-weight.js";
+import { embedding as embeddingKernel } from "../../kernels/network/embedding/kernel.js";
+import { linear as linearKernel } from "../../kernels/network/linear/kernel.js";
 import type { Tensor } from "../graph/graph.js";
 import { BINDING_BYTES, type ConvContext, convolve, type LayerWeight } from "./convolution.js";
 import {
   type Build,
   type ConvLayer,
+  type EmbeddingLayer,
   type Layers,
   type LinearLayer,
   mpSumFactors,
@@ -52,17 +55,48 @@ export const folded: Layers = {
     return mpConv(build, name, { ...layer, factor: second, epilogue, r }, x);
   },
   linear,
+  embedding,
   scales,
   stored: ({ graph }, name, length) => graph.constant(name, [length], "f32", plainRecipe(name)),
 };
 
-function linear(build: Build, name: string, layer: LinearLayer, x: Tensor): Tensor {
-  const { inFeatures, outFeatures, weight, factor = 1 } = layer;
+/** The packed weight of a linear layer as a constant. */
+function linearWeight(build: Build, { inFeatures, outFeatures, weight, factor = 1 }: LinearLayer): Tensor {
   const pack = (rows: Float32Array) => packLinearWeight(rows, outFeatures, inFeatures);
   const shape = [linearWeightLength(outFeatures, inFeatures)];
-  const w = build.graph.constant(weight, shape, "weight", foldRecipe(weight, outFeatures, { factor, pack }));
+  return build.graph.constant(weight, shape, "weight", foldRecipe(weight, outFeatures, { factor, pack }));
+}
+
+function linear(build: Build, name: string, layer: LinearLayer, x: Tensor): Tensor {
+  const { inFeatures, outFeatures } = layer;
+  const w = linearWeight(build, layer);
   const params = { batch: build.batch, inFeatures, outFeatures, addOne: false };
   return build.graph.run(name, linearKernel, params, { x, w }, { y: [build.batch, outFeatures] }).y;
+}
+
+function embedding(
+  build: Build,
+  name: string,
+  layer: EmbeddingLayer,
+  sigma: Tensor,
+  labels: Tensor | undefined,
+  into: Tensor | readonly number[],
+): Tensor {
+  const { prefix, noiseChannels, outFeatures, labelBalance: t } = layer;
+  const { batch } = build;
+  const labelDim = labels ? labels.length / batch : 0;
+  const weight = (of: string, inFeatures: number, factor: number) =>
+    linearWeight(build, { inFeatures, outFeatures, weight: `${prefix}${of}.weight`, factor });
+  const inputs = {
+    sigma,
+    freqs: folded.stored(build, `${prefix}emb_fourier.freqs`, noiseChannels),
+    phases: folded.stored(build, `${prefix}emb_fourier.phases`, noiseChannels),
+    labels,
+    noise: weight("emb_noise", noiseChannels, 1),
+    label: labels && weight("emb_label", labelDim, Math.sqrt(labelDim)),
+  };
+  return build.graph.run(name, embeddingKernel, { batch, noiseChannels, labelDim, outFeatures, t }, inputs, { y: into })
+    .y;
 }
 
 /** As few products as possible, of half a binding each so that loading needs no large tensor. */

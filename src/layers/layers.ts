@@ -36,6 +36,16 @@ export interface LinearLayer {
   readonly factor?: number;
 }
 
+/** The layers of a part's embedding. */
+export interface EmbeddingLayer {
+  /** Checkpoint prefix of `emb_fourier`, `emb_noise` and `emb_label`. */
+  readonly prefix: string;
+  readonly noiseChannels: number;
+  readonly outFeatures: number;
+  /** Share of the classes, where there are labels. */
+  readonly labelBalance: number;
+}
+
 /** A block's linear layer of the embedding. */
 export interface ScaleLayer {
   /** Checkpoint prefix of its `emb_linear.weight` and `emb_gain`. */
@@ -72,6 +82,18 @@ export interface Layers {
   convSummed(build: Build, name: string, layer: ConvLayer, trunk: Trunk, x: Tensor): Tensor;
   /** A linear MPConv on embeddings, which are f32 throughout: [N, inFeatures] to [N, outFeatures]. */
   linear(build: Build, name: string, layer: LinearLayer, x: Tensor): Tensor;
+  /**
+   * The whole embedding of noise levels [N] and labels [N, label_dim] in one node, to the same bits as layer by layer; absent: there is
+   * none.
+   */
+  embedding?(
+    build: Build,
+    name: string,
+    layer: EmbeddingLayer,
+    sigma: Tensor,
+    labels: Tensor | undefined,
+    into: Tensor | readonly number[],
+  ): Tensor;
   /** c = emb_linear(emb) * emb_gain + 1 of each block, in their order. */
   scales(build: Build, name: string, blocks: readonly ScaleLayer[], emb: Tensor): Scales[];
   /** A tensor of the checkpoint as it is stored, f32: mixing weights, Fourier features. */

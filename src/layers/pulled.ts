@@ -1,4 +1,5 @@
-import { linear as linearKernel, linearWeightLength, packLinearWeight } from "../../kernels/network/linear/kernel.js";
+import { linearWeightLength, packLinearWeight } from "../../kernels/lib/linear-weight.js";
+import { linear as linearKernel } from "../../kernels/network/linear/kernel.js";
 import { mpSum } from "../../kernels/network/mp-sum/kernel.js";
 import { scaleSilu } from "../../kernels/network/scale-silu/kernel.js";
 import type { Rule } from "../graph/gradient.js";

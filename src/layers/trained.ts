@@ -1,5 +1,6 @@
+import { linearWeightLength } from "../../kernels/lib/linear-weight.js";
 import { dropout as dropoutKernel } from "../../kernels/network/dropout/kernel.js";
-import { linear as linearKernel, linearWeightLength } from "../../kernels/network/linear/kernel.js";
+import { linear as linearKernel } from "../../kernels/network/linear/kernel.js";
 import { linearWeightBackward } from "../../kernels/network/linear-weight-backward/kernel.js";
 import { mpSum } from "../../kernels/network/mp-sum/kernel.js";
 import { packWeight } from "../../kernels/network/pack-weight/kernel.js";

@@ -122,12 +122,27 @@ describe("the tuner's names", () => {
     expect(gemm.tuneKey!({ ...base, groups: 1, images: 3, columns: 64, live: 64 })).toBe(
       gemm.tuneKey!({ ...base, groups: 1, columns: 64 }),
     );
-    const others = [{ rows: 96 }, { depth: 96 }, { groups: 16 }, { perImage: 16 }, { type: "act" as const }];
+    const others = [
+      ...[{ rows: 96 }, { depth: 96 }, { groups: 16 }, { perImage: 16 }, { type: "act" as const }],
+      ...[{ segments: 8 }, { segments: 16 }],
+    ];
     expect(new Set(others.map(key)).add(key({})).size).toBe(others.length + 1);
     for (const software of [true, false]) {
       const caps = { ...gpuCaps, software };
       expect(choices({ ...base, images: 5, columns: 32, live: 96 }, caps)).toEqual(choices(base, caps));
     }
+  });
+
+  it("of a sum in one part say nothing of one in several, whose tiles have other texts", () => {
+    const parted = { ...base, segments: 8 as const };
+    const default8 = gemm.variant(parted, gpuCaps).key;
+    const shared = choices(parted, gpuCaps).filter((choice) => choices(base, gpuCaps).includes(choice));
+    const other = shared.find((choice) => /^tiled \d/.test(choice) && !default8.startsWith(`${choice} `))!;
+    const keyWith = (params: GemmParams, of: Partial<GemmParams>) =>
+      gemm.variant(params, { ...gpuCaps, tuning: new Map([[key(of), other]]) }).key;
+    expect(keyWith(parted, {})).toBe(default8);
+    expect(keyWith(parted, { segments: 8 })).toBe(`${other} of 8 f32 none`);
+    expect(keyWith(base, { segments: 8 })).toBe(chosen({}));
   });
 
   it("of a tuned choice are followed where they fit, else the cost model decides", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { linearWeightLength, packLinearWeight } from "../../kernels/lib/linear-weight.js";
 import { fourier } from "../../kernels/network/fourier/kernel.js";
-import { linear, linearWeightLength, packLinearWeight } from "../../kernels/network/linear/kernel.js";
+import { linear } from "../../kernels/network/linear/kernel.js";
 import { resample } from "../../kernels/network/resample/kernel.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { Graph, type Tensor } from "../../src/graph/graph.js";

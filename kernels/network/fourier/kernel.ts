@@ -1,7 +1,8 @@
 import { read, write } from "../../lib/buffers.js";
-import { levels } from "../../lib/cases.js";
+import { spectrum } from "../../lib/cases.js";
 import { elementwise } from "../../lib/elementwise.js";
 import math from "../../lib/math.wgsl.js";
+import mpFourier from "../../lib/mp-fourier.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { type FourierParams, reference } from "./reference.js";
 
@@ -10,7 +11,10 @@ export const fourier = elementwise<FourierParams>({
   name: "fourier",
   group: "network",
   source,
-  parts: [{ file: "kernels/lib/math.wgsl", text: math }],
+  parts: [
+    { file: "kernels/lib/math.wgsl", text: math },
+    { file: "kernels/lib/mp-fourier.wgsl", text: mpFourier },
+  ],
   counts: ({ batch, channels }) => ({ batch, channels }),
   buffers: ({ batch, channels }, n) => [
     read("sigma", batch),
@@ -29,14 +33,3 @@ export const fourier = elementwise<FourierParams>({
   ],
   tolerance: { f32: 5e-7, f16: 5e-7 },
 });
-
-/** Levels spaced evenly on a logarithmic scale, frequencies up to +-`top`, phases of a turn. */
-function spectrum(low: number, high: number, top: number) {
-  return (name: string, length: number): Float32Array =>
-    name === "sigma"
-      ? levels(low, high, length)
-      : Float32Array.from({ length }, (_, i) => {
-          const scattered = (i * 0.6180339887498949 + 0.137) % 1;
-          return name === "freqs" ? top * (2 * scattered - 1) : 2 * Math.PI * ((scattered * 7.31) % 1);
-        });
-}

@@ -22,10 +22,11 @@ function liveQuads(p: GemmParams): number {
   return (p.live ?? p.images * p.columns) / 4;
 }
 
-/** A name of the shape without the batch: neither images, panels nor live columns. */
-function tuneKey({ groups, rows, depth, columns, perImage, type, epilogue }: GemmParams): string {
+/** A name of the shape without the batch: neither images, panels nor live columns. A sum in parts has loops of its own. */
+function tuneKey({ groups, rows, depth, columns, perImage, segments = 1, type, epilogue }: GemmParams): string {
   const n = perImage ?? (groups === 1 ? columns : undefined);
-  return `gemm ${groups}x[${rows}x${depth}]${n === undefined ? "" : ` n=${n}`} ${type} ${epilogue.kind}`;
+  const parts = segments > 1 ? ` in ${segments}` : "";
+  return `gemm ${groups}x[${rows}x${depth}]${n === undefined ? "" : ` n=${n}`}${parts} ${type} ${epilogue.kind}`;
 }
 
 const layerOf = ({ groups, rows, depth, segments = 1 }: GemmParams) => ({ groups, rows, depth, segments });

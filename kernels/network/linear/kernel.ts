@@ -1,34 +1,11 @@
 import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { addressable, positiveInteger } from "../../lib/check.js";
+import { LINEAR_WEIGHT, linearWeightLength, packLinearWeight } from "../../lib/linear-weight.js";
 import source from "./kernel.wgsl.js";
 import { type LinearParams, reference } from "./reference.js";
 
-/** Rows of a packed weight are whole vec4s. */
-const packedFeatures = (inFeatures: number) => Math.ceil(inFeatures / 4) * 4;
-
-/** Elements of the packed weight: [M, K rounded up to a multiple of 4]. */
-export function linearWeightLength(outFeatures: number, inFeatures: number): number {
-  return outFeatures * packedFeatures(inFeatures);
-}
-
-/** Packs row-major [M, K] into `out` from row `firstRow` on, zero padded. */
-export function packLinearWeight(
-  w: Float32Array,
-  outFeatures: number,
-  inFeatures: number,
-  out = new Float32Array(linearWeightLength(outFeatures, inFeatures)),
-  firstRow = 0,
-): Float32Array<ArrayBuffer> {
-  const stride = packedFeatures(inFeatures);
-  for (let row = 0; row < outFeatures; row++) {
-    out.set(w.subarray(row * inFeatures, (row + 1) * inFeatures), (firstRow + row) * stride);
-  }
-  return out;
-}
-
 const FULL = "alias L4 = vec4f;\nfn quad_of(w: L4) -> vec4f { return w; }\n";
-const PACKED = "alias L4 = W4;\nfn quad_of(w: L4) -> vec4f { return weight4(w); }\n";
 
 /** Linear layer on f32 vectors: x [N, K], w packed from [M, K], y [N, M]. */
 export const linear: Kernel<LinearParams> = {
@@ -49,7 +26,7 @@ export const linear: Kernel<LinearParams> = {
     ];
   },
   variant: ({ full = false }, { precision }) =>
-    full && precision !== "f32" ? { key: "full", prelude: FULL } : { key: "", prelude: PACKED },
+    full && precision !== "f32" ? { key: "full", prelude: FULL } : { key: "", prelude: LINEAR_WEIGHT },
   uniforms: ({ batch, inFeatures, outFeatures, addOne }) => ({ batch, inFeatures, outFeatures, plus: addOne ? 1 : 0 }),
   grid: ({ batch, outFeatures }, _variant, caps) => grid1d(Math.ceil(outFeatures / 8) * Math.ceil(batch / 4), 1, caps),
   cost: ({ batch, inFeatures, outFeatures, full = false }, _bytesPerAct, bytesPerWeight) => ({

@@ -1,9 +1,10 @@
-import { grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
-import { addressable, fail, inRange, positiveInteger } from "../../lib/check.js";
+import { addressable, fail, inRange, nonNegativeInteger, positiveInteger } from "../../lib/check.js";
 import { turns } from "../../lib/chunk.js";
 import chunk from "../../lib/chunk.wgsl.js";
 import { type Lanes, lanesOf, storedLanes } from "../../lib/lanes.js";
+import learnedShares from "../../lib/learned-shares.wgsl.js";
 import silu from "../../lib/mp-silu.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { type MpCatParams, reference } from "./reference.js";
@@ -15,12 +16,16 @@ const BOTH = { raw: true, silu: true };
 const RAW = { raw: true, silu: false };
 const SILU = { raw: false, silu: true };
 
-/** Magnitude-preserving concatenation: a [N, A, P], b [N, B, P] (act) to y and s [N, A + B, P] (act). */
+/**
+ * Magnitude-preserving concatenation: a [N, A, P], b [N, B, P] (act) to y and s [N, A + B, P] (act). `other` is like b, to be mixed
+ * with it by one of the weights w (f32).
+ */
 export const mpCat: Kernel<MpCatParams> = {
   name: "mp-cat",
   source: [
     { file: "kernels/lib/chunk.wgsl", text: chunk },
     { file: "kernels/lib/mp-silu.wgsl", text: silu },
+    { file: "kernels/lib/learned-shares.wgsl", text: learnedShares },
     { file: "kernels/network/mp-cat/kernel.wgsl", text: source },
   ],
   check(params) {
@@ -30,26 +35,35 @@ export const mpCat: Kernel<MpCatParams> = {
     inRange("mp-cat", "t", params.t, 0, 1);
     addressable("mp-cat", "y", params.batch, params.channelsA + params.channelsB, params.pixels);
     if (!params.raw && !params.silu) fail("mp-cat", "at least one of raw and silu must be true");
+    if (!params.mix) return;
+    const { weightIndex, weights } = params.mix;
+    positiveInteger("mp-cat", "weights", weights);
+    nonNegativeInteger("mp-cat", "weightIndex", weightIndex);
+    if (weightIndex >= weights)
+      fail("mp-cat", `weightIndex must be less than the number of weights, ${weights}`, weightIndex);
   },
-  buffers({ batch, channelsA, channelsB, pixels, raw, silu }) {
+  buffers({ batch, channelsA, channelsB, pixels, raw, silu, mix }) {
     const length = batch * (channelsA + channelsB) * pixels;
+    const lengthB = batch * channelsB * pixels;
     return [
       read("a", batch * channelsA * pixels, "act"),
-      read("b", batch * channelsB * pixels, "act"),
+      read("b", lengthB, "act"),
+      read("other", mix ? lengthB : 0, "act"),
+      read("w", mix?.weights ?? 0),
       write("y", raw ? length : 0, "act"),
       write("s", silu ? length : 0, "act"),
     ];
   },
   variant(params, caps) {
-    const { raw, silu } = params;
+    const { raw, silu, mix } = params;
     const lanes = storedLanes(lanesOfCat(params), "S", caps);
     return {
-      key: `${lanes.key}${raw ? "-raw" : ""}${silu ? "-silu" : ""}`,
-      prelude: `${lanes.prelude}const RAW: bool = ${raw};\nconst SILU: bool = ${silu};\n`,
+      key: `${lanes.key}${raw ? "-raw" : ""}${silu ? "-silu" : ""}${mix ? "-mix" : ""}`,
+      prelude: `${lanes.prelude}const RAW: bool = ${raw};\nconst SILU: bool = ${silu};\nconst MIX: bool = ${mix !== undefined};\n`,
     };
   },
   uniforms(params) {
-    const { batch, channelsA, channelsB, pixels, t } = params;
+    const { batch, channelsA, channelsB, pixels, t, mix } = params;
     const lanes = lanesOfCat(params);
     const scale = Math.sqrt((channelsA + channelsB) / ((1 - t) ** 2 + t ** 2));
     return {
@@ -58,6 +72,7 @@ export const mpCat: Kernel<MpCatParams> = {
       size_b: (channelsB * pixels) / lanes,
       scale_a: (scale * (1 - t)) / Math.sqrt(channelsA),
       scale_b: (scale * t) / Math.sqrt(channelsB),
+      weight_index: mix?.weightIndex ?? 0,
     };
   },
   grid(params, _variant, caps) {
@@ -65,11 +80,12 @@ export const mpCat: Kernel<MpCatParams> = {
     const size = ((channelsA + channelsB) * pixels) / lanesOfCat(params);
     return grid1d(batch * Math.ceil(size / WORKGROUP / turns(caps)), 1, caps);
   },
-  cost({ batch, channelsA, channelsB, pixels, raw, silu }, bytesPerAct) {
+  cost({ batch, channelsA, channelsB, pixels, raw, silu, mix }, bytesPerAct) {
     const elements = batch * (channelsA + channelsB) * pixels;
+    const mixed = mix ? batch * channelsB * pixels : 0;
     return {
-      flops: elements * (silu ? 6 : 1),
-      bytes: elements * (1 + Number(raw) + Number(silu)) * bytesPerAct,
+      flops: elements * (silu ? 6 : 1) + 3 * mixed,
+      bytes: (elements * (1 + Number(raw) + Number(silu)) + mixed) * bytesPerAct + (mix ? 4 : 0),
     };
   },
   reference,
@@ -85,6 +101,9 @@ export const mpCat: Kernel<MpCatParams> = {
       name: "vector, raw and silu, 16x16",
       params: { ...BOTH, batch: 2, channelsA: 48, channelsB: 32, pixels: 256, t: 0.5 },
     },
+    mixed("mixed, scalar", { ...BOTH, batch: 2, channelsA: 3, channelsB: 5, pixels: 9, t: 0.5 }, 1),
+    mixed("mixed, vector", { ...BOTH, batch: 2, channelsA: 5, channelsB: 6, pixels: 36, t: 0.3 }, 1),
+    mixed("mixed, a weight above the range", { ...RAW, batch: 1, channelsA: 6, channelsB: 2, pixels: 20, t: 0.5 }, 2),
   ],
   tolerance: { f32: 1e-6, f16: 2e-3 },
 };
@@ -92,4 +111,9 @@ export const mpCat: Kernel<MpCatParams> = {
 /** The images of a and b are contiguous: vectors may straddle planes, not images. */
 function lanesOfCat({ channelsA, channelsB, pixels }: MpCatParams): Lanes {
   return lanesOf(channelsA * pixels, channelsB * pixels);
+}
+
+function mixed(name: string, params: MpCatParams, weightIndex: number): Case<MpCatParams> {
+  const inputs = (buffer: string) => (buffer === "w" ? Float32Array.of(-0.25, 0.37, 1.6) : undefined);
+  return { name, params: { ...params, mix: { weightIndex, weights: 3 } }, inputs };
 }

@@ -1,9 +1,11 @@
 // Magnitude-preserving concatenation of channels (EDM2, eq. 103), raw and / or through mp_silu.
 //   y[n] = [ scale_a a[n], scale_b b[n] ],  s = mp_silu(y)
 //   scale_a = C (1 - t) / sqrt(A),  scale_b = C t / sqrt(B),  C = sqrt((A + B) / ((1 - t)^2 + t^2))
-// a: [batch, A, pixels], b: [batch, B, pixels]; y, s: [batch, A + B, pixels]. One thread computes 1 or 4 neighbouring
-// elements of an image (an F), or several such, a workgroup apart. All counts are in units of F. Prelude: V, F, load,
-// store (kernels/lib/lanes.ts), RAW, SILU.
+// a: [batch, A, pixels], b: [batch, B, pixels]; y, s: [batch, A + B, pixels]. With MIX, b is the mix of two tensors with a
+// learned weight (NCVSD, eq. 32), rounded as if it had been stored: mp_sum(b, other, w[weight_index] clipped to [0, 1]).
+// One thread computes 1 or 4 neighbouring elements of an image (an F), or several such, a workgroup apart. All counts are
+// in units of F. In front of this text: kernels/lib/learned-shares.wgsl. Prelude: V, F, load, store (kernels/lib/lanes.ts),
+// RAW, SILU, MIX.
 
 struct Params {
   batch: u32,
@@ -11,13 +13,16 @@ struct Params {
   size_b: u32,
   scale_a: f32,
   scale_b: f32,
+  weight_index: u32,
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<V>;
 @group(0) @binding(2) var<storage, read> b: array<V>;
-@group(0) @binding(3) var<storage, read_write> y: array<V>;
-@group(0) @binding(4) var<storage, read_write> s: array<V>;
+@group(0) @binding(3) var<storage, read> other: array<V>;
+@group(0) @binding(4) var<storage, read> w: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<V>;
+@group(0) @binding(6) var<storage, read_write> s: array<V>;
 
 @compute @workgroup_size(64)
 fn main(
@@ -44,12 +49,21 @@ fn main(
   }
   // The first of this invocation's elements that is not of a.
   let passed = select(0u, (p.size_a - part.x - lid + 63u) / 64u, part.x + lid < p.size_a);
+  var shares = vec2f();
+  if (MIX) {
+    shares = learned_shares(w[p.weight_index]);
+  }
   for (var turn = passed; turn < MANY; turn++) {
     let k = part.x + lid + 64u * turn;
     if (k >= part.y) {
       break;
     }
-    put(n * size + k, F(p.scale_b) * load(b[n * p.size_b + (k - p.size_a)]));
+    let i = n * p.size_b + (k - p.size_a);
+    var v = load(b[i]);
+    if (MIX) {
+      v = load(store(F(shares.x) * v + F(shares.y) * load(other[i])));
+    }
+    put(n * size + k, F(p.scale_b) * v);
   }
 }
 

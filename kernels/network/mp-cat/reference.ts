@@ -15,9 +15,16 @@ export interface MpCatParams {
   readonly raw: boolean;
   /** Write s = mp_silu(mp_cat(a, b, t)). */
   readonly silu: boolean;
+  /** b is mp_sum(b, other, w[weightIndex] clipped to [0, 1]), w of so many weights; absent: b alone. */
+  readonly mix?: { readonly weightIndex: number; readonly weights: number };
 }
 
-export function reference({ batch, channelsA, channelsB, pixels, t, raw, silu }: MpCatParams, { a, b }: Inputs) {
+export function reference(params: MpCatParams, inputs: Inputs) {
+  const { batch, channelsA, channelsB, pixels, t, raw, silu, mix } = params;
+  const { a, b, other, w } = inputs;
+  const share = mix ? Math.min(Math.max(w![mix.weightIndex]!, 0), 1) : 0;
+  const norm = Math.hypot(1 - share, share);
+  const ofB = (i: number) => (mix ? ((1 - share) * b![i]! + share * other![i]!) / norm : b![i]!);
   const channels = channelsA + channelsB;
   const scale = Math.sqrt(channels / ((1 - t) ** 2 + t ** 2));
   const y = new Float64Array(raw ? batch * channels * pixels : 0);
@@ -28,7 +35,7 @@ export function reference({ batch, channelsA, channelsB, pixels, t, raw, silu }:
         const v =
           c < channelsA
             ? (a![(n * channelsA + c) * pixels + q]! * scale * (1 - t)) / Math.sqrt(channelsA)
-            : (b![(n * channelsB + c - channelsA) * pixels + q]! * scale * t) / Math.sqrt(channelsB);
+            : (ofB((n * channelsB + c - channelsA) * pixels + q) * scale * t) / Math.sqrt(channelsB);
         const i = (n * channels + c) * pixels + q;
         if (raw) y[i] = v;
         if (silu) s[i] = v / (1 + Math.exp(-v)) / 0.596;

@@ -4,6 +4,7 @@ import { addressable, multipleOf, oneOf, positiveInteger } from "../../lib/check
 import { turns } from "../../lib/chunk.js";
 import chunk from "../../lib/chunk.wgsl.js";
 import { lanesOf, storedLanes } from "../../lib/lanes.js";
+import silu from "../../lib/mp-silu-loaded.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { type MpSiluParams, reference } from "./reference.js";
 
@@ -14,6 +15,7 @@ export const mpSilu: Kernel<MpSiluParams> = {
   name: "mp-silu",
   source: [
     { file: "kernels/lib/chunk.wgsl", text: chunk },
+    { file: "kernels/lib/mp-silu-loaded.wgsl", text: silu },
     { file: "kernels/network/mp-silu/kernel.wgsl", text: source },
   ],
   check({ elements, perImage, type }) {

@@ -1,7 +1,7 @@
 // Magnitude-preserving SiLU, elementwise (EDM2, eq. 81): y = x sigmoid(x) / 0.596.
 // One thread computes 1 or 4 neighbouring elements (an F), or several such, a workgroup apart; `count` counts in units
 // of F.
-// Prelude: V, F, load, store (kernels/lib/lanes.ts).
+// In front of this text: kernels/lib/mp-silu-loaded.wgsl. Prelude: V, F, load, store (kernels/lib/lanes.ts).
 
 struct Params {
   count: u32,
@@ -10,12 +10,6 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<V>;
 @group(0) @binding(2) var<storage, read_write> y: array<V>;
-
-// Not that of kernels/lib/mp-silu.wgsl: its abs and its comparison, of a value just loaded, are moved in front of the
-// conversion from f16 by some compilers, where a CPU is twice as slow. exp(88) is still finite.
-fn mp_silu(v: F) -> F {
-  return v / (F(0.596) * (F(1.0) + exp(min(-v, F(88.0)))));
-}
 
 @compute @workgroup_size(64)
 fn main(

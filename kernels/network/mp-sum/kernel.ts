@@ -12,6 +12,7 @@ import {
 import clipSource from "../../lib/clip.wgsl.js";
 import { elementwise } from "../../lib/elementwise.js";
 import { lanesOf, lanesPrelude } from "../../lib/lanes.js";
+import learnedShares from "../../lib/learned-shares.wgsl.js";
 import source from "./kernel.wgsl.js";
 import { type MpSumParams, reference } from "./reference.js";
 
@@ -20,7 +21,10 @@ export const mpSum = elementwise<MpSumParams>({
   name: "mp-sum",
   group: "network",
   source,
-  parts: [{ file: "kernels/lib/clip.wgsl", text: clipSource }],
+  parts: [
+    { file: "kernels/lib/clip.wgsl", text: clipSource },
+    { file: "kernels/lib/learned-shares.wgsl", text: learnedShares },
+  ],
   counts: ({ elements }) => ({ elements }),
   check({ elements, perImage, type, t, weightIndex, weights, clip }) {
     if (perImage !== undefined) {

@@ -2,7 +2,7 @@
 //   out = ((1 - t) a + t b) / sqrt((1 - t)^2 + t^2), then clipped to [-clip, clip]; NaN and infinities pass the clip.
 // t is a constant (folded into weight_a, weight_b by the host), or, with LEARNED, w[weight_index] clipped to [0, 1]
 // (NCVSD, eq. 32). One thread computes 1 or 4 neighbouring elements (an F).
-// Prelude: V, F, U (kernels/lib/lanes.ts), LEARNED, CLIP.
+// In front of this text: kernels/lib/clip.wgsl, learned-shares.wgsl. Prelude: V, F, U (kernels/lib/lanes.ts), LEARNED, CLIP.
 
 struct Params {
   threads: u32,
@@ -22,13 +22,9 @@ fn each(i: u32) {
   var weight_a = p.weight_a;
   var weight_b = p.weight_b;
   if (LEARNED) {
-    let raw = w[p.weight_index];
-    // A NaN weight must not turn into 0 or 1; infinities are clipped like any other number.
-    let is_nan = (bitcast<u32>(raw) & 0x7fffffffu) > 0x7f800000u;
-    let t = select(clamp(raw, 0.0, 1.0), raw, is_nan);
-    let norm = sqrt((1.0 - t) * (1.0 - t) + t * t);
-    weight_a = (1.0 - t) / norm;
-    weight_b = t / norm;
+    let shares = learned_shares(w[p.weight_index]);
+    weight_a = shares.x;
+    weight_b = shares.y;
   }
   var sum = F(weight_a) * F(a[i]) + F(weight_b) * F(b[i]);
   if (CLIP) {

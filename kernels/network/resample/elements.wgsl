@@ -75,9 +75,14 @@ fn main(
   let column = i - line * p.out_width;
   let plane = line / p.out_height;
   let row = line - plane * p.out_height;
+  var v: f32;
   if (BOX) {
-    y[i] = S(box(plane, row, column));
+    v = box(plane, row, column);
   } else {
-    y[i] = S(general(plane, row, column));
+    v = general(plane, row, column);
+  }
+  y[i] = S(v);
+  if (SILU) {
+    s[i] = S(mp_silu(f32(S(v))));
   }
 }

@@ -3,6 +3,7 @@ import { read, write } from "../../lib/buffers.js";
 import { addressable, fail, finiteNumber, inRange, oneOf, positiveInteger } from "../../lib/check.js";
 import { turns } from "../../lib/chunk.js";
 import { storedLanes } from "../../lib/lanes.js";
+import mpSilu from "../../lib/mp-silu-loaded.wgsl.js";
 import elements from "./elements.wgsl.js";
 import source from "./kernel.wgsl.js";
 import quads from "./quads.wgsl.js";
@@ -13,10 +14,13 @@ const WORKGROUP = 64;
 const MAX_TAPS = 64;
 const MAX_SIDE = 65536;
 
-/** x [N, C, H, W] (act) to y [N, C, 2H, 2W] or [N, C, floor(H/2), floor(W/2)] (act). */
+/** x [N, C, H, W] (act) to y, and s if asked for, [N, C, 2H, 2W] or [N, C, floor(H/2), floor(W/2)] (act). */
 export const resample: Kernel<ResampleParams> = {
   name: "resample",
-  source: [{ file: "kernels/network/resample/kernel.wgsl", text: source }],
+  source: [
+    { file: "kernels/lib/mp-silu-loaded.wgsl", text: mpSilu },
+    { file: "kernels/network/resample/kernel.wgsl", text: source },
+  ],
   check(params) {
     const { batch, channels, height, width, filter, mode } = params;
     for (const name of ["batch", "channels", "height", "width"] as const) {
@@ -35,19 +39,21 @@ export const resample: Kernel<ResampleParams> = {
   buffers(params) {
     const { batch, channels, height, width } = params;
     const out = outputSize(params);
+    const length = batch * channels * out.height * out.width;
     return [
       read("x", batch * channels * height * width, "act"),
-      write("y", batch * channels * out.height * out.width, "act"),
+      write("y", length, "act"),
+      write("s", params.silu ? length : 0, "act"),
     ];
   },
   variant(params, caps) {
-    const { filter, mode } = params;
+    const { filter, mode, silu = false } = params;
     const box = isBox(filter);
     const whole = inQuads(params);
     const lanes = storedLanes(whole ? 4 : 1, "S", caps);
-    const prelude = `${lanes.prelude}const UP: bool = ${mode === "up"};\nconst BOX: bool = ${box};\n`;
+    const prelude = `${lanes.prelude}const UP: bool = ${mode === "up"};\nconst BOX: bool = ${box};\nconst SILU: bool = ${silu};\n`;
     return {
-      key: `${mode}${box ? "-box" : ""}-${lanes.key}`,
+      key: `${mode}${box ? "-box" : ""}${silu ? "-silu" : ""}-${lanes.key}`,
       prelude: prelude + (whole ? quads : elements),
     };
   },
@@ -74,12 +80,15 @@ export const resample: Kernel<ResampleParams> = {
     return grid1d(Math.max(quads, (batch * channels * lines * quads) / turns(caps)), WORKGROUP, caps);
   },
   cost(params, bytesPerAct) {
-    const { batch, channels, height, width, filter, mode } = params;
+    const { batch, channels, height, width, filter, mode, silu } = params;
     const out = outputSize(params);
     const outputs = batch * channels * out.height * out.width;
     const perAxis = mode === "up" ? filter.length / 2 : filter.length;
     const flops = isBox(filter) ? (mode === "up" ? 0 : 4) : 2 * (perAxis * perAxis + perAxis);
-    return { flops: outputs * flops, bytes: (outputs + batch * channels * height * width) * bytesPerAct };
+    return {
+      flops: outputs * (flops + (silu ? 5 : 0)),
+      bytes: (outputs * (silu ? 2 : 1) + batch * channels * height * width) * bytesPerAct,
+    };
   },
   reference,
   cases: (["down", "up"] as const).flatMap((mode) => [
@@ -93,6 +102,14 @@ export const resample: Kernel<ResampleParams> = {
       params: { batch: 1, channels: 3, height: 7, width: 24, filter: [1, 1], mode },
     },
     { name: `${mode}, [1,3,3,1]`, params: { batch: 2, channels: 3, height: 8, width: 14, filter: [1, 3, 3, 1], mode } },
+    {
+      name: `${mode}, [1,1], silu`,
+      params: { batch: 2, channels: 3, height: 4, width: 16, filter: [1, 1], mode, silu: true },
+    },
+    {
+      name: `${mode}, [1,3,3,1], silu`,
+      params: { batch: 1, channels: 2, height: 6, width: 10, filter: [1, 3, 3, 1], mode, silu: true },
+    },
     {
       name: `${mode}, 6 taps, negative sum`,
       params: { batch: 1, channels: 3, height: 6, width: 4, filter: [0.5, -2, -3, -3, -2, 0.5], mode },

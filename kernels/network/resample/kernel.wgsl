@@ -4,7 +4,8 @@
 //   up:   y[q] = 2 sum over i of f[q + pad - 2 i] x[i]          (the host folds the 2 into f)
 // x: [planes, height, width], y: [planes, out_height, out_width], planes = batch * channels. The loops are in
 // elements.wgsl and, for the filter [1, 1] on rows of whole quads, quads.wgsl, one of them in front of this text.
-// Prelude: UP; BOX for the filter [1, 1], i.e. the 2x2 mean and the nearest neighbour; V, load, store
+// With SILU also s = mp_silu(y), of y as it is stored. In front of this text: kernels/lib/mp-silu-loaded.wgsl.
+// Prelude: UP; SILU; BOX for the filter [1, 1], i.e. the 2x2 mean and the nearest neighbour; V, load, store
 // (kernels/lib/lanes.ts).
 
 struct Params {
@@ -20,3 +21,4 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> x: array<V>;
 @group(0) @binding(2) var<storage, read_write> y: array<V>;
+@group(0) @binding(3) var<storage, read_write> s: array<V>;

@@ -30,11 +30,24 @@ fn main(
       y[to + 1u] = right;
       y[to + 2u * quads] = left;
       y[to + 2u * quads + 1u] = right;
+      if (SILU) {
+        let w = mp_silu(v);
+        let left = store(w.xxyy);
+        let right = store(w.zzww);
+        s[to] = left;
+        s[to + 1u] = right;
+        s[to + 2u * quads] = left;
+        s[to + 2u * quads + 1u] = right;
+      }
     } else {
       let at = 4u * line * quads + 2u * column;
       let upper = pairs(at);
       let lower = pairs(at + 2u * quads);
-      y[line * quads + column] = store(0.25 * (upper + lower));
+      let v = store(0.25 * (upper + lower));
+      y[line * quads + column] = v;
+      if (SILU) {
+        s[line * quads + column] = store(mp_silu(load(v)));
+      }
     }
   }
 }

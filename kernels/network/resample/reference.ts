@@ -12,9 +12,11 @@ export interface ResampleParams {
   readonly filter: readonly number[];
   /** "up" doubles height and width, "down" halves them. */
   readonly mode: "up" | "down";
+  /** Write s = mp_silu(y), too. */
+  readonly silu?: boolean;
 }
 
-export function reference({ batch, channels, height, width, filter, mode }: ResampleParams, { x }: Inputs) {
+export function reference({ batch, channels, height, width, filter, mode, silu }: ResampleParams, { x }: Inputs) {
   const sum = filter.reduce((a, b) => a + b, 0);
   const f = filter.map((value) => value / sum);
   const pad = f.length / 2 - 1;
@@ -37,5 +39,5 @@ export function reference({ batch, channels, height, width, filter, mode }: Resa
       }
     }
   }
-  return { y };
+  return { y, s: silu ? y.map((v) => v / (1 + Math.exp(-v)) / 0.596) : new Float64Array(0) };
 }

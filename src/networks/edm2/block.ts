@@ -30,6 +30,11 @@ export interface Feature {
   readonly width: number;
 }
 
+/** A skip of two encoders: its tensor is to be mixed with another, mp_sum(tensor, other, w[weightIndex]). */
+export interface SkipFeature extends Feature {
+  readonly mix?: { readonly other: Tensor; readonly w: Tensor; readonly weightIndex: number };
+}
+
 /**
  * One block of the EDM2 U-Net (Karras et al. 2024, figure 21; config G), without the linear layer of the embedding: `scales`
  * hold emb_linear(emb) * emb_gain + 1.
@@ -41,17 +46,23 @@ export function addBlock(
   spec: BlockSpec,
   input: Feature,
   scales: Scales,
-  skip?: { feature: Feature; concatBalance: number; tapName: string },
+  skip?: { feature: SkipFeature; concatBalance: number; tapName: string },
 ): Feature {
   const { graph, batch, layers } = build;
   const { outChannels, key } = spec;
   let { tensor, channels, height, width } = input;
+  // mp_silu of the input, where what makes the input makes it, too.
+  let activated: Tensor | undefined;
 
   if (spec.mode !== "keep") {
-    const params = { batch, channels, height, width, filter: [...spec.resampleFilter], mode: spec.mode };
+    const silu = build.merged === true && spec.flavour === "dec" && !skip;
+    const params = { batch, channels, height, width, filter: [...spec.resampleFilter], mode: spec.mode, silu };
     height = spec.mode === "up" ? 2 * height : Math.floor(height / 2);
     width = spec.mode === "up" ? 2 * width : Math.floor(width / 2);
-    tensor = graph.run(`${name}.resample`, resample, params, { x: tensor }, { y: [batch, channels, height, width] }).y;
+    const shape = [batch, channels, height, width];
+    const made = graph.run(`${name}.resample`, resample, params, { x: tensor }, { y: shape, s: shape });
+    tensor = made.y;
+    if (silu) activated = made.s;
   }
   const pixels = height * width;
   const size = { height, width };
@@ -72,16 +83,19 @@ export function addBlock(
     inner = outChannels;
   } else {
     if (skip) {
-      const channelsB = skip.feature.channels;
+      const { channels: channelsB, mix } = skip.feature;
       const cat = [batch, channels + channelsB, height, width];
-      const params = { batch, channelsA: channels, channelsB, pixels, t: skip.concatBalance, raw: true, silu: true };
-      const inputs = { a: tensor, b: skip.feature.tensor };
+      const params = {
+        ...{ batch, channelsA: channels, channelsB, pixels, t: skip.concatBalance, raw: true, silu: true },
+        ...(mix && { mix: { weightIndex: mix.weightIndex, weights: mix.w.length } }),
+      };
+      const inputs = { a: tensor, b: skip.feature.tensor, other: mix?.other, w: mix?.w };
       ({ y: tensor, s } = graph.run(`${name}.mp_cat`, mpCat, params, inputs, { y: cat, s: cat }));
       channels += channelsB;
       build.tap(skip.tapName, tensor);
     } else {
       const params = { elements: batch * channels * pixels, perImage: channels * pixels, type: "act" as const };
-      s = graph.run(`${name}.mp_silu`, mpSilu, params, { x: tensor }, { y: [batch, channels, height, width] }).y;
+      s = activated ?? graph.run(`${name}.mp_silu`, mpSilu, params, { x: tensor }, { y: tensor.shape }).y;
     }
     inner = channels;
     x = tensor;

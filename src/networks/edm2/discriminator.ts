@@ -24,7 +24,7 @@ function encoded(
   { x, sigma, labels }: NetworkInputs,
 ): Feature {
   const part: Part = { config, plan: blockPlan(config), prefix: `${name}.`, embTap: `${name}.` };
-  const scales = addScales(build, part, ["enc"], addEmbedding(build, labels, [part, sigma]));
+  const scales = addScales(build, part, ["enc"], addEmbedding(build, part, sigma, labels));
   return addEncoder(build, part, name, addInput(build, config, name, x, sigma), scales, () => {});
 }
 

@@ -6,7 +6,7 @@ import { BINDING_BYTES } from "../../layers/convolution.js";
 import { folded } from "../../layers/folded.js";
 import type { Build, Layers } from "../../layers/layers.js";
 import type { Architecture, NetworkConfig } from "./arguments.js";
-import type { Feature } from "./block.js";
+import type { Feature, SkipFeature } from "./block.js";
 import { blockPlan } from "./names.js";
 import { addDecoder, addEmbedding, addEncoder, addFourier, addInput, addScales, type Part } from "./unet.js";
 
@@ -41,8 +41,8 @@ export interface BuildOptions {
   /** How weights come into the graph; default: folded and packed once at load, for inference. */
   readonly layers?: Layers;
   /**
-   * The two encoders of NCVSD as one node each layer, and the embeddings, to the same bits: default, where layers are folded and
-   * nothing between is captured.
+   * Fewer nodes to the same bits: the two encoders of NCVSD as one node each layer, an embedding as one, skips mixed where they are
+   * concatenated. Default, where layers are folded and nothing between is captured.
    */
   readonly merged?: boolean;
 }
@@ -121,7 +121,7 @@ function addTeacher(build: Build, config: NetworkConfig, { x, sigma, labels }: N
   const part: Part = { config, plan: blockPlan(config), prefix: "unet.", embTap: "" };
   const skips: Feature[] = [];
   // Both halves take one embedding.
-  const scales = addScales(build, part, ["enc", "dec"], addEmbedding(build, labels, [part, sigma]));
+  const scales = addScales(build, part, ["enc", "dec"], addEmbedding(build, part, sigma, labels));
   const input = addInput(build, config, "enc", x, sigma);
   const innermost = addEncoder(build, part, "enc", input, scales, (feature) => skips.push(feature));
   return addDecoder(build, part, scales, innermost, skips);
@@ -155,13 +155,16 @@ function addConditional(
   };
 
   const [ctrl, enc, dec] = [part("ctrl."), part("enc."), part("dec.")];
-  const skips: Feature[] = [];
+  const skips: SkipFeature[] = [];
   const skipWeights = weight("dec.additional_skips_weight", plan.encoder.length);
   const xWeight = weight("dec.additional_x_weight", 1);
   if (build.merged) {
-    // Two encoders of one shape, and three embeddings: a node for each layer of them all.
+    // Two encoders of one shape: a node for each layer of both.
     const [both, prefixes] = ["ctrl+enc", ["ctrl.", "enc."]];
-    const emb = addEmbedding(build, labels, [ctrl, condSigma], [enc, sigma], [dec, sigma]);
+    const emb = graph.room("ctrl+enc+dec.emb", [build.batch, plan.embChannels], "f32", 3);
+    addEmbedding(build, ctrl, condSigma, labels, graph.part(emb, 0));
+    addEmbedding(build, enc, sigma, labels, graph.part(emb, 1));
+    addEmbedding(build, dec, sigma, labels, graph.part(emb, 2));
     const input = graph.room(
       `${both}.precond_in`,
       [build.batch, config.img_channels + 1, ...x.shape.slice(2)],
@@ -175,21 +178,28 @@ function addConditional(
     const encoded = graph.copied(prefixes, () => {
       const scales = addScales(half, ctrl, ["enc"], graph.part(emb, 0, 2), `${both}.`);
       return addEncoder(half, ctrl, both, input, scales, (feature, i) => {
-        skips.push(mix(`mix.skip${i}`, of(feature, 1), of(feature, 0), skipWeights, i));
+        const [own, other] = [of(feature, 1), of(feature, 0)];
+        const name = `mix.skip${i}`;
+        // The concatenation makes the mix. Of full resolution, where memory is at its peak, it takes the room of both at once.
+        skips.push(
+          build.wants(name) || feature.height === config.img_resolution
+            ? mix(name, own, other, skipWeights, i)
+            : { ...own, mix: { other: other.tensor, w: skipWeights, weightIndex: i } },
+        );
       });
     });
     const h = mix("mix.x", of(encoded, 1), of(encoded, 0), xWeight, 0);
     return addDecoder(build, dec, addScales(build, dec, ["dec"], graph.part(emb, 2)), h, skips);
   }
   const controls: Feature[] = [];
-  const ctrlScales = addScales(build, ctrl, ["enc"], addEmbedding(build, labels, [ctrl, condSigma]));
+  const ctrlScales = addScales(build, ctrl, ["enc"], addEmbedding(build, ctrl, condSigma, labels));
   const ctrlInput = addInput(build, config, "ctrl", condX, condSigma);
   const ctrlX = addEncoder(build, ctrl, "ctrl", ctrlInput, ctrlScales, (feature) => controls.push(feature));
-  const encScales = addScales(build, enc, ["enc"], addEmbedding(build, labels, [enc, sigma]));
+  const encScales = addScales(build, enc, ["enc"], addEmbedding(build, enc, sigma, labels));
   const encX = addEncoder(build, enc, "enc", addInput(build, config, "enc", x, sigma), encScales, (feature, i) => {
     skips.push(mix(`mix.skip${i}`, feature, controls[i]!, skipWeights, i));
   });
   const h = mix("mix.x", encX, ctrlX, xWeight, 0);
-  const decScales = addScales(build, dec, ["dec"], addEmbedding(build, labels, [dec, sigma]));
+  const decScales = addScales(build, dec, ["dec"], addEmbedding(build, dec, sigma, labels));
   return addDecoder(build, dec, decScales, h, skips);
 }

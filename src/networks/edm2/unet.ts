@@ -5,7 +5,7 @@ import { precondIn } from "../../../kernels/network/precond-in/kernel.js";
 import type { Tensor } from "../../graph/graph.js";
 import type { Build, Scales } from "../../layers/layers.js";
 import type { NetworkConfig } from "./arguments.js";
-import { addBlock, type Feature } from "./block.js";
+import { addBlock, type Feature, type SkipFeature } from "./block.js";
 import type { BlockPlan, DecoderBlock, EncoderBlock } from "./names.js";
 
 /** One part of a network: its prefix in the checkpoint and in the names of intermediates. */
@@ -18,100 +18,54 @@ export interface Part {
   readonly embTap: string;
 }
 
-/** A part, and its noise levels, [N] f32. */
-export type Embedded = readonly [part: Part, sigma: Tensor];
-
 /**
  * The embedding vector of a part: mp_silu(mp_sum(emb_noise(MPFourier(ln(sigma)/4)), emb_label(labels sqrt(label_dim)), label_balance)).
- * Of several parts of one shape as many copies, their layers together.
+ * One node where the layers have it so and nothing between is asked for.
+ * @param sigma [N] f32
  * @param labels [N, label_dim] f32, absent where label_dim is 0
  */
 export function addEmbedding(
   build: Build,
+  { config, plan, prefix, embTap }: Part,
+  sigma: Tensor,
   labels: Tensor | undefined,
-  first: Embedded,
-  ...others: readonly Embedded[]
+  into: Tensor | readonly number[] = [build.batch, plan.embChannels],
 ): Tensor {
   const { graph, batch, layers } = build;
-  const { config, plan, embTap } = first[0];
-  const parts = [first, ...others];
-  const name = (layer: string) => `${parts.map(([part]) => part.prefix.replace(/\.$/, "")).join("+")}.${layer}`;
-  const together = <T>(body: () => T) =>
-    others.length > 0
-      ? graph.copied(
-          parts.map(([part]) => part.prefix),
-          body,
-        )
-      : body();
-  const features = oneByOne(build, name("emb_fourier"), [batch, plan.noiseChannels], parts, ([part, sigma], y) =>
-    addFourier(build, `${part.prefix}emb_fourier`, plan.noiseChannels, sigma, y),
-  );
-  build.tap(`${embTap}emb_fourier`, features);
-  const embShape = [batch, plan.embChannels];
-  const elements = batch * plan.embChannels;
-  const weight = (layer: string) => `${first[0].prefix}${layer}.weight`;
-  const noise = { inFeatures: plan.noiseChannels, outFeatures: plan.embChannels, weight: weight("emb_noise") };
-  let emb = together(() => layers.linear(build, name("emb_noise"), noise, features));
-  build.tap(`${embTap}emb_noise`, emb);
-  if (labels) {
-    const factor = Math.sqrt(config.label_dim);
-    const spec = { inFeatures: config.label_dim, outFeatures: plan.embChannels, factor };
-    const params = {
-      elements,
-      perImage: plan.embChannels,
-      type: "f32" as const,
-      t: config.label_balance,
-      weightIndex: 0,
-      weights: 0,
-      clip: null,
+  const { noiseChannels, embChannels } = plan;
+  const between = ["emb_fourier", "emb_noise", "emb_label"].map((name) => `${embTap}${name}`);
+  let emb: Tensor;
+  if (build.merged && layers.embedding && !between.some((name) => build.wants(name))) {
+    const layer = { prefix, noiseChannels, outFeatures: embChannels, labelBalance: config.label_balance };
+    emb = layers.embedding(build, `${prefix}emb`, layer, sigma, labels, into);
+  } else {
+    const linear = (name: string, inFeatures: number, factor: number, x: Tensor) => {
+      const layer = { inFeatures, outFeatures: embChannels, factor, weight: `${prefix}${name}.weight` };
+      const y = layers.linear(build, `${prefix}${name}`, layer, x);
+      build.tap(`${embTap}${name}`, y);
+      return y;
     };
-    const noises = emb;
-    // All read the same labels.
-    emb = oneByOne(build, name("emb.mp_sum"), embShape, parts, ([part], out, i) => {
-      const layer = `${part.prefix}emb_label`;
-      const label = layers.linear(build, layer, { ...spec, weight: `${layer}.weight` }, labels);
-      build.tap(`${part.embTap}emb_label`, label);
-      const a = others.length > 0 ? graph.part(noises, i) : noises;
-      return graph.run(`${part.prefix}emb.mp_sum`, mpSum, params, { a, b: label }, { out }).out;
-    });
+    const features = addFourier(build, `${prefix}emb_fourier`, noiseChannels, sigma);
+    build.tap(`${embTap}emb_fourier`, features);
+    const sizes = { elements: batch * embChannels, perImage: embChannels, type: "f32" as const };
+    let x = linear("emb_noise", noiseChannels, 1, features);
+    if (labels) {
+      const label = linear("emb_label", config.label_dim, Math.sqrt(config.label_dim), labels);
+      const params = { ...sizes, t: config.label_balance, weightIndex: 0, weights: 0, clip: null };
+      x = graph.run(`${prefix}emb.mp_sum`, mpSum, params, { a: x, b: label }, { out: x.shape }).out;
+    }
+    emb = graph.run(`${prefix}emb`, mpSilu, sizes, { x }, { y: into }).y;
   }
-  emb = graph.run(
-    name("emb"),
-    mpSilu,
-    { elements, perImage: plan.embChannels, type: "f32" as const },
-    { x: emb },
-    { y: embShape },
-  ).y;
   build.tap(`${embTap}emb`, emb);
   return emb;
 }
 
-/** A tensor of a copy for each part, by a node of its own; of one part its node's result. */
-function oneByOne<P>(
-  { graph }: Build,
-  name: string,
-  shape: readonly number[],
-  parts: readonly P[],
-  add: (part: P, into: Tensor | readonly number[], index: number) => Tensor,
-): Tensor {
-  if (parts.length === 1) return add(parts[0]!, shape, 0);
-  const all = graph.room(name, shape, "f32", parts.length);
-  for (const [i, part] of parts.entries()) add(part, graph.part(all, i), i);
-  return all;
-}
-
 /** MPFourier of ln(sigma)/4, [N, channels]. */
-export function addFourier(
-  build: Build,
-  name: string,
-  channels: number,
-  sigma: Tensor,
-  into: Tensor | readonly number[] = [build.batch, channels],
-): Tensor {
+export function addFourier(build: Build, name: string, channels: number, sigma: Tensor): Tensor {
   const freqs = build.layers.stored(build, `${name}.freqs`, channels);
   const phases = build.layers.stored(build, `${name}.phases`, channels);
   const params = { batch: build.batch, channels };
-  return build.graph.run(name, fourier, params, { sigma, freqs, phases }, { y: into }).y;
+  return build.graph.run(name, fourier, params, { sigma, freqs, phases }, { y: [build.batch, channels] }).y;
 }
 
 /** Scales by the key of their block in the checkpoint. */
@@ -147,7 +101,7 @@ function addPlannedBlock(
   tap: string,
   input: Feature,
   scales: BlockScales,
-  skip?: Feature,
+  skip?: SkipFeature,
 ): Feature {
   const { config, prefix } = part;
   const flavour = block.kind === "dec" ? ("dec" as const) : ("enc" as const);
@@ -234,7 +188,7 @@ export function addDecoder(
   part: Part,
   scales: BlockScales,
   innermost: Feature,
-  skips: readonly Feature[],
+  skips: readonly SkipFeature[],
 ): Tensor {
   const { config, plan, prefix } = part;
   let feature = innermost;

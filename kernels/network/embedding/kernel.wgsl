@@ -1,0 +1,111 @@
+// The embedding of noise levels and classes in one node (EDM2, Karras et al. 2024, figure 21):
+//
+//   y[n] = mp_silu(mp_sum(W_noise MPFourier(ln(sigma[n]) / 4), W_label labels[n], t))
+//
+//   sigma [N] f32   freqs, phases [C] f32   labels [N, L] f32   y [N, M] f32
+//   noise [M, C rounded up to a multiple of 4], label [M, L rounded up likewise]: zero padded
+//
+// Normalisation, 1/sqrt(fan-in) and sqrt(L) are folded into the weights at load; without LABELS there are no classes and no
+// sum. To the bit what the kernels fourier, linear, mp-sum and mp-silu give one after another. One workgroup: 8 outputs of up
+// to 4 images, the features of 32 channels at a time in workgroup memory. The 8 invocations of an output take every eighth
+// quad of channels; their sums meet in workgroup memory in a fixed order. In front of this text: kernels/lib/math.wgsl,
+// mp-fourier.wgsl, mp-silu-loaded.wgsl. Prelude: F, L4, quad_of, LABELS.
+struct Params {
+  batch: u32,
+  noiseChannels: u32,
+  labelDim: u32,
+  outFeatures: u32,
+  weight_a: f32,
+  weight_b: f32,
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> sigma: array<f32>;
+@group(0) @binding(2) var<storage, read> freqs: array<f32>;
+@group(0) @binding(3) var<storage, read> phases: array<f32>;
+@group(0) @binding(4) var<storage, read> labels: array<f32>;
+@group(0) @binding(5) var<storage, read> noise: array<L4>;
+@group(0) @binding(6) var<storage, read> label: array<L4>;
+@group(0) @binding(7) var<storage, read_write> y: array<f32>;
+
+// [channel][image]
+var<workgroup> features: array<f32, 128>;
+var<workgroup> partial: array<vec4f, 128>;
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) wid: vec3u,
+  @builtin(num_workgroups) nwg: vec3u,
+  @builtin(local_invocation_index) lid: u32,
+) {
+  let groups = (p.outFeatures + 7u) / 8u;
+  let tile = wid.y * nwg.x + wid.x;
+  if (tile >= groups * ((p.batch + 3u) / 4u)) {
+    return;
+  }
+  let output = (tile % groups) * 8u + lid / 8u;
+  let image = (tile / groups) * 4u;
+  // Past the last output, image or channel the last one is computed again, with a weight of zero or not stored.
+  let row = min(output, p.outFeatures - 1u);
+
+  var ofNoise = vec4f();
+  let quads = (p.noiseChannels + 3u) / 4u;
+  for (var turn = 0u; turn < MANY; turn++) {
+    if (8u * turn >= quads) {
+      break;
+    }
+    for (var half = 0u; half < 2u; half++) {
+      let i = 64u * half + lid;
+      let channel = min(32u * turn + i / 4u, p.noiseChannels - 1u);
+      features[i] = mp_fourier(sigma[min(image + i % 4u, p.batch - 1u)], freqs[channel], phases[channel]);
+    }
+    workgroupBarrier();
+    let quad = lid % 8u + 8u * turn;
+    if (quad < quads) {
+      let weights = quad_of(noise[row * quads + quad]);
+      for (var i = 0u; i < 4u; i++) {
+        let at = 16u * (lid % 8u) + 4u * i;
+        ofNoise += weights[i] * vec4f(features[at], features[at + 1u], features[at + 2u], features[at + 3u]);
+      }
+    }
+    workgroupBarrier();
+  }
+  partial[lid] = ofNoise;
+
+  if (LABELS) {
+    var ofLabel = vec4f();
+    let labelQuads = (p.labelDim + 3u) / 4u;
+    let images = min(vec4u(image, image + 1u, image + 2u, image + 3u), vec4u(p.batch - 1u)) * p.labelDim;
+    for (var turn = 0u; turn < MANY; turn++) {
+      let quad = lid % 8u + 8u * turn;
+      if (quad >= labelQuads) {
+        break;
+      }
+      let weights = quad_of(label[row * labelQuads + quad]);
+      for (var i = 0u; i < 4u; i++) {
+        let k = min(4u * quad + i, p.labelDim - 1u);
+        ofLabel += weights[i] * vec4f(labels[images.x + k], labels[images.y + k], labels[images.z + k], labels[images.w + k]);
+      }
+    }
+    partial[64u + lid] = ofLabel;
+  }
+  workgroupBarrier();
+
+  // Invocation 8 o + i adds up output o of image i.
+  let i = lid % 8u;
+  if (i < 4u && image + i < p.batch && output < p.outFeatures) {
+    var sum = sum_of_eight(lid - i, i);
+    if (LABELS) {
+      sum = p.weight_a * sum + p.weight_b * sum_of_eight(64u + lid - i, i);
+    }
+    y[(image + i) * p.outFeatures + output] = mp_silu(sum);
+  }
+}
+
+fn sum_of_eight(first: u32, i: u32) -> f32 {
+  var sum = 0.0;
+  for (var j = 0u; j < 8u; j++) {
+    sum += partial[first + j][i];
+  }
+  return sum;
+}
