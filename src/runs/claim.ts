@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { linkSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { linkSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { bad } from "../errors.js";
 import { isWriterGone, makeFolders, reason, sweep, temporaryName, WRITER } from "./whole-file.js";
@@ -18,6 +18,7 @@ export function claim(path: string): () => void {
   const file = join(dirname(path), `.${basename(path)}.ncvsd-claim`);
   makeFolders(dirname(file));
   sweep(dirname(file));
+  sweepRemovals(dirname(file));
   for (let attempt = 0; !take(file); attempt++) {
     const owner = ownerOf(file);
     if (owner && !isFree(file, owner))
@@ -92,6 +93,24 @@ function takeAway(file: string, owner: string | undefined): void {
   }
 }
 
+/**
+ * Takes away the claims on removals that were left by processes killed within the removal: of those that are gone, and by the same
+ * protocol, so that no living one is among them.
+ */
+function sweepRemovals(dir: string): void {
+  try {
+    for (const name of readdirSync(dir)) {
+      if (!REMOVAL.test(name)) continue;
+      const removal = join(dir, name);
+      const remover = ownerOf(removal);
+      if (remover !== undefined && isGivenUp(removal, remover)) takeAway(removal, remover);
+    }
+  } catch {
+    // A folder that cannot be listed, or one that is not ours to remove from: it disturbs nobody.
+  }
+}
+
+const REMOVAL = /^\.[0-9a-f]{24}\.ncvsd-claim$/;
 const hash = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 24);
 
 /** undefined: there is none; "": it is empty. */

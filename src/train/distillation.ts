@@ -205,35 +205,52 @@ export class Distillation {
     return this.#images >= 1000 * ganWarmupKimg && this.#images >= batch * ganWarmupBatches;
   }
 
-  /** One iteration: the updates of score model, discriminator and generator, each on images and draws of its own. */
+  /**
+   * One iteration: the updates of score model, discriminator and generator, each on images and draws of its own. One that was broken
+   * off between them goes on with the network whose turn it is.
+   */
   async step(input: DistillationStep = {}): Promise<DistillationResult> {
     checkKeys("step", input, { score: true, discriminator: true, generator: true, record: true });
     this.#open();
     this.#recorded = input.record ? new Map() : undefined;
-    for (const network of DISTILLED) {
+    for (const network of DISTILLED.slice(this.#updated)) {
       await this.#updates[network].gather(input[network] ?? []);
       await this.#apply(network);
     }
     return this.#finish();
   }
 
-  /** The first half of one network's update, one virtual worker's. The networks come in the order of `DISTILLED`. */
+  /**
+   * The first half of one network's update, one virtual worker's: the gradients of some of its rounds, added in order.
+   * @param part as a training's; `net`: the network whose turn it is (score, discriminator, generator), which need not be said
+   */
   async accumulate(
-    part: WorkerPart<DistillationRound> & { readonly net: DistilledNetwork },
+    part: WorkerPart<DistillationRound> & { readonly net?: DistilledNetwork },
   ): Promise<Map<string, Float32Array>> {
     const { net, ...rest } = part;
     checkKeys("accumulate", part, { rounds: true, worker: true, firstRound: true, net: true });
-    return this.#of(net).accumulate(rest);
+    return this.#updates[this.#turn("accumulate", net)].accumulate(rest);
   }
 
   /** The second half: the sums of all virtual workers in order. After the generator's the iteration is complete. */
   async update(
     sums: readonly ReadonlyMap<string, Float32Array>[],
-    net: DistilledNetwork,
+    net?: DistilledNetwork,
   ): Promise<DistillationResult | undefined> {
-    await this.#of(net).collect(sums);
-    await this.#apply(net);
-    return net === "generator" ? this.#finish() : undefined;
+    const network = this.#turn("update", net);
+    await this.#updates[network].collect(sums);
+    await this.#apply(network);
+    return network === "generator" ? this.#finish() : undefined;
+  }
+
+  /** The network whose update comes next: each learns from those before it as they are after theirs. */
+  #turn(call: string, net: DistilledNetwork | undefined): DistilledNetwork {
+    const next = DISTILLED[this.#updated]!;
+    if (net !== undefined) this.#of(net);
+    this.#open();
+    if (net !== undefined && net !== next)
+      throw bad(`${call}: it is the turn of ${next}, not of ${net}: an iteration updates ${DISTILLED.join(", ")}.`);
+    return next;
   }
 
   async #apply(network: DistilledNetwork): Promise<void> {

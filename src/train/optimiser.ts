@@ -149,6 +149,11 @@ export class Optimiser {
     for (const program of this.#projections) await program.run();
   }
 
+  /** What was added for an update that was broken off counts no more. */
+  begin(): void {
+    this.#summing = false;
+  }
+
   /**
    * Adds the gradients of a round, in the order of the calls; the first after an update replaces what is there. They may lie in
    * `gradients` already, if there are no others.

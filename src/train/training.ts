@@ -242,6 +242,8 @@ export class Training {
   async step(input: StepInput = {}): Promise<StepResult> {
     checkKeys("step", input, { rounds: true, record: true });
     this.#open();
+    // Those of a step that failed count no more.
+    this.#rounds = 0;
     let recorded: Map<string, Float32Array> | undefined;
     if (input.record)
       this.#record = (found) => {

@@ -77,6 +77,7 @@ export class Updates<Round extends object> {
     const { batch, batchGpu, rounds: count, workers } = this.#sizes;
     if (rounds.length !== 0 && rounds.length !== count)
       throw bad(`step: ${rounds.length} rounds were given; an update of ${batch} images has ${count} of ${batchGpu}.`);
+    this.optimiser.begin();
     for (const { first, count } of shares(this.#sizes.rounds, workers)) {
       await this.#sum(first, count, rounds.slice(first, first + count));
       await this.optimiser.addGradients(this.sums.sum);
@@ -103,6 +104,7 @@ export class Updates<Round extends object> {
   async collect(sums: readonly ReadonlyMap<string, Float32Array>[]): Promise<void> {
     const { workers } = this.#sizes;
     if (sums.length !== workers) throw bad(`update: the sums of ${workers} workers are needed, got ${sums.length}.`);
+    this.optimiser.begin();
     for (const sum of sums) {
       this.sums.sum.upload(sum);
       await this.optimiser.addGradients(this.sums.sum);

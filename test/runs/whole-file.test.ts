@@ -199,7 +199,8 @@ describe("a claim", () => {
     expect(readdirSync(dir).filter((name) => !/^(go|end)/.test(name))).toEqual([]);
   }, 120_000);
 
-  test("is taken over from one that was killed while it took one over", () => {
+  /** A process that claims fd.json where a dead one's claim lies, and is killed when it removes a file of such a name. */
+  const killedWithin = (name: RegExp) => {
     writeFileSync(file(), `${machine}-${dead}-1`);
     const dying = spawnSync(
       process.execPath,
@@ -209,16 +210,32 @@ describe("a claim", () => {
         `import fs from "node:fs";
        import { syncBuiltinESMExports } from "node:module";
        const { rmSync } = fs;
-       fs.rmSync = (path, options) => (path.endsWith("fd.json.ncvsd-claim") ? process.kill(process.pid, 9) : rmSync(path, options));
+       fs.rmSync = (path, options) => (${name}.test(path) ? process.kill(process.pid, 9) : rmSync(path, options));
        syncBuiltinESMExports();
        (await import(${JSON.stringify(new URL("../../dist/src/runs/claim.js", import.meta.url).href)})).claim("fd.json");`,
       ],
       { cwd: dir },
     );
     expect(dying.signal).toBe("SIGKILL");
+  };
+
+  test("is taken over from one that was killed while it took one over", () => {
+    killedWithin(/fd\.json\.ncvsd-claim$/);
     expect(readdirSync(dir)).toHaveLength(2);
     claim(join(dir, "fd.json"))();
     expect(readdirSync(dir)).toEqual([]);
+  });
+
+  test("on a removal, left by one that was killed within it, goes with the next claim in the folder; a living one's stays", () => {
+    const removal = /\.[0-9a-f]{24}\.ncvsd-claim$/;
+    killedWithin(removal);
+    expect(readdirSync(dir)).toEqual([expect.stringMatching(removal)]);
+    const living = [".0123456789abcdef01234567.ncvsd-claim", ".0123456789abcdef01234568.ncvsd-claim"];
+    writeFileSync(join(dir, living[0]!), `${machine}-1-${startOf(1)}`);
+    // Of another machine, a moment ago.
+    writeFileSync(join(dir, living[1]!), "00000000-1-1");
+    claim(join(dir, "other.json"))();
+    expect(readdirSync(dir)).toEqual(living);
   });
 
   test("that a full disk has no room for leaves nothing, and says so", () => {
