@@ -17,18 +17,12 @@ export interface PageHead {
 }
 
 const STYLE = `
-body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 1120px; margin: 2em auto; padding: 0 1.2em; }
-h1 { font-size: 1.6em; margin-bottom: .1em; } h2 { font-size: 1.2em; margin-top: 2em; }
-p.sub { color: #666; } .scroll { overflow-x: auto; } code { font-size: .9em; overflow-wrap: anywhere; }
-table { border-collapse: collapse; font-size: .93em; } th, td { padding: .3em .5em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #999; white-space: normal; vertical-align: bottom; }
-td.off { color: #a33000; font-weight: 600; } .verdict { border-left: 4px solid #d55e00; padding-left: .7em; } .verdict.passed { border-color: #009e73; }
-.failed { background: #ffe3d6; border: 1px solid #d55e00; padding: .7em 1em; }
-.charts { display: flex; flex-wrap: wrap; gap: 1em 1.5em; } figure { margin: 0; flex: 1 1 300px; max-width: 460px; }
-figcaption { font-weight: 600; } svg { width: 100%; height: auto; } svg text { font-size: 11px; fill: #333; }
-.grid { stroke: #e4e4e4; } .axis { stroke: #666; } .band { fill: #999; fill-opacity: .28; }
-.legend span { margin-right: 1.2em; font-size: .85em; white-space: nowrap; }
-.legend i { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .4em; }
+table { font-size: .93em; } th, td { padding: .3em .5em; }
+td.off { color: light-dark(#a33000, #ff9b6b); font-weight: 600; }
+.verdict { border-left: 4px solid #d55e00; padding-left: .7em; } .verdict.passed { border-color: #009e73; }
+.failed { background: light-dark(#ffe3d6, #43220f); border: 1px solid #d55e00; padding: .7em 1em; }
+.charts { gap: 1em 1.5em; } .charts figure { flex-basis: 300px; max-width: 460px; } svg text { font-size: 11px; }
+.band { fill: #999; fill-opacity: .28; }
 `;
 
 /** The page of a calibration: verdicts, a table, and for every sampler its charts. */

@@ -32,7 +32,7 @@ async function createProgram(): Promise<Command> {
     )
     .version(version)
     .configureHelp({
-      helpWidth: Math.min(process.stdout.columns ?? 80, 100),
+      helpWidth: Math.min(process.stdout.columns || 80, 100),
       subcommandTerm: (command) => command.name(),
     })
     .configureOutput({

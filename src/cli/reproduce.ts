@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import { readInput } from "../data/arrays.js";
 import { bad, oneLine } from "../errors.js";
+import { readableName } from "../gpu/adapter-name.js";
 import type { Gpu } from "../gpu/device.js";
 import { type BatchShape, imagesFromValues, type RawImage } from "../image/pixels.js";
 import { decodePng, encodePng } from "../image/png.js";
@@ -207,7 +208,7 @@ function report(
     process.stdout.write(`reproduced: ${bytes}\n`);
   }
   if (same) return;
-  const where = origin.adapter === here ? "" : `, made on ${origin.adapter}, here on ${here}`;
+  const where = readableName(origin.adapter) === here ? "" : `, made on ${origin.adapter}, here on ${here}`;
   process.exitCode = 1;
   const how = `${found.different} of ${found.total} bytes differ, by up to ${found.largest}${where}`;
   const why = `it was edited, or made by another version (${origin.version})`;

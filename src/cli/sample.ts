@@ -83,7 +83,10 @@ export function registerSample(program: Command): void {
     .option("--outdir <dir>", "where SEED.png and run.json go", "out")
     .option("--subdirs", "a subfolder for every 1000 seeds")
     .option("--grid <file>", "also write all images as one sheet, class by class (PNG, or SVG by its name)")
-    .option("--steps-grid <file>", "also write the first images after every step, a row each (PNG, or SVG)")
+    .option(
+      "--steps-grid <file>",
+      "also write the first images after every step: a row each (PNG, or SVG), or moving, where the name ends in .apng",
+    )
     .option("--save-raw <file>", "also write the values before rounding to 8 bits (safetensors, tensor `images`)")
     .option("--vae <file>", VAE_HELP)
     .option(

@@ -7,13 +7,9 @@ import { pageHtml } from "./page.js";
 import { escapeXml } from "./svg.js";
 
 const STYLE = `
-body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 1120px; margin: 2em auto; padding: 0 1.2em; }
-h1 { font-size: 1.6em; margin-bottom: .1em; } h2 { font-size: 1.2em; margin-top: 2em; } p.sub { color: #666; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; }
-th, td { padding: .3em .8em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } td.cost { white-space: normal; min-width: 9em; } thead th { border-bottom: 2px solid #999; }
+td.cost { white-space: normal; min-width: 9em; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); gap: 1.2em; }
-.three { grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); } .figures svg { width: 100%; height: auto; }
+.three { grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); }
 `;
 
 /** The length of a score on a grid over a plane, of something that has one. */

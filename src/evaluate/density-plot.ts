@@ -5,11 +5,14 @@ import { area, line } from "d3-shape";
 import { escapeXml } from "./svg.js";
 
 /** Told apart in grey and with colour-blind eyes (Okabe & Ito). */
-export const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+export const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "currentColor"];
 
 /** Nothing of a figure comes from elsewhere: styles are in it, so that it looks the same in a page and as a file. */
-const STYLE =
-  "text{font:12px system-ui,sans-serif;fill:#333}.tick{stroke:#e4e4e4}.axis{stroke:#666}.title{font-weight:600;font-size:13px}";
+const STYLE = [
+  "svg{color:#333}text{font:12px system-ui,sans-serif;fill:currentColor}.paper{fill:#fff}.tick{stroke:#e4e4e4}.axis{stroke:#666}",
+  ".title{font-weight:600;font-size:13px}",
+  "@media (prefers-color-scheme:dark){svg{color:#ddd}.paper{fill:#16181c}.tick{stroke:#2c2f35}.axis{stroke:#a4a4a4}}",
+].join("");
 
 export interface Frame {
   readonly width: number;
@@ -58,7 +61,7 @@ export function framed(frame: Frame, draw: (x: Place, y: Place) => string): stri
   const middle = MARGIN.top + (base - MARGIN.top) / 2;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeXml(title)}" data-made-by="ncvsd-gpu">`,
-    `<style>${STYLE}</style><rect width="${width}" height="${height}" fill="#fff"/>`,
+    `<style>${STYLE}</style><rect width="${width}" height="${height}" class="paper"/>`,
     `<text class="title" x="${MARGIN.left}" y="18">${escapeXml(title)}</text>`,
     ...ticks,
     draw(x, y),
@@ -159,6 +162,6 @@ export function planeFigure(title: string, [xLabel, yLabel]: readonly [string, s
       return `<path d="${d}" fill="${COLOURS[0]}" fill-opacity="0.09" stroke="${COLOURS[0]}" stroke-opacity="${0.25 + 0.08 * i}"/>`;
     });
     const dots = shown.map(([a, b]) => `<circle cx="${x(a).toFixed(1)}" cy="${y(b).toFixed(1)}" r="1.1"/>`);
-    return `<g fill="#333" fill-opacity="0.35">${dots.join("")}</g>${contours.join("")}`;
+    return `<g fill="currentColor" fill-opacity="0.35">${dots.join("")}</g>${contours.join("")}`;
   });
 }

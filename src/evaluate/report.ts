@@ -39,23 +39,14 @@ export interface Report {
 }
 
 const STYLE = `
-body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 1120px; margin: 2em auto; padding: 0 1.2em; }
-h1 { font-size: 1.6em; margin-bottom: .1em; } h2 { font-size: 1.2em; margin-top: 2em; } h3 { font-size: 1em; margin: 1.4em 0 .4em; }
-p.sub, td small { color: #666; } .scroll { overflow-x: auto; }
-table { border-collapse: collapse; } th, td { padding: .3em .8em; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid #999; white-space: normal; vertical-align: bottom; }
-.grids { display: flex; flex-wrap: wrap; gap: 0 2.5em; }
-.charts { display: flex; flex-wrap: wrap; gap: 1.5em; } figure { margin: 0; flex: 1 1 420px; max-width: 540px; }
-figcaption { font-weight: 600; } svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: #333; }
-.grid { stroke: #e4e4e4; } .axis { stroke: #666; } .legend span { margin-right: 1.2em; font-size: .85em; white-space: nowrap; }
-.legend i { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .4em; }
-img { image-rendering: pixelated; display: block; background: #eee; }
+.grids { display: flex; flex-wrap: wrap; gap: 0 2.5em; } .grids section { max-width: 100%; }
+img { image-rendering: pixelated; display: block; background: var(--blank); }
 table.pictures td, table.pictures th { border: 0; padding: 1px; font-weight: normal; } table.pictures th { padding-right: .8em; }
 table.pictures img { width: 48px; height: 48px; }
 .neighbours { display: grid; grid-template-columns: repeat(auto-fill, minmax(240px, 1fr)); gap: 10px 18px; }
-.neighbours div { display: flex; gap: 2px; } .neighbours figure { flex: 0 0 auto; } .neighbours img { width: 48px; height: 48px; }
+.neighbours div { display: flex; gap: 2px; } .neighbours figure { margin: 0; flex: 0 0 auto; } .neighbours img { width: 48px; height: 48px; }
 .neighbours figure:first-child { margin-right: 8px; } .neighbours figure:first-child img { outline: 2px solid #0072b2; }
-.neighbours figcaption { font-weight: normal; font-size: .7em; color: #666; text-align: center; }
+.neighbours figcaption { font-weight: normal; font-size: .7em; color: var(--soft); text-align: center; }
 @media (max-width: 560px) { table.pictures img { width: 30px; height: 30px; } table.pictures th { font-size: .8em; padding-right: .4em; } }
 `;
 
@@ -66,6 +57,7 @@ export function reportHtml(report: Report): string {
     `<h1>${text(title)}</h1>`,
     `<p class="sub">ncvsd-gpu ${text(version)}, ${text(date.slice(0, 10))}. Frechet distance (FD) in the feature space of ${text(unique(runs.flatMap(({ result }) => metricsOf(result).map(({ features }) => features.name))))}; smaller is closer to the data. Distances in different feature spaces cannot be compared. Made on ${text(unique(runs.map(({ result }) => result.adapter)))}.</p>`,
     resultTable(runs),
+    overlapSentence(runs),
     charts(runs),
     classTable(runs),
     `<h2>Images by class, of the first seeds</h2>\n<div class="grids">${runs.map(pictureSection).join("\n")}</div>`,
@@ -81,6 +73,12 @@ const byMetric = (result: FdResult, value: (metric: MetricResult, k: number) => 
   metricsOf(result)
     .map((metric, k) => [metric.features.metric ? `${text(metric.features.metric)} ` : "", value(metric, k)].join(""))
     .join("<br>");
+
+const kindOf = ({ features: { metric, name, variant } }: FdResult) =>
+  [metric ?? name, variant].filter(Boolean).join(" ");
+
+/** Pairs of runs that a sentence names at most. */
+const PAIRS = 6;
 
 const unique = (names: readonly string[]) => [...new Set(names)].join(", ");
 
@@ -119,6 +117,28 @@ function resultTable(runs: readonly ReportRun[]): string {
   );
 }
 
+/** Distances of as many images in the same features can be compared. */
+const comparable = (a: FdResult, b: FdResult) => a.n === b.n && kindOf(a) === kindOf(b);
+
+/** Which runs the intervals do not tell apart; nothing where no two can be compared. */
+function overlapSentence(runs: readonly ReportRun[]): string {
+  const pairs = runs.flatMap((a, i) =>
+    runs.slice(i + 1).flatMap((b) => {
+      const [one, other] = [a.result.interval, b.result.interval];
+      if (!one || !other || !comparable(a.result, b.result)) return [];
+      return [{ names: `${a.name} and ${b.name}`, overlap: one.low <= other.high && other.low <= one.high }];
+    }),
+  );
+  if (pairs.length === 0) return "";
+  const close = pairs.filter(({ overlap }) => overlap).map(({ names }) => names);
+  const more = close.length > PAIRS ? `, and of ${close.length - PAIRS} pairs more` : "";
+  const said =
+    close.length === 0
+      ? `${pairs.length === 1 ? "The two" : "No two"} 95% intervals ${pairs.length === 1 ? "do not " : ""}overlap.`
+      : `The 95% intervals of ${close.slice(0, PAIRS).join("; of ")}${more} overlap: these distances do not say which is better.${close.length < pairs.length ? " The others are apart." : ""}`;
+  return `<p>${text(said)}</p>`;
+}
+
 /** "f32, classes: seed modulo 10" */
 const conditions = ({ options }: FdResult): string =>
   [options.precision, options.class === undefined || options.class === null ? null : `classes: ${options.class}`]
@@ -127,8 +147,6 @@ const conditions = ({ options }: FdResult): string =>
 
 function charts(runs: readonly ReportRun[]): string {
   // Distances in different features are no course of one another.
-  const kindOf = ({ features: { metric, name, variant } }: FdResult) =>
-    [metric ?? name, variant].filter(Boolean).join(" ");
   const several = new Set(runs.map(({ result }) => kindOf(result))).size > 1;
   const told = (name: string, result: FdResult) => (several ? `${name}, ${kindOf(result)}` : name);
   const byNet = new Map<string, ReportRun[]>();

@@ -17,7 +17,7 @@ const WIDTH = 520;
 const HEIGHT = 320;
 const MARGIN = { left: 52, right: 16, top: 16, bottom: 46 };
 /** Told apart in grey and with colour-blind eyes (Okabe & Ito). */
-const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
+const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "currentColor"];
 
 export const escapeXml = (text: string): string =>
   text.replace(/[&<>"']/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" })[c]!);

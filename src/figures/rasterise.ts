@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { bad } from "../errors.js";
 import { type RawImage, toRgb } from "../image/pixels.js";
 import { encodePng } from "../image/png.js";
-import { FAMILY, fontFile } from "./font.js";
+import { FAMILY, fontFiles } from "./font.js";
 
 let ready: Promise<typeof import("@resvg/resvg-wasm")> | undefined;
 
@@ -27,7 +27,8 @@ function lean(image: RawImage): RawImage {
 }
 
 /**
- * An SVG as a PNG file, on white, all text in the figures' font whatever font it names. Raster images within are enlarged as they are
+ * An SVG as a PNG file, on white, all text in the figures' font whatever font it names, with what that has not from fonts of this
+ * machine. Raster images within are enlarged as they are
  * (`image-rendering="optimizeSpeed"`: pixel by pixel).
  * @param options `zoom`: pixels of the PNG for one of the SVG's (default 2, for screens of today); `text`: PNG text chunks
  * @throws NcvsdError BAD_ARGUMENT for what is no SVG
@@ -37,7 +38,7 @@ export async function svgToPng(
   { zoom = 2, text = {} }: { readonly zoom?: number; readonly text?: Readonly<Record<string, string>> } = {},
 ): Promise<Uint8Array> {
   const { Resvg } = await renderer();
-  const fontBuffers = [fontFile("regular"), fontFile("bold")];
+  const fontBuffers = fontFiles(svg);
   const families = { defaultFontFamily: FAMILY, sansSerifFamily: FAMILY, serifFamily: FAMILY, monospaceFamily: FAMILY };
   let drawing: InstanceType<typeof Resvg> | undefined;
   try {

@@ -175,12 +175,12 @@ function text(line: string, x: number, y: number, { size = BODY, weight, fill, a
  * @throws NcvsdError BAD_ARGUMENT when there is nothing to show, a row has another number of cells than there are columns, or the
  *   sheet would be too large
  */
-function sheetSvg(sheet: Sheet, style = ""): string {
+function sheetSvg(sheet: Sheet): string {
   const layout = checkSheet(sheet);
   const { width, height, rowsTop, rowPitch, columnX, cell } = layout;
   const out = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" data-made-by="ncvsd-gpu" font-family="${FAMILY},system-ui,sans-serif" font-size="${BODY}" fill="${INK}">`,
-    `${style && `<style>${style}</style>`}<rect width="${width}" height="${height}" fill="#fff"/>`,
+    `<rect width="${width}" height="${height}" fill="#fff"/>`,
   ];
   layout.title.forEach((line, i) => {
     out.push(text(line, MARGIN, MARGIN + i * TITLE * LINE, { size: TITLE, weight: "bold" }));
@@ -278,6 +278,9 @@ export async function sheetFile(
   sheet: Sheet,
   text: Readonly<Record<string, string>>,
 ): Promise<Uint8Array> {
-  if (/\.svg$/i.test(path)) return new TextEncoder().encode(sheetSvg(sheet, fontFaces()));
+  if (/\.svg$/i.test(path)) {
+    const svg = sheetSvg(sheet);
+    return new TextEncoder().encode(svg.replace("\n", `\n<style>${fontFaces(svg)}</style>`));
+  }
   return sheetPng(sheet, text);
 }

@@ -1,5 +1,6 @@
 import { checkKeys, NcvsdError } from "../errors.js";
 import { node } from "../node/modules.js";
+import { readableName } from "./adapter-name.js";
 import type { Caps, MatrixShape, Precision } from "./contract.js";
 import { MATRIX_FEATURE, matricesOf, matricesRecord } from "./matrices.js";
 import { PipelineCache } from "./pipeline.js";
@@ -28,7 +29,10 @@ export interface OpenGpuOptions {
 }
 
 export interface AdapterInfo {
+  /** For people: "llvmpipe (LLVM 15.0.6, 256 bits)". */
   readonly name: string;
+  /** As WebGPU tells it, by which tuned choices are kept: "llvmpipe-llvm-15-0-6-256-bits-". */
+  readonly device: string;
   readonly vendor: string;
   readonly architecture: string;
   readonly driver: string;
@@ -94,8 +98,8 @@ async function tuningFor(
   if (given) return { choices: given, file: null };
   if (browserGpu()) return undefined;
   const { cachedTuning } = await import("./native.js");
-  const { name, vendor, architecture, driver } = infoOf(adapter);
-  return cachedTuning({ adapter: name, vendor, architecture, driver, ...use });
+  const { device, vendor, architecture, driver } = infoOf(adapter);
+  return cachedTuning({ adapter: device, vendor, architecture, driver, ...use });
 }
 
 /** The storage type that is used where this one is asked of an adapter. @throws NcvsdError BAD_ARGUMENT */
@@ -137,13 +141,6 @@ function ownLimits(adapter: GPUAdapter): Record<string, number> {
   return Object.fromEntries(names.map((n) => [n, adapter.limits[n]]));
 }
 
-function adapterName(adapter: GPUAdapter): string {
-  const { device, description, vendor } = adapter.info;
-  // Deno's device is a number on the bus.
-  const names = /^\d*$/.test(device) ? [description, vendor, device] : [device];
-  return names.find((name) => name !== "") ?? "unknown adapter";
-}
-
 function isSoftware(adapter: GPUAdapter): boolean {
   const { info } = adapter;
   const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`.toLowerCase();
@@ -151,14 +148,11 @@ function isSoftware(adapter: GPUAdapter): boolean {
 }
 
 function infoOf(adapter: GPUAdapter): AdapterInfo {
-  const { vendor, architecture, description } = adapter.info;
-  return {
-    name: adapterName(adapter),
-    vendor,
-    architecture,
-    driver: description,
-    software: isSoftware(adapter),
-  };
+  const { device: told, vendor, architecture, description: driver } = adapter.info;
+  // Deno's device is a number on the bus.
+  const names = /^\d*$/.test(told) ? [driver, vendor, told] : [told];
+  const device = names.find((name) => name !== "") ?? "unknown adapter";
+  return { name: readableName(device), device, vendor, architecture, driver, software: isSoftware(adapter) };
 }
 
 /** A software adapter's memory is the host's: leave a tenth of what is free now. Undefined: unknown. */

@@ -14,6 +14,7 @@ import { closeSync, existsSync, fstatSync, openSync, readFileSync } from "node:f
 import { join } from "node:path";
 import { isMainThread } from "node:worker_threads";
 import { NcvsdError } from "../errors.js";
+import { readableName } from "./adapter-name.js";
 import { cacheFolder } from "./cache-folder.js";
 import { nvidiaSentence, readNvidiaFacts } from "./native-nvidia.js";
 import { manifestAccess, twinAccess } from "./twins.js";
@@ -107,9 +108,11 @@ export function userNamesDrivers(env: NodeJS.ProcessEnv = process.env): boolean 
   return Boolean(env.VK_DRIVER_FILES || env.VK_ICD_FILENAMES);
 }
 
+/** Without case and punctuation. */
+const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
+
 /** Names are compared without case and punctuation; `lavapipe` is what Mesa itself calls llvmpipe under Vulkan. */
 export function sameAdapter(name: string, wanted: string): boolean {
-  const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
   return plain(name).includes(plain(wanted).replace("lavapipe", "llvmpipe"));
 }
 
@@ -258,9 +261,10 @@ async function openNumbered(wanted: number, experimental: boolean): Promise<GPU>
 async function openNamed(wanted: string, experimental: boolean): Promise<GPU> {
   const { folder, marker } = cache();
   const places: (DriverAccess | undefined)[] = [];
-  const seen = new Set<string>();
+  // As drivers tell them, where they were asked; set-up has kept them as WebGPU does.
+  const seen = new Map<string, string>();
   for (const [key, driver] of Object.entries(marker?.drivers ?? {})) {
-    seen.add(driver.adapter);
+    seen.set(plain(driver.adapter), readableName(driver.adapter));
     const match = sameAdapter(driver.adapter, wanted) || sameAdapter(key, wanted);
     if (match) places.push(driverAccess(folder, driver, true));
   }
@@ -268,13 +272,13 @@ async function openNamed(wanted: string, experimental: boolean): Promise<GPU> {
   else if (!marker.exclusive) places.push(undefined);
   for (const access of places) {
     const listed = await namesOf(access);
-    for (const name of listed) seen.add(name);
+    for (const name of listed) seen.set(plain(name), name);
     const match = listed.find((name) => sameAdapter(name, wanted));
     const gpu = match && (await discover(`adapter=${match}`, access, experimental)).gpu;
     if (gpu) return gpu;
   }
   if (seen.size === 0) throw notFound(noAdapterSentence());
-  const names = [...seen].map((name) => `"${name}"`).join(", ");
+  const names = [...seen.values()].map((name) => `"${name}"`).join(", ");
   throw notFound(`No adapter's name contains "${wanted}": there is ${names}.`);
 }
 

@@ -76,7 +76,7 @@ export function createProgress(options: ProgressOptions): Progress {
     return [formatRate(rate, unit), `${formatDuration((total - done) / rate)} left`];
   };
   const drawBar = () => {
-    const columns = Math.min(stream.columns ?? MAX_COLUMNS, MAX_COLUMNS) - 1;
+    const columns = Math.min(stream.columns || MAX_COLUMNS, MAX_COLUMNS) - 1;
     const text = [`${count()} ${plural}`, ...figures()].join("  ");
     const width = Math.min(30, columns - label.length - text.length - 3);
     const line = width >= 6 ? `${label} ${bar(done / total, width, env)} ${text}` : `${label} ${text}`;

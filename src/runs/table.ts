@@ -22,16 +22,31 @@ export interface TableOptions {
 /** Of reports that terminals show and files keep: 80 columns wherever they go. */
 export const PAGE = { width: 80, gap: 1 } as const;
 
-/** Cut in the middle: the names of nodes differ at both ends. */
-export function shortened(text: string, width: number): string {
+/** Cut in the middle, with so many of its last characters: the names of nodes differ at both ends. */
+export function shortened(text: string, width: number, tail = width >> 1): string {
   if (text.length <= width) return text;
-  const tail = width >> 1;
   return `${text.slice(0, width - tail - 1)}…${text.slice(text.length - tail)}`;
+}
+
+/** All texts of a column in so much width, cut where they can be told apart as long as there is such a place. */
+function toldApart(texts: readonly string[], width: number): Map<string, string> {
+  const found = new Map<string, string>();
+  const taken = new Set<string>();
+  for (const text of new Set(texts)) {
+    const middle = width >> 1;
+    // The middle, and places further and further from it.
+    const tails = Array.from({ length: width }, (_, i) => middle + (i % 2 === 0 ? i / 2 : -(i + 1) / 2));
+    const cuts = tails.filter((tail) => tail >= 0 && tail < width).map((tail) => shortened(text, width, tail));
+    const cut = cuts.find((one) => !taken.has(one)) ?? cuts[0]!;
+    found.set(text, cut);
+    taken.add(cut);
+  }
+  return found;
 }
 
 /**
  * The lines of a table: every column as wide as its longest cell, those of figures to the right, and no line longer than the
- * terminal as long as there is something to cut. Cells hold one line each; `undefined` is an empty one.
+ * terminal as long as there is something to cut. Cells that differ are cut so that they still do, where that can be. Cells hold one line each; `undefined` is an empty one.
  */
 export function table(
   titles: readonly string[],
@@ -39,7 +54,8 @@ export function table(
   options: TableOptions = {},
 ): string[] {
   const { cut = [], gap = 2, indent = 0, bare = false, best = [], stream = process.stdout } = options;
-  const { width = stream.columns ?? Infinity } = options;
+  // Some terminals say that they have none.
+  const { width = stream.columns || Infinity } = options;
   const cells = rows.map((row) => titles.map((_, i) => row[i] ?? ""));
   const right = titles.map((_, i) => cells.every((row) => FIGURE.test(row[i]!)));
   const shown = bare ? cells : [[...titles], ...cells];
@@ -54,9 +70,18 @@ export function table(
     if (widest < 0) break;
     widths[widest]!--;
   }
+  const cuts = new Map(
+    flexible.map((i) => [
+      i,
+      toldApart(
+        shown.map((row) => row[i]!),
+        widths[i]!,
+      ),
+    ]),
+  );
   const plain = shown.map((row) => {
     const line = row.map((cell, i) => {
-      const text = flexible.includes(i) ? shortened(cell, widths[i]!) : cell;
+      const text = cuts.get(i)?.get(cell) ?? cell;
       return right[i] ? text.padStart(widths[i]!) : text.padEnd(widths[i]!);
     });
     return `${" ".repeat(indent)}${line.join(" ".repeat(gap))}`.trimEnd();

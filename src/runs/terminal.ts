@@ -46,17 +46,40 @@ const harmless = (text: string): string =>
     .map((part) => (styledTexts.has(part) ? part : printable(part)))
     .join("");
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: sequences of ours are what is left out
+const seen = (text: string): number => text.replace(/\u001b\[\d+m/g, "").length;
+
+/** Lines that are longer than a terminal is wide, broken between words; rows of tables and single words stay as they are. */
+export function folded(text: string, columns: number): string {
+  return text
+    .split("\n")
+    .map((line) => {
+      if (seen(line) <= columns || /\S {2}/.test(line)) return line;
+      const lines: string[] = [];
+      for (const word of line.split(" ")) {
+        const longer = lines.length === 0 ? word : `${lines.at(-1)} ${word}`;
+        if (lines.length === 0 || seen(longer) > columns) lines.push(lines.length === 0 ? word : `  ${word}`);
+        else lines[lines.length - 1] = longer;
+      }
+      return lines.join("\n");
+    })
+    .join("\n");
+}
+
 /**
  * Makes stdout and stderr fit for texts that come from files, and for readers that go away: control characters are shown as
  * escapes wherever they come from (in JSON the escape means the same); a reader of stderr that has gone (a closed pager) is
- * no reason to stop; one of stdout ends the process quietly, and a full disk behind it in a sentence.
+ * no reason to stop; one of stdout ends the process quietly, and a full disk behind it in a sentence. Messages on a terminal are
+ * broken between words.
  */
 export function guardStreams(): void {
   for (const stream of [process.stdout, process.stderr]) {
     const write = stream.write.bind(stream) as (chunk: unknown, ...rest: unknown[]) => boolean;
     unguarded.set(stream, write);
+    const shown = (text: string) =>
+      stream === process.stderr && stream.isTTY ? folded(harmless(text), stream.columns || Infinity) : harmless(text);
     stream.write = ((chunk: unknown, ...rest: unknown[]) =>
-      write(typeof chunk === "string" ? harmless(chunk) : chunk, ...rest)) as typeof stream.write;
+      write(typeof chunk === "string" ? shown(chunk) : chunk, ...rest)) as typeof stream.write;
   }
   process.stderr.on("error", () => {});
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { Gpu } from "../../src/gpu/device.js";
-import { type BatchShape, imagesFromValues } from "../../src/image/pixels.js";
+import { type BatchShape, imagesFromValues, type RawImage } from "../../src/image/pixels.js";
 import { decodePng } from "../../src/image/png.js";
+import { readChunks, writeChunks } from "../../src/image/png-chunks.js";
 import { loadModel } from "../../src/networks/edm2/model.js";
 import { drawnClass } from "../../src/runs/labels.js";
 import { sampleHeun } from "../../src/sample/heun.js";
@@ -33,6 +34,22 @@ function sheetOf(path: string) {
     rows: pictures.map((row) => row.map(({ image }) => image)),
     words: [...svg.matchAll(/<text [^>]*>([^<]*)<\/text>/g)].map(([, words]) => words!),
   };
+}
+
+/** Where a picture lies in another, enlarged by so much. */
+function placeOf(part: RawImage, whole: RawImage, by: number): number | undefined {
+  expect(whole.channels).toBe(part.channels);
+  const { width, height, channels, data } = part;
+  const row = whole.width * channels;
+  for (let at = 0; at + (by * height - 1) * row < whole.data.length; at += channels)
+    if (
+      data.every((v, i) => {
+        const [y, x] = [Math.floor(i / (width * channels)), i % (width * channels)];
+        return whole.data[at + by * y * row + by * (x - (x % channels)) + (x % channels)] === v;
+      })
+    )
+      return at;
+  return undefined;
 }
 
 /** Pictures of one seed after each step, a list a seed. */
@@ -83,6 +100,24 @@ describe("sample --steps-grid", () => {
     expect(words).toEqual(expect.arrayContaining(sigmas.map((sigma) => `sigma ${Number(sigma.toPrecision(2))}`)));
   });
 
+  it("as a picture that moves: a frame a step, the last with the images", async () => {
+    const [path, dir] = [place("steps.apng"), place("moving")];
+    await cliOk(sample("--net", TINY, "--ts", "10,22", "--seeds", "0-2", "--steps-grid", path, "--outdir", dir));
+    const chunks = readChunks(readFileSync(path), path);
+    const [header, end] = [chunks[0]!, chunks.at(-1)!];
+    expect(chunks.filter(({ type }) => type === "fcTL")).toHaveLength(2);
+    expect(decodePng(readFileSync(path)).text["ncvsd-gpu:sheet"]).toBeDefined();
+    const last = chunks
+      .filter(({ type }) => type === "fdAT")
+      .map(({ data }) => ({ type: "IDAT", data: data.subarray(4) }));
+    const frame = decodePng(writeChunks([header, ...last, end]));
+    for (const seed of [0, 1, 2]) {
+      const image = decodePng(readFileSync(`${dir}/${String(seed).padStart(6, "0")}.png`));
+      // 80 pixels wide, drawn at twice the size.
+      expect(placeOf(image, frame, 160 / image.width), `seed ${seed}`).toBeDefined();
+    }
+  });
+
   it.each([
     [["--steps-grid", place(".")], /^\S+ cannot be written: it is a folder$/],
     [
@@ -101,12 +136,16 @@ describe("sample --steps-grid", () => {
     expect(existsSync(place("none"))).toBe(false);
   });
 
-  it("more steps than a sheet holds are refused before anything is made", async () => {
+  it.each([
+    ["png", "sheet"],
+    ["apng", "animation"],
+  ])("more steps than a %s holds are refused before anything is made", async (ending, what) => {
     const args = ["--net", TEACHER, "--seeds", "0", "--steps", "9000", "--outdir", place("many")];
-    const said = sentence(await cliRefused(sample(...args, "--steps-grid", place("many.png"))));
+    const said = sentence(await cliRefused(sample(...args, "--steps-grid", place(`many.${ending}`))));
     expect(said).toMatch(
-      /^--steps-grid .*: 9000 steps of 16x16 are too many for one sheet; name fewer seeds or steps\.$/,
+      /^--steps-grid .*: 9000 steps of 16x16 are too many for one \w+; name fewer seeds or steps\.$/,
     );
-    expect(existsSync(place("many.png"))).toBe(false);
+    expect(said).toContain(what);
+    expect(existsSync(place(`many.${ending}`))).toBe(false);
   });
 });

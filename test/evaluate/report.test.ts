@@ -301,3 +301,31 @@ describe("a result is read field by field", () => {
     expect(page).toContain("&lt;script&gt;");
   });
 });
+
+describe("whether intervals overlap", () => {
+  const said = (changes: readonly Partial<FdResult>[]) => {
+    const all = changes.map((change, i) => ({ name: `run ${i}`, result: result(change), pictures: "" }));
+    const html = reportHtml({ title: "t", runs: all, version: "0", date: "2026-01-02" });
+    return /<p>([^<]*95% intervals[^<]*)<\/p>/.exec(html)?.[1];
+  };
+  const interval = (low: number, high: number) => ({ interval: { level: 0.95, low, high, replicates: 9, groups: 9 } });
+
+  it.each([
+    [[interval(1, 2), interval(3, 4)], "The two 95% intervals do not overlap."],
+    [[interval(1, 2), interval(3, 4), interval(5, 6)], "No two 95% intervals overlap."],
+    [
+      [interval(1, 3), interval(2, 4), interval(5, 6)],
+      "The 95% intervals of run 0 and run 1 overlap: these distances do not say which is better. The others are apart.",
+    ],
+    [
+      [interval(1, 3), interval(2, 4)],
+      "The 95% intervals of run 0 and run 1 overlap: these distances do not say which is better.",
+    ],
+    // Of other numbers of images, other features, or without an interval: nothing can be said.
+    [[interval(1, 3), { ...interval(2, 4), n: 2000 }], undefined],
+    [[interval(1, 3), { ...interval(2, 4), features: { name: "other", sha256: "1", dim: 8 } }], undefined],
+    [[interval(1, 3)], undefined],
+  ])("%#", (changes, sentence) => {
+    expect(said(changes as Partial<FdResult>[])).toBe(sentence);
+  });
+});

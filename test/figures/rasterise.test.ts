@@ -1,8 +1,18 @@
-import { describe, expect, test } from "vitest";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
 import { densityFigure } from "../../src/evaluate/density-plot.js";
+import { Face, woffTables } from "../../src/figures/face.js";
 import { fitted, textWidth, wrapped, written } from "../../src/figures/font.js";
 import { svgToPng } from "../../src/figures/rasterise.js";
 import { decodePng, encodePng } from "../../src/image/png.js";
+
+// The user's own fonts, looked for once.
+const home = mkdtempSync(join(tmpdir(), "ncvsd-fonts-"));
+process.env.HOME = home;
+afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 describe("the font of figures", () => {
   test("has widths of its own for every character, in both weights", () => {
@@ -13,7 +23,7 @@ describe("the font of figures", () => {
     for (const digit of "0123456789") expect(textWidth(digit, 100)).toBeCloseTo(58, 0);
   });
 
-  test("cuts what is too long, wraps words, and shows what it has not as a question mark", () => {
+  test("cuts what is too long, wraps words, and shows what no font has by its number", () => {
     const cut = fitted("a name that is much too long for its place", 100, 12);
     expect(cut).toMatch(/^a name.*…$/);
     expect(textWidth(cut, 12)).toBeLessThanOrEqual(100);
@@ -21,9 +31,39 @@ describe("the font of figures", () => {
     const lines = wrapped("one two three four five six seven", 60, 12);
     expect(lines.join(" ")).toBe("one two three four five six seven");
     for (const line of lines) expect(textWidth(line, 12)).toBeLessThanOrEqual(60);
-    expect(written("Chi² 4× naïve 日本")).toBe("Chi² 4× naïve ??");
+    expect(written("Chi² 4× naïve Łódź")).toBe("Chi² 4× naïve Łódź");
+    // Of private use, and no characters at all.
+    expect(written("a\ue000\ue001b\u{10ffff}")).toBe("aU+E000 U+E001bU+10FFFF");
   });
 });
+
+/** A TrueType font with one character, which looks as "M" of Lato. */
+function fontWith(code: number): Uint8Array {
+  const woff = createRequire(import.meta.url).resolve("@fontsource/lato/files/lato-latin-400-normal.woff");
+  const tables = new Map(woffTables(readFileSync(woff)));
+  const glyph = new Face(tables).glyph("M");
+  // One subtable, of format 12, with one group.
+  const cmap = new DataView(new ArrayBuffer(40));
+  const words = [1, (3 << 16) | 10, 12, 12 << 16, 28, 0, 1, code, code, glyph];
+  for (const [i, word] of words.entries()) cmap.setUint32(4 * i, word);
+  tables.set("cmap", cmap);
+  const padded = (length: number) => (length + 3) & ~3;
+  const head = 12 + 16 * tables.size;
+  const font = new Uint8Array([...tables.values()].reduce((sum, table) => sum + padded(table.byteLength), head));
+  const view = new DataView(font.buffer);
+  view.setUint32(0, 0x10000);
+  view.setUint16(4, tables.size);
+  let at = head;
+  for (const [i, tag] of [...tables.keys()].sort().entries()) {
+    const { buffer, byteOffset, byteLength } = tables.get(tag)!;
+    font.set(new TextEncoder().encode(tag), 12 + 16 * i);
+    view.setUint32(20 + 16 * i, at);
+    view.setUint32(24 + 16 * i, byteLength);
+    font.set(new Uint8Array(buffer, byteOffset, byteLength), at);
+    at += padded(byteLength);
+  }
+  return font;
+}
 
 describe("svgToPng", () => {
   const svg = (inner: string) => `<svg xmlns="http://www.w3.org/2000/svg" width="60" height="20">${inner}</svg>`;
@@ -36,6 +76,19 @@ describe("svgToPng", () => {
     const inked = [...png.data.keys()].filter((i) => png.data[i]! < 128).map((i) => i % 120);
     expect(Math.max(...inked)).toBeLessThanOrEqual(2 * (2 + textWidth("mmm", 14)));
     expect(Math.max(...inked)).toBeGreaterThan(2 * textWidth("mmm", 14) - 8);
+  });
+
+  test("draws what Lato has not by a font of this machine, as wide as it is measured", async () => {
+    mkdirSync(join(home, ".fonts"), { recursive: true });
+    // Of a plane that hardly a font has.
+    const rare = "\u{30000}";
+    writeFileSync(join(home, ".fonts", "rare.ttf"), fontWith(rare.codePointAt(0)!));
+    expect(written(`${rare}!`)).toBe(`${rare}!`);
+    expect(textWidth(rare, 14)).toBeCloseTo(textWidth("M", 14), 9);
+    const drawn = (c: string) => svgToPng(svg(`<text x="2" y="15" font-size="14">${c}</text>`));
+    const [own, other, none] = [await drawn(rare), await drawn("M"), await drawn("\u{30001}")];
+    expect(own).toEqual(other);
+    expect(none).not.toEqual(other);
   });
 
   test("enlarges a picture pixel by pixel, to the byte", async () => {

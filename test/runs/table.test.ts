@@ -38,6 +38,21 @@ describe("table", () => {
       expect(line.length).toBeLessThanOrEqual(80);
   });
 
+  it("cuts names elsewhere where the middle would leave them alike", () => {
+    const names = ["16x16_down", "16x16_block0", "32x32_block0", "8x8_block0"].map(
+      (part) => `ctrl+enc.${part}.pixel_norm`,
+    );
+    const rows = names.map((name) => [name]);
+    const cut = table(["node"], rows, { width: 22, cut: ["node"], bare: true });
+    expect(new Set(cut).size).toBe(4);
+    expect(cut[0]).toBe("ctrl+enc.1….pixel_norm");
+    for (const line of cut) expect(line.length).toBeLessThanOrEqual(22);
+    // A name that stands there twice is cut the same way twice.
+    expect(new Set(table(["node"], [...rows, ...rows], { width: 22, cut: ["node"], bare: true }))).toEqual(
+      new Set(cut),
+    );
+  });
+
   it("shortens to the very width", () => {
     expect(shortened("abcdefghij", 10)).toBe("abcdefghij");
     expect(shortened("abcdefghij", 7)).toBe("abc…hij");

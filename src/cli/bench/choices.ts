@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { readableName } from "../../gpu/adapter-name.js";
 import { type TuningFile, tuningFolder } from "../../gpu/tuning-cache.js";
 import { table } from "../../runs/table.js";
 
@@ -35,7 +36,7 @@ export function benchChoices({ clear, json }: { readonly clear?: boolean; readon
     return;
   }
   const rows = kept.map(({ content: { identity, date, choices } }) => [
-    identity.adapter,
+    readableName(identity.adapter),
     identity.precision,
     identity.engine,
     String(Object.keys(choices).length),

@@ -57,10 +57,10 @@ export async function benchTune(flags: TuneFlags): Promise<void> {
     const started = performance.now();
     const rows = await measure(gpu, network.graph, flags);
     const spent = (performance.now() - started) / 1000;
-    const { name, vendor, architecture, driver } = gpu.info;
+    const { name, device, vendor, architecture, driver } = gpu.info;
     const { precision } = gpu;
     const use = { precision, ...matricesRecord(gpu.caps) };
-    const identity = { adapter: name, vendor, architecture, driver, engine: ENGINE_VERSION, ...use };
+    const identity = { adapter: device, vendor, architecture, driver, engine: ENGINE_VERSION, ...use };
     const choices = merged(readTuning(identity)?.choices ?? new Map(), rows);
     // A choice holds for every batch: at one image it must not cost what it gains at many.
     const batches = batch === 1 ? [1] : [batch, 1];

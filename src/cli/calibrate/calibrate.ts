@@ -97,9 +97,9 @@ export function registerCalibrate(program: Command): void {
       [
         "",
         "Examples:",
-        "  ncvsd-gpu calibrate --prior mixture --task box_inpainting --outdir out/calibration",
-        "  ncvsd-gpu calibrate --prior dataset --data pictures --size 8 --task phase_retrieval \\",
-        "    --sigma-y 0.2 --sampler daps,pnp-gd",
+        "  ncvsd-gpu calibrate --prior mixture --task box_inpainting --outdir calibration",
+        "  ncvsd-gpu calibrate --prior dataset --data pictures --size 8 \\",
+        "    --task phase_retrieval --sigma-y 0.2 --sampler daps,pnp-gd",
       ].join("\n"),
     )
     .action(async (flags: CalibrateFlags) => {

@@ -107,8 +107,10 @@ export function registerDiscoCompare(disco: Command): Command {
       [
         "",
         "Examples:",
-        "  ncvsd-gpu disco compare --data gmm:2 --points 20 --seeds 1 --methods exact,disco,replacement",
-        "  ncvsd-gpu disco compare --data mixture.safetensors --model energy.safetensors --diffusion diffusion.safetensors",
+        "  ncvsd-gpu disco compare --data gmm:2 --points 20 --seeds 1 \\",
+        "    --methods exact,disco,replacement",
+        "  ncvsd-gpu disco compare --data mixture.safetensors \\",
+        "    --model energy.safetensors --diffusion diffusion.safetensors",
       ].join("\n"),
     )
     .action(async (flags: CompareFlags) => {

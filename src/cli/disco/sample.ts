@@ -108,9 +108,12 @@ export function registerDiscoSample(disco: Command): Command {
       [
         "",
         "Examples:",
-        "  ncvsd-gpu disco sample --model model.safetensors --given 0=1.75 --out samples.npy --plot samples.svg",
-        "  ncvsd-gpu disco sample --model table.safetensors --given age=41,height=1.8 --n 100000",
-        "  ncvsd-gpu disco sample --model fashion.safetensors --image shirt.png --mask left --as clean --n 8",
+        "  ncvsd-gpu disco sample --model model.safetensors --given 0=1.75 \\",
+        "    --out samples.npy --plot samples.svg",
+        "  ncvsd-gpu disco sample --model table.safetensors --n 100000 \\",
+        "    --given age=41,height=1.8",
+        "  ncvsd-gpu disco sample --model fashion.safetensors --image shirt.png \\",
+        "    --mask left --as clean --n 8",
       ].join("\n"),
     )
     .action(async (given: GivenFlags, command: Command) => {

@@ -34,8 +34,8 @@ export function registerEvaluateCalc(evaluate: Command): Command {
         "Examples:",
         "  ncvsd-gpu evaluate calc --images out --ref img64.pkl --num 50000 \\",
         "    --inception inception-2015-12-05.pkl --dinov2 dinov2_vitl14_pretrain.pth",
-        "  ncvsd-gpu evaluate calc --images out.zip --ref stats.npz --fid-variant pytorch-fid \\",
-        "    --inception pt_inception-2015-12-05-6726825d.pth",
+        "  ncvsd-gpu evaluate calc --images out.zip --ref stats.npz \\",
+        "    --fid-variant pytorch-fid --inception pt_inception-2015-12-05-6726825d.pth",
       ].join("\n"),
     )
     .action(async (flags: CalcFlags) => {

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { shapeText } from "../../data/inputs.js";
 import { bad, NcvsdError } from "../../errors.js";
@@ -165,7 +166,7 @@ async function runFd(gpu: Gpu, flags: FdFlags, shard: Shard, watch: Stopwatch): 
   const part = shard.count > 1 ? `shard ${shard.index}/${shard.count}, ` : "";
   const kept = log.next - range.start;
   say(
-    `${gpu.info.name}: ${model.checkpoint.name}, ${part}${range.end - range.start} images, ${run.evaluationsPerImage} evaluations each`,
+    `${gpu.info.name}: ${basename(model.checkpoint.name)}, ${part}${range.end - range.start} images, ${run.evaluationsPerImage} evaluations each`,
   );
   if (kept > 0) say(`going on after ${kept} images whose features are there (--force begins anew)`);
   if (flags.outdir !== undefined) await generate({ ...task, outdir: flags.outdir });

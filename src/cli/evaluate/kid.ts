@@ -51,7 +51,7 @@ export function registerEvaluateKid(evaluate: Command): Command {
     .option("--verbose", "stacks of errors")
     .addHelpText(
       "after",
-      "\nExample:\n  ncvsd-gpu evaluate kid --images out --data train.zip --inception inception-2015-12-05.pkl",
+      "\nExample:\n  ncvsd-gpu evaluate kid --images out --data train.zip \\\n    --inception inception-2015-12-05.pkl",
     )
     .action(async (flags: KidFlags) => {
       const silent = Boolean(flags.quiet || flags.json);

@@ -77,8 +77,10 @@ export function registerMeasureImport(measure: Command): Command {
       [
         "",
         "Examples:",
-        "  ncvsd-gpu measure import file1000000.h5 --key kspace --index 17 --readout 320 --out slice.safetensors",
-        "  ncvsd-gpu measure import projections.tif --index :,256 --geometry scan.json --out sinogram.safetensors",
+        "  ncvsd-gpu measure import file1000000.h5 --key kspace --index 17 \\",
+        "    --readout 320 --out slice.safetensors",
+        "  ncvsd-gpu measure import projections.tif --index :,256 \\",
+        "    --geometry scan.json --out sinogram.safetensors",
       ].join("\n"),
     )
     .action(async (path: string, flags: ImportFlags) => {

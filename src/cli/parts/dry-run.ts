@@ -112,7 +112,7 @@ function lines(facts: Facts): string[] {
   const more = derivatives > 0 ? ` and ${derivatives} derivatives` : "";
   const size = `${Math.round(facts.parameters / 1e6)} M parameters, ${shape.join("x")}`;
   return [
-    `network   ${facts.network} (${facts.architecture}), ${size}`,
+    `network   ${basename(facts.network)} (${facts.architecture}), ${size}`,
     `adapter   ${facts.adapter}, ${facts.precision}`,
     `images    ${images}, ${batch} at a time, ${evaluations} evaluation${evaluations === 1 ? "" : "s"}${more} each`,
     ...(facts.tooLarge === null

@@ -39,7 +39,8 @@ export async function profileReport(graph: Graph, profile: GpuProfile, precision
   const titles = ["kernel", "nodes", "underfilled", "workgroups", "padding", "GFLOP", "MiB", "guarded loops"];
   const bytes = kernels.reduce((sum, k) => sum + k.bytes, 0);
   const lines = [
-    `as on ${profile.name}: ${profile.like}, ${profile.rates.multiprocessors} multiprocessors, ${mib(profile.bindingBytes)} a binding`,
+    `as on ${profile.name}: ${profile.like}`,
+    `  multiprocessors      ${profile.rates.multiprocessors}, ${mib(profile.bindingBytes)} a binding`,
     `  nodes                ${total.nodes}, ${total.underfilled} (${share(total.underfilled)}) of fewer workgroups than multiprocessors`,
     `  padding              ${total.padding.toFixed(3)} multiply-adds made for one that was asked for`,
     `  bytes moved          ${mib(bytes)}`,

@@ -1,6 +1,8 @@
 import { basename } from "node:path";
 import { bad } from "../../errors.js";
-import { checkSheet, type Sheet, sheetFile } from "../../figures/sheet.js";
+import { inOrder } from "../../figures/arrange.js";
+import { checkSheet, type Sheet, sheetFile, sheetPng } from "../../figures/sheet.js";
+import { animatedPng } from "../../image/apng.js";
 import { imagesFromValues, type RawImage } from "../../image/pixels.js";
 import { type GenerateTask, sampleBatch } from "../../runs/generate.js";
 import { className } from "../../runs/labels.js";
@@ -19,19 +21,65 @@ const stepsOf = ({ sampler }: GenerateTask): number => {
   return typeof steps === "number" ? steps : samplers[sampler.name].evaluations(sampler.settings);
 };
 
-function sheetOf(task: GenerateTask, columns: readonly string[], rows: readonly (readonly RawImage[])[]): Sheet {
-  const { model, seeds, labels, sampler } = task;
-  const names = { labelDim: model.config.label_dim, labels: model.labels };
-  const shown = rows.length < seeds.length ? ` The first ${rows.length} of ${seeds.length} seeds.` : "";
-  const how = samplers[sampler.name].label(sampler.settings);
+/** What is shown of a step: one column of a sheet, or one frame. */
+interface Shown {
+  readonly sigma: string;
+  /** One picture a seed. */
+  readonly images: readonly RawImage[];
+}
+
+/** A row a seed, a column a step. */
+function sheetOf(task: GenerateTask, steps: readonly Shown[]): Sheet {
   return {
-    groups: [{ columns }],
-    rows: rows.map((images, i) => ({
-      label: [`seed ${seeds[i]}`, ...(labels ? [className(labels[i]!, names)] : [])].join(", "),
-      cells: images.map((image) => ({ image })),
+    groups: [{ columns: steps.map(({ sigma }) => sigma) }],
+    rows: steps[0]!.images.map((_, i) => ({
+      label: seedOf(task, i),
+      cells: steps.map(({ images }) => ({ image: images[i]! })),
     })),
-    caption: `${basename(model.checkpoint.name)}; ${how}: what the network takes for the image at each step.${shown}`,
+    caption: captionOf(task),
   };
+}
+
+/** One step alone, in the same size for all of them. */
+function frameOf(task: GenerateTask, steps: readonly Shown[], step: number): Sheet {
+  const { sigma, images } = steps[step]!;
+  const cells = images.map((image, i) => ({ image, label: seedOf(task, i) }));
+  return { title: `Step ${step + 1} of ${steps.length}, ${sigma}`, rows: inOrder(cells), caption: captionOf(task) };
+}
+
+function seedOf({ model, seeds, labels }: GenerateTask, i: number): string {
+  const names = { labelDim: model.config.label_dim, labels: model.labels };
+  return [`seed ${seeds[i]}`, ...(labels ? [className(labels[i]!, names)] : [])].join(", ");
+}
+
+function captionOf({ model, seeds, sampler }: GenerateTask): string {
+  const shown = seeds.length > ROWS ? ` The first ${ROWS} of ${seeds.length} seeds.` : "";
+  const how = samplers[sampler.name].label(sampler.settings);
+  return `${basename(model.checkpoint.name)}; ${how}: what the network takes for the image at each step.${shown}`;
+}
+
+const moves = (path: string) => /\.apng$/i.test(path);
+
+/** Milliseconds of each of so many frames: four seconds in all where that is no flicker, the last for longer. */
+function delaysOf(count: number): number[] {
+  const each = Math.round(Math.min(600, Math.max(80, 4000 / count)));
+  return Array.from({ length: count }, (_, i) => (i === count - 1 ? 2000 : each));
+}
+
+async function fileOf(path: string, task: GenerateTask, steps: readonly Shown[]): Promise<Uint8Array> {
+  const text = { "ncvsd-gpu:sheet": version };
+  if (!moves(path)) return sheetFile(path, sheetOf(task, steps), text);
+  const frames: Uint8Array[] = [];
+  for (const step of steps.keys()) frames.push(await sheetPng(frameOf(task, steps, step), {}));
+  return animatedPng(frames, delaysOf(steps.length), text);
+}
+
+/** All frames of an animation lie in memory. */
+const MAX_PIXELS = 2 ** 27;
+
+function checkFrames(count: number, { width, height }: { readonly width: number; readonly height: number }): void {
+  // Small sheets are drawn at twice their size.
+  if (4 * count * width * height > MAX_PIXELS) throw bad(`${count} frames of ${width}x${height} are too many`);
 }
 
 /** @throws NcvsdError BAD_ARGUMENT when there would be nothing to show, or a sheet that is too large */
@@ -39,39 +87,35 @@ export function checkStepsGrid(path: string, task: GenerateTask, { pictures, sha
   if (pictures === null) throw bad(`--steps-grid ${path}: latents are no pictures: give their decoder with --vae.`);
   const [channels, height, width] = shape;
   const blank: RawImage = { width, height, channels: channels === 1 ? 1 : 3, data: new Uint8Array() };
-  const columns = new Array<string>(stepsOf(task)).fill("sigma 0.002");
-  const rows = task.seeds.slice(0, ROWS).map(() => columns.map(() => blank));
+  const images = task.seeds.slice(0, ROWS).map(() => blank);
+  const steps = new Array<Shown>(stepsOf(task)).fill({ sigma: "sigma 0.002", images });
   try {
-    checkSheet(sheetOf(task, columns, rows));
+    if (!moves(path)) checkSheet(sheetOf(task, steps));
+    else checkFrames(steps.length, checkSheet(frameOf(task, steps, 0)));
   } catch (cause) {
     throw bad(
-      `--steps-grid ${path}: ${columns.length} steps of ${width}x${height} are too many for one sheet; name fewer seeds or steps.`,
+      `--steps-grid ${path}: ${steps.length} steps of ${width}x${height} are too many for one ${moves(path) ? "animation" : "sheet"}; name fewer seeds or steps.`,
       cause,
     );
   }
 }
 
-/** Samples the first seeds once more and writes what the network estimates after every step, a row a seed. */
+/** Samples the first seeds once more and writes what the network estimates after every step. */
 export async function writeStepsGrid(path: string, task: GenerateTask, { pictures }: Pictures): Promise<void> {
   const count = Math.min(ROWS, task.seeds.length);
-  const rows: RawImage[][] = [];
-  let columns: string[] = [];
+  const shown: { sigma: string; images: RawImage[] }[] = [];
   // Not all at once: a device may hold no more than a batch.
   for (let at = 0; at < count; at += task.batch) {
     const end = Math.min(count, at + task.batch);
-    const sigmas: string[] = [];
-    const estimates: Float32Array[] = [];
-    const onStep = async (event: StepEvent) => {
-      sigmas.push(`sigma ${Number(event.sigma.toPrecision(2))}`);
-      const last = event.step === event.steps;
-      estimates.push(await (last || !event.denoised ? event.preview() : event.denoised()));
+    const estimates: { sigma: number; values: Float32Array }[] = [];
+    const onStep = async ({ step, steps, sigma, denoised, preview }: StepEvent) => {
+      estimates.push({ sigma, values: await (step === steps || !denoised ? preview() : denoised()) });
     };
     const { shape } = await sampleBatch(task, task.seeds.slice(at, end), task.labels?.slice(at, end), onStep);
-    const steps: (readonly RawImage[])[] = [];
-    for (const values of estimates)
-      steps.push(pictures ? await pictures(values, shape) : imagesFromValues(values, shape));
-    for (let i = 0; i < end - at; i++) rows.push(steps.map((images) => images[i]!));
-    columns = sigmas;
+    for (const [step, { sigma, values }] of estimates.entries()) {
+      shown[step] ??= { sigma: `sigma ${Number(sigma.toPrecision(2))}`, images: [] };
+      shown[step].images.push(...(pictures ? await pictures(values, shape) : imagesFromValues(values, shape)));
+    }
   }
-  writeAtomic(path, await sheetFile(path, sheetOf(task, columns, rows), { "ncvsd-gpu:sheet": version }));
+  writeAtomic(path, await fileOf(path, task, shown));
 }

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { type Input, readInputs } from "../../data/inputs.js";
 import { NcvsdError } from "../../errors.js";
@@ -50,7 +50,7 @@ export function registerRestore(program: Command): void {
         "  ncvsd-gpu restore --task super_resolution --data photos --net ffhq.safetensors",
         "  ncvsd-gpu restore --task motion_deblur_circ --measurement blurred.png \\",
         "    --kernel kernel.png --sigma-y 0.02",
-        "  ncvsd-gpu restore --task super_resolution --net edm2-img64-s.safetensors --sampler daps",
+        "  ncvsd-gpu restore --task super_resolution --net edm2-ffhq256-xs --sampler daps",
         "  ncvsd-gpu restore --operator hdr.js --beta 0.002",
       ].join("\n"),
     )
@@ -90,7 +90,7 @@ async function runRestore(gpu: Gpu, flags: RestoreFlags, watch: Stopwatch): Prom
     return;
   }
   const model = await loadNetwork(gpu, net, watch, silent, flags);
-  const { name: checkpoint } = model.checkpoint;
+  const checkpoint = basename(model.checkpoint.name);
   const task = await openTask(gpu, flags, model.shape);
   const inputs = await readTaskInputs(flags, task, model);
   const job = await makeJob(gpu, model, task, inputs, flags, silent);

@@ -17,13 +17,9 @@ export interface TrainingReport {
 }
 
 const STYLE = `
-body { font: 15px/1.5 system-ui, sans-serif; color: #1a1a1a; background: #fff; max-width: 1120px; margin: 2em auto; padding: 0 1.2em; }
-h1 { font-size: 1.6em; margin-bottom: .1em; } h2 { font-size: 1.2em; margin-top: 2em; } p.sub { color: #666; }
-table { border-collapse: collapse; } th, td { padding: .2em .8em .2em 0; text-align: left; vertical-align: top; } th { font-weight: normal; color: #666; }
-.charts, .samples { display: flex; flex-wrap: wrap; gap: 1.5em; } .charts figure { margin: 0; flex: 1 1 420px; max-width: 540px; }
-.samples figure { margin: 0; } .samples img { max-width: 100%; display: block; background: #eee; }
-figcaption { font-weight: 600; } svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: #333; }
-.grid { stroke: #e4e4e4; } .axis { stroke: #666; }
+th, td { padding: .2em .8em .2em 0; text-align: left; vertical-align: top; border: 0; white-space: normal; overflow-wrap: anywhere; }
+th { font-weight: normal; color: var(--soft); white-space: nowrap; }
+.samples { display: flex; flex-wrap: wrap; gap: 1.5em; } .samples figure { margin: 0; } .samples img { max-width: 100%; display: block; background: var(--blank); }
 `;
 
 const AXIS = "thousands of images";

@@ -26,8 +26,8 @@ export interface Context<K extends Kind> {
 
 /** Browsers often say a maker and a family, and no name. */
 export function adapterName({ info }: Gpu): string {
-  const { name, vendor, architecture } = info;
-  return name === vendor && architecture ? `${vendor} ${architecture}` : name;
+  const { name, device, vendor, architecture } = info;
+  return device === vendor && architecture ? `${name} ${architecture}` : name;
 }
 
 /** The device and its networks: opened when first needed, opened again once when the device is lost. */
