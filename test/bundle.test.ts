@@ -36,9 +36,9 @@ describe("what a bundler leaves of the library", () => {
   it("is no more than is asked for: a schedule in less than 2 kB", async () => {
     expect((await bundle("noiseLevels")).length).toBeLessThan(2000);
   });
-  it("samplers of both kinds of networks in less than 99 kB in one file, packed: no parser of WGSL, no comments, no references", async () => {
+  it("samplers of both kinds of networks in less than 101 kB in one file, packed: no parser of WGSL, no comments, no references", async () => {
     const text = await bundle(SAMPLERS);
-    expect(gzipSync(text).length).toBeLessThan(99_000);
+    expect(gzipSync(text).length).toBeLessThan(101_000);
     expect(text).toContain("winograd-output");
     // A case's name: whole.js has what proves a kernel, kernel.js what computes.
     const name = "odd length";
@@ -95,9 +95,9 @@ describe("what a bundler leaves of the library", () => {
     const winograd = (name: string) => kernels(`winograd-input/${name}`, `winograd-output/${name}`);
     const gpu = [...kernels("attention/few", "gemm/tiled", "implicit-gemm/tiled"), ...winograd("tiles")];
     const software = [...kernels("attention/subgroup", "gemm/subgroup"), ...winograd("blocks")];
-    expect(loads("edm2/loaded.js")).toBeLessThan(63_000);
-    expect(loads("edm2/loaded.js", ...gpu)).toBeLessThan(70_000);
-    expect(loads("edm2/loaded.js", ...software)).toBeLessThan(69_000);
+    expect(loads("edm2/loaded.js")).toBeLessThan(64_000);
+    expect(loads("edm2/loaded.js", ...gpu)).toBeLessThan(71_500);
+    expect(loads("edm2/loaded.js", ...software)).toBeLessThan(70_000);
     expect(main.code).not.toContain("winograd-output");
     expect(main.code).not.toContain("numpy");
     expect(output.some(({ code }) => code?.includes("numpy"))).toBe(true);

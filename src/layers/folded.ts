@@ -1,6 +1,7 @@
 import type { ConvEpilogue } from "../../kernels/lib/conv-epilogue.js";
 import { linearWeightLength, packLinearWeight } from "../../kernels/lib/linear-weight.js";
-import { embedding as embeddingKernel } from "../../kernels/network/embedding/kernel.js";
+import { embedding as embeddingKernel, packEmbeddingWeight } from "../../kernels/network/embedding/kernel.js";
+import { embeddingStride } from "../../kernels/network/embedding/reference.js";
 import { linear as linearKernel } from "../../kernels/network/linear/kernel.js";
 import type { Tensor } from "../graph/graph.js";
 import { BINDING_BYTES, type ConvContext, convolve, type LayerWeight } from "./convolution.js";
@@ -60,16 +61,11 @@ export const folded: Layers = {
   stored: ({ graph }, name, length) => graph.constant(name, [length], "f32", plainRecipe(name)),
 };
 
-/** The packed weight of a linear layer as a constant. */
-function linearWeight(build: Build, { inFeatures, outFeatures, weight, factor = 1 }: LinearLayer): Tensor {
+function linear(build: Build, name: string, layer: LinearLayer, x: Tensor): Tensor {
+  const { inFeatures, outFeatures, weight, factor = 1 } = layer;
   const pack = (rows: Float32Array) => packLinearWeight(rows, outFeatures, inFeatures);
   const shape = [linearWeightLength(outFeatures, inFeatures)];
-  return build.graph.constant(weight, shape, "weight", foldRecipe(weight, outFeatures, { factor, pack }));
-}
-
-function linear(build: Build, name: string, layer: LinearLayer, x: Tensor): Tensor {
-  const { inFeatures, outFeatures } = layer;
-  const w = linearWeight(build, layer);
+  const w = build.graph.constant(weight, shape, "weight", foldRecipe(weight, outFeatures, { factor, pack }));
   const params = { batch: build.batch, inFeatures, outFeatures, addOne: false };
   return build.graph.run(name, linearKernel, params, { x, w }, { y: [build.batch, outFeatures] }).y;
 }
@@ -83,20 +79,22 @@ function embedding(
   into: Tensor | readonly number[],
 ): Tensor {
   const { prefix, noiseChannels, outFeatures, labelBalance: t } = layer;
-  const { batch } = build;
+  const { batch, graph } = build;
   const labelDim = labels ? labels.length / batch : 0;
-  const weight = (of: string, inFeatures: number, factor: number) =>
-    linearWeight(build, { inFeatures, outFeatures, weight: `${prefix}${of}.weight`, factor });
-  const inputs = {
-    sigma,
-    freqs: folded.stored(build, `${prefix}emb_fourier.freqs`, noiseChannels),
-    phases: folded.stored(build, `${prefix}emb_fourier.phases`, noiseChannels),
-    labels,
-    noise: weight("emb_noise", noiseChannels, 1),
-    label: labels && weight("emb_label", labelDim, Math.sqrt(labelDim)),
-  };
-  return build.graph.run(name, embeddingKernel, { batch, noiseChannels, labelDim, outFeatures, t }, inputs, { y: into })
-    .y;
+  const sources = [`${prefix}emb_noise.weight`, ...(labels ? [`${prefix}emb_label.weight`] : [])];
+  const w = graph.constant(name, [outFeatures * embeddingStride(noiseChannels, labelDim)], "weight", {
+    sources,
+    make: ([noise, label = new Float32Array(0)]) =>
+      packEmbeddingWeight(
+        foldWeight(noise!, outFeatures, 1),
+        label.length > 0 ? foldWeight(label, outFeatures, Math.sqrt(labelDim)) : label,
+        outFeatures,
+      ),
+  });
+  const freqs = folded.stored(build, `${prefix}emb_fourier.freqs`, noiseChannels);
+  const phases = folded.stored(build, `${prefix}emb_fourier.phases`, noiseChannels);
+  const params = { batch, noiseChannels, labelDim, outFeatures, t };
+  return graph.run(name, embeddingKernel, params, { sigma, freqs, phases, labels, w }, { y: into }).y;
 }
 
 /** As few products as possible, of half a binding each so that loading needs no large tensor. */

@@ -1,61 +1,48 @@
-import { type Case, grid1d, type Kernel } from "../../../src/gpu/contract.js";
+import { type Case, grid1d } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { spectrum } from "../../lib/cases.js";
-import { addressable, inRange, nonNegativeInteger, positiveInteger } from "../../lib/check.js";
-import { LINEAR_WEIGHT, linearWeightLength, packLinearWeight } from "../../lib/linear-weight.js";
+import { inRange, nonNegativeInteger } from "../../lib/check.js";
+import { elementwise } from "../../lib/elementwise.js";
+import { LINEAR_WEIGHT } from "../../lib/linear-weight.js";
 import math from "../../lib/math.wgsl.js";
 import mpFourier from "../../lib/mp-fourier.wgsl.js";
 import silu from "../../lib/mp-silu-loaded.wgsl.js";
 import source from "./kernel.wgsl.js";
-import { type EmbeddingParams, reference } from "./reference.js";
+import { type EmbeddingParams, embeddingStride, reference } from "./reference.js";
 
-/** Levels [N] and one-hot classes [N, L] (f32) to embeddings [N, M] (f32), by packed linear weights. */
-export const embedding: Kernel<EmbeddingParams> = {
+/** Levels [N] and one-hot classes [N, L] (f32) to embeddings [N, M] (f32). */
+export const embedding = elementwise<EmbeddingParams>({
   name: "embedding",
-  source: [
+  group: "network",
+  source,
+  parts: [
     { file: "kernels/lib/math.wgsl", text: math },
     { file: "kernels/lib/mp-fourier.wgsl", text: mpFourier },
     { file: "kernels/lib/mp-silu-loaded.wgsl", text: silu },
-    { file: "kernels/network/embedding/kernel.wgsl", text: source },
   ],
-  check(params) {
-    const { batch, noiseChannels, labelDim, outFeatures, t } = params;
-    for (const name of ["batch", "noiseChannels", "outFeatures"] as const)
-      positiveInteger("embedding", name, params[name]);
+  counts: ({ batch, outFeatures, noiseChannels }) => ({ batch, outFeatures, noiseChannels }),
+  check({ labelDim, t }) {
     nonNegativeInteger("embedding", "labelDim", labelDim);
     inRange("embedding", "t", t, 0, 1);
-    addressable("embedding", "noise", linearWeightLength(outFeatures, noiseChannels));
-    addressable("embedding", "labels", batch, Math.max(1, labelDim));
-    addressable("embedding", "label", linearWeightLength(outFeatures, Math.max(1, labelDim)));
-    addressable("embedding", "y", batch, outFeatures);
   },
-  buffers({ batch, noiseChannels, labelDim, outFeatures }) {
-    return [
-      read("sigma", batch),
-      read("freqs", noiseChannels),
-      read("phases", noiseChannels),
-      read("labels", batch * labelDim),
-      read("noise", linearWeightLength(outFeatures, noiseChannels), "weight"),
-      read("label", linearWeightLength(outFeatures, labelDim), "weight"),
-      write("y", batch * outFeatures),
-    ];
-  },
-  variant: ({ labelDim }) => ({
-    key: labelDim > 0 ? "labels" : "",
-    prelude: `alias F = f32;\n${LINEAR_WEIGHT}const LABELS: bool = ${labelDim > 0};\n`,
-  }),
-  uniforms({ batch, noiseChannels, labelDim, outFeatures, t }) {
+  threads: ({ batch, outFeatures }) => batch * outFeatures,
+  buffers: ({ batch, noiseChannels, labelDim, outFeatures }, values) => [
+    read("sigma", batch),
+    read("freqs", noiseChannels),
+    read("phases", noiseChannels),
+    read("labels", batch * labelDim),
+    read("w", outFeatures * embeddingStride(noiseChannels, labelDim), "weight"),
+    write("y", values),
+  ],
+  flags: ({ labelDim }) => ({ LABELS: labelDim > 0 }),
+  prelude: () => `alias F = f32;\n${LINEAR_WEIGHT}`,
+  uniforms({ t }) {
     const norm = Math.sqrt((1 - t) ** 2 + t ** 2);
-    return { batch, noiseChannels, labelDim, outFeatures, weight_a: (1 - t) / norm, weight_b: t / norm };
+    return { weight_a: (1 - t) / norm, weight_b: t / norm };
   },
   grid: ({ batch, outFeatures }, _variant, caps) => grid1d(Math.ceil(outFeatures / 8) * Math.ceil(batch / 4), 1, caps),
-  cost({ batch, noiseChannels, labelDim, outFeatures }, _bytesPerAct, bytesPerWeight) {
-    const inFeatures = noiseChannels + labelDim;
-    return {
-      flops: batch * (60 * noiseChannels + outFeatures * (2 * inFeatures + 8)),
-      bytes: 4 * batch * (1 + labelDim + outFeatures) + 8 * noiseChannels + bytesPerWeight * outFeatures * inFeatures,
-    };
-  },
+  flops: ({ batch, noiseChannels, labelDim }, values) =>
+    60 * batch * noiseChannels + values * (2 * (noiseChannels + labelDim) + 8),
   reference,
   cases: [
     embeddingCase("one by one", { batch: 1, noiseChannels: 1, labelDim: 1, outFeatures: 1, t: 0.5 }),
@@ -64,23 +51,33 @@ export const embedding: Kernel<EmbeddingParams> = {
     embeddingCase("a network's", { batch: 16, noiseChannels: 192, labelDim: 1000, outFeatures: 768, t: 0.5 }),
   ],
   tolerance: { f32: 2e-6, f16: 2e-6 },
-};
+});
 
-/** The padding of the weights is zero. */
+/** W_noise and W_label, row-major [M, C] and [M, L], as the kernel reads them. */
+export function packEmbeddingWeight(noise: Float32Array, label: Float32Array, outFeatures: number) {
+  const [noiseChannels, labelDim] = [noise.length / outFeatures, label.length / outFeatures];
+  const stride = embeddingStride(noiseChannels, labelDim);
+  const first = embeddingStride(noiseChannels, 0);
+  const out = new Float32Array(outFeatures * stride);
+  for (let m = 0; m < outFeatures; m++) {
+    out.set(noise.subarray(m * noiseChannels, (m + 1) * noiseChannels), m * stride);
+    out.set(label.subarray(m * labelDim, (m + 1) * labelDim), m * stride + first);
+  }
+  return out;
+}
+
+/** The padding of the weight is zero. */
 function embeddingCase(name: string, params: EmbeddingParams): Case<EmbeddingParams> {
   const { noiseChannels, labelDim, outFeatures } = params;
   const levels = spectrum(2e-3, 80, 6);
-  const weight = (inFeatures: number, random: () => number) => {
-    const rows = Float32Array.from({ length: outFeatures * inFeatures }, () => random() / Math.sqrt(inFeatures));
-    return packLinearWeight(rows, outFeatures, inFeatures);
-  };
   return {
     name,
     params,
     inputs(buffer, length, random) {
-      if (buffer === "noise") return weight(noiseChannels, random);
-      if (buffer === "label") return weight(labelDim, random);
-      return buffer === "sigma" || buffer === "freqs" || buffer === "phases" ? levels(buffer, length) : undefined;
+      const rows = (width: number) =>
+        Float32Array.from({ length: outFeatures * width }, () => random() / Math.sqrt(width));
+      if (buffer === "w") return packEmbeddingWeight(rows(noiseChannels), rows(labelDim), outFeatures);
+      return buffer === "labels" ? undefined : levels(buffer, length);
     },
   };
 }

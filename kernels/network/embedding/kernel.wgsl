@@ -3,13 +3,13 @@
 //   y[n] = mp_silu(mp_sum(W_noise MPFourier(ln(sigma[n]) / 4), W_label labels[n], t))
 //
 //   sigma [N] f32   freqs, phases [C] f32   labels [N, L] f32   y [N, M] f32
-//   noise [M, C rounded up to a multiple of 4], label [M, L rounded up likewise]: zero padded
+//   w [M, C rounded up to a multiple of 32, then L rounded up to one of 4]: W_noise beside W_label, zero padded
 //
 // Normalisation, 1/sqrt(fan-in) and sqrt(L) are folded into the weights at load; without LABELS there are no classes and no
 // sum. To the bit what the kernels fourier, linear, mp-sum and mp-silu give one after another. One workgroup: 8 outputs of up
-// to 4 images, the features of 32 channels at a time in workgroup memory. The 8 invocations of an output take every eighth
-// quad of channels; their sums meet in workgroup memory in a fixed order. In front of this text: kernels/lib/math.wgsl,
-// mp-fourier.wgsl, mp-silu-loaded.wgsl. Prelude: F, L4, quad_of, LABELS.
+// to 4 images, 32 inputs at a time in workgroup memory. The 8 invocations of an output take every eighth quad of inputs;
+// their sums meet in workgroup memory in a fixed order. In front of this text: kernels/lib/math.wgsl, mp-fourier.wgsl,
+// mp-silu-loaded.wgsl. Prelude: F, L4, quad_of, LABELS.
 struct Params {
   batch: u32,
   noiseChannels: u32,
@@ -24,12 +24,12 @@ struct Params {
 @group(0) @binding(2) var<storage, read> freqs: array<f32>;
 @group(0) @binding(3) var<storage, read> phases: array<f32>;
 @group(0) @binding(4) var<storage, read> labels: array<f32>;
-@group(0) @binding(5) var<storage, read> noise: array<L4>;
-@group(0) @binding(6) var<storage, read> label: array<L4>;
-@group(0) @binding(7) var<storage, read_write> y: array<f32>;
+@group(0) @binding(5) var<storage, read> w: array<L4>;
+@group(0) @binding(6) var<storage, read_write> y: array<f32>;
 
-// [channel][image]
-var<workgroup> features: array<f32, 128>;
+// [input][image]
+var<workgroup> inputs: array<f32, 128>;
+// Of levels, then of classes.
 var<workgroup> partial: array<vec4f, 128>;
 
 @compute @workgroup_size(64)
@@ -45,51 +45,42 @@ fn main(
   }
   let output = (tile % groups) * 8u + lid / 8u;
   let image = (tile / groups) * 4u;
-  // Past the last output, image or channel the last one is computed again, with a weight of zero or not stored.
-  let row = min(output, p.outFeatures - 1u);
+  let noiseTurns = (p.noiseChannels + 31u) / 32u;
+  let quads = 8u * noiseTurns + (p.labelDim + 3u) / 4u;
+  // Past the last output, image or input the last one is computed again, and not stored or times 0.
+  let row = min(output, p.outFeatures - 1u) * quads;
 
-  var ofNoise = vec4f();
-  let quads = (p.noiseChannels + 3u) / 4u;
+  partial[lid] = vec4f();
+  partial[64u + lid] = vec4f();
   for (var turn = 0u; turn < MANY; turn++) {
     if (8u * turn >= quads) {
       break;
     }
     for (var half = 0u; half < 2u; half++) {
       let i = 64u * half + lid;
-      let channel = min(32u * turn + i / 4u, p.noiseChannels - 1u);
-      features[i] = mp_fourier(sigma[min(image + i % 4u, p.batch - 1u)], freqs[channel], phases[channel]);
+      let n = min(image + i % 4u, p.batch - 1u);
+      let k = 32u * turn + i / 4u;
+      if (turn < noiseTurns) {
+        let channel = min(k, p.noiseChannels - 1u);
+        inputs[i] = mp_fourier(sigma[n], freqs[channel], phases[channel]);
+      } else {
+        inputs[i] = labels[n * p.labelDim + min(k - 32u * noiseTurns, p.labelDim - 1u)];
+      }
     }
     workgroupBarrier();
     let quad = lid % 8u + 8u * turn;
     if (quad < quads) {
-      let weights = quad_of(noise[row * quads + quad]);
+      let weights = quad_of(w[row + quad]);
+      let at = lid + select(0u, 64u, turn >= noiseTurns);
+      var sum = partial[at];
       for (var i = 0u; i < 4u; i++) {
-        let at = 16u * (lid % 8u) + 4u * i;
-        ofNoise += weights[i] * vec4f(features[at], features[at + 1u], features[at + 2u], features[at + 3u]);
+        let k = 16u * (lid % 8u) + 4u * i;
+        sum += weights[i] * vec4f(inputs[k], inputs[k + 1u], inputs[k + 2u], inputs[k + 3u]);
       }
+      partial[at] = sum;
     }
     workgroupBarrier();
   }
-  partial[lid] = ofNoise;
-
-  if (LABELS) {
-    var ofLabel = vec4f();
-    let labelQuads = (p.labelDim + 3u) / 4u;
-    let images = min(vec4u(image, image + 1u, image + 2u, image + 3u), vec4u(p.batch - 1u)) * p.labelDim;
-    for (var turn = 0u; turn < MANY; turn++) {
-      let quad = lid % 8u + 8u * turn;
-      if (quad >= labelQuads) {
-        break;
-      }
-      let weights = quad_of(label[row * labelQuads + quad]);
-      for (var i = 0u; i < 4u; i++) {
-        let k = min(4u * quad + i, p.labelDim - 1u);
-        ofLabel += weights[i] * vec4f(labels[images.x + k], labels[images.y + k], labels[images.z + k], labels[images.w + k]);
-      }
-    }
-    partial[64u + lid] = ofLabel;
-  }
-  workgroupBarrier();
 
   // Invocation 8 o + i adds up output o of image i.
   let i = lid % 8u;

@@ -12,24 +12,24 @@ export interface EmbeddingParams {
   readonly t: number;
 }
 
+/** Values of a row of the weight: W_noise's, rounded up to a multiple of 32, and W_label's, to one of 4. */
+export const embeddingStride = (noiseChannels: number, labelDim: number): number =>
+  32 * Math.ceil(noiseChannels / 32) + 4 * Math.ceil(labelDim / 4);
+
 export function reference({ batch, noiseChannels, labelDim, outFeatures, t }: EmbeddingParams, inputs: Inputs) {
-  const { sigma, freqs, phases, labels, noise, label } = inputs;
+  const { sigma, freqs, phases, labels, w } = inputs;
   const norm = Math.hypot(1 - t, t);
-  const product = (w: ArrayLike<number>, row: number, x: readonly number[]) => {
-    const stride = Math.ceil(x.length / 4) * 4;
-    return x.reduce((sum, value, k) => sum + value * w[row * stride + k]!, 0);
-  };
+  const stride = embeddingStride(noiseChannels, labelDim);
+  const first = embeddingStride(noiseChannels, 0);
   const y = new Float64Array(batch * outFeatures);
   for (let n = 0; n < batch; n++) {
     const v = Math.log(sigma![n]!) / 4;
-    const features = Array.from(
-      { length: noiseChannels },
-      (_, c) => Math.SQRT2 * Math.cos(v * freqs![c]! + phases![c]!),
-    );
-    const classes = Array.from({ length: labelDim }, (_, k) => labels![n * labelDim + k]!);
     for (let m = 0; m < outFeatures; m++) {
-      const a = product(noise!, m, features);
-      const sum = labelDim > 0 ? ((1 - t) * a + t * product(label!, m, classes)) / norm : a;
+      let [a, b] = [0, 0];
+      for (let c = 0; c < noiseChannels; c++)
+        a += Math.SQRT2 * Math.cos(v * freqs![c]! + phases![c]!) * w![m * stride + c]!;
+      for (let k = 0; k < labelDim; k++) b += labels![n * labelDim + k]! * w![m * stride + first + k]!;
+      const sum = labelDim > 0 ? ((1 - t) * a + t * b) / norm : a;
       y[n * outFeatures + m] = sum / (1 + Math.exp(-sum)) / 0.596;
     }
   }
