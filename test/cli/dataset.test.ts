@@ -129,7 +129,7 @@ describe("ncvsd-gpu dataset convert", () => {
       [[photos, "--dest", place("x.zip"), "--resolution", "16"], /must be width and height/],
       [[photos, "--dest", place("x.zip"), "--transform", "center-crop"], /needs --resolution/],
       [[photos, "--dest", place("x.zip"), "--resolution", "256x128", ...wide], /no picture is large enough/],
-      [[cut, "--dest", place("x.zip"), ...size], /cut\/1\.png is cut off/],
+      [[cut, "--dest", place("x.zip"), ...size], /cut\/1\.png is cut off.*: mend it, or leave it out with --skip-bad$/],
       [[photos, "--dest", full, ...size], /holds other files/],
       [[photos, "--dest", place("mine.zip"), ...size], /mine\.zip is there/],
       [[photos, "--dest", photos, ...size], /--dest .* is what <source> reads/],
@@ -139,6 +139,9 @@ describe("ncvsd-gpu dataset convert", () => {
       expect([result.code, sentence(result)]).toEqual([code, expect.stringMatching(message)]);
       expect(existsSync(place("x.zip"))).toBe(false);
     }
+    const { stdout } = await cliOk(convert(cut, "--dest", place("x.zip"), ...size, "--skip-bad", "--json"));
+    const damaged = [expect.stringMatching(/cut\/1\.png is cut off/)];
+    expect(JSON.parse(stdout)).toMatchObject({ images: 1, skipped: 0, damaged });
     expect(filesIn(full)).toEqual(["mine.txt"]);
     expect(readFileSync(place("mine.zip"), "utf8")).toBe("mine");
     await cliOk(convert(photos, "--dest", place("mine.zip"), ...size, "--force"));

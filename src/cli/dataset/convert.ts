@@ -1,8 +1,8 @@
 import { type Command, Option } from "commander";
 import type { Label } from "../../data/dataset-labels.js";
-import type { PictureSource } from "../../data/picture-source.js";
+import type { PictureSource, SourcePicture } from "../../data/picture-source.js";
 import { TRANSFORMS, type TransformName, transformed } from "../../data/transforms.js";
-import { bad, quote } from "../../errors.js";
+import { bad, NcvsdError, quote } from "../../errors.js";
 import { type RawImage, toChannels } from "../../image/pixels.js";
 import { encodePng } from "../../image/png.js";
 import { parseInteger } from "../../runs/args.js";
@@ -14,6 +14,7 @@ interface ConvertFlags extends SetFlags {
   transform?: TransformName;
   grey?: boolean;
   maxImages?: number;
+  skipBad?: boolean;
   json?: boolean;
 }
 
@@ -27,6 +28,8 @@ interface Converted {
   readonly images: number;
   /** Too small for `center-crop-wide`. */
   readonly skipped: number;
+  /** What is wrong with each that --skip-bad left out. */
+  readonly damaged: readonly string[];
   /** Channels, height, width. */
   readonly shape: readonly number[];
   /** Classes, or extents of the labels; 0: no labels. */
@@ -38,12 +41,19 @@ async function convertAll(source: PictureSource, sink: Sink, flags: ConvertFlags
   const total = Math.min(source.count, flags.maxImages ?? source.count);
   const labels: [string, Label | undefined][] = [];
   let first: { image: RawImage; where: string } | undefined;
+  const damaged: string[] = [];
   let seen = 0;
   await withProgress({ total, label: "converting", silent: flags.json ?? false }, async (progress) => {
-    for await (const { where, label, image } of source.pictures()) {
+    for await (const picture of source.pictures()) {
       if (seen === total) break;
+      const { where, label } = picture;
       const name = memberName(seen++, "img", ".png");
-      const made = transformed(toChannels(await image(), flags.grey ? 1 : 3), flags.transform, flags.resolution);
+      const image = await readPicture(picture, flags.skipBad ? damaged : undefined);
+      if (!image) {
+        progress.note(`${damaged.at(-1)}: left out`);
+        continue;
+      }
+      const made = transformed(toChannels(image, flags.grey ? 1 : 3), flags.transform, flags.resolution);
       progress.update(seen);
       if (!made) continue;
       first ??= { image: squared(made, where), where };
@@ -57,14 +67,30 @@ async function convertAll(source: PictureSource, sink: Sink, flags: ConvertFlags
       if (seen % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
   });
+  if (!first && damaged.length === seen) throw bad("no picture can be read: there is nothing to make a data set of");
   if (!first) throw bad(`no picture is large enough for --transform ${flags.transform} at this --resolution`);
   const { channels, width, height } = first.image;
   return {
     images: labels.length,
-    skipped: seen - labels.length,
+    skipped: seen - labels.length - damaged.length,
+    damaged,
     shape: [channels, height, width],
     labelDim: finishSet(sink, labels, source),
   };
+}
+
+/** A picture's pixels; of a damaged one, where there is a list of them, an entry in it in their place. */
+async function readPicture({ image }: SourcePicture, damaged: string[] | undefined): Promise<RawImage | undefined> {
+  try {
+    return await image();
+  } catch (error) {
+    if (!(error instanceof NcvsdError)) throw error;
+    const what = error.message.replace(/\.$/, "");
+    if (!damaged)
+      throw new NcvsdError(error.code, `${what}: mend it, or leave it out with --skip-bad`, { cause: error.cause });
+    damaged.push(what);
+    return undefined;
+  }
 }
 
 function squared(image: RawImage, where: string): RawImage {
@@ -110,6 +136,7 @@ export function registerDatasetConvert(dataset: Command): Command {
     .option("--label-file <file>", "labels of an IDX file (default: the one beside it that is named so)")
     .option("--grey", "one channel (default: three, grey repeated)")
     .option("--max-images <n>", "only the first", (text: string) => parseInteger(text, "--max-images", { min: 1 }))
+    .option("--skip-bad", "leave out damaged pictures, and say which")
     .option("--force", "replace a .zip file or a data set that is there")
     .option("--json", "print one JSON object on stdout")
     .option("--verbose", "stacks of errors")
@@ -131,9 +158,10 @@ export function registerDatasetConvert(dataset: Command): Command {
 }
 
 function report(result: Converted & { dest: string; kind: string }): string {
-  const { images, skipped, shape, labelDim, dest, kind } = result;
+  const { images, skipped, damaged, shape, labelDim, dest, kind } = result;
   const [channels, height, width] = shape;
   const labels = labelDim === 0 ? "no labels" : `labels of ${labelDim}`;
   const small = skipped === 0 ? "" : `, ${skipped} too small`;
-  return `${dest}: ${images} pictures of ${width}x${height} with ${channels} channel${channels === 1 ? "" : "s"} from ${kind}, ${labels}${small}`;
+  const left = damaged.length === 0 ? "" : `, ${damaged.length} damaged left out`;
+  return `${dest}: ${images} pictures of ${width}x${height} with ${channels} channel${channels === 1 ? "" : "s"} from ${kind}, ${labels}${small}${left}`;
 }

@@ -55,7 +55,7 @@ export async function train(flags: TrainFlags): Promise<void> {
   await withRun(flags, settingsFor, async (run) => {
     if (!flags.dryRun) return trainAndReport(run);
     const { training } = await open(run, undefined);
-    const images = (rounds: number) => `in ${rounds} rounds`;
+    const images = (rounds: number) => `in ${rounds} round${rounds === 1 ? "" : "s"}`;
     await dryRun(run, training, { count: () => parameterCount(training), step: "update", images });
   });
 }
