@@ -3,7 +3,7 @@ import type { Judgement, LevelCoverage } from "./judged.js";
 
 const WIDTH = 340;
 const HEIGHT = 240;
-const MARGIN = { left: 44, right: 12, top: 12, bottom: 42 };
+const MARGIN = { left: 54, right: 12, top: 12, bottom: 42 };
 const INNER = { width: WIDTH - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom };
 const BASE = MARGIN.top + INNER.height;
 const CENTRAL = "#0072b2";

@@ -1,4 +1,11 @@
 import { Argument, type Command, type Option } from "commander";
+import { PROFILE_NAMES } from "../gpu/profiles.js";
+import { networkPresets } from "../networks/edm2/presets.js";
+import { published } from "../networks/edm2/published.js";
+import { posteriorSamplers } from "../sample/posterior/samplers.js";
+import { distillationPresets } from "../train/distillation-presets.js";
+import { trainingPresets } from "../train/presets.js";
+import { TASKS } from "./restore/task-flags.js";
 
 /** What may follow a command, by the names that lead to it. */
 interface Node {
@@ -12,6 +19,25 @@ function nodesOf(command: Command, path: readonly string[] = []): Node[] {
 
 const shown = (command: Command): Option[] => command.options.filter((option) => option.long && !option.hidden);
 
+/** Values of options that check them by themselves, of one command or of all. */
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  "--precision": ["f32", "f16", "f16-weights", "auto"],
+  "--task": TASKS,
+  "--as": PROFILE_NAMES,
+  "restore --sampler": Object.keys(posteriorSamplers),
+  "sample --preset": [...Object.keys(published), "help"],
+  "inspect --preset": [...networkPresets.map(({ name }) => name), "small-unet"],
+  "train --preset": [...trainingPresets.keys()],
+  "distill --preset": [...distillationPresets.keys()],
+};
+
+const valuesOf = (path: readonly string[], { long, argChoices }: Option): readonly string[] | undefined =>
+  argChoices ?? VALUES[`${path.join(" ")} ${long}`] ?? VALUES[long!];
+
+/** What may stand behind a command: those below it, or the choices of its argument. */
+const wordsOf = ({ commands, registeredArguments }: Command): readonly string[] =>
+  commands.length > 0 ? commands.map((sub) => sub.name()) : registeredArguments.flatMap((one) => one.argChoices ?? []);
+
 /** In single quotes of a shell. */
 const quoted = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
@@ -20,22 +46,22 @@ function bashScript(root: Command): string {
   const nodes = nodesOf(root);
   const steps = nodes.filter(({ path }) => path.length > 0).map(({ path }) => quoted(` ${path.join(" ")}`));
   const names = nodes
-    .filter(({ command }) => command.commands.length > 0)
+    .filter(({ command }) => wordsOf(command).length > 0)
     .map(
       ({ path, command }) =>
-        `    ${quoted(path.map((p) => ` ${p}`).join(""))}) words=${quoted(command.commands.map((sub) => sub.name()).join(" "))} ;;`,
+        `    ${quoted(path.map((p) => ` ${p}`).join(""))}) words=${quoted(wordsOf(command).join(" "))} ;;`,
     );
   const options = nodes.map(({ path, command }) => {
     const all = [...shown(command).map(({ long }) => long), "--help"].join(" ");
     return `      ${quoted(path.map((p) => ` ${p}`).join(""))}) words=${quoted(all)} ;;`;
   });
   const choices = nodes.flatMap(({ path, command }) =>
-    shown(command)
-      .filter(({ argChoices }) => argChoices)
-      .map(
-        ({ long, argChoices }) =>
-          `    ${quoted(`${path.map((p) => ` ${p}`).join("")} ${long}`)}) words=${quoted(argChoices!.join(" "))} ;;`,
-      ),
+    shown(command).flatMap((option) => {
+      const values = valuesOf(path, option);
+      if (!values) return [];
+      const place = `${path.map((p) => ` ${p}`).join("")} ${option.long}`;
+      return [`    ${quoted(place)}) words=${quoted(values.join(" "))} ;;`];
+    }),
   );
   return `_ncvsd_gpu() {
   local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} at="" words="" i
@@ -75,8 +101,10 @@ function fishScript(root: Command): string {
         (sub) =>
           `complete -c ncvsd-gpu -f${when(before)} -a ${sub.name()} -d ${quoted(sub.summary() || sub.description())}`,
       ),
-      ...shown(command).map(({ long, description, argChoices, required, optional }) => {
-        const values = argChoices ? ` -x -a ${quoted(argChoices.join(" "))}` : required || optional ? " -r" : "";
+      ...shown(command).map((option) => {
+        const { long, description, required, optional } = option;
+        const known = valuesOf(path, option);
+        const values = known ? ` -x -a ${quoted(known.join(" "))}` : required || optional ? " -r" : "";
         return `complete -c ncvsd-gpu${when(here)} -l ${long!.slice(2)}${values} -d ${quoted(brief(description))}`;
       }),
     ];

@@ -14,8 +14,9 @@ table { border-collapse: collapse; } th, td { padding: .3em .8em; text-align: ri
 th:first-child, td:first-child { text-align: left; } thead th { border-bottom: 2px solid var(--head); white-space: normal; vertical-align: bottom; }
 .charts { display: flex; flex-wrap: wrap; gap: 1.5em; } .charts figure { margin: 0; flex: 1 1 420px; max-width: 540px; min-width: min(100%, 300px); }
 figcaption { font-weight: 600; } svg { width: 100%; height: auto; } svg text { font-size: 12px; fill: var(--ink); }
-.grid { stroke: var(--grid); } .axis { stroke: var(--soft); } .legend span { margin-right: 1.2em; font-size: .85em; }
+.grid { stroke: var(--grid); } .axis { stroke: var(--soft); } .legend span { display: inline-block; margin-right: 1.2em; font-size: .85em; }
 .legend i { display: inline-block; width: .7em; height: .7em; border-radius: 50%; margin-right: .4em; }
+@media (max-width: 560px) { th, td { padding: .3em .45em; } td small { white-space: normal; } svg[viewBox^="0 0 520"] text { font-size: 15px; } }
 `;
 
 /** One page that needs nothing else: styles (`style`: its own), charts (SVG) and pictures (PNG) are in it. Empty sections are left out. */

@@ -26,7 +26,7 @@ describe("evaluate fd", () => {
   beforeAll(async () => {
     const { stdout, stderr } = await cliOk([...FD, "--out", "whole.json", "--batch", "16"], { cwd });
     expect(stdout).toMatch(
-      /^FD \d+\.\d \(95% interval .*\): 100 images against .*stats\.safetensors of 10000 images\n/,
+      /^FD \d+\.\d \(95% interval .*\)\n {2}100 images against .*stats\.safetensors of 10000 images\n/,
     );
     expect(stdout).toMatch(/Ankle boot +\d+\.\d% {2}of 10\n/);
     expect(stderr).toContain("100 images, 1 evaluations each");

@@ -23,6 +23,10 @@ describe("ncvsd-gpu completion", () => {
       "center-crop-dhariwal",
       "center-crop-wide",
     ]);
+    expect(completed("restore", "--task", "box_")).toEqual(["box_inpainting"]);
+    expect(completed("train", "--preset", "fash")).toEqual(["fashion32"]);
+    expect(completed("inspect", "--plan", "--as", "app")).toEqual(["apple"]);
+    expect(completed("completion", "z")).toEqual(["zsh"]);
     // Files are the shell's.
     expect(completed("sample", "--net", "x")).toEqual([""]);
   });

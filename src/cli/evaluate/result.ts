@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import { oneLine } from "../../errors.js";
 import { evaluateRows, RANDOM_CLASSES } from "../../evaluate/evaluation.js";
 import { type FeatureRows, MOST_KEPT, PICTURES } from "../../evaluate/feature-rows.js";
@@ -92,8 +93,8 @@ function distanceLines({ fd, interval, features, reference, remarks = [] }: Metr
     ? ` (${100 * interval.level}% interval ${formatDistance(interval.low)} to ${formatDistance(interval.high)})`
     : "";
   const of = reference.count === null ? "" : ` of ${reference.count} images`;
-  const against = `${n} images against ${oneLine(reference.file)}${of}`;
-  if (features.metric === undefined) return [`FD ${formatDistance(fd)}${range}: ${against}`];
+  const against = `${n} images against ${oneLine(basename(reference.file))}${of}`;
+  if (features.metric === undefined) return [`FD ${formatDistance(fd)}${range}`, `  ${against}`];
   return [
     `${features.metric} = ${sixDigits(fd)}${range}`,
     `  ${against}, by ${oneLine(nameOf(features))}`,
