@@ -4,9 +4,11 @@ import { foldWeight } from "../../dist/src/layers/weights.js";
 import { readCheckpoint, unetConfig, writeCheckpoint } from "./network/checkpoint.mjs";
 import { discoStep } from "./network/disco.mjs";
 import { DIMS, float64Inception, inceptionWeights, runInception, SIDE } from "./network/inception.mjs";
+import { trainingStep } from "./network/training.mjs";
 import { foldedUnet, runUnet } from "./network/unet.mjs";
 import { discoGradient } from "./reference/disco.mjs";
 import { float64 } from "./reference/float64.mjs";
+import { trainingGradient } from "./reference/training.mjs";
 
 /**
  * What a contender needs for a row. `inputs` are uploaded once and stay on the GPU; `constants` are known when the model is made.
@@ -14,7 +16,7 @@ import { float64 } from "./reference/float64.mjs";
  *   inputs: Record<string, { shape: number[], data: Float32Array }>,
  *   compute(ops: object, inputs: Record<string, any>): any,
  *   result: { shape: number[], layout: "map" | "heads" | "matrix" },
- *   tensors?: Map<string, Float32Array>, reference?(): Float64Array, disco?: ReturnType<typeof discoStep>, raw?: Float32Array, qkv?: Float32Array, checkpoint?: string,
+ *   tensors?: Map<string, Float32Array>, reference?(): Float64Array, disco?: ReturnType<typeof discoStep>, training?: ReturnType<typeof trainingStep>, raw?: Float32Array, qkv?: Float32Array, checkpoint?: string,
  * }} Task
  */
 
@@ -95,6 +97,20 @@ const makers = {
       compute,
       result: { shape: [], layout: "matrix" },
       reference: () => discoGradient(disco),
+    };
+  },
+
+  train({ config, sigma }) {
+    const training = trainingStep(config, sigma);
+    const compute = () => {
+      throw new Error("no gradients");
+    };
+    return {
+      training,
+      inputs: {},
+      compute,
+      result: { shape: [], layout: "matrix" },
+      reference: () => trainingGradient(training),
     };
   },
 

@@ -5,7 +5,7 @@
  *
  * @typedef {{ id: string, title: string, kind: string, flops: number, bytes?: number, target: number | null } & Record<string, any>} Row
  */
-import { unetConfig } from "./network/checkpoint.mjs";
+import { smallConfig, unetConfig } from "./network/checkpoint.mjs";
 import { discoStepFlops } from "./network/disco.mjs";
 import { INCEPTION_FLOPS } from "./network/inception-widths.mjs";
 import { unetFlops } from "./network/unet.mjs";
@@ -21,6 +21,18 @@ function conv(kernel, inChannels, outChannels, side, target) {
     target,
   };
 }
+
+/** Forward pass, gradients of weights and of inputs, one convolution's work each. */
+const train = (id, config, title) => ({
+  id,
+  title,
+  kind: "train",
+  config,
+  sigma: 1,
+  flops: 3 * unetFlops(config),
+  target: 6,
+  byName: true,
+});
 
 const matmulSide = 1024;
 const attention = { heads: 9, headDim: 64, pixels: 256 };
@@ -95,6 +107,8 @@ export const ROWS = [
     target: 4,
     byName: true,
   },
+  train("train-64", unetConfig, "EDM2 U-Net, 64 channels, 32x32: training step, one image"),
+  train("train-32", smallConfig, "EDM2 U-Net, 32 and 64 channels, 32x32: training step, one image"),
   {
     id: "disco",
     title: "DISCO training step, D = 2, width 128, 1,024 points",

@@ -57,6 +57,42 @@ test("the peers' U-Net is EDM2's", async () => {
   expect(relativeError(x, d)).toBeGreaterThan(0.05);
 });
 
+test("the reference's gradient of a training step is that of its loss", async () => {
+  const { trainingStep } = await load("network/training.mjs");
+  const { trainingGradient, trainingLoss } = await load("reference/training.mjs");
+  const step = trainingStep(smallConfig(), 0.7);
+  const parameters: ReadonlyMap<string, Float32Array> = step.parameters;
+  const gradient: Float64Array = trainingGradient(step);
+  // All layers of a kind together, each along its gradient.
+  const kinds = new Map<string, Map<string, Float64Array>>();
+  let at = 0;
+  for (const [name, { length }] of parameters) {
+    const kind = name
+      .replace(/\.weight$/, "")
+      .split(".")
+      .at(-1)!;
+    const of = kinds.get(kind) ?? new Map();
+    kinds.set(kind, of.set(name, gradient.subarray(at, at + length)));
+    at += length;
+  }
+  expect(at).toBe(gradient.length);
+  for (const [kind, own] of kinds) {
+    const lengths = [...own.values()].map((values) => Math.hypot(...values));
+    expect(Math.min(...lengths), kind).toBeGreaterThan(0);
+    const moved = (by: number) => {
+      const there = Array.from(own, ([name, along], i) => {
+        const values = Float64Array.from(parameters.get(name)!, (v, j) => v + (by * along[j]!) / lengths[i]!);
+        return [name, values] as const;
+      });
+      return trainingLoss({ ...step, parameters: new Map<string, unknown>([...parameters, ...there]) });
+    };
+    const h = 1e-5;
+    const slope = (8 * (moved(h) - moved(-h)) - (moved(2 * h) - moved(-2 * h))) / (12 * h);
+    const expected = lengths.reduce((sum, length) => sum + length, 0);
+    expect(Math.abs(slope / expected - 1), kind).toBeLessThan(1e-6);
+  }
+});
+
 test("the time of a wrong contender, or of one that is no peer, does not count", async () => {
   const { figures, timesTable } = await load("report.mjs");
   const row = { id: "row", title: "a row", flops: 4e6, target: 2 };

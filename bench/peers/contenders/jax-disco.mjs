@@ -1,13 +1,10 @@
-/**
- * A training step of DISCO in jax-js, written as one writes it there: the gradient of a loss on a gradient by automatic
- * differentiation, Adam, all of it jitted.
- */
+/** A training step of DISCO in jax-js, written as one writes it there: the gradient of a loss on a gradient by automatic differentiation. */
 import { ADAM, discoConfig, ROWS_OF_POINTS } from "../network/disco.mjs";
+import { jaxTraining } from "./jax-adam.mjs";
 
 export function jaxDisco(jax, { shapes, tensors, x, target, weight }) {
   const { numpy: np } = jax;
   const { dim, blocks, embed, negative_slope: slope, norm_eps: eps } = discoConfig;
-  const names = [...shapes.keys()];
   const array = (values, shape) => np.array(values, { shape: [...shape] });
   const half = embed / 2;
   const omega = array(
@@ -40,45 +37,17 @@ export function jaxDisco(jax, { shapes, tensors, x, target, weight }) {
     const square = np.mean(np.square(np.subtract(o, goal)), 1);
     return np.mean(np.multiply(w, square));
   };
-  const { lr, beta1, beta2, eps: tiny } = ADAM;
-  const step = jax.jit((p, m, v, points, goal, w) => {
-    const g = jax.grad(loss)(jax.tree.ref(p), points, goal, w);
-    const next = { p: {}, m: {}, v: {} };
-    for (const name of names) {
-      const first = np.add(np.multiply(m[name], beta1), np.multiply(g[name].ref, 1 - beta1));
-      const second = np.add(np.multiply(v[name], beta2), np.multiply(np.square(g[name]), 1 - beta2));
-      const root = np.add(np.sqrt(np.divide(second.ref, 1 - beta2)), tiny);
-      const moved = np.divide(np.multiply(first.ref, lr / (1 - beta1)), root);
-      next.p[name] = np.subtract(p[name], moved);
-      next.m[name] = first;
-      next.v[name] = second;
-    }
-    return next;
-  });
-  const bank = (of) => Object.fromEntries(names.map((name) => [name, array(of(name), shapes.get(name))]));
-  const zeros = () => bank((name) => new Float32Array(tensors.get(name).length));
-  let state = { p: bank((name) => tensors.get(name)), m: zeros(), v: zeros() };
   const given = [
     array(x, [ROWS_OF_POINTS, dim]),
     array(target, [ROWS_OF_POINTS, dim]),
     array(weight, [ROWS_OF_POINTS]),
   ];
+  const { release, ...training } = jaxTraining(jax, { shapes, parameters: tensors }, loss, ADAM, given);
   return {
-    async run(settle) {
-      state = step(state.p, state.m, state.v, ...given.map((value) => value.ref));
-      await settle(jax.blockUntilReady(state.p["in.weight"]));
-    },
-    /** The gradient of the first step, as its moments have it. */
-    async output(settle) {
-      const all = [];
-      for (const name of names) all.push(...(await settle(state.m[name].ref.data())));
-      return Float32Array.from(all, (value) => value / (1 - beta1));
-    },
+    ...training,
     release() {
-      jax.tree.dispose(state);
-      for (const value of given) value.dispose();
+      release();
       omega.dispose();
-      step.dispose();
     },
   };
 }

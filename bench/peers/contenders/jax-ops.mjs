@@ -10,6 +10,8 @@ export function jaxOps({ numpy: np, lax, nn }) {
     if (!made.has(data)) made.set(data, np.array(data, { shape }));
     return made.get(data).ref;
   };
+  /** A weight that is known, or one that is computed. */
+  const filled = (weight, shape) => (weight instanceof Float32Array ? constant(weight, shape) : weight.ref);
   const silu = (x) => nn.silu(x.ref);
   const scale = (x, factor) => np.multiply(x.ref, factor);
   const normalise = (x, axis) => {
@@ -28,15 +30,27 @@ export function jaxOps({ numpy: np, lax, nn }) {
     matrix: constant,
     conv(x, { weight, kernel, inChannels, outChannels }) {
       const pad = kernel >> 1;
-      const filter = constant(weight, [outChannels, inChannels, kernel, kernel]);
+      const filter = filled(weight, [outChannels, inChannels, kernel, kernel]);
       const padding = [
         [pad, pad],
         [pad, pad],
       ];
       return lax.convGeneralDilated(x.ref, filter, [1, 1], padding);
     },
+    weigh(w, { factor, gain }) {
+      const [, ...row] = w.shape;
+      const scale_ = factor / Math.sqrt(row.reduce((a, b) => a * b));
+      const unit = scale(
+        normalise(
+          w,
+          row.map((_, i) => i + 1),
+        ),
+        scale_,
+      );
+      return gain ? np.multiply(unit, gain.ref) : unit;
+    },
     linear: (x, { weight, inChannels, outChannels }) =>
-      np.matmul(x.ref, np.swapaxes(constant(weight, [outChannels, inChannels]), 0, 1)),
+      np.matmul(x.ref, np.swapaxes(filled(weight, [outChannels, inChannels]), 0, 1)),
     fourier: (noise, freqs, phases) =>
       np.cos(np.add(np.multiply(noise.ref, constant(freqs, [1, freqs.length])), constant(phases, [1, phases.length]))),
     matmul: (a, b) => np.matmul(a.ref, b.ref),
@@ -58,6 +72,11 @@ export function jaxOps({ numpy: np, lax, nn }) {
       const [n, c, h, w] = x.shape;
       const blocks = np.broadcastTo(x.ref.reshape([n, c, h, 1, w, 1]), [n, c, h, 2, w, 2]);
       return blocks.reshape([n, c, 2 * h, 2 * w]);
+    },
+    denoisingLoss(d, target, u, weight) {
+      const square = np.sum(np.square(np.subtract(d.ref, target.ref)));
+      const error = np.multiply(np.exp(np.negative(np.sum(u.ref))), scale(square, weight));
+      return np.add(error, scale(np.sum(u.ref), d.size));
     },
     /** Channels of qkv are [q, k, v][head][channel]. */
     selfAttention(qkv, { heads, headDim, side }) {

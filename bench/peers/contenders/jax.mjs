@@ -3,6 +3,7 @@ import { settle } from "../../../dist/src/gpu/wait.js";
 import { actAsBrowser, adapterName } from "./browser.mjs";
 import { jaxDisco } from "./jax-disco.mjs";
 import { jaxOps } from "./jax-ops.mjs";
+import { jaxTrain } from "./jax-train.mjs";
 
 export async function open() {
   await actAsBrowser();
@@ -13,9 +14,9 @@ export async function open() {
   return {
     adapter: adapterName(jax.getWebGPUDevice()),
 
-    async prepare(_row, { disco, inputs, compute, result }) {
-      if (disco) {
-        const step = jaxDisco(jax, disco);
+    async prepare(_row, { disco, training, inputs, compute, result }) {
+      if (disco || training) {
+        const step = disco ? jaxDisco(jax, disco) : jaxTrain(jax, training);
         return { run: () => step.run(settle), output: () => step.output(settle), release: () => step.release() };
       }
       const isMap = result.layout === "map";

@@ -19,9 +19,11 @@ import { buildNetwork } from "../../../dist/src/networks/edm2/network.js";
 import { openEnergyLoss } from "../../../dist/src/networks/energy/derivatives.js";
 import { EnergyParameters } from "../../../dist/src/networks/energy/parameters.js";
 import { inceptionGraph } from "../../../dist/src/networks/features/inception.js";
+import { openTraining } from "../../../dist/src/train/training.js";
 import { unetConfig } from "../network/checkpoint.mjs";
 import { ADAM, discoConfig, ROWS_OF_POINTS } from "../network/disco.mjs";
 import { widths } from "../network/inception.mjs";
+import { ADAM as TEACHER_ADAM } from "../network/training.mjs";
 
 const plain = { kind: "none" };
 
@@ -145,6 +147,18 @@ async function discoTraining(gpu, { tensors, x, target, weight }) {
   };
 }
 
+/** Updates of a teacher, with forced normalisation and both averages, which peers are spared. */
+async function teacherTraining(gpu, { config, sigma, checkpoint, image, noise, inOrder }) {
+  const lr = { refLr: TEACHER_ADAM.lr, refBatches: 0, rampupMimg: 0 };
+  const training = await openTraining(gpu, { network: checkpoint, config, batch: 1, pMean: Math.log(sigma), lr });
+  const step = { rounds: [{ images: image, rndNormal: [0], noise }] };
+  return {
+    run: () => training.step(step),
+    output: async () => inOrder(await training.gradients()),
+    release: () => training.close(),
+  };
+}
+
 export async function open() {
   const gpu = await openGpu();
   let peaks;
@@ -154,6 +168,7 @@ export async function open() {
 
     async prepare(row, task) {
       if (task.disco) return discoTraining(gpu, task.disco);
+      if (task.training) return teacherTraining(gpu, task.training);
       const stored = { readF32: async (name) => task.tensors?.get(name) ?? task.raw };
       const source = task.checkpoint ? await openCheckpoint(task.checkpoint) : stored;
       const weights = new WeightStore(gpu, source);

@@ -8,6 +8,14 @@ export function tfjsOps(tf) {
     if (!made.has(key)) made.set(key, tf.keep(tf.tidy(make)));
     return made.get(key);
   };
+  /** Weights are [height, width, in, out] or [in, out]. */
+  const fromWeight = (data, shape) => {
+    const axes = shape.length === 4 ? [2, 3, 1, 0] : shape.map((_, i) => shape.length - 1 - i);
+    return tf.tidy(() => tf.transpose(tf.tensor(data, shape), axes));
+  };
+  /** A weight that is known, or one that is computed. */
+  const known = (weight, shape) =>
+    weight instanceof Float32Array ? constant(weight, () => fromWeight(weight, shape)) : weight;
   const normaliseLast = (x) => tf.div(x, tf.add(tf.sqrt(tf.mean(tf.square(x), -1, true)), EPS));
 
   function softmaxAttention(q, k, v, headDim) {
@@ -18,17 +26,25 @@ export function tfjsOps(tf) {
   const ops = {
     constants: () => [...made.values()],
     fromMap: (data, [c, h, w]) => tf.tidy(() => tf.transpose(tf.tensor(data, [1, c, h, w]), [0, 2, 3, 1])),
+    fromWeight,
+    toWeight: (w) =>
+      tf.tidy(() =>
+        tf.transpose(w, w.shape.length === 4 ? [3, 2, 0, 1] : w.shape.map((_, i) => w.shape.length - 1 - i)),
+      ),
     matrix: (data, shape) => constant(data, () => tf.tensor(data, shape)),
 
     conv(x, { weight, kernel, inChannels, outChannels }) {
-      const filter = constant(weight, () =>
-        tf.transpose(tf.tensor(weight, [outChannels, inChannels, kernel, kernel]), [2, 3, 1, 0]),
-      );
-      return tf.conv2d(x, filter, 1, "same");
+      return tf.conv2d(x, known(weight, [outChannels, inChannels, kernel, kernel]), 1, "same");
+    },
+    weigh(w, { factor, gain }) {
+      const row = w.shape.slice(0, -1);
+      const rows = row.map((_, i) => i);
+      const unit = tf.div(w, tf.add(tf.sqrt(tf.mean(tf.square(w), rows, true)), EPS));
+      const scale = factor / Math.sqrt(row.reduce((a, b) => a * b));
+      return tf.mul(unit, gain ? tf.mul(gain, scale) : scale);
     },
     linear(x, { weight, inChannels, outChannels }) {
-      const matrix = constant(weight, () => tf.transpose(tf.tensor(weight, [outChannels, inChannels])));
-      return tf.matMul(x, matrix);
+      return tf.matMul(x, known(weight, [outChannels, inChannels]));
     },
     fourier(noise, freqs, phases) {
       const row = (data) => constant(data, () => tf.tensor(data, [1, data.length]));
@@ -49,6 +65,12 @@ export function tfjsOps(tf) {
     clip: (x, limit) => tf.clipByValue(x, -limit, limit),
     down: (x) => tf.avgPool(x, 2, 2, "valid"),
     up: (x) => tf.image.resizeNearestNeighbor(x, [2 * x.shape[1], 2 * x.shape[2]]),
+
+    denoisingLoss(d, target, u, weight) {
+      const square = tf.sum(tf.square(tf.sub(d, target)));
+      const one = tf.sum(u);
+      return tf.add(tf.mul(tf.mul(tf.exp(tf.neg(one)), weight), square), tf.mul(one, d.size));
+    },
 
     /** q, k, v and the result [heads, headDim, pixels]. */
     attention(q, k, v, { headDim }) {

@@ -2,6 +2,7 @@
 import { settle } from "../../../dist/src/gpu/wait.js";
 import { actAsBrowser, adapterName } from "./browser.mjs";
 import { tfjsOps } from "./tfjs-ops.mjs";
+import { tfjsTrain } from "./tfjs-train.mjs";
 
 async function loadTfjs() {
   await actAsBrowser();
@@ -9,7 +10,8 @@ async function loadTfjs() {
   for (const name of ["HTMLVideoElement", "HTMLImageElement", "HTMLCanvasElement", "ImageData", "OffscreenCanvas"]) {
     globalThis[name] ??= class {};
   }
-  const tf = await import("@tensorflow/tfjs-core");
+  // tfjs-core alone knows no derivatives.
+  const tf = await import("@tensorflow/tfjs");
   await import("@tensorflow/tfjs-backend-webgpu");
   if (!(await tf.setBackend("webgpu"))) throw new Error("its WebGPU backend does not start");
   await tf.ready();
@@ -27,7 +29,8 @@ export async function open() {
   return {
     adapter: adapterName(backend.device),
 
-    async prepare(_row, { inputs, compute, result }) {
+    async prepare(_row, { training, inputs, compute, result }) {
+      if (training) return tfjsTrain(tf, training, { finish, settle });
       const ops = tfjsOps(tf);
       const isMap = result.layout === "map";
       const values = Object.entries(inputs).map(([name, { shape, data }]) => [

@@ -18,10 +18,19 @@ const own = {
   num_blocks: 2,
   attn_resolutions: [16, 8],
 };
+/** The same in small, for what takes long. */
+const small = { ...own, model_channels: 32, channel_mult: [1, 2], num_blocks: 1, attn_resolutions: [] };
 const metadata = { format: "pt", architecture: "edm2", config: JSON.stringify(own) };
 
 /** With the defaults of every argument that is not set above. */
-export const unetConfig = parseConfig({ name: "the small U-Net", metadata, tensors: new Map() }).config;
+const complete = (config) =>
+  parseConfig({
+    name: "the U-Net",
+    metadata: { architecture: "edm2", config: JSON.stringify(config) },
+    tensors: new Map(),
+  }).config;
+export const unetConfig = complete(own);
+export const smallConfig = complete(small);
 
 /** Gains as after training: the blocks get a scale of about 1, the output a magnitude of about 1. */
 function scaleOf(name) {
@@ -29,9 +38,10 @@ function scaleOf(name) {
   return name.endsWith(".freqs") ? 2 * Math.PI : 1;
 }
 
-function randomTensors() {
+/** All tensors of a network. */
+export function randomTensors(config) {
   const random = normalSource(32);
-  return [...expectedTensors("edm2", unetConfig)].map(([name, shape]) => {
+  return [...expectedTensors("edm2", config)].map(([name, shape]) => {
     const length = shape.reduce((a, b) => a * b, 1);
     const data = Float32Array.from({ length }, () => scaleOf(name) * random());
     if (name.endsWith("out_gain")) data[0] = 1;
@@ -47,7 +57,7 @@ export function writeCheckpoint() {
   if (existsSync(path)) return path;
   mkdirSync(dirname(path), { recursive: true });
   const partial = `${path}.${process.pid}`;
-  writeFileSync(partial, writeSafetensors(randomTensors(), metadata));
+  writeFileSync(partial, writeSafetensors(randomTensors(unetConfig), metadata));
   renameSync(partial, path);
   return path;
 }

@@ -8,7 +8,7 @@
  */
 
 import { foldWeight } from "../../../dist/src/layers/weights.js";
-import { blockPlan } from "../../../dist/src/networks/edm2/names.js";
+import { blockPlan, expectedTensors } from "../../../dist/src/networks/edm2/names.js";
 
 const SILU = 1 / 0.596;
 
@@ -39,8 +39,9 @@ export function unetFlops(config) {
 }
 
 /** The channels of attn_qkv as [q, k, v][head][channel] in place of [head][channel][q, k, v]. */
-function regroupQkv(weight, channels) {
-  const row = weight.length / (3 * channels);
+function regroupQkv(weight) {
+  const channels = Math.sqrt(weight.length / 3);
+  const row = channels;
   const out = new Float32Array(weight.length);
   for (let c = 0; c < channels; c++) {
     for (let s = 0; s < 3; s++) {
@@ -51,32 +52,53 @@ function regroupQkv(weight, channels) {
   return out;
 }
 
+/** Stored tensors by name, with the channels of attn_qkv as `selfAttention` has them. @param {(name: string) => Float32Array} read */
+export function regrouped(read) {
+  return (name) => {
+    const values = read(name);
+    return name.endsWith(".attn_qkv.weight") ? regroupQkv(values) : values;
+  };
+}
+
 /**
  * All layers with their final weights.
  * @param config @param {(name: string) => Float32Array} read raw tensors by name
  * @param {number} sigma noise level: the scale c_out(sigma) goes into the last layer
  */
 export function foldedUnet(config, read, sigma) {
+  const stored = regrouped(read);
+  const weigh = (name, { outChannels, factor, gain }) =>
+    foldWeight(stored(name), outChannels, gain ? factor * read(gain)[0] : factor);
+  return unetLayers(config, sigma, { read, weigh });
+}
+
+/**
+ * All layers, with weights that somebody makes.
+ * @param {(name: string) => Float32Array} read Fourier features by name
+ * @param {(name: string, how: { outChannels: number, factor: number, gain?: string }) => any} weigh the weight of a layer:
+ * normalised rows, times factor, times the stored gain of that name
+ */
+export function unetLayers(config, sigma, { read, weigh }) {
   const plan = blockPlan(config);
+  const shapes = expectedTensors("edm2", config);
   const [res, attn] = [mpSumFactors(config.res_balance), mpSumFactors(config.attn_balance)];
-  const layer = (name, kernel, outChannels, gain = 1) => {
-    const weight = foldWeight(read(`unet.${name}.weight`), outChannels, gain);
-    return { weight, kernel, outChannels, inChannels: weight.length / (outChannels * kernel * kernel) };
+  const layer = (of, factor = 1, gain = undefined) => {
+    const name = `unet.${of}.weight`;
+    const [outChannels, inChannels, kernel = 1] = shapes.get(name);
+    return { weight: weigh(name, { outChannels, factor, gain }), kernel, outChannels, inChannels };
   };
   const block = (part) => (spec) => {
-    const { kind, name, outChannels, convSkip, heads } = spec;
+    const { kind, name, convSkip, heads } = spec;
     const at = `${part}.${name}`;
-    if (kind === "conv") return { ...spec, conv: layer(at, 3, outChannels) };
-    const skipGain = kind === "dec" ? res.first : 1;
-    const qkv = heads > 0 ? layer(`${at}.attn_qkv`, 1, 3 * outChannels) : null;
+    if (kind === "conv") return { ...spec, conv: layer(at) };
     return {
       ...spec,
-      res0: layer(`${at}.conv_res0`, 3, outChannels, SILU),
-      emb: layer(`${at}.emb_linear`, 1, outChannels, SILU * read(`unet.${at}.emb_gain`)[0]),
-      res1: layer(`${at}.conv_res1`, 3, outChannels, SILU * res.second),
-      skip: convSkip ? layer(`${at}.conv_skip`, 1, outChannels, skipGain) : null,
-      qkv: qkv && { ...qkv, weight: regroupQkv(qkv.weight, outChannels) },
-      proj: heads > 0 ? layer(`${at}.attn_proj`, 1, outChannels, attn.second) : null,
+      res0: layer(`${at}.conv_res0`, SILU),
+      emb: layer(`${at}.emb_linear`, SILU, `unet.${at}.emb_gain`),
+      res1: layer(`${at}.conv_res1`, SILU * res.second),
+      skip: convSkip ? layer(`${at}.conv_skip`, kind === "dec" ? res.first : 1) : null,
+      qkv: heads > 0 ? layer(`${at}.attn_qkv`) : null,
+      proj: heads > 0 ? layer(`${at}.attn_proj`, attn.second) : null,
     };
   };
   const data = config.sigma_data;
@@ -87,10 +109,10 @@ export function foldedUnet(config, read, sigma) {
     factors: { res: res.first, attn: attn.first },
     freqs: read("unet.emb_fourier.freqs"),
     phases: read("unet.emb_fourier.phases"),
-    embNoise: layer("emb_noise", 1, plan.embChannels, Math.SQRT2),
+    embNoise: layer("emb_noise", Math.SQRT2),
     encoder: plan.encoder.map(block("enc")),
     decoder: plan.decoder.map(block("dec")),
-    out: layer("out_conv", 3, config.img_channels, (read("unet.out_gain")[0] * sigma * data) / Math.sqrt(total)),
+    out: layer("out_conv", (sigma * data) / Math.sqrt(total), "unet.out_gain"),
   };
 }
 

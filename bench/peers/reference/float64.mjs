@@ -1,11 +1,11 @@
 /** The operations in float64 by plain loops. A map is { c, h, w, v }, a vector or matrix a Float64Array. */
-const EPS = 1e-4;
+export const EPS = 1e-4;
 
 const map = (c, h, w, v = new Float64Array(c * h * w)) => ({ c, h, w, v });
 const silu = (x) => x / (1 + Math.exp(-x));
 
 /** The windows of a convolution as a matrix [c * kernel^2, h * w]; zeros outside of the map. */
-function windows({ c, h, w, v }, kernel) {
+export function windows({ c, h, w, v }, kernel) {
   if (kernel === 1) return v;
   const out = new Float64Array(c * kernel * kernel * h * w);
   const half = kernel >> 1;
