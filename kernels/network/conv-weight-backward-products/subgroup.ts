@@ -1,10 +1,12 @@
+import { handRound } from "../../lib/hand-round.js";
+
 /** Rows stored per turn of the last loop: few, since every store is a hundred instructions on a software adapter. */
 const STORED = 8;
 
 /**
  * The loop for adapters whose subgroups all have one size, with the workgroup made exactly one subgroup: a lane holds
  * `rows` rows of `wide` quads of columns; the rows' values at one place are loaded once by the lanes together (a quad each) and
- * handed round by subgroupBroadcast. No workgroup memory, no barriers. Two places per turn: the loop's own costs halve, and
+ * handed round. No workgroup memory, no barriers. Two places per turn: the loop's own costs halve, and
  * more would only lengthen compilation. The text is made here because the lane of a broadcast has to be a constant
  * expression: the rows cannot be a loop.
  */
@@ -49,9 +51,9 @@ ${each(rows, (row) => sides.map((s) => `  var s${row}_${s} = vec4f();`).join("")
     let a1 = a[ai + 2u];
 ${sides.map((s) => `    let b0_${s} = b[bi${s}];\n    let b1_${s} = b[bi${s} + 2u];`).join("\n")}
 ${each(rows, (row) => {
-  const [at, part] = [`${row >> 2}u`, "xyzw"[row & 3]];
+  const of = (quad: string) => handRound(lanes, `${quad}.${"xyzw"[row & 3]}`, row >> 2);
   const sums = sides.map((s) => `s${row}_${s} = s${row}_${s} + u * b0_${s} + v * b1_${s};`).join(" ");
-  return `    {\n      let u = subgroupBroadcast(a0.${part}, ${at});\n      let v = subgroupBroadcast(a1.${part}, ${at});\n      ${sums}\n    }`;
+  return `    {\n      let u = ${of("a0")};\n      let v = ${of("a1")};\n      ${sums}\n    }`;
 })}
     let over = k % BLOCK == BLOCK - 4u;
     ai += select(4u, aPanel() - BLOCK + 4u, over);

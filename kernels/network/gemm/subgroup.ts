@@ -1,3 +1,4 @@
+import { handRound } from "../../lib/hand-round.js";
 import { tilePlace } from "./tile-place.js";
 
 /** Rows stored per turn of the last loop: few, since every store is a hundred instructions on a software adapter. */
@@ -35,8 +36,8 @@ ${lines((sum) => `  ${sum} = all_${sum};`)}`;
 
 /**
  * The loop for adapters whose subgroups all have one size, with the workgroup made exactly one subgroup: a lane holds
- * `rows` rows of `wide` quads, the weights of one k are loaded once by the lanes together (a vec4 each) and handed round by
- * subgroupBroadcast. No workgroup memory, no barriers. Two k per turn: the loop's own costs halve, and more would only
+ * `rows` rows of `wide` quads, the weights of one k are loaded once by the lanes together (a vec4 each) and handed round.
+ * No workgroup memory, no barriers. Two k per turn: the loop's own costs halve, and more would only
  * lengthen compilation. The text is made here because the lane of a broadcast has to be a constant expression: the rows
  * cannot be a loop.
  */
@@ -72,9 +73,9 @@ ${overDepth(
     let next = select(0u, step, k + 1u < p.depth);
 ${sides.map((s) => `    let x0_${s} = quad(x[xi${s}]);\n    let x1_${s} = quad(x[xi${s} + next]);`).join("\n")}
 ${each(rows, (row) => {
-  const [at, part] = [`${row >> 2}u`, "xyzw"[row & 3]];
+  const of = (quad: string) => handRound(lanes, `${quad}.${"xyzw"[row & 3]}`, row >> 2);
   const added = sides.map((s) => `a${row}_${s} = a${row}_${s} + u * x0_${s} + v * x1_${s};`).join(" ");
-  return `    {\n      let u = subgroupBroadcast(w0.${part}, ${at});\n      let v = subgroupBroadcast(w1.${part}, ${at});\n      ${added}\n    }`;
+  return `    {\n      let u = ${of("w0")};\n      let v = ${of("w1")};\n      ${added}\n    }`;
 })}
     wi += 4u;
 ${sides.map((s) => `    xi${s} += 2u * step;`).join("\n")}`,
