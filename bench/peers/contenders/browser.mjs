@@ -1,4 +1,5 @@
 /** What libraries that expect a browser look for, with the GPU that this project found. */
+import { readableName } from "../../../dist/src/gpu/adapter-name.js";
 import { loadNativeGpu } from "../../../dist/src/gpu/native.js";
 
 export async function actAsBrowser() {
@@ -10,7 +11,7 @@ export async function actAsBrowser() {
   Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true });
 }
 
-/** Name of the adapter of a device. */
+/** Name of the adapter of a device, as ncvsd-gpu tells it. */
 export function adapterName({ adapterInfo: info }) {
-  return info?.device || info?.description || info?.vendor || "unknown adapter";
+  return readableName(info?.device || info?.description || info?.vendor || "unknown adapter");
 }
