@@ -5,7 +5,9 @@
  * The smallest of many short runs counts here: on a shared machine everything else is other people's work. Every layer is
  * checked against float64 on some outputs before it is timed.
  */
+
 import { parseArgs } from "node:util";
+import { profile } from "../src/graph/profile.js";
 import { parseInteger } from "../src/runs/args.js";
 import { type ConvLayer, convLayer, type Layer } from "./layers.js";
 import { openBenchGpu } from "./open.js";
@@ -55,7 +57,7 @@ await takeTurns(
     ...layers.map((layer) => ({
       name: layer.name,
       async measure() {
-        const parts = (await layer.program.profile()).map((node) => node.ms);
+        const parts = (await profile(layer.program)).map((node) => node.ms);
         if (layer.parts.length === 0 || sum(parts) < sum(layer.parts)) layer.parts = parts;
         return sum(parts);
       },

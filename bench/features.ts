@@ -5,10 +5,12 @@
  * The networks take turns; the smallest of the rounds counts, by the host's clock and by CPU time over all cores. `--kernels`
  * adds the time of each kind of kernel from timestamps around every node.
  */
+
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import type { Gpu } from "../src/gpu/device.js";
 import { Graph, type Tensor } from "../src/graph/graph.js";
+import { profile } from "../src/graph/profile.js";
 import { Program } from "../src/graph/program.js";
 import { normalSource } from "../src/graph/run-kernel.js";
 import { WeightStore } from "../src/layers/weights.js";
@@ -167,7 +169,7 @@ const lines = [
 ];
 if (flags.kernels) {
   for (const { network, program } of runs) {
-    const nodes = await program.profile();
+    const nodes = await profile(program);
     const kinds = new Map<string, number>();
     for (const [i, { ms }] of nodes.entries()) {
       const { kernel } = program.graph.nodes[i]!;

@@ -1,5 +1,6 @@
 import { elementBytes, type Precision } from "../src/gpu/contract.js";
 import { type Gpu, openGpu } from "../src/gpu/device.js";
+import { profile } from "../src/graph/profile.js";
 import { copyPeak, fmaPeak } from "../src/measure/peaks.js";
 import { LAYERS, type Layer, type LayerSpec } from "./layers.js";
 import { type Evaluation, evaluationOf, NETWORKS, type Network, type NetworkSpec } from "./networks.js";
@@ -76,7 +77,7 @@ class Rows {
     const { name, ok, program } = what;
     this.#layers.push({ name, precision, what });
     if (!ok) return;
-    const measure = async () => (await program.profile()).reduce((sum, node) => sum + node.ms, 0);
+    const measure = async () => (await profile(program)).reduce((sum, node) => sum + node.ms, 0);
     this.contenders.push({ name: `${name} ${precision}`, measure });
   }
 

@@ -9,7 +9,8 @@
 import { parseArgs } from "node:util";
 import type { Gpu } from "../src/gpu/device.js";
 import { Graph } from "../src/graph/graph.js";
-import { type NodeTime, Program } from "../src/graph/program.js";
+import type { NodeTime } from "../src/graph/profile.js";
+import { Program } from "../src/graph/program.js";
 import { normalSource } from "../src/graph/run-kernel.js";
 import { type ConvShape, convKey } from "../src/layers/conv-algorithm.js";
 import { trained } from "../src/layers/trained.js";

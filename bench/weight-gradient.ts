@@ -6,10 +6,12 @@
  * CPU time, over two cores, is there for software adapters: other work on the machine disturbs it less. Every layer is
  * compared with float64 on some entries before it is timed.
  */
+
 import { parseArgs } from "node:util";
 import { narrowF16, widenF16 } from "../src/checkpoint/half.js";
 import { openGpu } from "../src/gpu/device.js";
 import { Graph } from "../src/graph/graph.js";
+import { profile } from "../src/graph/profile.js";
 import { Program } from "../src/graph/program.js";
 import { normalSource, relativeError } from "../src/graph/run-kernel.js";
 import { type ConvShape, convKey } from "../src/layers/conv-algorithm.js";
@@ -143,7 +145,7 @@ await takeTurns(
       name: row.name,
       async measure() {
         const before = process.cpuUsage();
-        const parts = (await row.program.profile()).map((node) => node.ms);
+        const parts = (await profile(row.program)).map((node) => node.ms);
         const { user, system } = process.cpuUsage(before);
         row.cpu = Math.min(row.cpu, (user + system) / 2000);
         if (row.parts.length === 0 || sum(parts) < sum(row.parts)) row.parts = parts;

@@ -19,7 +19,7 @@ export { type ReadStatisticsOptions, readStatistics, writeStatistics } from "./e
 export { slicedWasserstein, wasserstein1 } from "./evaluate/wasserstein.js";
 export type { Caps, Precision } from "./gpu/contract.js";
 export { type AdapterInfo, type Gpu, type OpenGpuOptions, openGpu } from "./gpu/device.js";
-export type { NodeTime } from "./graph/program.js";
+export type { NodeTime } from "./graph/profile.js";
 export {
   encodePng,
   type FromImageOptions,

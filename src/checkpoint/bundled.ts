@@ -23,6 +23,7 @@ export function bundledNetwork(): URL {
 export function bundledTeacher(): URL {
   if (isNode) return new URL("edm2-fashion32.safetensors", bundledNetwork());
   throw bad(
-    "the bundled teacher does not come with pages: load weights/edm2-fashion32.safetensors from where you serve it",
+    "the bundled teacher does not come with pages by itself: load it from " +
+      'new URL("ncvsd-gpu/weights/edm2-fashion32.safetensors", import.meta.url)',
   );
 }

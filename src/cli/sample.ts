@@ -19,6 +19,8 @@ import { samplers } from "../sample/samplers.js";
 import { DRY_RUN_HELP, dryRun, outline, tellDryRun } from "./parts/dry-run.js";
 import {
   ADAPTER_HELP,
+  BATCH_HELP,
+  batchFor,
   checkNetwork,
   type EngineOptions,
   loadNetwork,
@@ -40,7 +42,7 @@ interface SampleFlags extends EngineOptions, SamplerFlags {
   net?: string;
   seeds: number[];
   class?: string;
-  batch: number;
+  batch?: number;
   outdir: string;
   subdirs?: boolean;
   grid?: string;
@@ -89,12 +91,7 @@ export function registerSample(program: Command): void {
     )
     .option("--save-raw <file>", "also write the values before rounding to 8 bits (safetensors, tensor `images`)")
     .option("--vae <file>", VAE_HELP)
-    .option(
-      "--batch <n>",
-      "images at a time; does not change them",
-      (t: string) => parseInteger(t, "--batch", { min: 1, max: 65536 }),
-      16,
-    )
+    .option("--batch <n>", `images ${BATCH_HELP}`, (t: string) => parseInteger(t, "--batch", { min: 1, max: 65536 }))
     .option("--shard [i/n]", SHARD_HELP)
     .option("--force", "make images anew that are there already")
     .option("--dry-run", DRY_RUN_HELP)
@@ -266,7 +263,7 @@ async function makeTask(
     },
     sampler,
     checkpointSha256: await model.checkpoint.sha256(),
-    batch: Math.min(flags.batch, flags.seeds.length),
+    batch: batchFor(model, flags.batch, flags.seeds.length),
     outdir: flags.outdir,
     command: ["ncvsd-gpu", ...process.argv.slice(2)],
     subdirs: flags.subdirs ?? false,

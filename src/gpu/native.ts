@@ -338,7 +338,8 @@ function openLibrary(file: string): boolean {
   try {
     process.dlopen({ exports: {} }, file, DLOPEN_AND_KEEP);
   } catch (error) {
-    return error instanceof Error && error.message.startsWith("Module did not self-register");
+    // It was opened, and is no addon: as Node and as Bun say it.
+    return error instanceof Error && /^(Module did not self-register|symbol 'napi_register)/.test(error.message);
   }
   return true;
 }

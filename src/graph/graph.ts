@@ -35,8 +35,8 @@ export interface Tensor {
 export interface Recipe {
   /** Names of checkpoint tensors. */
   readonly sources: readonly string[];
-  /** Those of the copies after the first. */
-  readonly further?: readonly (readonly string[])[];
+  /** Of several copies, each: what it is called where it is a constant by itself, and its sources. */
+  readonly copies?: readonly { readonly name: string; readonly sources: readonly string[] }[];
   /** Their values as f32, in that order, to the constant's values in the layout that the kernel wants. */
   make(sources: readonly Float32Array[]): Float32Array;
   /** The same a piece at a time, where the whole is large, each valid until the next; all but the last of a multiple of 4 values. */
@@ -49,6 +49,8 @@ export interface Node {
   readonly params: object;
   /** It is computed so often: for each copy of its tensors, which all have as many. */
   readonly copies: number;
+  /** Each copy's name where it is a node by itself. */
+  readonly names?: readonly string[];
   /** By WGSL variable name. */
   readonly reads: Readonly<Record<string, Tensor>>;
   readonly writes: Readonly<Record<string, Tensor>>;
@@ -126,12 +128,14 @@ export class Graph {
 
   /** The same name gives the same tensor, so that a weight used twice is bound once. */
   constant(name: string, shape: readonly number[], type: ElementType, recipe: Recipe): Tensor {
-    const [first, ...others] = this.#prefixes as [string, ...string[]];
-    const copied = others.length > 0 ? `${name} (${this.#prefixes.join(" ")})` : name;
-    const further = others.map((prefix) => recipe.sources.map((source) => swapped(source, first, prefix)));
-    this.recipes.set(copied, further.length > 0 ? { ...recipe, further } : recipe);
-    const copies = this.#prefixes.length;
-    return this.#byName.get(`constant ${copied}`) ?? this.#tensor(copied, "constant", shape, type, copies);
+    const prefixes = this.#prefixes;
+    const copies = this.#namesOf(name).map((own, i) => ({
+      name: own,
+      sources: recipe.sources.map((source) => swapped(source, prefixes[0]!, prefixes[i]!)),
+    }));
+    const copied = copies.length > 1 ? `${name} (${prefixes.join(" ")})` : name;
+    this.recipes.set(copied, copies.length > 1 ? { ...recipe, copies } : recipe);
+    return this.#byName.get(`constant ${copied}`) ?? this.#tensor(copied, "constant", shape, type, copies.length);
   }
 
   /**
@@ -216,7 +220,8 @@ export class Graph {
       if (buffer.access !== "write") reads[buffer.name] = tensor;
       if (buffer.access !== "read") writes[buffer.name] = tensor;
     }
-    this.nodes.push({ name, kernel, params, copies, reads, writes });
+    const names = copies > 1 && copies === this.#prefixes.length ? this.#namesOf(name) : undefined;
+    this.nodes.push({ name, kernel, params, copies, reads, writes, ...(names && { names }) });
     return writes as Record<W, Tensor>;
   }
 
@@ -225,6 +230,13 @@ export class Graph {
     if (tensor.kind !== "activation") throw new Error(`${tensor.name} is no activation`);
     // The nodes hold the tensor itself.
     return Object.assign(tensor as { kind: TensorKind; name: string }, { kind: "external", name }) as Tensor;
+  }
+
+  /** `a+b.conv` or `a.conv`, of copies with the prefixes `a.` and `b.`, as `a.conv` and `b.conv`. */
+  #namesOf(name: string): readonly string[] {
+    const prefixes = this.#prefixes;
+    const all = `${prefixes.map((prefix) => prefix.replace(/\.$/, "")).join("+")}.`;
+    return prefixes.map((prefix) => swapped(swapped(name, all, prefixes[0]!), prefixes[0]!, prefix));
   }
 
   #tensor(name: string, kind: TensorKind, shape: readonly number[], type: ElementType, copies = 1): Tensor {

@@ -3,7 +3,7 @@ import { NcvsdError } from "../errors.js";
 import { type Caps, elementBytes, type Precision, type Variant } from "../gpu/contract.js";
 import { type Gpu, mib } from "../gpu/device.js";
 import { packUniforms } from "../gpu/reflect.js";
-import { copyBytes, type Graph, type Node, nodeCaps, nodeCost, type Tensor, tensorBytes } from "./graph.js";
+import { copyBytes, type Graph, type Node, nodeCaps, type Tensor, tensorBytes } from "./graph.js";
 import { type MemoryPlan, planMemory, verifyPlan } from "./plan.js";
 
 interface Dispatch {
@@ -21,26 +21,12 @@ export interface Region {
   readonly size: number;
 }
 
-/** WebGPU allows no more in one query set. */
-const MAX_QUERIES = 4096;
-
-export interface NodeTime {
-  readonly node: string;
-  readonly kernel: string;
-  readonly variant: string;
-  /** When it began, in milliseconds after the first node did. */
-  readonly startMs: number;
-  readonly ms: number;
-  readonly flops: number;
-  readonly bytes: number;
-}
-
 export interface ProgramOptions {
   /** What it is, for messages. */
   readonly label: string;
   readonly graph: Graph;
-  /** Buffers of the constant tensors, by name. */
-  readonly constants?: ReadonlyMap<string, GPUBuffer>;
+  /** Buffers, or parts of them, of what programs share, by name: constant tensors, and externals that nobody gives below. They are held as long as the program is there. */
+  readonly constants?: Pick<ReadonlyMap<string, GPUBuffer | Region>, "get"> & { hold?(): () => void };
   /** Buffers, or parts of them, of external tensors that someone else owns, by name; the others are allocated here. */
   readonly externals?: ReadonlyMap<string, GPUBuffer | Region>;
   readonly plan?: MemoryPlan;
@@ -64,9 +50,11 @@ export class Program {
   readonly label: string;
   readonly graph: Graph;
   readonly plan: MemoryPlan;
-  readonly #dispatches: readonly Dispatch[];
+  /** In order. */
+  readonly dispatches: readonly Dispatch[];
   readonly #regions: ReadonlyMap<number, Region>;
   readonly #owned: readonly GPUBuffer[];
+  readonly #release: (() => void) | undefined;
   #checked = false;
   #destroyed = false;
 
@@ -77,14 +65,16 @@ export class Program {
     dispatches: Dispatch[],
     regions: Map<number, Region>,
     owned: GPUBuffer[],
+    release: (() => void) | undefined,
   ) {
     this.gpu = gpu;
     this.label = options.label;
     this.graph = options.graph;
     this.plan = plan;
-    this.#dispatches = dispatches;
+    this.dispatches = dispatches;
     this.#regions = regions;
     this.#owned = owned;
+    this.#release = release;
   }
 
   /** @throws OUT_OF_MEMORY when the plan does not fit, BAD_ARGUMENT when a kernel does not compile. */
@@ -97,14 +87,7 @@ export class Program {
     checkLimits(gpu, label, graph, precision);
     // One text of a kernel for all of its nodes, those of one copy too.
     const copied = new Set(graph.nodes.flatMap(({ kernel, copies }) => (copies > 1 ? [kernel.name] : [])));
-    const compiled = await Promise.all(
-      graph.nodes.map((node) => {
-        const variant = node.kernel.variant(node.params as never, nodeCaps(node, caps));
-        return gpu.pipelines
-          .get(node.kernel, variant, precision, copied.has(node.kernel.name))
-          .then((entry) => ({ node, variant, ...entry }));
-      }),
-    );
+    const release = options.constants?.hold?.();
     const owned: GPUBuffer[] = [];
     const own = (name: string, bytes: number) => {
       const buffer = gpu.storage(name, bytes);
@@ -112,6 +95,14 @@ export class Program {
       return buffer;
     };
     try {
+      const compiled = await Promise.all(
+        graph.nodes.map((node) => {
+          const variant = node.kernel.variant(node.params as never, nodeCaps(node, caps));
+          return gpu.pipelines
+            .get(node.kernel, variant, precision, copied.has(node.kernel.name))
+            .then((entry) => ({ node, variant, ...entry }));
+        }),
+      );
       return await gpu.scoped(`Preparing ${label}`, () => {
         const arenas = plan.arenas.map((bytes, i) => own(`${label} arena ${i}`, bytes));
         const regions = new Map<number, Region>();
@@ -149,11 +140,12 @@ export class Program {
           const [x, y] = node.kernel.grid(params, variant, nodeCaps(node, caps));
           return { node, variant, pipeline, bindGroup, grid: [x, y, node.copies] };
         });
-        return new Program(gpu, options, plan, dispatches, regions, owned);
+        return new Program(gpu, options, plan, dispatches, regions, owned, release);
       });
     } catch (error) {
       for (const buffer of owned) gpu.destroyBuffer(buffer);
       gpu.flushDestroyed();
+      release?.();
       throw error;
     }
   }
@@ -170,9 +162,9 @@ export class Program {
   }
 
   /** Records all dispatches into a pass, or those of the nodes from `from` up to but excluding `to`. */
-  encode(pass: GPUComputePassEncoder, from = 0, to = this.#dispatches.length): void {
+  encode(pass: GPUComputePassEncoder, from = 0, to = this.dispatches.length): void {
     for (let i = from; i < to; i++) {
-      const { pipeline, bindGroup, grid } = this.#dispatches[i]!;
+      const { pipeline, bindGroup, grid } = this.dispatches[i]!;
       pass.setPipeline(pipeline);
       pass.setBindGroup(0, bindGroup);
       pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
@@ -201,7 +193,7 @@ export class Program {
 
   /** Runs node by node and calls `visit` after each until it says false: for finding the node where something went wrong. */
   async trace(visit: (node: Node, read: (tensor: Tensor) => Promise<Float32Array>) => Promise<boolean>): Promise<void> {
-    for (const { node, pipeline, bindGroup, grid } of this.#dispatches) {
+    for (const { node, pipeline, bindGroup, grid } of this.dispatches) {
       const encoder = this.gpu.device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       pass.setPipeline(pipeline);
@@ -227,70 +219,13 @@ export class Program {
     return packed;
   }
 
-  /**
-   * Begin and time of every node on the GPU, from timestamps around a pass of its own.
-   * @param host told what the host did meanwhile, in milliseconds of `performance.now()`
-   * @throws BAD_ARGUMENT without `timestamp-query`.
-   */
-  async profile(host?: (part: "encode" | "submit" | "wait", begin: number, end: number) => void): Promise<NodeTime[]> {
-    const { gpu } = this;
-    if (!gpu.device.features.has("timestamp-query")) {
-      throw new NcvsdError(
-        "BAD_ARGUMENT",
-        `The adapter ${gpu.info.name} has no timestamp queries: nothing can be profiled.`,
-      );
-    }
-    const dispatches = this.#dispatches;
-    const total = 2 * dispatches.length;
-    const resolved = gpu.createBuffer("timestamps", 8 * total, GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC);
-    const querySets: GPUQuerySet[] = [];
-    try {
-      const times = [performance.now()];
-      const encoder = gpu.device.createCommandEncoder();
-      for (let first = 0; first < total; first += MAX_QUERIES) {
-        const count = Math.min(MAX_QUERIES, total - first);
-        const querySet = gpu.device.createQuerySet({ type: "timestamp", count });
-        querySets.push(querySet);
-        for (let query = 0; query < count; query += 2) {
-          const { pipeline, bindGroup, grid } = dispatches[(first + query) / 2]!;
-          const timestampWrites = { querySet, beginningOfPassWriteIndex: query, endOfPassWriteIndex: query + 1 };
-          const pass = encoder.beginComputePass({ timestampWrites });
-          pass.setPipeline(pipeline);
-          pass.setBindGroup(0, bindGroup);
-          pass.dispatchWorkgroups(...grid);
-          pass.end();
-        }
-        encoder.resolveQuerySet(querySet, 0, count, resolved, 8 * first);
-      }
-      const commands = encoder.finish();
-      times.push(performance.now());
-      gpu.device.queue.submit([commands]);
-      times.push(performance.now());
-      const stamps = new BigUint64Array(await gpu.read(resolved, 8 * total));
-      times.push(performance.now());
-      (["encode", "submit", "wait"] as const).forEach((part, i) => {
-        host?.(part, times[i]!, times[i + 1]!);
-      });
-      return dispatches.map(({ node, variant }, i) => ({
-        node: node.name,
-        kernel: node.kernel.name,
-        variant: variant.key,
-        startMs: Number(stamps[2 * i]! - stamps[0]!) / 1e6,
-        ms: Number(stamps[2 * i + 1]! - stamps[2 * i]!) / 1e6,
-        ...nodeCost(node, this.plan.precision),
-      }));
-    } finally {
-      for (const querySet of querySets) querySet.destroy();
-      gpu.destroyBuffer(resolved);
-    }
-  }
-
   /** Releases activations, parameters and externals that it allocated; weights and shared externals stay. */
   destroy(): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
     for (const buffer of this.#owned) this.gpu.destroyBuffer(buffer);
     this.gpu.flushDestroyed();
+    this.#release?.();
   }
 }
 
@@ -306,13 +241,11 @@ function regionOf(
     const place = plan.places.get(tensor.id)!;
     return { buffer: arenas[place.arena]!, offset: place.offset, size };
   }
-  if (tensor.kind === "constant") {
-    const buffer = options.constants?.get(tensor.name);
-    if (!buffer) throw new Error(`${options.label}: no buffer for the weight ${tensor.name}`);
-    return { buffer, offset: 0, size };
-  }
-  const external = options.externals?.get(tensor.name) ?? own(tensor.name, size);
-  return "offset" in external ? external : { buffer: external, offset: 0, size };
+  const constant = tensor.kind === "constant";
+  const given = (constant ? undefined : options.externals?.get(tensor.name)) ?? options.constants?.get(tensor.name);
+  if (constant && !given) throw new Error(`${options.label}: no buffer for the weight ${tensor.name}`);
+  const buffer = given ?? own(tensor.name, size);
+  return "offset" in buffer ? buffer : { buffer, offset: 0, size };
 }
 
 function partOf(tensor: Tensor, { buffer, offset }: Region, { precision }: MemoryPlan): Region {

@@ -13,10 +13,10 @@ export async function nonFiniteNode(program: Program): Promise<string | undefine
       // A flat activation is an operand between the nodes of one layer: its padding may hold anything.
       if (tensor.type === "u32" || (tensor.kind === "activation" && tensor.shape.length === 1)) continue;
       const values = await read(tensor);
-      if (values.some((v) => !Number.isFinite(v))) {
-        found = node.name;
-        return false;
-      }
+      const at = values.findIndex((v) => !Number.isFinite(v));
+      if (at < 0) continue;
+      found = node.names?.[Math.floor(at / tensor.length)] ?? node.name;
+      return false;
     }
     return true;
   });

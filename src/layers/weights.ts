@@ -3,7 +3,9 @@ import { narrowF16 } from "../checkpoint/index.js";
 import { NcvsdError } from "../errors.js";
 import { elementBytes } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
+import { Held } from "../gpu/held.js";
 import { copyBytes, type Graph, type Recipe, type Tensor, tensorBytes } from "../graph/graph.js";
+import type { Region } from "../graph/program.js";
 
 /** eps of EDM2's `normalize`; it is added to the RMS, unscaled. */
 const EPS = 1e-4;
@@ -60,23 +62,43 @@ function padded(bytes: Uint8Array): Uint8Array {
 /** Where raw weights come from: a checkpoint, or tensors in memory. */
 export type WeightSource = Pick<Checkpoint, "readF32">;
 
+const partKey = (name: string, { length, type }: Tensor, sources: readonly string[]) =>
+  [name, length, type, sources].join();
+
 /** The packed weights of one model on one device, shared by all its plans and held once. */
 export class WeightStore {
-  readonly buffers = new Map<string, GPUBuffer>();
+  /** By the names of constants; what is a copy beside others, as a part of their buffer. */
+  readonly buffers = new Map<string, GPUBuffer | Region>();
+  /** Copies beside others, by their own names and what they are made of. */
+  readonly #parts = new Map<string, Region>();
   readonly #gpu: Gpu;
   readonly #source: WeightSource;
   /** Bytes written since the device was last waited for. */
   #staged = 0;
+  readonly #held = new Held("The network", () => this.#free());
 
   constructor(gpu: Gpu, source: WeightSource) {
     this.#gpu = gpu;
     this.#source = source;
   }
 
-  /** Reads, folds, packs and uploads every constant of `graph` that is not there yet, one at a time, large ones in pieces. */
+  /**
+   * Reads, folds, packs and uploads every constant of `graph` that is not there yet, one at a time, large ones in pieces. One that
+   * lies beside others already is taken from there.
+   */
   async load(graph: Graph, onProgress?: (done: number, total: number) => void): Promise<void> {
-    const wanted = graph.tensors.filter((t) => t.kind === "constant" && !this.buffers.has(t.name));
+    const release = this.hold();
+    try {
+      await this.#load(graph, onProgress);
+    } finally {
+      release();
+    }
+  }
+
+  async #load(graph: Graph, onProgress?: (done: number, total: number) => void): Promise<void> {
     const recipeOf = (tensor: Tensor | undefined) => tensor && graph.recipes.get(tensor.name);
+    const there = (tensor: Tensor) => this.buffers.has(tensor.name) || this.#shares(tensor, recipeOf(tensor)!);
+    const wanted = graph.tensors.filter((tensor) => tensor.kind === "constant" && !there(tensor));
     const read = new Map<string, Float32Array>();
     for (const [done, tensor] of wanted.entries()) {
       onProgress?.(done, wanted.length);
@@ -87,8 +109,8 @@ export class WeightStore {
       try {
         // The parts of a large layer are made of the same tensors; otherwise what was read may go before the rest is made.
         const next = recipeOf(wanted[done + 1]);
-        const again = new Set(next && [next.sources, ...(next.further ?? [])].flat());
-        for (const [copy, names] of [recipe.sources, ...(recipe.further ?? [])].entries()) {
+        const again = new Set((next?.copies ?? (next ? [next] : [])).flatMap((copy) => copy.sources));
+        for (const [copy, { sources: names }] of (recipe.copies ?? [recipe]).entries()) {
           const sources: Float32Array[] = [];
           for (const name of names) {
             const values = read.get(name) ?? (await this.#source.readF32(name, { weights: true }));
@@ -104,9 +126,26 @@ export class WeightStore {
         this.#gpu.destroyBuffer(buffer);
         throw error;
       }
-      this.buffers.set(tensor.name, buffer);
+      // Who loads at the same time may have been faster.
+      if (this.buffers.has(tensor.name)) this.#gpu.destroyBuffer(buffer);
+      else this.#keep(tensor, recipe, buffer);
     }
     onProgress?.(wanted.length, wanted.length);
+  }
+
+  #keep(tensor: Tensor, { copies = [] }: Recipe, buffer: GPUBuffer): void {
+    this.buffers.set(tensor.name, buffer);
+    const offset = copyBytes(tensor, this.#gpu.precision);
+    const size = tensorBytes({ ...tensor, copies: 1 }, this.#gpu.precision);
+    for (const [i, { name, sources }] of copies.entries())
+      this.#parts.set(partKey(name, tensor, sources), { buffer, offset: i * offset, size });
+  }
+
+  /** Whether a constant is one of several copies that are there; it is among the buffers then. */
+  #shares(tensor: Tensor, { sources }: Recipe): boolean {
+    const part = this.#parts.get(partKey(tensor.name, tensor, sources));
+    if (part) this.buffers.set(tensor.name, part);
+    return !!part;
   }
 
   async #fill(
@@ -145,9 +184,25 @@ export class WeightStore {
     }
   }
 
+  /** As programs take them. */
+  get(name: string): GPUBuffer | Region | undefined {
+    return this.buffers.get(name);
+  }
+
+  /** Keeps the weights, even if the store is destroyed meanwhile. @returns what ends it. @throws NcvsdError BAD_ARGUMENT when it is destroyed */
+  hold(): () => void {
+    return this.#held.hold();
+  }
+
+  /** Releases the weights, once nothing holds them any more. */
   destroy(): void {
-    for (const buffer of this.buffers.values()) this.#gpu.destroyBuffer(buffer);
+    this.#held.close();
+  }
+
+  #free(): void {
+    for (const buffer of this.buffers.values()) if (!("offset" in buffer)) this.#gpu.destroyBuffer(buffer);
     this.buffers.clear();
+    this.#parts.clear();
     this.#gpu.flushDestroyed();
   }
 }

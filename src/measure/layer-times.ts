@@ -1,4 +1,5 @@
-import { type NodeTime, Program } from "../graph/program.js";
+import type { NodeTime } from "../graph/profile.js";
+import { Program } from "../graph/program.js";
 import { normalSource } from "../graph/run-kernel.js";
 import type { Model } from "../networks/edm2/model.js";
 import { timeline } from "./peaks.js";
@@ -17,7 +18,7 @@ export async function layerTimes(
   const { network } = model.planFor(batch);
   const { graph, x, condX, sigma, condSigma, labels } = network;
   await weights.load(graph);
-  const program = await Program.create(gpu, { label: "timed network", graph, constants: weights.buffers });
+  const program = await Program.create(gpu, { label: "timed network", graph, constants: weights });
   try {
     const random = normalSource(1);
     for (const image of [x, condX])

@@ -129,7 +129,7 @@ export class LayerBench {
     const program = await Program.create(this.#gpu, {
       label,
       graph,
-      constants: this.#store.buffers,
+      constants: this.#store,
       externals: this.#buffers,
     });
     return { program, output: () => program.readTensor(y) };

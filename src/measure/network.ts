@@ -85,7 +85,7 @@ export async function startNetworks(
 
 async function startProgram(gpu: Gpu, network: NetworkGraph, weights: WeightStore, watch: Stopwatch): Promise<Program> {
   const label = `The network at batch ${network.batch}`;
-  const options = { label, graph: network.graph, constants: weights.buffers };
+  const options = { label, graph: network.graph, constants: weights };
   const program = await Program.create(gpu, options).catch((cause) => {
     if (!(cause instanceof NcvsdError) || cause.code !== "OUT_OF_MEMORY" || network.batch === 1) throw cause;
     throw new NcvsdError(cause.code, `${cause.message.replace(/\.$/, "")}: give a smaller --batch.`, { cause });

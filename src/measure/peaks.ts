@@ -1,6 +1,7 @@
 import { costOf, type Kernel } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
-import type { NodeTime, Program } from "../graph/program.js";
+import { type NodeTime, profile } from "../graph/profile.js";
+import type { Program } from "../graph/program.js";
 import { type KernelRun, prepareKernel } from "../graph/run-kernel.js";
 
 export const hasTimestamps = (gpu: Gpu) => gpu.device.features.has("timestamp-query");
@@ -25,7 +26,7 @@ export async function timeline(program: Program): Promise<Timeline> {
   const host: HostPart[] = [];
   if (hasTimestamps(gpu)) {
     let first: number | undefined;
-    const nodes = await program.profile((part, begin, end) => {
+    const nodes = await profile(program, (part, begin, end) => {
       first ??= begin;
       host.push({ part, startMs: begin - first, ms: end - begin });
     });

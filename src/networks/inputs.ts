@@ -38,6 +38,7 @@ export function requireRoom(
 export function largestThatFits(share: (batch: number) => number, atMost: number): number {
   const point = (batch: number) => ({ batch, share: share(batch) });
   if (atMost < 1) return 0;
+  if (share(atMost) <= 1) return atMost;
   let before = { batch: 0, share: 0 };
   let last = point(1);
   if (last.share > 1) return 0;

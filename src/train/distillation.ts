@@ -3,7 +3,7 @@ import { type CheckpointInput, openCheckpoint } from "../checkpoint/index.js";
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import type { MemoryPlan } from "../graph/plan.js";
-import type { NodeTime } from "../graph/program.js";
+import type { NodeTime } from "../graph/profile.js";
 import type { NcvsdConfig } from "../networks/edm2/arguments.js";
 import { parseConfig } from "../networks/edm2/config.js";
 import { discriminatorTensors } from "../networks/edm2/discriminator.js";

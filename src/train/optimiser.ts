@@ -8,7 +8,8 @@ import { slowEntries } from "../../kernels/training/slow-entries/kernel.js";
 import { bad } from "../errors.js";
 import type { Kernel } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
-import type { NodeTime, Program, Region } from "../graph/program.js";
+import { type NodeTime, profile } from "../graph/profile.js";
+import type { Program, Region } from "../graph/program.js";
 import { stage } from "../graph/stage.js";
 import { Bank, type BankLayout, type BankPart, largestPart } from "./bank.js";
 import { emaRest } from "./schedule.js";
@@ -194,7 +195,7 @@ export class Optimiser {
   /** Times of one more normalisation and update, which change what is trained. */
   async profile(): Promise<NodeTime[]> {
     const times: NodeTime[] = [];
-    for (const program of [...this.#projections, ...this.#steps]) times.push(...(await program.profile()));
+    for (const program of [...this.#projections, ...this.#steps]) times.push(...(await profile(program)));
     return times;
   }
 

@@ -6,7 +6,8 @@ import type { Gpu } from "../gpu/device.js";
 import { gradient } from "../graph/gradient.js";
 import type { Graph, Tensor } from "../graph/graph.js";
 import type { MemoryPlan } from "../graph/plan.js";
-import { type NodeTime, Program, type Region } from "../graph/program.js";
+import { type NodeTime, profile } from "../graph/profile.js";
+import { Program, type Region } from "../graph/program.js";
 import { stage } from "../graph/stage.js";
 import type { Trained } from "../layers/trained.js";
 import { labelRows } from "../networks/inputs.js";
@@ -215,7 +216,7 @@ export class Round {
 
   /** Times of the nodes of one more run, with what lies in its buffers. */
   profile(): Promise<NodeTime[]> {
-    return this.#program.profile();
+    return profile(this.#program);
   }
 
   get plan(): MemoryPlan {

@@ -50,7 +50,7 @@ export async function networkTensors(
     const parsed = parseConfig({ name: checkpoint.name, tensors: checkpoint.tensors, metadata: given });
     if (parsed.architecture !== "edm2")
       throw bad(
-        `${what}: ${checkpoint.name} is a network of NCVSD, but one of EDM2 is needed: a snapshot of a teacher's training, "bundled" (the teacher in a clone of the repository), or a published one by its name.`,
+        `${what}: ${checkpoint.name} is a network of NCVSD, but one of EDM2 is needed: a snapshot of a teacher's training, "bundled", or a published one by its name.`,
       );
     validateTensors(checkpoint, parsed.architecture, parsed.config);
     const shapes = expectedTensors(parsed.architecture, parsed.config);

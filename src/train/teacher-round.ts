@@ -4,7 +4,7 @@ import { bad } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { Graph, type Target, type Tensor, targetOf } from "../graph/graph.js";
 import type { MemoryPlan } from "../graph/plan.js";
-import type { NodeTime } from "../graph/program.js";
+import type { NodeTime } from "../graph/profile.js";
 import { recompute, type Span } from "../graph/recompute.js";
 import type { Build } from "../layers/layers.js";
 import { trained } from "../layers/trained.js";

@@ -1,7 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
-import type { NodeTime } from "../graph/program.js";
+import type { NodeTime } from "../graph/profile.js";
 import type { NetworkConfig } from "../networks/edm2/arguments.js";
 import { TIMELESS } from "../networks/edm2/timeless.js";
 import type { Labels } from "../networks/session.js";

@@ -139,3 +139,48 @@ describe("what is closed says so", () => {
     await other.close();
   });
 });
+
+describe("what is closed under a run", () => {
+  let gpu: Gpu;
+  beforeAll(async () => {
+    gpu = await openTestGpu();
+  });
+  afterAll(() => gpu.close());
+  const y = new Float32Array(3 * 16 * 16);
+
+  it("ends it as if it were open, leaves nothing, and harms no other model of the device", async () => {
+    const other = await loadModel(gpu, tiny);
+    const input = { y, sigma: 1, seeds: [0] };
+    const right = [await other.generate(input), (await sampleMultiStep(other, { seeds: [0], ts: [10, 22] })).images];
+    const before = gpu.allocatedBytes;
+    const model = await loadModel(gpu, tiny);
+    const steps: number[] = [];
+    const onStep = ({ step }: { step: number }) => {
+      steps.push(step);
+      if (step === 1) void model.close();
+    };
+    const run = await sampleMultiStep(model, { seeds: [0], ts: [10, 22], onStep });
+    expect(run.images).toEqual(right[1]);
+    expect(steps).toEqual([1, 2]);
+    expect(gpu.allocatedBytes).toBe(before);
+    const again = await loadModel(gpu, tiny);
+    const evaluation = again.generate(input).then(
+      (images) => expect(images).toEqual(right[0]),
+      (error) => expect(error).toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining("is closed") }),
+    );
+    await again.close();
+    await evaluation;
+    expect(gpu.allocatedBytes).toBe(before);
+    expect(await other.generate(input)).toEqual(right[0]);
+    await other.close();
+  });
+
+  it("an operator, too", async () => {
+    const operator = operators.gaussianBlur(gpu, { shape: [3, 16, 16], kernelSize: 5, std: 1 });
+    const right = await operator.forward(y);
+    const run = operator.forward(y);
+    operator.close();
+    expect(await run).toEqual(right);
+    gpu.check();
+  });
+});

@@ -18,7 +18,7 @@ async function constantsOf(graph: Graph, checkpoint: Checkpoint): Promise<Map<st
   const found = new Map<string, Float32Array>();
   for (const [name, recipe] of graph.recipes) {
     const copies: Float32Array[] = [];
-    for (const names of [recipe.sources, ...(recipe.further ?? [])]) {
+    for (const { sources: names } of recipe.copies ?? [recipe]) {
       const sources = [];
       for (const source of names) sources.push(await checkpoint.readF32(source));
       copies.push(recipe.make(sources));

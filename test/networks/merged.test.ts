@@ -23,15 +23,23 @@ describe("the two encoders of a network in one node each layer", () => {
   let gpu: Gpu;
   withTestGpu((own) => (gpu = own));
 
-  async function run(merged: boolean, options: { batch?: number; bindingBytes?: number; poison?: boolean } = {}) {
-    const { batch = 3, bindingBytes = 2 ** 27, poison = false } = options;
+  async function run(
+    merged: boolean,
+    options: { batch?: number; bindingBytes?: number; poison?: boolean; beside?: boolean } = {},
+  ) {
+    const { batch = 3, bindingBytes = 2 ** 27, poison = false, beside = false } = options;
     const checkpoint = await openCheckpoint(fixturePath("ncvsd-tiny.safetensors"));
     const { architecture, config } = parseConfig(checkpoint);
     const network = buildNetwork(architecture, config, batch, { merged, bindingBytes, rates: gpu.caps.rates });
     const { graph } = network;
     verifyPlan(graph, planMemory(graph, gpu.precision));
+    const start = gpu.allocatedBytes;
     const store = new WeightStore(gpu, checkpoint);
-    await store.load(graph);
+    if (beside) await store.load(buildNetwork(architecture, config, 1, { bindingBytes, rates: gpu.caps.rates }).graph);
+    const loaded = gpu.allocatedBytes;
+    // Twice at once.
+    await Promise.all([store.load(graph), store.load(graph)]);
+    const held = [loaded - start, gpu.allocatedBytes - loaded] as const;
     const program = await Program.create(gpu, { label: "merged", graph, constants: store.buffers });
     const inputs = [network.x, network.sigma, network.labels, network.condX, network.condSigma];
     inputs.forEach((tensor: Tensor | undefined, i) => {
@@ -46,8 +54,10 @@ describe("the two encoders of a network in one node each layer", () => {
     const bad = poison ? await nonFiniteNode(program) : undefined;
     program.destroy();
     store.destroy();
+    // Readback and unused bindings stay.
+    expect(gpu.allocatedBytes).toBeLessThan(start + 2 ** 15);
     await checkpoint.close();
-    return { graph, out, bad };
+    return { graph, out, bad, held };
   }
 
   it("gives the same bits with fewer nodes, in parts too, near those with the texts of a GPU, and names the node of a NaN", async () => {
@@ -60,6 +70,10 @@ describe("the two encoders of a network in one node each layer", () => {
     expect(cut.graph.nodes.length).toBeGreaterThan(together.graph.nodes.length);
     expect(bits(cut.out).equals(bits(apart.out))).toBe(true);
     expect((await run(true, { poison: true })).bad).toBe("ctrl.precond_in");
+    // Apart beside together, they take the same weights, but for those of three embeddings: here a node has noise and label together.
+    const shared = await run(false, { beside: true });
+    expect(shared.held[1]).toBe(3 * 4 * (768 + 576));
+    expect(bits(shared.out).equals(bits(apart.out))).toBe(true);
     const own = gpu.caps;
     Object.assign(gpu, { caps: { ...own, software: false, rates: gpuProfile("gpu").rates } });
     try {

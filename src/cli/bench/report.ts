@@ -1,4 +1,4 @@
-import type { NodeTime } from "../../graph/program.js";
+import type { NodeTime } from "../../graph/profile.js";
 import type { KernelTimes } from "../../measure/kernels.js";
 import type { NetworkTimes, Spread } from "../../measure/network.js";
 import type { Timeline } from "../../measure/peaks.js";

@@ -10,7 +10,7 @@ import { validateTensors } from "../../networks/edm2/names.js";
 import { networkPreset, type Preset, parameterCount } from "../../networks/edm2/presets.js";
 import { published } from "../../networks/edm2/published.js";
 import { formatDuration } from "../../runs/progress.js";
-import { type FetchFlags, fetching, namedNetwork } from "./engine.js";
+import { BATCH, type FetchFlags, fetching, namedNetwork } from "./engine.js";
 
 export const DRY_RUN_HELP =
   "say what the run would take (memory, layers in parts, about how long) and stop; a network known by name is not fetched";
@@ -61,7 +61,8 @@ function nothingOf(name: string): Checkpoint {
 
 export interface Wanted {
   readonly images: number;
-  readonly batch: number;
+  /** Absent: as many as fit. */
+  readonly batch: number | undefined;
   /** Of one image. */
   readonly evaluations: number;
   readonly derivatives?: number;
@@ -69,7 +70,7 @@ export interface Wanted {
 
 /** What a run would take. Bytes; seconds without loading and pipelines. */
 export async function dryRun(gpu: Gpu, model: Model, { images, batch: asked, evaluations, derivatives = 0 }: Wanted) {
-  const wished = Math.min(asked, images);
+  const wished = Math.min(asked ?? BATCH, images);
   const batch = Math.max(1, model.largestBatch(wished));
   const { plan, network } = model.planFor(batch);
   const split = network.graph.nodes.flatMap(({ name }) => /^(.+) \d+\/\d+/.exec(name)?.[1] ?? []);
@@ -90,7 +91,7 @@ export async function dryRun(gpu: Gpu, model: Model, { images, batch: asked, eva
     precision: gpu.precision,
     images,
     batch,
-    tooLarge: batch < wished ? asked : null,
+    tooLarge: asked !== undefined && batch < wished ? asked : null,
     evaluations,
     derivatives,
     flops: plan.flops / batch,

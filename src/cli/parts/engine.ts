@@ -57,6 +57,16 @@ export function tuningLine({ tuning }: Gpu): string {
   return `tuned choices: ${tuning.choices.size}${tuning.file === null ? "" : ` from ${tuning.file}`}`;
 }
 
+/** Images at a time where no `--batch` says otherwise, if they fit. */
+export const BATCH = 16;
+
+export const BATCH_HELP = `at a time; does not change them (default: as many as fit, ${BATCH} at most)`;
+
+/** So many of `images` at a time: as asked, or what fits. */
+export function batchFor(model: Model, asked: number | undefined, images: number): number {
+  return Math.min(asked ?? Math.max(1, model.largestBatch(Math.min(BATCH, images))), images);
+}
+
 /** How a network's file may be had. */
 export interface FetchFlags {
   readonly offline?: boolean;
@@ -76,8 +86,11 @@ export async function fetching<T>(
   const started = performance.now();
   const onBytes = (done: number, total: number) => {
     if (performance.now() - started < 500 || !(total > 0)) return;
-    progress ??= createProgress({ total: Math.max(1, Math.round(total / 1e6)), label: "fetching", unit: "MB", silent });
-    progress.update(done / 1e6);
+    const megabytes = Math.max(1, Math.round(total / 1e6));
+    progress ??= createProgress({ total: megabytes, label: "fetching", unit: "MB", silent });
+    progress.update((megabytes * done) / total);
+    // What follows, loading, shows its own.
+    if (done === total) progress.stop();
   };
   try {
     return await open({ onBytes, ...(offline ? { offline } : {}), ...(sha256 === undefined ? {} : { sha256 }) });

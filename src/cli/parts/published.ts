@@ -5,11 +5,11 @@ import { table } from "../../runs/table.js";
 
 export const NET_HELP =
   "checkpoint: a file (.safetensors, the index of its shards, or a pickle of the reference), a URL, hf://owner/repo/file, or the " +
-  "name of a published network (`sample --preset help`), or bundled-teacher (in a clone); default: the bundled Fashion-MNIST one";
+  "name of a published network (`sample --preset help`), or bundled-teacher; default: the bundled Fashion-MNIST one";
 
 export const TEACHER_HELP =
   "a snapshot of `train` or any EDM2 network: a file, a URL, hf://owner/repo/file, the name of a published one (`sample --preset help`), " +
-  "or bundled (in a clone of the repository)";
+  "or bundled";
 
 /** The published networks, a line each. */
 export function publishedTable(): string[] {

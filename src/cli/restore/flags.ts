@@ -4,6 +4,7 @@ import { parseInteger, parseNumber, parseRange, parseSeeds, RANGE_HELP } from ".
 import { DRY_RUN_HELP } from "../parts/dry-run.js";
 import {
   ADAPTER_HELP,
+  BATCH_HELP,
   type EngineOptions,
   type FetchFlags,
   NO_TUNING_HELP,
@@ -29,7 +30,7 @@ export interface RestoreFlags extends EngineOptions, FetchFlags, TaskFlags, Samp
   runs: number;
   sigmaY?: number;
   seed: number;
-  batch: number;
+  batch?: number;
   class?: string;
   labels?: string;
   lpips?: string[];
@@ -85,12 +86,7 @@ export function addRestoreOptions(command: Command): Command {
       integer("--seed", { min: 0, max: 2 ** 32 - 1 }),
       0,
     )
-    .option(
-      "--batch <n>",
-      "reconstructions at a time; does not change them",
-      integer("--batch", { min: 1, max: 65536 }),
-      16,
-    )
+    .option("--batch <n>", `reconstructions ${BATCH_HELP}`, integer("--batch", { min: 1, max: 65536 }))
     .option("--class <name|int>", "class of all images, where it is known: it helps (default: none)")
     .addOption(
       new Option("--labels <from>", "file: the class beside each image in its file; none (default)")

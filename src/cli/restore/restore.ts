@@ -18,7 +18,7 @@ import { Stopwatch } from "../../runs/stopwatch.js";
 import type { Settings } from "../../sample/samplers.js";
 import { defaultSampler, samplerSettings, type TaskSampler } from "../../sample/task-settings.js";
 import { dryRun, outline, tellDryRun } from "../parts/dry-run.js";
-import { loadNetwork, openEngine, tuningLine } from "../parts/engine.js";
+import { batchFor, loadNetwork, openEngine, tuningLine } from "../parts/engine.js";
 import { count, ms } from "../sample.js";
 import { addRestoreOptions, type RestoreFlags } from "./flags.js";
 import { summarise, summaryText } from "./report.js";
@@ -234,7 +234,7 @@ async function makeJob(
     sampler,
     seed,
     runs,
-    batch: flags.batch,
+    batch: batchFor(model, flags.batch, inputs.length * runs),
     options,
     head: {
       task: task.name,

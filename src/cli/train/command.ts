@@ -3,7 +3,7 @@ import { shapeText } from "../../data/inputs.js";
 import { bad } from "../../errors.js";
 import { fewSamples } from "../../evaluate/frechet.js";
 import { type Gpu, mib } from "../../gpu/device.js";
-import type { NodeTime } from "../../graph/program.js";
+import type { NodeTime } from "../../graph/profile.js";
 import { copyPeak, fmaPeak } from "../../measure/peaks.js";
 import { Vae } from "../../networks/vae/vae.js";
 import { checkOutdir } from "../../runs/output.js";

@@ -132,7 +132,7 @@ async function prepare({ gpu, config, weights }: Model, batch: number): Promise<
   const label = `edm2 network with its derivative at batch ${batch}`;
   try {
     await weights.load(graph);
-    const program = await Program.create(gpu, { label, graph, constants: weights.buffers, plan });
+    const program = await Program.create(gpu, { label, graph, constants: weights, plan });
     return { net, program, bytes: program.bytes, destroy: () => program.destroy() };
   } catch (error) {
     if (!(error instanceof NcvsdError && error.code === "OUT_OF_MEMORY")) throw error;

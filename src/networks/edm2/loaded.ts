@@ -53,6 +53,12 @@ export interface Evaluation {
   readonly captured: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Float32Array }>;
 }
 
+/** A network for one batch, and how it would lie in memory. */
+interface Planned {
+  readonly network: NetworkGraph;
+  readonly plan: MemoryPlan;
+}
+
 /** Image-sized f32 buffers that a sampler holds beside the network: state, noise, slope, readback. */
 const SAMPLER_TENSORS = 8;
 
@@ -93,6 +99,8 @@ export class Model implements Denoiser, GenerativeDenoiser {
   readonly weights: WeightStore;
   /** By batch. */
   readonly #idle: ProgramPool<number, PreparedNetwork>;
+  /** The latest plan. */
+  #planned: Planned | undefined;
   readonly #forget: () => void;
   readonly #onClose: (() => void)[] = [];
 
@@ -129,9 +137,13 @@ export class Model implements Denoiser, GenerativeDenoiser {
   }
 
   /** The memory and cost plan of one evaluation at this batch, without allocating anything. */
-  planFor(batch: number): { network: NetworkGraph; plan: MemoryPlan } {
-    const network = this.#build(batch);
-    return { network, plan: planMemory(network.graph, this.gpu.precision, this.gpu.device.limits.maxBufferSize) };
+  planFor(batch: number): Planned {
+    if (this.#planned?.network.batch !== batch) {
+      const network = this.#build(batch);
+      const plan = planMemory(network.graph, this.gpu.precision, this.gpu.device.limits.maxBufferSize);
+      this.#planned = { network, plan };
+    }
+    return this.#planned;
   }
 
   /** D(x; sigma), for NCVSD D(x; sigma, {condX, condSigma}). @returns N*C*H*W values */
@@ -279,7 +291,7 @@ export class Model implements Denoiser, GenerativeDenoiser {
     this.#onClose.push(action);
   }
 
-  /** Releases weights and plans. */
+  /** Releases weights and plans; a run that is under way still ends, and what it uses goes with it. */
   async close(): Promise<void> {
     this.#forget();
     this.#idle.close();
@@ -334,13 +346,19 @@ export class Model implements Denoiser, GenerativeDenoiser {
       this.gpu.reclaim();
       if (!this.#fits(batch)) throw this.#tooLarge(batch);
     }
-    const network = this.#build(batch, capture);
-    await this.weights.load(network.graph);
+    const { network, plan } =
+      capture.size > 0 ? { network: this.#build(batch, capture), plan: undefined } : this.planFor(batch);
     const label = `${this.architecture} network at batch ${batch}`;
     try {
-      const program = await Program.create(this.gpu, { label, graph: network.graph, constants: this.weights.buffers });
+      await this.weights.load(network.graph);
+      const program = await Program.create(this.gpu, {
+        ...{ label, graph: network.graph, constants: this.weights },
+        ...(plan && { plan }),
+      });
       return new PreparedNetwork(network, program);
     } catch (error) {
+      // Closed meanwhile, it may have failed in many ways.
+      this.check();
       throw error instanceof NcvsdError && error.code === "OUT_OF_MEMORY" ? this.#tooLarge(batch, error) : error;
     }
   }
@@ -358,7 +376,7 @@ export class Model implements Denoiser, GenerativeDenoiser {
   }
 
   /** Undefined: tensors so large that a kernel cannot index them; the network is sound at a batch of 1. */
-  #tryPlan(batch: number): ReturnType<Model["planFor"]> | undefined {
+  #tryPlan(batch: number): Planned | undefined {
     try {
       return this.planFor(batch);
     } catch (error) {

@@ -26,7 +26,7 @@ const LOAD_OPTIONS = {
 /**
  * Loads a checkpoint (`.safetensors`, the index of its shards, or a pickle of the reference) onto the GPU.
  * @param input a path or URL, `hf://owner/repo/file`, the name of a published network, bytes, or a Blob; absent or "bundled": the
- *   bundled NCVSD network (Fashion-MNIST, 32x32); "bundled-teacher": its teacher, where the package is a clone. What is
+ *   bundled NCVSD network (Fashion-MNIST, 32x32); "bundled-teacher": its teacher, in Node. What is
  *   fetched is kept: in Node in the user's cache folder, in browsers in their Cache storage.
  * @throws NcvsdError BAD_CHECKPOINT when the file is no whole checkpoint of a known network, OUT_OF_MEMORY when it does not fit
  */

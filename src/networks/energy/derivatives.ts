@@ -151,7 +151,7 @@ export async function openEnergyLoss(
   const graph = new Graph();
   const columns = columnsOf(rows);
   const context: PassContext = { graph, config, layout, rows, columns, prefix: "" };
-  const externals = new Map<string, GPUBuffer | Region>([...parameters.externals, ...Object.entries(buffers)]);
+  const externals = new Map<string, GPUBuffer | Region>(Object.entries(buffers));
   const owned: GPUBuffer[] = [];
   const images = config.energy ? 2 : 1;
   // Two tensors of one buffer, beside each other, and both together as two images: an energy's gradients by weights are sums over
@@ -234,7 +234,8 @@ export async function openEnergyLoss(
       for (const name of [`${layer}.weight`, `${layer}.bias`])
         externals.set(`gradient ${name}`, layout.region(buffers.gradients, name));
     }
-    const program = await Program.create(gpu, { label: `disco-mlp loss of ${rows} rows`, graph, externals });
+    const label = `disco-mlp loss of ${rows} rows`;
+    const program = await Program.create(gpu, { label, graph, externals, constants: parameters });
     return finished(parameters, program, owned);
   } catch (error) {
     for (const buffer of owned) gpu.destroyBuffer(buffer);
@@ -305,7 +306,7 @@ export async function openEnergyHvp(
   if (!config.energy) throw bad("A direct network has no energy, and so no Hessian.");
   const graph = new Graph();
   const context: PassContext = { graph, config, layout, rows, columns: Math.ceil(rows / 4) * 4, prefix: "" };
-  const externals = new Map<string, GPUBuffer | Region>([...parameters.externals, ...Object.entries(buffers)]);
+  const externals = new Map<string, GPUBuffer | Region>(Object.entries(buffers));
   const points = [rows, config.dim];
   const x = graph.external("x", points);
   const labels = config.conditional ? graph.external("labels", [rows]) : undefined;
@@ -325,7 +326,8 @@ export async function openEnergyHvp(
     q: frequenciesOf(context, config.embed),
   };
   graph.run("hvp", sinusoidCurvature, featureShape(context), reads, { hv: graph.external("hvp", points) });
-  const program = await Program.create(gpu, { label: `disco-mlp Hessian of ${rows} rows`, graph, externals });
+  const label = `disco-mlp Hessian of ${rows} rows`;
+  const program = await Program.create(gpu, { label, graph, externals, constants: parameters });
   return {
     ...finished(parameters, program, []),
     encodeGradient: (pass) => program.encode(pass, 0, half),

@@ -4,6 +4,7 @@ import { gemmWeightLength } from "../../../kernels/network/gemm/weight.js";
 import { packWeight } from "../../../kernels/network/pack-weight/kernel.js";
 import { bad } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
+import { Held } from "../../gpu/held.js";
 import { Graph } from "../../graph/graph.js";
 import { Program, type Region } from "../../graph/program.js";
 import { type DiscoConfig, discoTensors } from "./config.js";
@@ -80,16 +81,17 @@ export class EnergyParameters {
   readonly layout: EnergyLayout;
   readonly bank: GPUBuffer;
   /** By the names that the passes' graphs give their external tensors. */
-  readonly externals: ReadonlyMap<string, GPUBuffer>;
+  readonly #shared: ReadonlyMap<string, GPUBuffer>;
   readonly #program: Program;
   readonly #owned: readonly GPUBuffer[];
+  readonly #held = new Held("The disco-mlp network", () => this.#free());
 
   private constructor(
     gpu: Gpu,
     config: DiscoConfig,
     layout: EnergyLayout,
     bank: GPUBuffer,
-    externals: ReadonlyMap<string, GPUBuffer>,
+    shared: ReadonlyMap<string, GPUBuffer>,
     program: Program,
     owned: readonly GPUBuffer[],
   ) {
@@ -97,7 +99,7 @@ export class EnergyParameters {
     this.config = config;
     this.layout = layout;
     this.bank = bank;
-    this.externals = externals;
+    this.#shared = shared;
     this.#program = program;
     this.#owned = owned;
   }
@@ -125,7 +127,7 @@ export class EnergyParameters {
     };
     try {
       const bank = own("parameters", layout.elements);
-      const externals = new Map<string, GPUBuffer>([["bank", bank]]);
+      const shared = new Map<string, GPUBuffer>([["bank", bank]]);
       const bound = new Map<string, GPUBuffer | Region>();
       for (const layer of layersOf(config)) {
         const name = `${layer}.weight`;
@@ -145,8 +147,8 @@ export class EnergyParameters {
             depth: packedDepth(deep),
           };
           graph.run(packed, packWeight, params, { w }, { y });
-          externals.set(packed, own(packed, y.length));
-          bound.set(packed, externals.get(packed)!);
+          shared.set(packed, own(packed, y.length));
+          bound.set(packed, shared.get(packed)!);
         }
       }
       const widths = [config.embed, ...(config.conditional ? [config.width / 2] : [])];
@@ -154,10 +156,10 @@ export class EnergyParameters {
         const q = frequencies(embed);
         const buffer = own(`frequencies ${embed}`, q.length);
         gpu.write(buffer, q);
-        externals.set(frequencyName(embed), buffer);
+        shared.set(frequencyName(embed), buffer);
       }
       const program = await Program.create(gpu, { label: "packing of disco-mlp weights", graph, externals: bound });
-      const parameters = new EnergyParameters(gpu, config, layout, bank, externals, program, owned);
+      const parameters = new EnergyParameters(gpu, config, layout, bank, shared, program, owned);
       await parameters.load(layout.flatten(tensors));
       return parameters;
     } catch (error) {
@@ -178,7 +180,22 @@ export class EnergyParameters {
     this.#program.encode(pass);
   }
 
+  /** As programs take them. */
+  get(name: string): GPUBuffer | undefined {
+    return this.#shared.get(name);
+  }
+
+  /** Keeps the buffers, even if they are destroyed meanwhile. @returns what ends it. @throws NcvsdError BAD_ARGUMENT when they are destroyed */
+  hold(): () => void {
+    return this.#held.hold();
+  }
+
+  /** Releases the buffers, once nothing holds them any more. */
   destroy(): void {
+    this.#held.close();
+  }
+
+  #free(): void {
     this.#program.destroy();
     for (const buffer of this.#owned) this.gpu.destroyBuffer(buffer);
     this.gpu.flushDestroyed();

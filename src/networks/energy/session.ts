@@ -77,7 +77,7 @@ export async function openEnergySession(
     const output = buffer(options.output, "output", rows * dim);
     const z = energy ? (options.z ? buffer(undefined, "z", rows * dim) : undefined) : output;
     const graph = new Graph();
-    const externals = new Map<string, GPUBuffer | Region>(parameters.externals);
+    const externals = new Map<string, GPUBuffer | Region>();
     const chunk = chunkOf(gpu, config.width);
     for (let first = 0; first < rows; first += chunk) {
       const count = Math.min(chunk, rows - first);
@@ -99,7 +99,8 @@ export async function openEnergySession(
         coordinates(context, tape, features, part("output", output, dim));
       }
     }
-    const program = await Program.create(gpu, { label: `disco-mlp of ${rows} rows`, graph, externals });
+    const label = `disco-mlp of ${rows} rows`;
+    const program = await Program.create(gpu, { label, graph, externals, constants: parameters });
     const own = owned.reduce((sum, { size }) => sum + size, 0);
     return {
       gpu,

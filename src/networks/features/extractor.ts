@@ -115,7 +115,7 @@ export class FeatureExtractor {
     const built = this.architecture.build(graph, batch);
     await this.#weights.load(graph);
     const label = `${this.architecture.name} at batch ${batch}`;
-    const program = await Program.create(this.gpu, { label, graph, constants: this.#weights.buffers });
+    const program = await Program.create(this.gpu, { label, graph, constants: this.#weights });
     return { program, graph: built, bytes: program.bytes, destroy: () => program.destroy() };
   }
 }

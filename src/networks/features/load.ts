@@ -298,7 +298,7 @@ class OpenNetwork {
     const { images, y } = this.#model.build(graph, this.variant, batch, height, width);
     await this.#weights.load(graph);
     const label = `${this.name} at batch ${batch}`;
-    const program = await Program.create(this.#gpu, { label, graph, constants: this.#weights.buffers });
+    const program = await Program.create(this.#gpu, { label, graph, constants: this.#weights });
     return { program, images, y, bytes: program.bytes, destroy: () => program.destroy() };
   }
 

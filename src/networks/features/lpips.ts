@@ -211,7 +211,7 @@ export class Lpips {
     const program = await Program.create(this.#gpu, {
       label: `LPIPS at batch ${batch}`,
       graph,
-      constants: this.#weights.buffers,
+      constants: this.#weights,
     });
     return { program, images, features, bytes: program.bytes, destroy: () => program.destroy() };
   }

@@ -183,7 +183,7 @@ async function using<T>(
   externals: ReadonlyMap<string, GPUBuffer> = new Map(),
 ): Promise<T> {
   await weights.load(graph);
-  const program = await Program.create(gpu, { label, graph, constants: weights.buffers, externals });
+  const program = await Program.create(gpu, { label, graph, constants: weights, externals });
   try {
     return await action(program);
   } finally {

@@ -96,7 +96,7 @@ async function runStage(vae: LoadedVae, stage: Stage, stripRows = Number.POSITIV
   const norm = stage.norm === undefined ? undefined : await affineOf(vae, stage.norm, inputs[0]!);
   const { rows, strip, network } = chooseRows(vae, stage, Math.max(1, Math.min(height, stripRows)));
   await weights.load(network.graph);
-  const options = { label: `${stage.name}, ${strip} rows`, graph: network.graph, constants: weights.buffers };
+  const options = { label: `${stage.name}, ${strip} rows`, graph: network.graph, constants: weights };
   const program = await Program.create(gpu, options);
   try {
     const channels = network.result.shape[1]!;

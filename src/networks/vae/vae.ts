@@ -21,6 +21,12 @@ export interface DecodeOptions {
   readonly stripRows?: number;
 }
 
+interface WholeDecoder {
+  readonly key: string;
+  readonly network: DecoderGraph;
+  readonly program: Program;
+}
+
 /** Stability's VAE (AutoencoderKL) on a device. */
 export class Vae implements LoadedVae {
   readonly gpu: Gpu;
@@ -31,7 +37,7 @@ export class Vae implements LoadedVae {
   readonly weights: WeightStore;
   readonly #forget: () => void;
   #closed = false;
-  #whole: { readonly key: string; readonly network: DecoderGraph; readonly program: Program } | undefined;
+  #whole: WholeDecoder | undefined;
 
   private constructor(gpu: Gpu, checkpoint: Checkpoint, structure: VaeStructure) {
     this.gpu = gpu;
@@ -116,18 +122,28 @@ export class Vae implements LoadedVae {
 
   async #decodeWhole(latent: Float32Array, height: number, width: number): Promise<Float32Array> {
     const key = keyOf(height, width);
-    if (this.#whole?.key !== key) {
+    // Taken, so that nobody else writes into it, or destroys it, meanwhile.
+    const kept = this.#whole;
+    this.#whole = undefined;
+    if (kept && kept.key !== key) kept.program.destroy();
+    const whole = kept?.key === key ? kept : await this.#openWhole(key, height, width);
+    try {
+      upload(this.gpu, whole.program, whole.network.latent, latent);
+      await whole.program.run();
+      return await whole.program.readTensor(whole.network.result);
+    } finally {
       this.#release();
-      const network = buildDecoder(this.structure, height, width, targetOf(this.gpu));
-      await this.weights.load(network.graph);
-      const label = `VAE decoder of ${key}`;
-      const program = await Program.create(this.gpu, { label, graph: network.graph, constants: this.weights.buffers });
-      this.#whole = { key, network, program };
+      this.#whole = whole;
+      if (this.#closed) this.#release();
     }
-    const { network, program } = this.#whole;
-    upload(this.gpu, program, network.latent, latent);
-    await program.run();
-    return program.readTensor(network.result);
+  }
+
+  async #openWhole(key: string, height: number, width: number): Promise<WholeDecoder> {
+    const network = buildDecoder(this.structure, height, width, targetOf(this.gpu));
+    await this.weights.load(network.graph);
+    const label = `VAE decoder of ${key}`;
+    const program = await Program.create(this.gpu, { label, graph: network.graph, constants: this.weights });
+    return { key, network, program };
   }
 
   /**
@@ -155,7 +171,7 @@ export class Vae implements LoadedVae {
     const network = buildEncoder(this.structure, height, width, targetOf(this.gpu));
     await this.weights.load(network.graph);
     const label = `VAE encoder of ${height}x${width}`;
-    const program = await Program.create(this.gpu, { label, graph: network.graph, constants: this.weights.buffers });
+    const program = await Program.create(this.gpu, { label, graph: network.graph, constants: this.weights });
     try {
       const latents = new Float32Array(n * 2 * latentChannels * pixels);
       for (let i = 0; i < n; i++) {

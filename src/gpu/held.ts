@@ -1,0 +1,34 @@
+import { bad } from "../errors.js";
+
+/** Something on a device that programs share: once closed it is freed when the last of them is gone, not under a run. */
+export class Held {
+  readonly #what: string;
+  readonly #free: () => void;
+  #users = 0;
+  #closed = false;
+
+  constructor(what: string, free: () => void) {
+    this.#what = what;
+    this.#free = free;
+  }
+
+  /** @returns what ends this use. @throws NcvsdError BAD_ARGUMENT when it is closed */
+  hold(): () => void {
+    if (this.#closed) throw bad(`${this.#what} was closed meanwhile: open it again.`);
+    this.#users++;
+    return () => {
+      this.#users--;
+      this.#end();
+    };
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#closed && this.#users === 0) this.#free();
+  }
+}
