@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { Face, woffTables } from "./face.js";
 import { systemFont } from "./system-fonts.js";
 
-/** Lato (SIL Open Font License): its Latin characters, and those of further European languages in files of their own. */
+/** Lato (SIL Open Font License): its Latin characters, and a few more, Polish ones among them, in files of their own. */
 export const FAMILY = "Lato";
 const WEIGHTS = { regular: 400, bold: 700 } as const;
 export type Weight = keyof typeof WEIGHTS;
@@ -73,9 +73,16 @@ export function written(text: string): string {
 
 /** Width of a line in pixels at a font size, never less than it is drawn (kerning is left out). */
 export function textWidth(text: string, size: number, weight: Weight = "regular"): number {
-  let sum = 0;
-  for (const c of text) sum += (ofLato(c, weight) ?? systemFont(c)?.face)?.width(c) ?? 1;
-  return sum * size;
+  let [mixed, whole] = [0, 0];
+  const characters = [...text];
+  // The renderer sets a line as a whole in the first other font that it needs, where that has all of it.
+  const foreign = characters.find((c) => !ofLato(c, weight));
+  const other = foreign === undefined ? undefined : systemFont(foreign)?.face;
+  for (const c of characters) {
+    mixed += (ofLato(c, weight) ?? systemFont(c)?.face)?.width(c) ?? 1;
+    whole += other?.width(c) ?? 0;
+  }
+  return Math.max(mixed, whole) * size;
 }
 
 /** A line that is not wider, cut at the end where it has to be. */

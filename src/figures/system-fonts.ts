@@ -19,7 +19,7 @@ function folders({ WINDIR = "C:\\Windows", LOCALAPPDATA = homedir() } = process.
 }
 
 /** Words of files' names that a font for captions had better not have. */
-const SPECIAL = /bold|italic|oblique|black|heavy|light|thin|mono|serif|condensed|narrow/gi;
+const SPECIAL = /bold|italic|oblique|black|heavy|light|thin|mono|math|serif|condensed|narrow/gi;
 const specialness = (file: string) =>
   basename(file)
     .replace(/sans-?serif/i, "")
