@@ -9,9 +9,9 @@ const TOOLS = { typedoc: "0.28.20", typescript: "6.0.3" };
 /** What the public types lead to, and what is nobody's business outside. */
 const INSIDE = [
   ...["AnyKernel", "Case", "DISTILLED", "DeviceRates", "Diffusion", "DistillationRun", "Encodable", "LoadedVae"],
-  ...["MatrixShape", "MemoryPlan", "MethodOptions", "NetworkGraph", "Options", "PipelineCache", "Planned", "PointRows"],
+  ...["MatrixShape", "MethodOptions", "Options", "PipelineCache", "Planned", "PointRows"],
   ...["Problem", "Reserve", "Rows", "Run", "SetOnGpu", "Settings", "TABLE", "Tuning", "VaeStructure", "Values"],
-  ...["Wall", "WeightStore"],
+  ...["TrainingPrecision", "Wall", "WeightStore"],
 ];
 
 async function install() {
