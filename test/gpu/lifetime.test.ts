@@ -36,6 +36,15 @@ it("a device and a model can be disposed, and the device says that it is gone", 
   await expect(closed.generate({ y: new Float32Array(1024), sigma: 1 })).rejects.toThrow(/closed/);
 });
 
+it("a model whose loading is stopped half-way leaves nothing on the device", async () => {
+  const gpu = await openTestGpu();
+  const stop = new AbortController();
+  const onProgress = (done: number, total: number) => done > total / 2 && stop.abort(new Error("enough"));
+  await expect(loadModel(gpu, tiny, { signal: stop.signal, onProgress })).rejects.toThrow("enough");
+  expect(gpu.allocatedBytes).toBeLessThan(1000);
+  gpu.close();
+});
+
 describe("what is closed can be collected", () => {
   it("a device that was opened, used and closed", async () => {
     const refs: WeakRef<object>[] = [];

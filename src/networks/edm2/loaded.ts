@@ -133,7 +133,13 @@ export class Model implements Denoiser, GenerativeDenoiser {
 
   /** Reads and uploads the weights. */
   async prepare(onProgress?: (done: number, total: number) => void): Promise<void> {
-    await this.weights.load(this.#build(1).graph, onProgress);
+    try {
+      await this.weights.load(this.#build(1).graph, onProgress);
+    } catch (error) {
+      // Nobody else has the model: what is already on the device goes with it.
+      await this.close();
+      throw error;
+    }
   }
 
   /** The memory and cost plan of one evaluation at this batch, without allocating anything. */

@@ -251,7 +251,7 @@ class OpenNetwork {
       network.sha256 = await network.#hash.sha256();
       return network;
     } catch (error) {
-      network.#weights.destroy();
+      await network.close();
       throw error;
     }
   }
