@@ -452,12 +452,18 @@ describe("a batch larger than the adapter can hold", () => {
 
   const seeds = (n: number) => Array.from({ length: n }, (_, i) => i);
   it("what is named fits with the sampler's own memory, also where other batches ran before", async () => {
+    const look = async (event: Partial<Record<"preview" | "next" | "denoised", () => unknown>>) => {
+      await Promise.all([event.preview?.(), event.next?.(), event.denoised?.()]);
+    };
     const runs = {
       multiStep: [
         TINY,
-        (model: Model, n: number) => sampleMultiStep(model, { seeds: seeds(n), ts: [5, 10], zeta: 0.5 }),
+        (model: Model, n: number) => sampleMultiStep(model, { seeds: seeds(n), ts: [5, 10], zeta: 0.5, onStep: look }),
       ],
-      heun: [TEACHER, (model: Model, n: number) => sampleHeun(model, { seeds: seeds(n), steps: 2, S_churn: 5 })],
+      heun: [
+        TEACHER,
+        (model: Model, n: number) => sampleHeun(model, { seeds: seeds(n), steps: 2, S_churn: 5, onStep: look }),
+      ],
     } as const;
     for (const [name, [path, run]] of Object.entries(runs)) {
       const weights = await loadModel(gpu, path);

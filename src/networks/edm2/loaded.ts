@@ -59,8 +59,11 @@ interface Planned {
   readonly plan: MemoryPlan;
 }
 
-/** Image-sized f32 buffers that a sampler holds beside the network: state, noise, slope, readback. */
-const SAMPLER_TENSORS = 8;
+/**
+ * Image-sized f32 buffers that `sampleMultiStep` and `sampleHeun` hold beside the network: state, noise, slopes, and where a run is
+ * followed, copies of what a step showed and their readbacks.
+ */
+const SAMPLER_TENSORS = 10;
 
 /** More of them that a batch leaves free which is said to fit: readback buffers of other batches stay on the device. */
 const SPARE_TENSORS = 4;
