@@ -40,7 +40,7 @@ export const embedding = elementwise<EmbeddingParams>({
     const norm = Math.sqrt((1 - t) ** 2 + t ** 2);
     return { weight_a: (1 - t) / norm, weight_b: t / norm };
   },
-  grid: ({ batch, outFeatures }, _variant, caps) => grid1d(Math.ceil(outFeatures / 8) * Math.ceil(batch / 4), 1, caps),
+  grid: ({ batch, outFeatures }, _variant, caps) => grid1d(Math.ceil(outFeatures / 16) * Math.ceil(batch / 4), 1, caps),
   flops: ({ batch, noiseChannels, labelDim }, values) =>
     60 * batch * noiseChannels + values * (2 * (noiseChannels + labelDim) + 8),
   reference,

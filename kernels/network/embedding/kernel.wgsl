@@ -6,8 +6,8 @@
 //   w [M, C rounded up to a multiple of 32, then L rounded up to one of 4]: W_noise beside W_label, zero padded
 //
 // Normalisation, 1/sqrt(fan-in) and sqrt(L) are folded into the weights at load; without LABELS there are no classes and no
-// sum. To the bit what the kernels fourier, linear, mp-sum and mp-silu give one after another. One workgroup: 8 outputs of up
-// to 4 images, 32 inputs at a time in workgroup memory. The 8 invocations of an output take every eighth quad of inputs;
+// sum. To the bit what the kernels fourier, linear, mp-sum and mp-silu give one after another. One workgroup: 16 outputs of up
+// to 4 images, 32 inputs at a time in workgroup memory, one of an image by each invocation. The 8 invocations of an output take every eighth quad of inputs;
 // their sums meet in workgroup memory in a fixed order. In front of this text: kernels/lib/math.wgsl, mp-fourier.wgsl,
 // mp-silu-loaded.wgsl. Prelude: F, L4, quad_of, LABELS.
 struct Params {
@@ -30,20 +30,20 @@ struct Params {
 // [input][image]
 var<workgroup> inputs: array<f32, 128>;
 // Of levels, then of classes.
-var<workgroup> partial: array<vec4f, 128>;
+var<workgroup> partial: array<vec4f, 256>;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(128)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
   @builtin(num_workgroups) nwg: vec3u,
   @builtin(local_invocation_index) lid: u32,
 ) {
-  let groups = (p.outFeatures + 7u) / 8u;
+  let groups = (p.outFeatures + 15u) / 16u;
   let tile = wid.y * nwg.x + wid.x;
   if (tile >= groups * ((p.batch + 3u) / 4u)) {
     return;
   }
-  let output = (tile % groups) * 8u + lid / 8u;
+  let output = (tile % groups) * 16u + lid / 8u;
   let image = (tile / groups) * 4u;
   let noiseTurns = (p.noiseChannels + 31u) / 32u;
   let quads = 8u * noiseTurns + (p.labelDim + 3u) / 4u;
@@ -51,27 +51,24 @@ fn main(
   let row = min(output, p.outFeatures - 1u) * quads;
 
   partial[lid] = vec4f();
-  partial[64u + lid] = vec4f();
+  partial[128u + lid] = vec4f();
   for (var turn = 0u; turn < MANY; turn++) {
     if (8u * turn >= quads) {
       break;
     }
-    for (var half = 0u; half < 2u; half++) {
-      let i = 64u * half + lid;
-      let n = min(image + i % 4u, p.batch - 1u);
-      let k = 32u * turn + i / 4u;
-      if (turn < noiseTurns) {
-        let channel = min(k, p.noiseChannels - 1u);
-        inputs[i] = mp_fourier(sigma[n], freqs[channel], phases[channel]);
-      } else {
-        inputs[i] = labels[n * p.labelDim + min(k - 32u * noiseTurns, p.labelDim - 1u)];
-      }
+    let n = min(image + lid % 4u, p.batch - 1u);
+    let k = 32u * turn + lid / 4u;
+    if (turn < noiseTurns) {
+      let channel = min(k, p.noiseChannels - 1u);
+      inputs[lid] = mp_fourier(sigma[n], freqs[channel], phases[channel]);
+    } else {
+      inputs[lid] = labels[n * p.labelDim + min(k - 32u * noiseTurns, p.labelDim - 1u)];
     }
     workgroupBarrier();
     let quad = lid % 8u + 8u * turn;
     if (quad < quads) {
       let weights = quad_of(w[row + quad]);
-      let at = lid + select(0u, 64u, turn >= noiseTurns);
+      let at = lid + select(0u, 128u, turn >= noiseTurns);
       var sum = partial[at];
       for (var i = 0u; i < 4u; i++) {
         let k = 16u * (lid % 8u) + 4u * i;
@@ -87,7 +84,7 @@ fn main(
   if (i < 4u && image + i < p.batch && output < p.outFeatures) {
     var sum = sum_of_eight(lid - i, i);
     if (LABELS) {
-      sum = p.weight_a * sum + p.weight_b * sum_of_eight(64u + lid - i, i);
+      sum = p.weight_a * sum + p.weight_b * sum_of_eight(128u + lid - i, i);
     }
     y[(image + i) * p.outFeatures + output] = mp_silu(sum);
   }

@@ -37,7 +37,7 @@ function loop(p: GemmParams, caps: Caps): Loop {
   const choices = loopChoices(layer, caps);
   const tuned = caps.tuning?.get(tuneKey(p));
   const choice = tuned !== undefined && choices.includes(tuned) ? tuned : choices[0]!;
-  return loopOf(choice, { ...layer, quads: liveQuads(p) }, caps);
+  return loopOf(choice, { ...layer, quads: liveQuads(p), sums: p.epilogue.kind === "sum_clip" }, caps);
 }
 
 /** Turns of a tile's loop, but for the last, which only multiplies, in whole parts, times the k of a turn (kernels/lib/tiled-product.ts). */
