@@ -1,10 +1,9 @@
 import type { Command } from "commander";
-import { openCheckpoint } from "../checkpoint/index.js";
+import { type CheckpointInput, openCheckpoint } from "../checkpoint/index.js";
 import { NcvsdError, oneLine } from "../errors.js";
 import { actType, type Precision } from "../gpu/contract.js";
 import { mib, precisionOn } from "../gpu/device.js";
-import type { GpuProfile } from "../gpu/profiles.js";
-import { type Graph, type Node, nodeCost, whole } from "../graph/graph.js";
+import { type Graph, type Node, nodeCost, type Target, whole } from "../graph/graph.js";
 import { type MemoryPlan, planMemory, replan } from "../graph/plan.js";
 import { type AdapterLimits, adapterLimits, fitOf, largestTensor } from "../measure/fit.js";
 import type { NodeProfile } from "../measure/profile.js";
@@ -17,6 +16,7 @@ import { parseInteger, parsePrecision } from "../runs/args.js";
 import { bundledCheckpoint } from "../runs/package.js";
 import { shortened, table } from "../runs/table.js";
 import { namedNetwork, PRECISION_HELP } from "./parts/engine.js";
+import { type OtherNetwork, otherNetwork, type Planned } from "./parts/inspected.js";
 import { AS_HELP, profileFlag, profileReport } from "./parts/plan-profile.js";
 
 interface InspectFlags {
@@ -37,7 +37,10 @@ export function registerInspect(program: Command): void {
       "Prints what a checkpoint holds: architecture, config, parameters, FLOPs and peak memory per evaluation. Needs no GPU. " +
         "With --preset it tells the same of a published network that is not there, and whether it would fit this machine's adapter.",
     )
-    .argument("[file]", "checkpoint, .safetensors or the index of its shards (default: the bundled one)")
+    .argument(
+      "[file]",
+      "checkpoint, .safetensors or the index of its shards (default: the bundled one); or a VAE, or a feature network",
+    )
     .option("--preset <name>", `a published network instead of a file: ${PRESET_NAMES}; or small-unet, the benchmark's`)
     .option(
       "--batch <n>",
@@ -70,15 +73,16 @@ export function registerInspect(program: Command): void {
       }
       const profile = profileFlag(flags);
       const subject = flags.preset === undefined ? await fromFile(file ?? bundledCheckpoint) : fromPreset(flags.preset);
-      const { architecture, config } = subject;
-      const { graph } = networkAt(flags.batch, architecture, config, profile);
+      const { architecture, config, parameters, macs } = subject;
       const wantsLimits =
         !profile && (flags.preset !== undefined || flags.adapter !== undefined || flags.precision === "auto");
       const limits = wantsLimits ? await adapterLimits(flags.adapter) : null;
       const maxArena = limits === null || typeof limits === "string" ? undefined : limits.bufferBytes;
       const precision = plannedPrecision(flags.precision, profile ?? limits);
+      const { rates, bindingBytes } = profile ?? {};
+      const target = { rates, bindingBytes };
+      const graph = await subject.build({ batch: flags.batch, precision, software: !profile, target });
       const plan = planMemory(graph, precision, maxArena);
-      const macs = multiplyAdds(architecture, config);
       const others = flags.preset === undefined || profile ? [] : otherPrecisions(precision, limits);
       const plans = [plan];
       for (const other of others) {
@@ -90,9 +94,9 @@ export function registerInspect(program: Command): void {
         architecture,
         config,
         labels: subject.labels,
-        parameters: parameterCount(architecture, config),
+        parameters,
         ...subject.dtypes,
-        multiplyAdds: macs * flags.batch,
+        ...(macs === null ? {} : { multiplyAdds: macs * flags.batch }),
         batch: flags.batch,
         precision,
         nodes: graph.nodes.length,
@@ -125,17 +129,30 @@ export function registerInspect(program: Command): void {
 }
 
 /** What is inspected: a checkpoint's network, or one that only has a name. */
-interface Subject {
-  readonly architecture: Architecture;
-  readonly config: NetworkConfig;
+interface Subject extends Pick<OtherNetwork, "architecture" | "config" | "parameters" | "build"> {
   readonly labels: readonly string[] | null;
   readonly facts: { file: string; sha256: string; tensors: number } | { preset: string };
   /** Elements of each type, of a file. */
   readonly dtypes: { dtypes?: Record<string, number> };
+  /** Of one image, convolutions as direct sums; null: not known. */
+  readonly macs: number | null;
 }
 
 async function fromFile(file: string): Promise<Subject> {
-  const checkpoint = await openCheckpoint(namedNetwork(file));
+  const input = namedNetwork(file);
+  try {
+    return await denoiserIn(file, input);
+  } catch (cause) {
+    if (!(cause instanceof NcvsdError) || cause.code !== "BAD_CHECKPOINT") throw cause;
+    const other = await otherNetwork(input);
+    if (!other) throw cause;
+    const { sha256, tensors, ...rest } = other;
+    return { ...rest, labels: null, facts: { file, sha256, tensors }, dtypes: {}, macs: null };
+  }
+}
+
+async function denoiserIn(file: string, input: CheckpointInput): Promise<Subject> {
+  const checkpoint = await openCheckpoint(input);
   try {
     const { architecture, config, labels } = parseConfig(checkpoint);
     validateTensors(checkpoint, architecture, config);
@@ -147,7 +164,7 @@ async function fromFile(file: string): Promise<Subject> {
       dtypes[dtype] = (dtypes[dtype] ?? 0) + shape.reduce((a, b) => a * b, 1);
     }
     const facts = { file, sha256: await checkpoint.sha256(), tensors: checkpoint.tensors.size };
-    return { architecture, config, labels: labels ?? null, facts, dtypes: { dtypes } };
+    return { ...denoiser(architecture, config), labels: labels ?? null, facts, dtypes: { dtypes } };
   } finally {
     await checkpoint.close();
   }
@@ -155,7 +172,17 @@ async function fromFile(file: string): Promise<Subject> {
 
 function fromPreset(name: string): Subject {
   const { architecture, config } = networkPreset(name);
-  return { architecture, config, labels: null, facts: { preset: name }, dtypes: {} };
+  return { ...denoiser(architecture, config), labels: null, facts: { preset: name }, dtypes: {} };
+}
+
+function denoiser(architecture: Architecture, config: NetworkConfig) {
+  return {
+    architecture,
+    config,
+    parameters: parameterCount(architecture, config),
+    macs: multiplyAdds(architecture, config),
+    build: async ({ batch, target }: Planned) => networkAt(batch, architecture, config, target),
+  };
 }
 
 function memoryFacts(plan: MemoryPlan) {
@@ -191,13 +218,13 @@ function fits(graph: Graph, plans: readonly MemoryPlan[], limits: AdapterLimits 
 }
 
 /** @throws NcvsdError BAD_ARGUMENT for a batch whose tensors no kernel can index. */
-function networkAt(batch: number, architecture: Architecture, config: NetworkConfig, profile?: GpuProfile) {
-  const { bindingBytes, rates } = profile ?? {};
+function networkAt(batch: number, architecture: Architecture, config: NetworkConfig, target: Target): Graph {
+  const { bindingBytes, rates } = target;
   try {
     return buildNetwork(architecture, config, batch, {
       rates,
       ...(bindingBytes === undefined ? {} : { bindingBytes }),
-    });
+    }).graph;
   } catch (cause) {
     if (!(cause instanceof NcvsdError) || batch === 1) throw cause;
     throw new NcvsdError(
@@ -223,12 +250,12 @@ function describeNode(node: Node, plan: MemoryPlan) {
 }
 
 interface Described {
-  readonly architecture: Architecture;
+  readonly architecture: string;
   readonly config: object;
   readonly labels: readonly string[] | null;
   readonly precision: Precision;
   readonly parameters: number;
-  readonly multiplyAdds: number;
+  readonly multiplyAdds?: number;
   readonly flops: number;
   readonly bytesMoved: number;
   readonly nodes: number;
@@ -241,7 +268,8 @@ interface Described {
 
 function describeSubject(facts: Described, batch: number): string[] {
   const types = Object.entries(facts.dtypes ?? {}).map(([dtype, count]) => `${count.toLocaleString("en")} ${dtype}`);
-  const stored = types.length > 0 ? ` in ${facts.tensors} tensors (${types.join(", ")})` : "";
+  const listed = types.length > 0 ? ` (${types.join(", ")})` : "";
+  const stored = facts.tensors === undefined ? "" : ` in ${facts.tensors} tensors${listed}`;
   return [
     ...(facts.file === undefined ? [`preset        ${facts.preset}`] : [`file          ${facts.file}`]),
     ...(facts.sha256 === undefined ? [] : [`sha256        ${facts.sha256}`]),
@@ -253,7 +281,9 @@ function describeSubject(facts: Described, batch: number): string[] {
     "config",
     ...Object.entries(facts.config).map(([key, value]) => `  ${key.padEnd(20)} ${JSON.stringify(value)}`),
     `evaluation at batch ${batch}, ${facts.precision}`,
-    `  multiply-adds        ${(facts.multiplyAdds / 1e9).toFixed(3)} G, convolutions as direct sums`,
+    ...(facts.multiplyAdds === undefined
+      ? []
+      : [`  multiply-adds        ${(facts.multiplyAdds / 1e9).toFixed(3)} G, convolutions as direct sums`]),
     `  FLOPs                ${(facts.flops / 1e9).toFixed(3)} G in ${facts.nodes} nodes, as the kernels compute them`,
     `  bytes moved          ${mib(facts.bytesMoved)}`,
   ];

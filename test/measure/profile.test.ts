@@ -1,12 +1,17 @@
+import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { conv } from "../../kernels/network/conv/kernel.js";
+import { writeSafetensors } from "../../src/checkpoint/index.js";
 import type { Precision } from "../../src/gpu/contract.js";
 import { gpuProfile } from "../../src/gpu/profiles.js";
 import { Graph } from "../../src/graph/graph.js";
 import { profilePlan } from "../../src/measure/profile.js";
 import { buildNetwork } from "../../src/networks/edm2/network.js";
 import { networkPreset } from "../../src/networks/edm2/presets.js";
-import { cliOk, cliRefused } from "../support/cli.js";
+import { cli, cliOk, cliRefused, scratch } from "../support/cli.js";
+import { weightsPath } from "../support/fixtures.js";
+import { randomVae, SMALL_VAE } from "../support/random-vae.js";
+import { drawDinov2 } from "../support/reference-features.js";
 
 const counts = (preset: string, batch: number, name = "gpu", precision: Precision = "f32") => {
   const { architecture, config } = networkPreset(preset);
@@ -60,6 +65,7 @@ describe("a plan as on a GPU", () => {
 });
 
 describe("inspect --plan --as", () => {
+  const place = scratch();
   it("tells the counts, of a preset and by kernel", async () => {
     const args = ["inspect", "--preset", "small-unet", "--plan", "--as", "gpu"];
     const facts = JSON.parse((await cliOk([...args, "--json"])).stdout);
@@ -67,8 +73,35 @@ describe("inspect --plan --as", () => {
     expect(facts.plan).toHaveLength(facts.nodes);
     expect(facts.plan[0].workgroups).toBeGreaterThan(0);
     const { stdout } = await cliOk([...args, "--batch", "2", "--precision", "f16"]);
-    expect(stdout).toMatch(/^as on gpu: .* 132 multiprocessors/m);
+    expect(stdout).toMatch(/^as on gpu: .*\n {2}multiprocessors +132,/m);
     expect(stdout).toMatch(/^ {2}guarded loops +\d+$/m);
+  });
+
+  it("counts a VAE's decoder and feature networks, and refuses what is none", async () => {
+    const store = (name: string, bytes: Uint8Array) => {
+      writeFileSync(place(name), bytes);
+      return place(name);
+    };
+    const dinov2 = drawDinov2(1, { width: 64, blocks: 2, hidden: 96, heads: 1, gated: false, registers: 0, grid: 4 });
+    const tensors = [...dinov2].map(([name, { shape, data }]) => ({ name, dtype: "F32" as const, shape, data }));
+    const files = {
+      "the decoder of an AutoencoderKL": store("vae.safetensors", randomVae(SMALL_VAE).file),
+      "dinov2-vit64x2-14": store("dinov2.safetensors", writeSafetensors(tensors)),
+      "fashion32-features": weightsPath("fashion32-features.safetensors"),
+    };
+    for (const [architecture, file] of Object.entries(files)) {
+      const { stdout } = await cliOk(["inspect", file, "--plan", "--as", "gpu", "--json"]);
+      const facts = JSON.parse(stdout);
+      expect(facts).toMatchObject({ architecture, profile: { name: "gpu", nodes: facts.nodes, guardedLoops: 0 } });
+      expect(facts.plan).toHaveLength(facts.nodes);
+      expect(facts.nodes).toBeGreaterThan(5);
+    }
+    const vae = files["the decoder of an AutoencoderKL"];
+    expect((await cliRefused(["inspect", vae, "--batch", "2"])).stderr).toMatch(/decodes one latent at a time/);
+    const none = store("none.safetensors", writeSafetensors([{ ...tensors[0]!, name: "a" }]));
+    const refused = await cli(["inspect", none, "--plan", "--as", "gpu"]);
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toMatch(/none\.safetensors/);
   });
 
   it("wants the plan, and a profile that there is", async () => {

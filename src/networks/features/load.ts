@@ -1,6 +1,7 @@
 import { type Checkpoint, type CheckpointInput, type FetchOptions, openCheckpoint } from "../../checkpoint/index.js";
 import { besideInput, openSource } from "../../checkpoint/source.js";
 import { bad, checkKeys, NcvsdError } from "../../errors.js";
+import type { Precision } from "../../gpu/contract.js";
 import type { Gpu } from "../../gpu/device.js";
 import { Graph, type Tensor } from "../../graph/graph.js";
 import { type Pooled, ProgramPool } from "../../graph/pool.js";
@@ -95,7 +96,7 @@ export async function openFeatureNetwork(
 ): Promise<OpenNetwork> {
   const file = await openCheckpoint(input, { ...fetching, ofAnyKind: true });
   try {
-    const model = await recognised(gpu, file, input);
+    const model = await featureModel({ software: gpu.caps.software, precision: gpu.precision }, file, input);
     const chosen = variant ?? model.variants[0];
     if (!model.variants.includes(chosen))
       throw bad(`${model.name} has no variant ${JSON.stringify(chosen)}: there is ${model.variants.join(", ")}`);
@@ -106,11 +107,18 @@ export async function openFeatureNetwork(
   }
 }
 
-async function recognised(gpu: Gpu, file: Checkpoint, input: CheckpointInput): Promise<FeatureModel> {
+/** What a feature network's graph depends on. */
+interface Adapter {
+  readonly software: boolean;
+  readonly precision: Precision;
+}
+
+/** The network that a file holds. @throws BAD_CHECKPOINT when it holds none that is known, or not all of it */
+export async function featureModel(adapter: Adapter, file: Checkpoint, input: CheckpointInput): Promise<FeatureModel> {
   const inception = inceptionFile(file);
-  if (inception) return inceptionModel(gpu, inception);
+  if (inception) return inceptionModel(adapter, inception);
   const dinov2 = dinov2File(file);
-  if (dinov2) return dinov2Model(gpu, dinov2, await headsOf(file, dinov2, input));
+  if (dinov2) return dinov2Model(adapter, dinov2, await headsOf(file, dinov2, input));
   const names = [...file.tensors.keys()];
   const lpips = names.some((name) => /(^|\.)features\.(28|10)\.weight$/.test(name) || /^lin\d/.test(name));
   const what = lpips
@@ -119,7 +127,7 @@ async function recognised(gpu: Gpu, file: Checkpoint, input: CheckpointInput): P
   throw new NcvsdError("BAD_CHECKPOINT", `${file.name} holds no feature network that is known: ${what}`);
 }
 
-function inceptionModel(gpu: Gpu, { widths, dims, source }: InceptionFile): FeatureModel {
+function inceptionModel(adapter: Adapter, { widths, dims, source }: InceptionFile): FeatureModel {
   return {
     name: "inception-v3-fid",
     dims,
@@ -128,7 +136,7 @@ function inceptionModel(gpu: Gpu, { widths, dims, source }: InceptionFile): Feat
     source,
     preparation: (variant) => ({ size: [INCEPTION_SIDE, INCEPTION_SIDE], rule: variant as "nvidia" | "pytorch-fid" }),
     build: (graph, _variant, batch) =>
-      inceptionGraph(graph, batch, widths, gpu.caps.software && gpu.precision === "f32"),
+      inceptionGraph(graph, batch, widths, adapter.software && adapter.precision === "f32"),
   };
 }
 
@@ -137,7 +145,7 @@ const SIZES: Readonly<Record<number, string>> = { 384: "vits", 768: "vitb", 1024
 /** Side of the pictures that EDM2's metric gives to DINOv2. */
 const SIDE = 16 * PATCH;
 
-function dinov2Model(gpu: Gpu, { config, source }: Dinov2File, heads: number): FeatureModel {
+function dinov2Model(adapter: Adapter, { config, source }: Dinov2File, heads: number): FeatureModel {
   const { width, registers } = config;
   const whole: Dinov2Config = { ...config, heads };
   return {
@@ -153,7 +161,7 @@ function dinov2Model(gpu: Gpu, { config, source }: Dinov2File, heads: number): F
         height,
         width: pixels,
         positions: variant === "huggingface" ? "by-size" : "hub",
-        products: gpu.precision === "f32",
+        products: adapter.precision === "f32",
       }),
   };
 }
