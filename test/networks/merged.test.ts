@@ -1,21 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { mpSum } from "../../kernels/network/mp-sum/kernel.js";
-import { openCheckpoint } from "../../src/checkpoint/index.js";
 import { overCopies } from "../../src/gpu/copies.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { gpuProfile, profileCaps } from "../../src/gpu/profiles.js";
 import { composeSource, reflectSource } from "../../src/gpu/reflect.js";
-import { Graph, type Tensor } from "../../src/graph/graph.js";
-import { planMemory, verifyPlan } from "../../src/graph/plan.js";
-import { Program } from "../../src/graph/program.js";
-import { normalSource } from "../../src/graph/run-kernel.js";
-import { nonFiniteNode } from "../../src/graph/trace.js";
-import { WeightStore } from "../../src/layers/weights.js";
-import { parseConfig } from "../../src/networks/edm2/config.js";
+import { Graph } from "../../src/graph/graph.js";
 import { buildNetwork } from "../../src/networks/edm2/network.js";
 import { networkPreset } from "../../src/networks/edm2/presets.js";
-import { fixturePath, relativeError } from "../support/fixtures.js";
+import { relativeError } from "../support/fixtures.js";
 import { withTestGpu } from "../support/gpu.js";
+import { runNetwork } from "../support/run-network.js";
 
 const bits = (values: Float32Array) => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 
@@ -23,42 +17,8 @@ describe("the two encoders of a network in one node each layer", () => {
   let gpu: Gpu;
   withTestGpu((own) => (gpu = own));
 
-  async function run(
-    merged: boolean,
-    options: { batch?: number; bindingBytes?: number; poison?: boolean; beside?: boolean } = {},
-  ) {
-    const { batch = 3, bindingBytes = 2 ** 27, poison = false, beside = false } = options;
-    const checkpoint = await openCheckpoint(fixturePath("ncvsd-tiny.safetensors"));
-    const { architecture, config } = parseConfig(checkpoint);
-    const network = buildNetwork(architecture, config, batch, { merged, bindingBytes, rates: gpu.caps.rates });
-    const { graph } = network;
-    verifyPlan(graph, planMemory(graph, gpu.precision));
-    const start = gpu.allocatedBytes;
-    const store = new WeightStore(gpu, checkpoint);
-    if (beside) await store.load(buildNetwork(architecture, config, 1, { bindingBytes, rates: gpu.caps.rates }).graph);
-    const loaded = gpu.allocatedBytes;
-    // Twice at once.
-    await Promise.all([store.load(graph), store.load(graph)]);
-    const held = [loaded - start, gpu.allocatedBytes - loaded] as const;
-    const program = await Program.create(gpu, { label: "merged", graph, constants: store.buffers });
-    const inputs = [network.x, network.sigma, network.labels, network.condX, network.condSigma];
-    inputs.forEach((tensor: Tensor | undefined, i) => {
-      if (!tensor) return;
-      const random = normalSource(i + 1);
-      const values = Float32Array.from({ length: tensor.length }, () => Math.abs(random()) + 0.1);
-      if (poison && i === 3) values.fill(Number.NaN);
-      gpu.write(program.buffer(tensor), values);
-    });
-    await program.run();
-    const out = await gpu.readF32(program.buffer(network.denoised), network.denoised.length);
-    const bad = poison ? await nonFiniteNode(program) : undefined;
-    program.destroy();
-    store.destroy();
-    // Readback and unused bindings stay.
-    expect(gpu.allocatedBytes).toBeLessThan(start + 2 ** 15);
-    await checkpoint.close();
-    return { graph, out, bad, held };
-  }
+  const run = (merged: boolean, options: Parameters<typeof runNetwork>[2] = {}) =>
+    runNetwork(gpu, "ncvsd-tiny.safetensors", { merged, rates: gpu.caps.rates, ...options });
 
   it("gives the same bits with fewer nodes, in parts too, near those with the texts of a GPU, and names the node of a NaN", async () => {
     const apart = await run(false);
@@ -69,10 +29,10 @@ describe("the two encoders of a network in one node each layer", () => {
     const cut = await run(true, { bindingBytes: 300 * 2 ** 10 });
     expect(cut.graph.nodes.length).toBeGreaterThan(together.graph.nodes.length);
     expect(bits(cut.out).equals(bits(apart.out))).toBe(true);
-    expect((await run(true, { poison: true })).bad).toBe("ctrl.precond_in");
+    expect((await run(true, { poisoned: "condX" })).bad).toBe("ctrl.precond_in");
     // Apart beside together, they take the same weights, but for those of three embeddings: here a node has noise and label together.
-    const shared = await run(false, { beside: true });
-    expect(shared.held[1]).toBe(3 * 4 * (768 + 576));
+    const shared = await run(false, { beside: { rates: gpu.caps.rates } });
+    expect(shared.held).toBe(3 * 4 * (768 + 576));
     expect(bits(shared.out).equals(bits(apart.out))).toBe(true);
     const own = gpu.caps;
     Object.assign(gpu, { caps: { ...own, software: false, rates: gpuProfile("gpu").rates } });

@@ -1,18 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { openCheckpoint } from "../../src/checkpoint/index.js";
 import type { Gpu } from "../../src/gpu/device.js";
-import { type Tensor, tensorBytes } from "../../src/graph/graph.js";
-import { planMemory, verifyPlan } from "../../src/graph/plan.js";
-import { Program } from "../../src/graph/program.js";
-import { normalSource } from "../../src/graph/run-kernel.js";
-import { nonFiniteNode } from "../../src/graph/trace.js";
+import { tensorBytes } from "../../src/graph/graph.js";
 import { BINDING_BYTES, parts } from "../../src/layers/convolution.js";
-import { WeightStore } from "../../src/layers/weights.js";
-import { parseConfig } from "../../src/networks/edm2/config.js";
 import { buildNetwork } from "../../src/networks/edm2/network.js";
 import { networkPresets } from "../../src/networks/edm2/presets.js";
-import { fixturePath, relativeError } from "../support/fixtures.js";
+import { relativeError } from "../support/fixtures.js";
 import { withTestGpu } from "../support/gpu.js";
+import { runNetwork } from "../support/run-network.js";
 
 describe("cutting into parts", () => {
   it("covers everything once, in multiples of the unit, within the limit", () => {
@@ -54,38 +48,7 @@ describe("a network in parts", () => {
   let gpu: Gpu;
   withTestGpu((own) => (gpu = own));
 
-  const BATCH = 3;
-
-  async function run(
-    file: string,
-    options: { bindingBytes?: number; tuning?: ReadonlyMap<string, string> },
-    poison = false,
-  ) {
-    const checkpoint = await openCheckpoint(fixturePath(file));
-    const { architecture, config } = parseConfig(checkpoint);
-    const network = buildNetwork(architecture, config, BATCH, options);
-    const { graph } = network;
-    verifyPlan(graph, planMemory(graph, "f32"));
-    const store = new WeightStore(gpu, checkpoint);
-    await store.load(graph);
-    const program = await Program.create(gpu, { label: file, graph, constants: store.buffers });
-    const inputs = [network.x, network.sigma, network.labels, network.condX, network.condSigma];
-    inputs.forEach((tensor: Tensor | undefined, i) => {
-      if (!tensor) return;
-      const random = normalSource(i + 1);
-      const values = Float32Array.from({ length: tensor.length }, () => Math.abs(random()) + 0.1);
-      if (poison && i === 0) values.fill(Number.NaN);
-      gpu.write(program.buffer(tensor), values);
-    });
-    await program.run();
-    const out = await gpu.readF32(program.buffer(network.denoised), network.denoised.length);
-    const bad = poison ? await nonFiniteNode(program) : undefined;
-    program.destroy();
-    store.destroy();
-    await checkpoint.close();
-    return { graph, out, bad };
-  }
-
+  const run = (file: string, options: Parameters<typeof runNetwork>[2]) => runNetwork(gpu, file, options);
   const bits = (values: Float32Array) => Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 
   for (const [file, bindingBytes] of [
@@ -139,7 +102,7 @@ describe("a network in parts", () => {
 
   it("a value that is not finite is found where it enters, not in what a part not yet written held before", async () => {
     // The first encoder does not see x: it is clean, but works in memory that the rest of the first run left full of NaN.
-    const { bad } = await run("ncvsd-tiny.safetensors", { bindingBytes: 2 ** 15 }, true);
+    const { bad } = await run("ncvsd-tiny.safetensors", { bindingBytes: 2 ** 15, poisoned: "x" });
     expect(bad).toBe("enc.precond_in");
   });
 });
