@@ -24,7 +24,7 @@ const PAIRS = 2e8;
 /** How much worse than the current plan one may be that the search goes on from. */
 const WORSE = 1.02;
 /** Trials without a better plan before the search goes back to the best one, or to one of the first orders. */
-const PATIENCE = 50;
+const PATIENCE = 25;
 /** Within this factor of what no plan can beat, the search ends. */
 const GOOD_ENOUGH = 1.02;
 

@@ -41,7 +41,7 @@ describe.skipIf(missing)(`two adapters${missing ? ` (SwiftShader is not to be ha
     const plain = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, "");
     for (const [i, name] of adapters.entries()) {
       const { stdout } = await cliOk(["doctor", "--adapter", String(i)]);
-      expect(plain(/^adapter +(\S+)/m.exec(stdout)![1]!)).toBe(plain(name));
+      expect(plain(/^adapter +(.+) \(software: /m.exec(stdout)![1]!)).toBe(plain(name));
       expect(stdout).toMatch(new RegExp(`^ +${i} {4}${name.replace(/[()]/g, "\\$&")}$`, "m"));
     }
     const wrong = await cli(["evaluate", "fd", "--n", "65", "--adapter", String(adapters.length)]);
@@ -83,7 +83,7 @@ describe("in a worker thread", () => {
         const { parentPort, workerData } = require("node:worker_threads");
         import(workerData.url).then(async ({ openGpu }) => {
           const gpu = await openGpu(workerData.adapter ? { adapter: workerData.adapter } : {});
-          parentPort.postMessage(gpu.info.name);
+          parentPort.postMessage(gpu.info.device);
           gpu.close();
         }).catch((error) => parentPort.postMessage(error.code + " " + error.message));`;
       const url = pathToFileURL(join(import.meta.dirname, "../../dist/src/index.js")).href;

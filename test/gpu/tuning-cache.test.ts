@@ -145,9 +145,9 @@ describe("opening a device", () => {
     const first = await openTestGpu();
     expect(first.tuning).toBeUndefined();
     expect(first.caps.tuning).toBeUndefined();
-    const { name, vendor, architecture, driver } = first.info;
+    const { device, vendor, architecture, driver } = first.info;
     first.close();
-    const own = { adapter: name, vendor, architecture, driver, precision: "f32" as const };
+    const own = { adapter: device, vendor, architecture, driver, precision: "f32" as const };
     process.env.XDG_CACHE_HOME = folder;
     const file = writeTuning({ ...own, engine: ENGINE_VERSION }, choices);
     expect(file.startsWith(folder)).toBe(true);
