@@ -12,9 +12,14 @@ export class Held {
     this.#free = free;
   }
 
+  /** @throws NcvsdError BAD_ARGUMENT when it is closed */
+  check(): void {
+    if (this.#closed) throw bad(`${this.#what} was closed meanwhile: open it again.`);
+  }
+
   /** @returns what ends this use. @throws NcvsdError BAD_ARGUMENT when it is closed */
   hold(): () => void {
-    if (this.#closed) throw bad(`${this.#what} was closed meanwhile: open it again.`);
+    this.check();
     this.#users++;
     return () => {
       this.#users--;

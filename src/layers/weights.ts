@@ -90,6 +90,10 @@ export class WeightStore {
     const release = this.hold();
     try {
       await this.#load(graph, onProgress);
+    } catch (error) {
+      // Who closes it closes the file under what is being read, too.
+      this.#held.check();
+      throw error;
     } finally {
       release();
     }

@@ -180,9 +180,9 @@ export class DatasetPrior {
     };
   }
 
-  /** Gives the buffers back. */
+  /** Gives the buffers back, once no run needs them. */
   close(): void {
-    this.set.destroy();
+    this.set.buffers.destroy();
   }
 
   /** Evaluations of the whole batch, some rows at a time. `first` is the place of the rows' first value. */
@@ -213,7 +213,7 @@ export class DatasetPrior {
         out: graph.external("x0", [rows, dims]),
       };
       const { weights, total } = this.set.evaluate(graph, inputs);
-      const program = await Program.create(gpu, { label: "data set prior", graph, externals: this.set.buffers });
+      const program = await Program.create(gpu, { label: "data set prior", graph, constants: this.set.buffers });
       try {
         const levels = all.subarray(at, at + rows);
         gpu.write(program.buffer(inputs.x), x.subarray(at * dims, (at + rows) * dims));

@@ -20,8 +20,11 @@ import { GaussianMixture } from "./mixture.js";
 import { MixtureOnGpu } from "./mixture-on-gpu.js";
 import type { PriorNodes, PriorOnGpu } from "./on-gpu.js";
 
-/** Rows of images, in and out, that a sampler holds beside an evaluation's own. */
-const SAMPLER_TENSORS = 8;
+/** Rows of images: those of an evaluation, in and out, and what samplers hold, as a network counts it (src/networks/edm2/loaded.ts). */
+const IMAGES = 13;
+
+/** Small buffers of an evaluation and of a run. */
+const SMALL_BYTES = 2 ** 16;
 
 /**
  * A prior that is known exactly in a network's place: D is the mean E[x0 | x], G a draw of p(x0 | x), both without error but that
@@ -54,7 +57,7 @@ export async function exactModel(
       `${call}: shape ${shape.join(" x ")} has ${volume(shape)} values, and the mixture ${prior.dims} dimensions.`,
     );
   const mixture = new MixtureOnGpu(gpu, prior);
-  return new ExactModel(gpu, mixture, shape, () => mixture.destroy());
+  return new ExactModel(gpu, mixture, shape, () => mixture.buffers.destroy());
 }
 
 /** What `exactModel` gives: a `Model` as samplers see it. */
@@ -178,12 +181,12 @@ export class ExactModel implements Denoiser, GenerativeDenoiser {
     const { gpu } = this;
     const { maxStorageBufferBindingSize, maxBufferSize } = gpu.device.limits;
     const { dims, perRow } = this.#prior;
-    const left = (gpu.memoryLimit ?? Number.POSITIVE_INFINITY) - gpu.allocatedBytes;
+    const left = (gpu.memoryLimit ?? Number.POSITIVE_INFINITY) - gpu.allocatedBytes - SMALL_BYTES;
     const inOne = Math.min(maxStorageBufferBindingSize, maxBufferSize) / (4 * Math.max(dims, perRow));
-    return Math.max(0, Math.min(atMost, Math.floor(inOne), Math.floor(left / (4 * (perRow + SAMPLER_TENSORS * dims)))));
+    return Math.max(0, Math.min(atMost, Math.floor(inOne), Math.floor(left / (4 * (perRow + IMAGES * dims)))));
   }
 
-  /** Gives the prior's buffers back. */
+  /** Gives the prior's buffers back, once no run needs them. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -203,7 +206,7 @@ export class ExactModel implements Denoiser, GenerativeDenoiser {
     const keep = wants.slopes === true;
     const nodes = this.#prior.evaluate(graph, { rows: batch, x, sigma, ...(z ? { z } : {}), out, keep });
     const pulled = keep ? pull(graph, nodes, shape) : undefined;
-    const program = await Program.create(this.gpu, { label: "exact prior", graph, externals: this.#prior.buffers });
+    const program = await Program.create(this.gpu, { label: "exact prior", graph, constants: this.#prior.buffers });
     return { program, x, sigma, z, out, pulled };
   }
 

@@ -8,7 +8,7 @@ import type { Gpu } from "../gpu/device.js";
 import type { Graph } from "../graph/graph.js";
 import { eigenSymmetric } from "./linear-algebra.js";
 import type { GaussianMixture } from "./mixture.js";
-import { copied, type PriorInputs, type PriorNodes, type PriorOnGpu } from "./on-gpu.js";
+import { copied, PriorBuffers, type PriorInputs, type PriorNodes, type PriorOnGpu } from "./on-gpu.js";
 
 /** log w of components of weight 0. */
 const NEVER = -1e30;
@@ -18,13 +18,11 @@ export class MixtureOnGpu implements PriorOnGpu {
   readonly dims: number;
   readonly count: number;
   readonly perRow: number;
-  readonly buffers: ReadonlyMap<string, GPUBuffer>;
-  readonly #gpu: Gpu;
+  readonly buffers: PriorBuffers;
 
   constructor(gpu: Gpu, mix: GaussianMixture) {
     const { dims, weights, means, covs } = mix;
     const count = weights.length;
-    this.#gpu = gpu;
     this.dims = dims;
     this.count = count;
     this.perRow = 2 * count * (dims + 1) + 1;
@@ -35,13 +33,7 @@ export class MixtureOnGpu implements PriorOnGpu {
       values.set(eigen.values, k * dims);
     }
     const logs = Float32Array.from(weights, (w) => Math.max(Math.log(w), NEVER));
-    this.buffers = new Map(
-      Object.entries({ means: Float32Array.from(means), vectors, values, logs }).map(([name, data]) => {
-        const buffer = gpu.storage(name, data.byteLength);
-        gpu.write(buffer, data);
-        return [name, buffer];
-      }),
-    );
+    this.buffers = new PriorBuffers(gpu, Object.entries({ means: Float32Array.from(means), vectors, values, logs }));
   }
 
   evaluate(graph: Graph, { rows, x, sigma, z, out, keep = false }: PriorInputs): PriorNodes {
@@ -76,10 +68,5 @@ export class MixtureOnGpu implements PriorOnGpu {
         graph.run("by means", mixtureMean, { ...params, what: "slopes" }, turned, {});
       },
     };
-  }
-
-  destroy(): void {
-    for (const buffer of this.buffers.values()) this.#gpu.destroyBuffer(buffer);
-    this.#gpu.flushDestroyed();
   }
 }

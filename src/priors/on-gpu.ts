@@ -1,4 +1,6 @@
 import { axpby } from "../../kernels/network/axpby/kernel.js";
+import type { Gpu } from "../gpu/device.js";
+import { Held } from "../gpu/held.js";
 import type { Graph, Tensor } from "../graph/graph.js";
 
 /** Tensors of one evaluation of a prior, all external: rows of x at levels sigma, and the result. */
@@ -23,6 +25,40 @@ export interface PriorNodes {
   pull(v: Tensor, vjp: Tensor): void;
 }
 
+/** What all graphs of a prior share, by the names of their external tensors. */
+export class PriorBuffers {
+  readonly #buffers: ReadonlyMap<string, GPUBuffer>;
+  readonly #held: Held;
+
+  constructor(gpu: Gpu, values: Iterable<readonly [name: string, values: Float32Array]>) {
+    const buffers = Array.from(values, ([name, data]) => {
+      const buffer = gpu.storage(name, data.byteLength);
+      gpu.write(buffer, data);
+      return [name, buffer] as const;
+    });
+    this.#buffers = new Map(buffers);
+    this.#held = new Held("The prior", () => {
+      for (const [, buffer] of buffers) gpu.destroyBuffer(buffer);
+      gpu.flushDestroyed();
+    });
+  }
+
+  /** As programs take them. */
+  get(name: string): GPUBuffer | undefined {
+    return this.#buffers.get(name);
+  }
+
+  /** Keeps the buffers, even if they are destroyed meanwhile. @returns what ends it. @throws NcvsdError BAD_ARGUMENT when they are destroyed */
+  hold(): () => void {
+    return this.#held.hold();
+  }
+
+  /** Releases the buffers, once nothing holds them any more. */
+  destroy(): void {
+    this.#held.close();
+  }
+}
+
 /** A prior whose evaluation is a few kernels. */
 export interface PriorOnGpu {
   readonly dims: number;
@@ -30,8 +66,7 @@ export interface PriorOnGpu {
   readonly count: number;
   /** Values beside x that an evaluation keeps per row. */
   readonly perRow: number;
-  /** Buffers that all its graphs share, by the names of their external tensors. */
-  readonly buffers: ReadonlyMap<string, GPUBuffer>;
+  readonly buffers: PriorBuffers;
   evaluate(graph: Graph, inputs: PriorInputs): PriorNodes;
 }
 

@@ -5,15 +5,14 @@ import { tiltWeights } from "../../kernels/priors/tilt-weights/kernel.js";
 import { weightedMean } from "../../kernels/priors/weighted-mean/kernel.js";
 import type { Gpu } from "../gpu/device.js";
 import type { Graph, Tensor } from "../graph/graph.js";
-import { copied, type PriorInputs, type PriorNodes, type PriorOnGpu } from "./on-gpu.js";
+import { copied, PriorBuffers, type PriorInputs, type PriorNodes, type PriorOnGpu } from "./on-gpu.js";
 
 /** The prior of equal weight on each of a set of points: the posterior's weights come of their squared distances. */
 export class SetOnGpu implements PriorOnGpu {
   readonly dims: number;
   readonly count: number;
   readonly perRow: number;
-  readonly buffers: ReadonlyMap<string, GPUBuffer>;
-  readonly #gpu: Gpu;
+  readonly buffers: PriorBuffers;
   /** Points of each buffer. */
   readonly #parts: readonly { readonly first: number; readonly count: number }[];
 
@@ -25,7 +24,6 @@ export class SetOnGpu implements PriorOnGpu {
     const { maxStorageBufferBindingSize, maxBufferSize } = gpu.device.limits;
     const most = largest ?? Math.min(maxStorageBufferBindingSize, maxBufferSize);
     const perPart = Math.max(1, Math.floor(most / (4 * dims)));
-    this.#gpu = gpu;
     this.dims = dims;
     this.count = points.length / dims;
     this.perRow = 2 * this.count + 1;
@@ -33,12 +31,9 @@ export class SetOnGpu implements PriorOnGpu {
       const first = p * perPart;
       return { first, count: Math.min(perPart, this.count - first) };
     });
-    this.buffers = new Map(
-      this.#parts.map(({ first, count }, p) => {
-        const buffer = gpu.storage(`points ${p}`, 4 * count * dims);
-        gpu.write(buffer, points.subarray(first * dims, (first + count) * dims));
-        return [`points ${p}`, buffer];
-      }),
+    this.buffers = new PriorBuffers(
+      gpu,
+      this.#parts.map(({ first, count }, p) => [`points ${p}`, points.subarray(first * dims, (first + count) * dims)]),
     );
   }
 
@@ -73,10 +68,5 @@ export class SetOnGpu implements PriorOnGpu {
         average(s, vjp);
       },
     };
-  }
-
-  destroy(): void {
-    for (const buffer of this.buffers.values()) this.#gpu.destroyBuffer(buffer);
-    this.#gpu.flushDestroyed();
   }
 }

@@ -75,7 +75,6 @@ export interface RoundSpec {
   readonly round: Bank;
   /** Regions of the networks' stored tensors. */
   readonly stored: Iterable<readonly [string, Region]>;
-  readonly constants?: ReadonlyMap<string, GPUBuffer>;
   /** Of activations and packed weights. */
   readonly precision: TrainingPrecision;
 }
@@ -116,7 +115,7 @@ export class Round {
   }
 
   static async create(gpu: Gpu, spec: RoundSpec): Promise<Round> {
-    const { label, graph, batch, rounds, noises, losses, recorded, gradients, round, constants, precision } = spec;
+    const { label, graph, batch, rounds, noises, losses, recorded, gradients, round, precision } = spec;
     for (const tensor of [...Object.values(losses), ...Object.values(recorded)])
       if (tensor.kind === "activation") graph.kept.add(tensor);
     const count = Object.keys(losses).length;
@@ -142,9 +141,7 @@ export class Round {
       // What is summed up must lie in a buffer of its own.
       for (const [name, tensor] of Object.entries(losses))
         externals.set(tensor.name, await gpu.scoped(label, () => buffer(name, tensor.length)));
-      const program = own(
-        await Program.create(gpu, { label, graph, externals, precision, ...(constants && { constants }) }),
-      );
+      const program = own(await Program.create(gpu, { label, graph, externals, precision }));
       const fill = new Map<string, Program>();
       for (const { tensor } of noises) {
         const z = program.buffer(tensor);

@@ -2,8 +2,11 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Gpu, openGpu } from "../../src/gpu/device.js";
+import { openDenoiserVjp } from "../../src/networks/edm2/derivative.js";
 import { loadModel, type Model } from "../../src/networks/edm2/model.js";
 import { operators } from "../../src/operators/operators.js";
+import { datasetPrior } from "../../src/priors/dataset-prior.js";
+import { exactModel } from "../../src/priors/exact-model.js";
 import { sampleMultiStep } from "../../src/sample/multi-step.js";
 import { fixturePath } from "../support/fixtures.js";
 import { openTestGpu } from "../support/gpu.js";
@@ -191,5 +194,29 @@ describe("what is closed under a run", () => {
     operator.close();
     expect(await run).toEqual(right);
     gpu.check();
+  });
+
+  it("a prior, too", async () => {
+    const images = Float32Array.from({ length: 4 * 16 }, (_, i) => Math.sin(i));
+    const set = await datasetPrior(gpu, { images, shape: [1, 4, 4] });
+    const model = await exactModel(gpu, set);
+    const input = { x: images.slice(0, 16), sigma: 1 };
+    const right = await set.denoise(input);
+    const before = gpu.allocatedBytes;
+    const runs = [set.denoise(input), model.denoise(input)];
+    set.close();
+    set.close();
+    for (const run of runs) expect(await run).toEqual(right);
+    await expect(model.denoise(input)).rejects.toThrow(/prior was closed meanwhile/);
+    gpu.check();
+    expect(gpu.allocatedBytes).toBe(before - 4 * 4 * 16);
+  });
+
+  it("says so where its file is closed under what is being read", async () => {
+    const teacher = await loadModel(gpu, fixturePath("edm2-tiny.safetensors"));
+    const closed = { code: "BAD_ARGUMENT", message: expect.stringContaining("closed meanwhile") };
+    const refused = expect(openDenoiserVjp(teacher, 1, undefined)).rejects.toMatchObject(closed);
+    await teacher.close();
+    await refused;
   });
 });

@@ -8,6 +8,8 @@ import { type DatasetPrior, datasetPrior } from "../../src/priors/dataset-prior.
 import { exactModel } from "../../src/priors/exact-model.js";
 import { gaussianMixture } from "../../src/priors/mixture.js";
 import { SetOnGpu } from "../../src/priors/set-on-gpu.js";
+import { sampleHeun } from "../../src/sample/heun.js";
+import { sampleMultiStep } from "../../src/sample/multi-step.js";
 import { solveInverse } from "../../src/sample/solve-inverse.js";
 import { relativeError } from "../support/fixtures.js";
 import { openTestGpu } from "../support/gpu.js";
@@ -222,13 +224,27 @@ describe("a data set as the prior", () => {
 
   it("may lie in several buffers", async () => {
     const cut = new SetOnGpu(gpu, images, 64, 4 * 64 * 100);
-    expect(cut.buffers.size).toBe(3);
+    expect([2, 3].map((p) => cut.buffers.get(`points ${p}`) !== undefined)).toEqual([true, false]);
     const { ExactModel } = await import("../../src/priors/exact-model.js");
-    const model = new ExactModel(gpu, cut, shape, () => cut.destroy());
+    const model = new ExactModel(gpu, cut, shape, () => cut.buffers.destroy());
     const x = noisy(images, 64, [0.3, 80]);
     const found = await model.denoise({ x, sigma: [0.3, 80] });
     expect(relativeError(found, await set.denoise({ x, sigma: [0.3, 80] }))).toBeLessThan(1e-6);
     await model.close();
+  });
+
+  it("names a batch that fits beside what samplers hold", async () => {
+    const limited = await openTestGpu({ memoryLimit: 2 ** 20 });
+    const own = await datasetPrior(limited, { images: images.subarray(0, 1024), shape: [1, 32, 32] });
+    const model = await exactModel(limited, own);
+    const seeds = Array.from({ length: model.largestBatch() }, (_, i) => i);
+    expect(seeds.length).toBeGreaterThan(10);
+    const onStep = async (event: { preview?(): unknown; next?(): unknown; denoised?(): unknown }) => {
+      await Promise.all([event.preview?.(), event.next?.(), event.denoised?.()]);
+    };
+    await sampleHeun(model, { seeds, steps: 2, S_churn: 5, onStep });
+    await sampleMultiStep(model, { seeds, ts: [5, 10], zeta: 0.5, onStep });
+    limited.close();
   });
 
   it("says what is wrong", async () => {
