@@ -117,8 +117,12 @@ function resultTable(runs: readonly ReportRun[]): string {
   );
 }
 
-/** Distances of as many images in the same features can be compared. */
-const comparable = (a: FdResult, b: FdResult) => a.n === b.n && kindOf(a) === kindOf(b);
+/** What the images were held against, wherever the file was. */
+const referenceOf = ({ reference: { file, count } }: FdResult) => `${file.split(/[\\/]/).at(-1)} ${count}`;
+
+/** Distances of as many images, in the same features, to the same data can be compared. */
+const comparable = (a: FdResult, b: FdResult) =>
+  a.n === b.n && kindOf(a) === kindOf(b) && referenceOf(a) === referenceOf(b);
 
 /** Which runs the intervals do not tell apart; nothing where no two can be compared. */
 function overlapSentence(runs: readonly ReportRun[]): string {

@@ -22,14 +22,26 @@ export class Face {
     const glyph = this.glyph(c);
     const [head, hhea, hmtx] = ["head", "hhea", "hmtx"].map((tag) => this.#tables.get(tag));
     if (glyph === 0 || !head || !hhea || !hmtx) return undefined;
-    return hmtx.getUint16(4 * Math.min(glyph, hhea.getUint16(34) - 1)) / head.getUint16(18);
+    const advance = within(() => hmtx.getUint16(4 * Math.min(glyph, hhea.getUint16(34) - 1)));
+    const em = within(() => head.getUint16(18));
+    return advance !== undefined && em ? advance / em : undefined;
   }
 
   /** Its number in the font; 0 for a character that it has not. */
   glyph(c: string): number {
     const table = this.#characters;
-    if (!table) return 0;
-    return table.getUint16(0) === 4 ? inSegments(table, c.codePointAt(0)!) : inGroups(table, c.codePointAt(0)!);
+    const code = c.codePointAt(0)!;
+    return (table && within(() => (table.getUint16(0) === 4 ? inSegments : inGroups)(table, code))) ?? 0;
+  }
+}
+
+/** What is read of a table; undefined where a damaged one leads beyond its end. */
+function within(read: () => number): number | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
   }
 }
 

@@ -321,9 +321,10 @@ describe("whether intervals overlap", () => {
       [interval(1, 3), interval(2, 4)],
       "The 95% intervals of run 0 and run 1 overlap: these distances do not say which is better.",
     ],
-    // Of other numbers of images, other features, or without an interval: nothing can be said.
+    // Of other numbers of images, other features, to other data, or without an interval: nothing can be said.
     [[interval(1, 3), { ...interval(2, 4), n: 2000 }], undefined],
     [[interval(1, 3), { ...interval(2, 4), features: { name: "other", sha256: "1", dim: 8 } }], undefined],
+    [[interval(1, 3), { ...interval(2, 4), reference: { file: "other.npz", count: 10_000 } }], undefined],
     [[interval(1, 3)], undefined],
   ])("%#", (changes, sentence) => {
     expect(said(changes as Partial<FdResult>[])).toBe(sentence);

@@ -37,14 +37,24 @@ describe("the font of figures", () => {
   });
 });
 
-/** A TrueType font with one character, which looks as "M" of Lato. */
-function fontWith(code: number): Uint8Array {
-  const woff = createRequire(import.meta.url).resolve("@fontsource/lato/files/lato-latin-400-normal.woff");
-  const tables = new Map(woffTables(readFileSync(woff)));
+const lato = () =>
+  woffTables(readFileSync(createRequire(import.meta.url).resolve("@fontsource/lato/files/lato-latin-400-normal.woff")));
+
+test("a character has no width where the tables that would say it are cut off", () => {
+  for (const tag of ["head", "hhea", "hmtx"]) {
+    const { buffer, byteOffset } = lato().get(tag)!;
+    const face = new Face(new Map([...lato(), [tag, new DataView(buffer, byteOffset, 3)]]));
+    expect([face.has("M"), face.width("M")]).toEqual([true, undefined]);
+  }
+});
+
+/** A TrueType font with one character, which looks as "M" of Lato. @param groups that it says to have; it has one */
+function fontWith(code: number, groups = 1): Uint8Array {
+  const tables = new Map(lato());
   const glyph = new Face(tables).glyph("M");
   // One subtable, of format 12, with one group.
   const cmap = new DataView(new ArrayBuffer(40));
-  const words = [1, (3 << 16) | 10, 12, 12 << 16, 28, 0, 1, code, code, glyph];
+  const words = [1, (3 << 16) | 10, 12, 12 << 16, 28, 0, groups, code, code, glyph];
   for (const [i, word] of words.entries()) cmap.setUint32(4 * i, word);
   tables.set("cmap", cmap);
   const padded = (length: number) => (length + 3) & ~3;
@@ -83,6 +93,8 @@ describe("svgToPng", () => {
     // Of a plane that hardly a font has.
     const rare = "\u{30000}";
     writeFileSync(join(home, ".fonts", "rare.ttf"), fontWith(rare.codePointAt(0)!));
+    // Looked at before: it leads beyond its end, and stops nothing.
+    writeFileSync(join(home, ".fonts", "damaged.ttf"), fontWith(0x20000, 9));
     expect(written(`${rare}!`)).toBe(`${rare}!`);
     expect(textWidth(rare, 14)).toBeCloseTo(textWidth("M", 14), 9);
     const drawn = (c: string) => svgToPng(svg(`<text x="2" y="15" font-size="14">${c}</text>`));
