@@ -52,6 +52,9 @@ export function bad(message: string, cause?: unknown): NcvsdError {
   return new NcvsdError("BAD_ARGUMENT", message, cause === undefined ? undefined : { cause });
 }
 
+/** "1 step", "2 steps". */
+export const counted = (n: number, unit: string): string => `${n} ${unit}${n === 1 ? "" : "s"}`;
+
 /** A user's text in a message: quoted, and cut when it is long. */
 export const quote = (text: string) => `"${text.length > 40 ? `${text.slice(0, 37)}...` : text}"`;
 

@@ -7,6 +7,8 @@ const MARGIN = { left: 54, right: 12, top: 12, bottom: 42 };
 const INNER = { width: WIDTH - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom };
 const BASE = MARGIN.top + INNER.height;
 const CENTRAL = "#0072b2";
+/** Small letters need more contrast by night than a line does. */
+const CENTRAL_TEXT = "light-dark(#0072b2, #56b4e9)";
 const HPD = "#d55e00";
 
 const f = (v: number) => v.toFixed(1);
@@ -54,7 +56,7 @@ export function coverageSvg(title: string, { curves }: Judgement): string {
     line(0, 0, 1, 1, 'class="axis" stroke-dasharray="4 3"'),
     curve(curves.central, CENTRAL, "central"),
     curve(curves.hpd, HPD, "HPD"),
-    `<text x="${px(0.04)}" y="${MARGIN.top + 14}" style="fill:${CENTRAL}">central</text>`,
+    `<text x="${px(0.04)}" y="${MARGIN.top + 14}" style="fill:${CENTRAL_TEXT}">central</text>`,
     `<text x="${px(0.04)}" y="${MARGIN.top + 30}" style="fill:${HPD}">highest density</text>`,
   ]);
 }

@@ -101,6 +101,9 @@ function fishScript(root: Command): string {
         (sub) =>
           `complete -c ncvsd-gpu -f${when(before)} -a ${sub.name()} -d ${quoted(sub.summary() || sub.description())}`,
       ),
+      ...(command.commands.length === 0 && wordsOf(command).length > 0
+        ? [`complete -c ncvsd-gpu -f${when(here)} -a ${quoted(wordsOf(command).join(" "))}`]
+        : []),
       ...shown(command).map((option) => {
         const { long, description, required, optional } = option;
         const known = valuesOf(path, option);

@@ -12,7 +12,7 @@ import {
   type PlannedTensor,
   planSafetensors,
 } from "../checkpoint/unpickle/writer.js";
-import { bad, NcvsdError } from "../errors.js";
+import { bad, counted, NcvsdError } from "../errors.js";
 import type { NetworkConfig } from "../networks/edm2/arguments.js";
 import { parseConfig } from "../networks/edm2/config.js";
 import { validateTensors } from "../networks/edm2/names.js";
@@ -226,7 +226,7 @@ function report(result: ConvertResult): string {
           `images        ${config.img_channels} x ${config.img_resolution} x ${config.img_resolution}, ${config.label_dim || "no"} classes`,
         ]
       : []),
-    `parameters    ${dtypes.join(", ")} in ${result.tensors} tensors`,
+    `parameters    ${dtypes.join(", ")} in ${counted(result.tensors, "tensor")}`,
     `written       ${result.output} (${result.bytes.toLocaleString("en")} bytes)`,
   ].join("\n");
 }

@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import type { Command } from "commander";
+import { counted } from "../errors.js";
 import { sheetPng } from "../figures/sheet.js";
 import type { RawImage } from "../image/pixels.js";
 import { generate, readImages } from "../runs/generate.js";
@@ -8,7 +9,7 @@ import { bundledCheckpoint, version } from "../runs/package.js";
 import { Stopwatch } from "../runs/stopwatch.js";
 import { writeAtomic } from "../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine, PRECISION_HELP } from "./parts/engine.js";
-import { count, ms } from "./sample.js";
+import { ms } from "./sample.js";
 
 /** Time steps of 1, 2 and 4 evaluations: those of the checkpoint's model card. */
 const SCHEDULES = [[10], [0, 16], [0, 4, 8, 12]] as const;
@@ -43,7 +44,7 @@ export function registerDemo(program: Command): void {
         const checkpointSha256 = await model.checkpoint.sha256();
         const sheets: { label: string; images: RawImage[] }[] = [];
         for (const ts of SCHEDULES) {
-          const label = count(ts.length, "step");
+          const label = counted(ts.length, "step");
           const outdir = join(flags.outdir, label.replace(" ", "-"));
           const { made, kept, timings } = await generate({
             model,

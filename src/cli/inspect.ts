@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { type CheckpointInput, openCheckpoint } from "../checkpoint/index.js";
-import { NcvsdError, oneLine } from "../errors.js";
+import { counted, NcvsdError, oneLine } from "../errors.js";
 import { actType, type Precision } from "../gpu/contract.js";
 import { mib, precisionOn } from "../gpu/device.js";
 import { type Graph, type Node, nodeCost, type Target, whole } from "../graph/graph.js";
@@ -269,7 +269,7 @@ interface Described {
 function describeSubject(facts: Described, batch: number): string[] {
   const types = Object.entries(facts.dtypes ?? {}).map(([dtype, count]) => `${count.toLocaleString("en")} ${dtype}`);
   const listed = types.length > 0 ? ` (${types.join(", ")})` : "";
-  const stored = facts.tensors === undefined ? "" : ` in ${facts.tensors} tensors${listed}`;
+  const stored = facts.tensors === undefined ? "" : ` in ${counted(facts.tensors, "tensor")}${listed}`;
   return [
     ...(facts.file === undefined ? [`preset        ${facts.preset}`] : [`file          ${facts.file}`]),
     ...(facts.sha256 === undefined ? [] : [`sha256        ${facts.sha256}`]),

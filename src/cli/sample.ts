@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
-import { NcvsdError } from "../errors.js";
+import { counted, NcvsdError } from "../errors.js";
 import { grouped, inOrder } from "../figures/arrange.js";
 import { checkSheet, type Sheet, sheetFile } from "../figures/sheet.js";
 import type { Gpu } from "../gpu/device.js";
@@ -148,7 +148,7 @@ function ofShard(flags: SampleFlags): SampleFlags {
   }
   const { start, end } = shardRange(flags.seeds.length, shard);
   if (start === end) {
-    const images = count(flags.seeds.length, "image");
+    const images = counted(flags.seeds.length, "image");
     throw new NcvsdError(
       "BAD_ARGUMENT",
       `--shard ${shard.index}/${shard.count} of ${images} is empty: use fewer shards.`,
@@ -176,7 +176,7 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
     ...task,
     onStart() {
       say(`${name} (${model.architecture}) on ${gpu.info.name}`);
-      say(`${count(task.seeds.length, "image")}, ${count(perImage, "evaluation")} each`);
+      say(`${counted(task.seeds.length, "image")}, ${counted(perImage, "evaluation")} each`);
     },
   });
   watch.lap("sampling");
@@ -205,10 +205,11 @@ async function runSample(gpu: Gpu, flags: SampleFlags, watch: Stopwatch): Promis
     process.stdout.write(`${JSON.stringify(result)}\n`);
     return;
   }
-  if (kept > 0) say(`kept ${count(kept, "image")} that ${kept === 1 ? "was" : "were"} there (--force makes them anew)`);
+  if (kept > 0)
+    say(`kept ${counted(kept, "image")} that ${kept === 1 ? "was" : "were"} there (--force makes them anew)`);
   if (rate !== undefined)
     say(
-      `made ${count(made, "image")} in ${seconds.toFixed(1)} s: ${ms(rate)} per image, ${ms(rate / perImage)} per evaluation`,
+      `made ${counted(made, "image")} in ${seconds.toFixed(1)} s: ${ms(rate)} per image, ${ms(rate / perImage)} per evaluation`,
     );
   if (flags.verbose) say(tuningLine(gpu));
   if (flags.verbose) {
@@ -310,10 +311,6 @@ function checkGrid(path: string, task: GenerateTask, [channels, height, width]: 
 async function writeGrid(path: string, task: GenerateTask): Promise<void> {
   const images = readImages(task.outdir, task.seeds, task.subdirs);
   writeAtomic(path, await sheetFile(path, sheet(task, images), { "ncvsd-gpu:sheet": version }));
-}
-
-export function count(n: number, unit: string): string {
-  return `${n} ${unit}${n === 1 ? "" : "s"}`;
 }
 
 /** Seconds as text with a fitting unit. */

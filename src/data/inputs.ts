@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { extname } from "node:path";
-import { bad, quote } from "../errors.js";
+import { bad, counted, quote } from "../errors.js";
 import { fromByte } from "../image/pixels.js";
 import type { ImageShape } from "../networks/session.js";
 import { ARRAY_FILES, type FileArray, inRange, readArray, readInput, stem, type ValueRange } from "./arrays.js";
@@ -48,7 +48,7 @@ const TENSORS = { images: ["images", "truth"], measurements: ["measurement", "me
 /** "32x32 with 1 channel", or the bare extents of what is no picture. */
 export function shapeText(shape: readonly number[]): string {
   if (shape.length !== 3) return `[${shape.join(", ")}]`;
-  return `${shape[2]}x${shape[1]} with ${shape[0]} channel${shape[0] === 1 ? "" : "s"}`;
+  return `${shape[2]}x${shape[1]} with ${counted(shape[0]!, "channel")}`;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { median } from "d3-array";
+import { counted } from "../errors.js";
 import type { GaussianMixture } from "../priors/mixture.js";
 import { type MethodResult, seedSummaries, summary } from "./comparison.js";
 import { boxFigure, fieldFigure } from "./comparison-figures.js";
@@ -9,6 +10,8 @@ import { escapeXml } from "./svg.js";
 const STYLE = `
 td.cost { white-space: normal; min-width: 9em; }
 .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 420px), 1fr)); gap: 1.2em; }
+.boxes > div { overflow-x: auto; }
+@media (max-width: 560px) { .figures:not(.three, .boxes) svg text { font-size: 15px; } }
 .three { grid-template-columns: repeat(auto-fill, minmax(min(100%, 300px), 1fr)); }
 `;
 
@@ -66,17 +69,22 @@ export function comparisonPage(page: ComparisonPage): string {
       { name: "clean", points: truthCurve(shown.clean, range), colour: "#888888" },
       { name: result.name, points: kernelDensity(result.shown, range), colour: COLOURS[i % COLOURS.length]! },
     ]);
-  const of = (kind: "clean" | "smoothed") => results.map((result) => ({ name: result.name, values: result[kind] }));
+  const boxes = (kind: "clean" | "smoothed") => {
+    const all = results.map((result) => ({ name: result.name, values: result[kind] }));
+    // Many methods are wider than a phone: they scroll.
+    const least = 100 * all.length + 60;
+    return `<div><div style="min-width:${least}px">${boxFigure(`W1 against the ${kind} truth`, "W1", all)}</div></div>`;
+  };
   return pageHtml(title, STYLE, [
     `<h1>${escapeXml(title)}</h1>`,
     `<p class="sub">${escapeXml(about)}</p>`,
     `<h2>1-Wasserstein distance of ${particles} samples to as many true draws</h2>`,
-    `<p class="sub">${points} conditions on all columns but the last, ${seeds} ${seeds === 1 ? "seed" : "seeds"}. Clean: the mixture's own conditional; smoothed: that of the mixture convolved with the noise that the model is of.</p>`,
+    `<p class="sub">${counted(points, "condition")} on all columns but the last, ${counted(seeds, "seed")}. Clean: the mixture's own conditional; smoothed: that of the mixture convolved with the noise that the model is of.</p>`,
     table(results),
     seeds > 1 ? seedTable(results, seeds) : "",
     `<h2>One conditional beside its truth</h2><div class="figures">${results.map(figure).join("\n")}</div>`,
     fields === undefined ? "" : fieldSection(fields),
-    `<h2>All conditionals</h2><div class="figures">${boxFigure("W1 against the clean truth", "W1", of("clean"))}${boxFigure("W1 against the smoothed truth", "W1", of("smoothed"))}</div>`,
+    `<h2>All conditionals</h2><div class="figures boxes">${boxes("clean")}${boxes("smoothed")}</div>`,
   ]);
 }
 

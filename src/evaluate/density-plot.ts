@@ -55,7 +55,8 @@ export function framed(frame: Frame, draw: (x: Place, y: Place) => string): stri
   let from = MARGIN.left;
   const names = legend.map(({ name, colour }) => {
     const mark = `<rect x="${from}" y="${height - 18}" width="11" height="11" fill="${colour}"/><text x="${from + 16}" y="${height - 8}">${escapeXml(name)}</text>`;
-    from += 34 + 6.6 * name.length;
+    // Room for the larger letters of a phone.
+    from += 34 + 8.5 * name.length;
     return mark;
   });
   const middle = MARGIN.top + (base - MARGIN.top) / 2;

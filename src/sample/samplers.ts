@@ -1,3 +1,4 @@
+import { counted } from "../errors.js";
 import type { Denoiser, GenerativeDenoiser } from "../networks/session.js";
 import { sampleHeun } from "./heun.js";
 import { type SampleOptions, type SampleResult, sampleMultiStep } from "./multi-step.js";
@@ -43,7 +44,6 @@ export interface Sampler {
 
 const POSITIVE = { number: { above: 0 } };
 const NOT_NEGATIVE = { number: { min: 0 } };
-const plural = (n: number) => `${n} step${n === 1 ? "" : "s"}`;
 
 interface MultiStep {
   readonly ts: readonly number[] | null;
@@ -69,7 +69,9 @@ const multiStep: Sampler = {
   evaluations: ({ ts }) => (ts as MultiStep["ts"])?.length ?? 1,
   label({ ts, zeta: share }) {
     const zeta = share === 1 ? "" : `, zeta ${share}`;
-    return Array.isArray(ts) ? `${plural(ts.length)} (${ts.join(", ")}${zeta})` : `1 step (at init_sigma${zeta})`;
+    return Array.isArray(ts)
+      ? `${counted(ts.length, "step")} (${ts.join(", ")}${zeta})`
+      : `1 step (at init_sigma${zeta})`;
   },
   run: (model, settings, common) => sampleMultiStep(model, { ...(settings as unknown as MultiStep), ...common }),
 };
@@ -129,7 +131,7 @@ const heun: Sampler = {
   evaluations: ({ steps, guidance }) => (2 * Number(steps) - 1) * (guidance === 1 ? 1 : 2),
   label({ steps, guidance, S_churn }) {
     const guided = guidance === 1 ? "" : `, guidance ${guidance}`;
-    return `Heun, ${plural(Number(steps))}${guided}${S_churn === 0 ? "" : `, churn ${S_churn}`}`;
+    return `Heun, ${counted(Number(steps), "step")}${guided}${S_churn === 0 ? "" : `, churn ${S_churn}`}`;
   },
   run(model, settings, common) {
     const { gnet, ...own } = settings as unknown as Heun;

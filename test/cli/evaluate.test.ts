@@ -29,7 +29,7 @@ describe("evaluate fd", () => {
       /^FD \d+\.\d \(95% interval .*\)\n {2}100 images against .*stats\.safetensors of 10000 images\n/,
     );
     expect(stdout).toMatch(/Ankle boot +\d+\.\d% {2}of 10\n/);
-    expect(stderr).toContain("100 images, 1 evaluations each");
+    expect(stderr).toContain("100 images, 1 evaluation each");
     whole = json(at("whole.json"));
   });
 

@@ -34,6 +34,10 @@ describe("ncvsd-gpu completion", () => {
   it("knows every command in every shell, and refuses others", async () => {
     for (const shell of ["zsh", "fish"])
       expect((await cliOk(["completion", shell])).stdout).toMatch(/restore[\s\S]*bench/);
+    const [choices] = (await cliOk(["completion", "fish"])).stdout.match(
+      /^.*seen_subcommand_from completion' -a .*$/m,
+    )!;
+    expect(choices).toBe("complete -c ncvsd-gpu -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'");
     const refused = await cli(["completion", "csh"]);
     expect([refused.code, refused.stderr]).toEqual([2, expect.stringMatching(/Allowed choices are bash, zsh, fish/)]);
   });

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { NcvsdError } from "../../errors.js";
+import { counted, NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import { measureKernels } from "../../measure/kernels.js";
 import { measureNetwork, planNetwork, startNetwork } from "../../measure/network.js";
@@ -148,7 +148,9 @@ async function benchNetwork(flags: BenchFlags): Promise<void> {
     } else {
       print([
         ...headerLines(header),
-        ...(gpu.tuning ? [`tuned        ${gpu.tuning.choices.size} choices in use (--no-tuning: without)`] : []),
+        ...(gpu.tuning
+          ? [`tuned        ${counted(gpu.tuning.choices.size, "choice")} in use (--no-tuning: without)`]
+          : []),
         ...networkLines(times, header.peaks, watch.parts),
         ...(flags.profile ? profileLines(nodes, header.peaks) : []),
       ]);

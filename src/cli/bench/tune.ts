@@ -1,5 +1,5 @@
 /** `bench --tune`: measures, checks that the network as a whole gains, and only then keeps the choices. */
-import { NcvsdError } from "../../errors.js";
+import { counted, NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import { matricesRecord } from "../../gpu/matrices.js";
 import { RATES_KEY, writtenRates } from "../../gpu/rates.js";
@@ -285,6 +285,6 @@ export function report({ adapter, precision, net, batch, spent, rows, networks, 
       `  difference ${difference.toExponential(1)} between the results`,
     ]),
     ...(note ? [`note         ${note}`] : []),
-    stored ? `stored       ${stored.choices} choices in ${stored.file}` : "stored       nothing",
+    stored ? `stored       ${counted(stored.choices, "choice")} in ${stored.file}` : "stored       nothing",
   ];
 }

@@ -13,6 +13,7 @@ import { version } from "../../runs/package.js";
 import { createProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { table } from "../../runs/table.js";
+import { folded } from "../../runs/terminal.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
 import { openTask, withOwnOperator } from "../restore/task.js";
@@ -198,5 +199,6 @@ function summary(c: Calibration): string {
   const failed = c.control.passed
     ? []
     : ["The check itself failed: exact draws were judged wrong, and nothing else counts."];
-  return [...table(head, rows), "", ...failed, ...lines].join("\n");
+  const words = folded([...failed, ...lines].join("\n"), process.stdout.columns || Infinity);
+  return [...table(head, rows, { gap: 1, cut: ["sampler"] }), "", words].join("\n");
 }

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import type { Label } from "../../data/dataset-labels.js";
 import type { PictureSource, SourcePicture } from "../../data/picture-source.js";
 import { TRANSFORMS, type TransformName, transformed } from "../../data/transforms.js";
-import { bad, NcvsdError, quote } from "../../errors.js";
+import { bad, counted, NcvsdError, quote } from "../../errors.js";
 import { type RawImage, toChannels } from "../../image/pixels.js";
 import { encodePng } from "../../image/png.js";
 import { parseInteger } from "../../runs/args.js";
@@ -163,5 +163,5 @@ function report(result: Converted & { dest: string; kind: string }): string {
   const labels = labelDim === 0 ? "no labels" : `labels of ${labelDim}`;
   const small = skipped === 0 ? "" : `, ${skipped} too small`;
   const left = damaged.length === 0 ? "" : `, ${damaged.length} damaged left out`;
-  return `${dest}: ${images} pictures of ${width}x${height} with ${channels} channel${channels === 1 ? "" : "s"} from ${kind}, ${labels}${small}${left}`;
+  return `${dest}: ${counted(images, "picture")} of ${width}x${height} with ${counted(channels!, "channel")} from ${kind}, ${labels}${small}${left}`;
 }

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Command } from "commander";
 import { Dataset } from "../../data/dataset.js";
-import { bad } from "../../errors.js";
+import { bad, counted } from "../../errors.js";
 import { inOrder } from "../../figures/arrange.js";
 import { type Sheet, sheetFile } from "../../figures/sheet.js";
 import { imagesFromValues } from "../../image/pixels.js";
@@ -139,7 +139,7 @@ function report(result: {
   const [channels, height, width] = shape;
   const facts: [string, string][] = [
     ["data set", path],
-    [kind, `${images.toLocaleString("en")} of ${width}x${height} with ${channels} channel${channels === 1 ? "" : "s"}`],
+    [kind, `${images.toLocaleString("en")} of ${width}x${height} with ${counted(channels!, "channel")}`],
     ["labels", labelDim === 0 ? "none" : counts ? `${labelDim} classes` : `${labelDim} numbers each`],
   ];
   if (damaged) facts.push(["damaged", String(damaged.length)]);

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { openCheckpoint } from "../../checkpoint/index.js";
 import { BENCHMARK_DIMS, benchmarkMixture, randomMixture } from "../../data/mixtures.js";
-import { bad, orAll, quote } from "../../errors.js";
+import { bad, counted, orAll, quote } from "../../errors.js";
 import {
   compareMethods,
   diffusionMethod,
@@ -22,6 +22,7 @@ import { MAX_SEED, parseInteger, parseNumber } from "../../runs/args.js";
 import { bundledMixtures, version } from "../../runs/package.js";
 import { createProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
+import { table } from "../../runs/table.js";
 import { writeAtomic } from "../../runs/whole-file.js";
 import { openDisco } from "../../train/disco.js";
 import { discoSchedule } from "../../train/disco-settings.js";
@@ -284,12 +285,16 @@ async function compare(gpu: Gpu, flags: CompareFlags, data: Data): Promise<void>
   const name = basename(flags.data);
   const { steps, batch } = scheduleOf(flags, dims);
   const networksUsed = [
-    ...(models ? (flags.model?.map((file) => basename(file)) ?? [`DISCO trained for ${steps} steps of ${batch}`]) : []),
+    ...(models
+      ? (flags.model?.map((file) => basename(file)) ?? [`DISCO trained for ${counted(steps, "step")} of ${batch}`])
+      : []),
     ...(diffusions
-      ? (flags.diffusion?.map((file) => basename(file)) ?? [`a diffusion model trained for ${steps} steps of ${batch}`])
+      ? (flags.diffusion?.map((file) => basename(file)) ?? [
+          `a diffusion model trained for ${counted(steps, "step")} of ${batch}`,
+        ])
       : []),
   ];
-  const about = `${name}, ${mixture.weights.length} components in ${dims} columns; ${(models || diffusions ? networksUsed : ["no network"]).join("; ")}; ${gpu.info.name}; ncvsd-gpu ${version}, ${new Date().toISOString().slice(0, 10)}.`;
+  const about = `${name}, ${counted(mixture.weights.length, "component")} in ${counted(dims, "column")}; ${(models || diffusions ? networksUsed : ["no network"]).join("; ")}; ${gpu.info.name}; ncvsd-gpu ${version}, ${new Date().toISOString().slice(0, 10)}.`;
   writeAtomic(
     flags.out,
     Buffer.from(
@@ -322,10 +327,13 @@ async function compare(gpu: Gpu, flags: CompareFlags, data: Data): Promise<void>
       `${JSON.stringify({ out: flags.out, data: flags.data, points: count, seeds, n: particles, sigma, methods: rows })}\n`,
     );
   else {
-    for (const { name, clean, smoothed } of rows)
-      process.stderr.write(
-        `${name.padEnd(14)} clean ${clean.mean.toFixed(3)} / ${clean.max.toFixed(3)}, smoothed ${smoothed.mean.toFixed(3)} / ${smoothed.max.toFixed(3)} (W1, mean / largest)\n`,
-      );
+    const cells = rows.map(({ name, clean, smoothed }) => [
+      name,
+      ...[clean.mean, clean.max, smoothed.mean, smoothed.max].map((v) => v.toFixed(3)),
+    ]);
+    const head = ["W1", "clean: mean", "largest", "smoothed: mean", "largest"];
+    const stream = process.stderr;
+    stream.write(`${table(head, cells, { cut: ["W1"], stream }).join("\n")}\n`);
     process.stdout.write(`${flags.out}\n`);
   }
 }

@@ -2,7 +2,7 @@ import { basename } from "node:path";
 import type { Command } from "commander";
 import { openCheckpoint } from "../../checkpoint/index.js";
 import { type Input, readInputs, readMask } from "../../data/inputs.js";
-import { bad, quote } from "../../errors.js";
+import { bad, counted, quote } from "../../errors.js";
 import { inOrder } from "../../figures/arrange.js";
 import { checkSheet, type Sheet, sheetFile } from "../../figures/sheet.js";
 import type { Gpu } from "../../gpu/device.js";
@@ -124,7 +124,7 @@ export async function samplePictures(gpu: Gpu, flags: PictureSampleFlags): Promi
   const facts = { out, n, images: given.map(({ name }) => name), steps, seed, evaluations: 2 * steps - 1, seconds };
   if (flags.json) process.stdout.write(`${JSON.stringify({ ...facts, adapter: gpu.info.name })}\n`);
   else {
-    say(`${total} pictures in ${seconds.toFixed(1)} s: ${2 * steps - 1} evaluations each`);
+    say(`${counted(total, "picture")} in ${seconds.toFixed(1)} s: ${counted(2 * steps - 1, "evaluation")} each`);
     process.stdout.write(`${out}\n`);
   }
 }

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { npyBytes } from "../../checkpoint/npy-write.js";
-import { bad, quote } from "../../errors.js";
+import { bad, counted, quote } from "../../errors.js";
 import { COLOURS, densityFigure, kernelDensity, planeFigure } from "../../evaluate/density-plot.js";
 import { written } from "../../figures/font.js";
 import { svgToPng } from "../../figures/rasterise.js";
@@ -203,7 +203,7 @@ async function run(gpu: Gpu, flags: SampleFlags): Promise<void> {
   if (flags.json) process.stdout.write(`${JSON.stringify(result)}\n`);
   else {
     process.stderr.write(
-      `${particles} samples of ${result.columns.join(", ")} in ${seconds.toFixed(2)} s: ${drawn.evaluations} gradients each\n`,
+      `${counted(particles, "sample")} of ${result.columns.join(", ")} in ${seconds.toFixed(2)} s: ${counted(drawn.evaluations, "gradient")} each\n`,
     );
     process.stdout.write(`${flags.out}\n`);
   }
@@ -217,7 +217,7 @@ const figurePng = (svg: string) =>
 function figure(values: Float32Array, open: readonly number[], { columns }: Table, flags: SampleFlags): string {
   const label = (name: string) => (/^\d+$/.test(name) ? `column ${name}` : name);
   const said = (flags.given ?? []).map(([name, value]) => `${label(name)} = ${value}`).join(", ");
-  const title = `${flags.n} samples${said && ` given ${said}`}`;
+  const title = `${counted(flags.n, "sample")}${said && ` given ${said}`}`;
   const column = (j: number) => values.filter((_, i) => i % open.length === j);
   const first = column(0);
   if (open.length > 1) {

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { MADE, madePoints, type Points } from "../../data/points.js";
 import { tablePoints } from "../../data/table.js";
-import { bad } from "../../errors.js";
+import { bad, counted } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import { MAX_SEED, parseInteger, parseNumber } from "../../runs/args.js";
 import { claim } from "../../runs/claim.js";
@@ -217,15 +217,15 @@ async function trainOn(gpu: Gpu, flags: TrainFlags, points: Points): Promise<voi
     const { config, settings } = run;
     const rows = points.values.length / points.dims;
     say(
-      `${gpu.info.name}: ${rows} rows of ${points.dims} columns, width ${config.width}, posterior ${settings.posterior}`,
+      `${gpu.info.name}: ${counted(rows, "row")} of ${counted(points.dims, "column")}, width ${config.width}, posterior ${settings.posterior}`,
     );
-    if (run.steps > 0) say(`going on after ${run.steps} steps (--force begins anew)`);
+    if (run.steps > 0) say(`going on after ${counted(run.steps, "step")} (--force begins anew)`);
     const { stopped, loss } = await loop(run, flags, { steps, dir, silent });
     const file = join(flags.outdir, WEIGHTS);
     const facts = { outdir: flags.outdir, file, steps: run.steps, loss, dims: points.dims, rows };
     process.stdout.write(flags.json ? `${JSON.stringify(facts)}\n` : `${file}\n`);
     if (stopped === undefined) return;
-    say(`Stopped after ${run.steps} steps; the same command goes on from there.`);
+    say(`Stopped after ${counted(run.steps, "step")}; the same command goes on from there.`);
     process.exitCode = stopped;
   } finally {
     run?.close();
@@ -255,7 +255,7 @@ async function loop(
     loss = sum / count;
     const rate = (count * 1000) / (performance.now() - since);
     progress.note(
-      `${run.steps} steps, loss ${loss.toPrecision(4)}, ${formatRate(rate, "step")}, ${formatDuration((steps - run.steps) / rate)} left`,
+      `${counted(run.steps, "step")}, loss ${loss.toPrecision(4)}, ${formatRate(rate, "step")}, ${formatDuration((steps - run.steps) / rate)} left`,
     );
     [sum, count, since] = [0, 0, performance.now()];
   };

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { type Command, Option } from "commander";
 import { shapeText } from "../../data/inputs.js";
-import { bad, NcvsdError } from "../../errors.js";
+import { bad, counted, NcvsdError } from "../../errors.js";
 import { MOST_IMAGES } from "../../evaluate/check.js";
 import type { Detector } from "../../evaluate/detector.js";
 import { RANDOM_CLASSES } from "../../evaluate/evaluation.js";
@@ -166,9 +166,9 @@ async function runFd(gpu: Gpu, flags: FdFlags, shard: Shard, watch: Stopwatch): 
   const part = shard.count > 1 ? `shard ${shard.index}/${shard.count}, ` : "";
   const kept = log.next - range.start;
   say(
-    `${gpu.info.name}: ${basename(model.checkpoint.name)}, ${part}${range.end - range.start} images, ${run.evaluationsPerImage} evaluations each`,
+    `${gpu.info.name}: ${basename(model.checkpoint.name)}, ${part}${counted(range.end - range.start, "image")}, ${counted(run.evaluationsPerImage, "evaluation")} each`,
   );
-  if (kept > 0) say(`going on after ${kept} images whose features are there (--force begins anew)`);
+  if (kept > 0) say(`going on after ${counted(kept, "image")} whose features are there (--force begins anew)`);
   if (flags.outdir !== undefined) await generate({ ...task, outdir: flags.outdir });
 
   const steady = await measureAll(log, {

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import type { ValueRange } from "../../data/arrays.js";
 import { shapeText } from "../../data/inputs.js";
 import { openPictureSet, type PictureSet, requireShape } from "../../data/picture-set.js";
-import { bad } from "../../errors.js";
+import { bad, counted } from "../../errors.js";
 import { MOST_IMAGES } from "../../evaluate/check.js";
 import type { Detector } from "../../evaluate/detector.js";
 import { type FeatureRows, imageOf, PICTURES } from "../../evaluate/feature-rows.js";
@@ -111,7 +111,7 @@ export async function measureFiles(
       ...(place === undefined ? {} : { out: place }),
     });
     const kept = log.next - range.start;
-    if (kept > 0) say(`going on after ${kept} images that were measured before (--force begins anew)`);
+    if (kept > 0) say(`going on after ${counted(kept, "image")} measured before (--force begins anew)`);
     const read = batchReader(set, detectors, say);
     const steady = await measureAll(log, {
       gpu,

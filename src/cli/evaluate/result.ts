@@ -8,6 +8,7 @@ import { type FdResult, formatDistance, type MemoryUse, type MetricResult, perce
 import { featuresName, withoutEnding } from "../../runs/feature-log.js";
 import { formatDuration, tell } from "../../runs/progress.js";
 import { table } from "../../runs/table.js";
+import { folded } from "../../runs/terminal.js";
 import { nameOf, remarksOn } from "./detectors.js";
 import type { OpenedReference } from "./options.js";
 
@@ -105,7 +106,8 @@ function distanceLines({ fd, interval, features, reference, remarks = [] }: Metr
 /** The result in words, one fact a line. */
 export function describeResult(result: FdResult): string {
   const { labels, n, others = [], timing } = result;
-  const lines = [result, ...others].flatMap((metric) => distanceLines(metric, n));
+  const words = [result, ...others].flatMap((metric) => distanceLines(metric, n)).join("\n");
+  const lines = [folded(words, process.stdout.columns || Infinity)];
   const rule = result.metrics && classRule(result);
   if (rule !== undefined) lines.push(rule);
   if (labels) {

@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import type { Checkpoint } from "../../checkpoint/index.js";
 import { openCheckpoint } from "../../checkpoint/index.js";
-import { bad } from "../../errors.js";
+import { bad, counted } from "../../errors.js";
 import { type Gpu, mib } from "../../gpu/device.js";
 import { estimateEvaluation } from "../../measure/estimate.js";
 import { parseConfig } from "../../networks/edm2/config.js";
@@ -110,12 +110,12 @@ function lines(facts: Facts): string[] {
   const { memory, shape, batch, images, evaluations, derivatives, layersInParts, secondsPerEvaluation, seconds } =
     facts;
   const limit = memory.limit === null ? "" : ` of ${mib(memory.limit)}${memory.fits ? "" : ": it does not fit"}`;
-  const more = derivatives > 0 ? ` and ${derivatives} derivatives` : "";
+  const more = derivatives > 0 ? ` and ${counted(derivatives, "derivative")}` : "";
   const size = `${Math.round(facts.parameters / 1e6)} M parameters, ${shape.join("x")}`;
   return [
     `network   ${basename(facts.network)} (${facts.architecture}), ${size}`,
     `adapter   ${facts.adapter}, ${facts.precision}`,
-    `images    ${images}, ${batch} at a time, ${evaluations} evaluation${evaluations === 1 ? "" : "s"}${more} each`,
+    `images    ${images}, ${batch} at a time, ${counted(evaluations, "evaluation")}${more} each`,
     ...(facts.tooLarge === null
       ? []
       : [`          --batch ${facts.tooLarge} is more than fits this adapter: give --batch ${batch}`]),

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { oneLine, printable } from "../../errors.js";
+import { counted, oneLine, printable } from "../../errors.js";
 import type { Coverage } from "../../evaluate/calibration.js";
 import type { OptionValue } from "../../runs/origin.js";
 import { formatDuration } from "../../runs/progress.js";
@@ -203,7 +203,7 @@ export function markdown(head: ReportHead, results: readonly ImageResult[], spre
     `${head.description}; measurement ${head.noise}; ${head.sampler.title}; ${basename(head.checkpoint.name)}.`,
     ...head.notes.map((note) => `\n${note}`),
     "",
-    `Means over ${results.length} image${results.length === 1 ? "" : "s"}:`,
+    `Means over ${counted(results.length, "image")}:`,
     "",
     ...markdownTable(
       "method",

@@ -1,7 +1,7 @@
 import { basename, join } from "node:path";
 import type { Command } from "commander";
 import { type Input, readInputs } from "../../data/inputs.js";
-import { NcvsdError } from "../../errors.js";
+import { counted, NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import type { Model } from "../../networks/edm2/model.js";
 import { Lpips } from "../../networks/features/lpips.js";
@@ -19,7 +19,7 @@ import type { Settings } from "../../sample/samplers.js";
 import { defaultSampler, samplerSettings, type TaskSampler } from "../../sample/task-settings.js";
 import { dryRun, outline, tellDryRun } from "../parts/dry-run.js";
 import { batchFor, loadNetwork, openEngine, tuningLine } from "../parts/engine.js";
-import { count, ms } from "../sample.js";
+import { ms } from "../sample.js";
 import { addRestoreOptions, type RestoreFlags } from "./flags.js";
 import { summarise, summaryText } from "./report.js";
 import { type RestoreJob, restore } from "./run.js";
@@ -98,8 +98,10 @@ async function runRestore(gpu: Gpu, flags: RestoreFlags, watch: Stopwatch): Prom
   const { evaluations: nfe, derivatives } = job.sampler;
   say(`${gpu.info.name}: ${checkpoint}, ${task.name} (${task.description})`);
   for (const note of task.notes) say(note);
-  const cost = `${count(nfe, "evaluation")}${derivatives > 0 ? ` and ${count(derivatives, "derivative")}` : ""}`;
-  say(`${job.sampler.title}: ${count(inputs.length, "image")}, ${count(flags.runs, "sample")} each, ${cost} a sample`);
+  const cost = `${counted(nfe, "evaluation")}${derivatives > 0 ? ` and ${counted(derivatives, "derivative")}` : ""}`;
+  say(
+    `${job.sampler.title}: ${counted(inputs.length, "image")}, ${counted(flags.runs, "sample")} each, ${cost} a sample`,
+  );
   const { results, made, kept, seconds } = await restore(job);
   watch.lap("restoring");
   if (flags.json) {
@@ -109,9 +111,10 @@ async function runRestore(gpu: Gpu, flags: RestoreFlags, watch: Stopwatch): Prom
     );
     return;
   }
-  if (kept > 0) say(`kept ${count(kept, "image")} that ${kept === 1 ? "was" : "were"} there (--force makes them anew)`);
+  if (kept > 0)
+    say(`kept ${counted(kept, "image")} that ${kept === 1 ? "was" : "were"} there (--force makes them anew)`);
   if (made > 0)
-    say(`made ${count(made, "image")} in ${seconds.toFixed(1)} s: ${ms(seconds / made / flags.runs)} a sample`);
+    say(`made ${counted(made, "image")} in ${seconds.toFixed(1)} s: ${ms(seconds / made / flags.runs)} a sample`);
   const capped = results.flatMap(({ samples }) => samples.map((sample) => sample.capped ?? 0));
   if (capped.some((levels) => levels > 0))
     say(

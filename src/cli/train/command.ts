@@ -1,6 +1,6 @@
 import { Dataset } from "../../data/dataset.js";
 import { shapeText } from "../../data/inputs.js";
-import { bad } from "../../errors.js";
+import { bad, counted } from "../../errors.js";
 import { fewSamples } from "../../evaluate/frechet.js";
 import { type Gpu, mib } from "../../gpu/device.js";
 import type { NodeTime } from "../../graph/profile.js";
@@ -120,8 +120,8 @@ export async function dryRun(
     }
     const lines = [
       `parameters   ${parameters.toLocaleString("en")}${how.of ?? ""}`,
-      `GPU memory   ${mib(gpuBytes)} with rounds of ${batchGpu} images`,
-      `${how.step.padEnd(12)} ${seconds.toPrecision(3)} s: ${batch} images ${how.images(rounds)}, ${formatRate(batch / seconds, "image")}`,
+      `GPU memory   ${mib(gpuBytes)} with rounds of ${counted(batchGpu, "image")}`,
+      `${how.step.padEnd(12)} ${seconds.toPrecision(3)} s: ${counted(batch, "image")} ${how.images(rounds)}, ${formatRate(batch / seconds, "image")}`,
       `the run      ${formatDuration(left)} for ${duration.toLocaleString("en")} images, without snapshots`,
       ...(nodes ? profileLines(nodes, peaks) : []),
     ];
@@ -139,6 +139,6 @@ export function finish(
   if (flags.json) process.stdout.write(`${JSON.stringify({ outdir: flags.outdir, images, loss, files })}\n`);
   else process.stdout.write(`${files.length > 0 ? files.join("\n") : flags.outdir}\n`);
   if (stopped === undefined) return;
-  say(`Stopped after ${images} images; the same command goes on from there.`);
+  say(`Stopped after ${counted(images, "image")}; the same command goes on from there.`);
   process.exitCode = stopped;
 }

@@ -2,6 +2,7 @@ import { basename, join } from "node:path";
 import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.js";
 import { shapeText } from "../../data/inputs.js";
+import { counted } from "../../errors.js";
 import { LATENT_SCALE } from "../../networks/vae/latents.js";
 import { claim } from "../../runs/claim.js";
 import { prepareOutdir } from "../../runs/output.js";
@@ -71,7 +72,7 @@ async function open(run: Run, dir: string | undefined): Promise<Opened> {
   const teacher = await readTeacher("--teacher", flags.teacher, run);
   const { config } = teacher;
   const shape = imageShape(dataset);
-  say(`${gpu.info.name}: ${dataset.length} images of ${shapeText(dataset.shape)}, ${classText(dataset)}`);
+  say(`${gpu.info.name}: ${counted(dataset.length, "image")} of ${shapeText(dataset.shape)}, ${classText(dataset)}`);
   const labelDim = config.label_dim;
   const feed = await batchesOf(dataset, { seed: flags.seed, shape, labelDim, latents: LATENT_SCALE });
   const { batch, gamma, gLrScaling, dLrScaling, ganLossScaling, ganWarmup, pMean, pStd, lossScaling } = settings;
@@ -163,7 +164,7 @@ async function distilAndReport(run: Run): Promise<void> {
     ({ distillation } = opened);
     await sweepState(stateDir(flags.outdir));
     const resumed = distillation.images > 0;
-    if (resumed) say(`going on after ${distillation.images} images (--force begins anew)`);
+    if (resumed) say(`going on after ${counted(distillation.images, "image")} (--force begins anew)`);
     for (const change of distillation.changes) say(`from here on ${change}`);
     const trainee = await traineeOf(run, opened);
     say(`${trainee.parameters.toLocaleString("en")} parameters in three networks`);
@@ -185,14 +186,23 @@ function factsOf({ flags, settings, dataset, gpu }: Run, distillation: Distillat
   const { batch, refLr, refBatches, rampup, gLrScaling, dLrScaling, ganLossScaling, ganWarmup } = settings;
   return [
     ["teacher", basename(flags.teacher)],
-    ["data", `${basename(flags.data)}: ${dataset.length} images of ${shapeText(dataset.shape)}, ${classText(dataset)}`],
+    [
+      "data",
+      `${basename(flags.data)}: ${counted(dataset.length, "image")} of ${shapeText(dataset.shape)}, ${classText(dataset)}`,
+    ],
     ["network", JSON.stringify(distillation.config)],
     ["adapter", gpu.info.name],
-    ["duration", `${settings.duration} images`],
-    ["batch", `${batch} images in ${rounds} rounds of ${batchGpu}, ${workers} virtual workers`],
-    ["learning rate", `score model ${refLr}, rising over ${rampup} images, falling after ${refBatches} iterations`],
+    ["duration", counted(settings.duration, "image")],
+    [
+      "batch",
+      `${counted(batch, "image")} in ${counted(rounds, "round")} of ${batchGpu}, ${counted(workers, "virtual worker")}`,
+    ],
+    [
+      "learning rate",
+      `score model ${refLr}, rising over ${counted(rampup, "image")}, falling after ${counted(refBatches, "iteration")}`,
+    ],
     ["relative rates", `generator ${gLrScaling}, discriminator ${dLrScaling}`],
-    ["adversarial loss", `weight ${ganLossScaling}, from ${ganWarmup} images on`],
+    ["adversarial loss", `weight ${ganLossScaling}, from ${counted(ganWarmup, "image")} on`],
     ["levels t", `ln(t) of mean ${settings.pMean} and standard deviation ${settings.pStd}`],
     ["mixing weights", `from ${flags.ctrlInit ?? 0} on, relative rate ${flags.ctrlLr ?? 1}`],
     ["precision", flags.precision],

@@ -1,6 +1,6 @@
 import type { Dataset } from "../../data/dataset.js";
 import { shapeText } from "../../data/inputs.js";
-import { bad, NcvsdError } from "../../errors.js";
+import { bad, counted, NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import type { ImageShape } from "../../networks/session.js";
 import { type NetworkTensors, networkTensors } from "../../train/source.js";
@@ -50,7 +50,9 @@ export function guarded(feed: TrainingData, skipBad: boolean): TrainingData {
 
 export function classText({ labels }: Dataset): string {
   if (labels.dim === 0) return "no labels";
-  return labels.classes ? `${labels.dim} classes` : `labels of ${labels.dim} numbers`;
+  return labels.classes
+    ? `${labels.dim} class${labels.dim === 1 ? "" : "es"}`
+    : `labels of ${counted(labels.dim, "number")}`;
 }
 
 /** Names of the classes, where there is one for each. */

@@ -2,7 +2,7 @@ import { basename, join } from "node:path";
 import type { Command } from "commander";
 import type { Dataset } from "../../data/dataset.js";
 import { shapeText } from "../../data/inputs.js";
-import { bad } from "../../errors.js";
+import { bad, counted } from "../../errors.js";
 import { mib } from "../../gpu/device.js";
 import { LATENT_SCALE } from "../../networks/vae/latents.js";
 import { claim } from "../../runs/claim.js";
@@ -55,7 +55,7 @@ export async function train(flags: TrainFlags): Promise<void> {
   await withRun(flags, settingsFor, async (run) => {
     if (!flags.dryRun) return trainAndReport(run);
     const { training } = await open(run, undefined);
-    const images = (rounds: number) => `in ${rounds} round${rounds === 1 ? "" : "s"}`;
+    const images = (rounds: number) => `in ${counted(rounds, "round")}`;
     await dryRun(run, training, { count: () => parameterCount(training), step: "update", images });
   });
 }
@@ -90,7 +90,7 @@ async function open(run: Run, dir: string | undefined): Promise<Opened> {
   const { network } = flags;
   const begun = network === undefined || flags.disco ? undefined : await readTeacher("--network", network, run);
   const found = dir === undefined ? undefined : await findState(dir, "teacher");
-  say(`${gpu.info.name}: ${dataset.length} images of ${shapeText(dataset.shape)}, ${classText(dataset)}`);
+  say(`${gpu.info.name}: ${counted(dataset.length, "image")} of ${shapeText(dataset.shape)}, ${classText(dataset)}`);
   const shape = imageShape(dataset);
   const feed = await batchesOf(dataset, {
     seed: flags.seed,
@@ -158,7 +158,7 @@ async function trainAndReport(run: Run): Promise<void> {
     ({ training } = opened);
     await sweepState(dir);
     const resumed = training.images > 0;
-    if (resumed) say(`going on after ${training.images} images (--force begins anew)`);
+    if (resumed) say(`going on after ${counted(training.images, "image")} (--force begins anew)`);
     const trainee = await traineeOf(run, opened);
     say(`${trainee.parameters.toLocaleString("en")} parameters, ${mib(run.gpu.allocatedBytes)} of GPU memory`);
     const { duration, status, snapshot, checkpoint } = settings;
@@ -178,12 +178,21 @@ function factsOf({ flags, settings, dataset, gpu }: Run, training: Training): [s
   const { batchGpu, rounds, workers } = training.settings;
   const { batch, refLr, refBatches, rampup, pMean, pStd, lossScaling, duration } = settings;
   return [
-    ["data", `${basename(flags.data)}: ${dataset.length} images of ${shapeText(dataset.shape)}, ${classText(dataset)}`],
+    [
+      "data",
+      `${basename(flags.data)}: ${counted(dataset.length, "image")} of ${shapeText(dataset.shape)}, ${classText(dataset)}`,
+    ],
     ["network", JSON.stringify(training.config)],
     ["adapter", gpu.info.name],
-    ["duration", `${duration} images`],
-    ["batch", `${batch} images in ${rounds} rounds of ${batchGpu}, ${workers} virtual workers`],
-    ["learning rate", `${refLr}, rising over ${rampup} images, falling after ${refBatches} updates`],
+    ["duration", counted(duration, "image")],
+    [
+      "batch",
+      `${counted(batch, "image")} in ${counted(rounds, "round")} of ${batchGpu}, ${counted(workers, "virtual worker")}`,
+    ],
+    [
+      "learning rate",
+      `${refLr}, rising over ${counted(rampup, "image")}, falling after ${counted(refBatches, "update")}`,
+    ],
     ["noise levels", `ln(sigma) of mean ${pMean} and standard deviation ${pStd}`],
     ["loss scaling", String(lossScaling)],
     ["precision", flags.precision],

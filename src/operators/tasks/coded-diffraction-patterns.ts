@@ -1,3 +1,4 @@
+import { counted } from "../../errors.js";
 import { uniforms } from "../../random/uniforms.js";
 import { errorReduction } from "../baselines.js";
 import { operators } from "../operators.js";
@@ -32,7 +33,7 @@ export const codedDiffractionPatterns = task({
     return {
       operator: operators.codedPhase(gpu, { shape, masks }),
       show: (y) => tiled(y, [numMeasurements * channels, h, w]),
-      description: `Fourier amplitudes behind ${numMeasurements} random phase mask${numMeasurements === 1 ? "" : "s"}`,
+      description: `Fourier amplitudes behind ${counted(numMeasurements, "random phase mask")}`,
       options: { numMeasurements, maskSeed },
     };
   },

@@ -1,3 +1,4 @@
+import { counted } from "../../errors.js";
 import type { Measured } from "../baselines.js";
 import { operators } from "../operators.js";
 import { OWN_PRESET } from "./common.js";
@@ -23,7 +24,7 @@ export const quantization = task({
       operator: operators.quantization(gpu, { shape, bits }),
       // Of rounding, and of the noise before it.
       variance: (_, __, sigmaY) => sigmaY ** 2 + step ** 2 / 12,
-      description: `${bits} bit${bits === 1 ? "" : "s"} for every value`,
+      description: `${counted(bits, "bit")} for every value`,
       options: { bits },
     };
   },

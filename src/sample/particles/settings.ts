@@ -1,4 +1,4 @@
-import { bad, NcvsdError } from "../../errors.js";
+import { bad, counted, NcvsdError } from "../../errors.js";
 import { type Gpu, mib } from "../../gpu/device.js";
 
 /** A finite number within open bounds. */
@@ -42,7 +42,7 @@ export function requireRoom(
   const less = fits === 0 ? "take fewer runs" : `take at most ${fits} particles${runs > 1 ? ", or fewer runs" : ""}`;
   throw new NcvsdError(
     "OUT_OF_MEMORY",
-    `${call}: ${runs} ${runs === 1 ? "run" : "runs"} of ${particles} particles need ${mib(4 * all * runs * particles)}, more than ${info.name} can hold: ${less}.`,
+    `${call}: ${counted(runs, "run")} of ${particles} particles need ${mib(4 * all * runs * particles)}, more than ${info.name} can hold: ${less}.`,
   );
 }
 
