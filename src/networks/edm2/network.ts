@@ -42,7 +42,8 @@ export interface BuildOptions {
   readonly layers?: Layers;
   /**
    * Fewer nodes to the same bits: the two encoders of NCVSD as one node each layer, an embedding as one, skips mixed where they are
-   * concatenated. Default, where layers are folded and nothing between is captured.
+   * concatenated (in f16 the same to rounding: some compilers leave it out where a value is stored no more). Default, where layers
+   * are folded and nothing between is captured.
    */
   readonly merged?: boolean;
 }
