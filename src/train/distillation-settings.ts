@@ -23,7 +23,7 @@ export interface DistillationOptions {
   readonly config?: ConfigInput;
   readonly batch: number;
   readonly batchGpu?: number;
-  /** Relative increase of the noise level in the generator (0.414). */
+  /** Relative increase of the noise level in the generator (0.414); 0: it adds no noise of its own. */
   readonly gamma?: number;
   /** Learning rates of generator and discriminator, relative to the score model's (0.01 each). */
   readonly gLrScaling?: number;
@@ -141,12 +141,12 @@ export interface DistillationRun extends DistillationSettings {
 export function settingsOf(options: DistillationOptions, precision: TrainingPrecision): DistillationRun {
   const { lr } = options;
   const positive = {
-    gamma: options.gamma ?? 0.414,
     lossScaling: options.lossScaling ?? 1,
     lossSigmaData: options.lossSigmaData ?? 0.5,
     pStd: options.pStd ?? 1.6,
   };
   const others = {
+    gamma: options.gamma ?? 0.414,
     gLrScaling: options.gLrScaling ?? 0.01,
     dLrScaling: options.dLrScaling ?? 0.01,
     ctrlLrScaling: options.ctrlLrScaling ?? 1,

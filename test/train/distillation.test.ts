@@ -36,15 +36,17 @@ beforeAll(async () => {
 });
 afterAll(() => gpu.close());
 
-/** `gan`: batches before the adversarial loss. */
-const open = (gan: number = config.gan_warmup_batches): Promise<Distillation> =>
+const open = ({
+  gan = config.gan_warmup_batches as number,
+  gamma = config.gamma as number,
+} = {}): Promise<Distillation> =>
   openDistillation(gpu, {
     teacher: new Map(teacher.names.map((name) => [name, teacher.f32(name)])),
     config: JSON.parse(teacher.metadata.config!),
     networks: Object.fromEntries(DISTILLED.map((net) => [net, under(init, SHORT[net])])),
     batch: config.batch,
     batchGpu: config.batch_gpu,
-    gamma: config.gamma,
+    gamma,
     gLrScaling: config.g_lr_scaling,
     dLrScaling: config.d_lr_scaling,
     ganLossScaling: config.gan_loss_scaling,
@@ -107,6 +109,19 @@ describe("recorded iterations", () => {
     distillation.close();
   });
 
+  it("with gamma 0 the generator starts as the teacher at the level itself", async () => {
+    const [images, sigma, yNoise] = ["images", "sigma", "y_noise"].map((what) => file.f32(`iter0.score.${what}`));
+    const entries = images!.length / sigma!.length;
+    const y = images!.map((v, i) => v + sigma![Math.floor(i / entries)]! * yNoise![i]!);
+    const model = await loadModel(gpu, fixturePath("training/edm2-micro.safetensors"));
+    const wanted = await model.denoise({ x: y, sigma: sigma!, labels: file.f32("iter0.score.labels") });
+    await model.close();
+    const distillation = await open({ gamma: 0 });
+    const { recorded } = await distillation.step(stepOf(0));
+    distillation.close();
+    expect(relativeError(recorded!.get("score.x")!, wanted)).toBeLessThan(2e-6);
+  });
+
   it("the first and the last from the recorded parameters before them: quantities, losses, gradients", async () => {
     const [seen, found] = [new Verdict(file), new Verdict(gradients)];
     const distillation = await open();
@@ -139,7 +154,7 @@ describe("recorded iterations", () => {
 
   it("with the adversarial loss from the first iteration on: the generator's gradient", async () => {
     const found = new Verdict(gradients);
-    const distillation = await open(0);
+    const distillation = await open({ gan: 0 });
     await distillation.step(stepOf(0));
     const ours = await distillation.gradients("generator");
     for (const tensor of under(gradients, "iter0.gen_gan.grad").keys())
@@ -338,7 +353,7 @@ it("refuses arguments that cannot be right in one sentence, before anything is m
   const options = { teacher: fixturePath("training/edm2-micro.safetensors"), batch: 4, lr: { refLr: 0.01 } };
   for (const [wrong, says] of [
     [{ batchGpu: 3 }, "batch 4 must be a multiple of batchGpu"],
-    [{ gamma: 0 }, "gamma must be a positive number"],
+    [{ gamma: -0.1 }, "gamma must be a number of at least 0"],
     [{ ganLossScaling: Number.NaN }, "ganLossScaling must be a number of at least 0"],
     [{ config: { num_blocks: -1 } }, "num_blocks in its config is -1"],
     [{ config: { model_channels: 8 } }, "their arguments must agree"],

@@ -37,7 +37,7 @@ export function addDistillOptions(command: Command): Command {
     .addOption(presetOption([...distillationPresets.keys()].join(", ")))
     .addOption(condOption("use the data's labels"))
     .addOption(dropoutOption("probability of dropout in the network that is updated (default: 0, as published)"))
-    .option("--gamma <g>", "relative rise of the noise level in the generator", number("--gamma", { above: 0 }))
+    .option("--gamma <g>", "relative rise of the noise level in the generator", number("--gamma", { min: 0 }))
     .option(
       "--ctrl-init <w>",
       "mixing weights to begin with (default: 0, as published; small batches may never leave it, 0.2 helps them)",
