@@ -1,4 +1,4 @@
-import { channelOperandLength, octets, PANEL, panels } from "../../kernels/lib/channel-operand.js";
+import { channelOperandLength, OCTET, octets, PANEL, panels } from "../../kernels/lib/channel-operand.js";
 import { type WinogradTile, winograd } from "../../kernels/lib/winograd.js";
 import type { DeviceRates } from "../gpu/contract.js";
 import type { ConvShape } from "./conv-algorithm.js";
@@ -41,6 +41,12 @@ const SMALLEST_PIECE = 4;
  */
 const TASKS = { gpu: 96, processor: 8 };
 
+const wantedTasks = (rates: DeviceRates | undefined) => (rates ? TASKS.gpu : TASKS.processor);
+
+/** Tiles of 64 x 64 channels of a piece, all points counted. */
+const tasksOf = (shape: ConvShape, algorithm: ByProducts) =>
+  pointsOf(shape, algorithm) * Math.ceil(shape.inChannels / 64) * Math.ceil(shape.outChannels / 64);
+
 /**
  * Panels of a piece: by the layer, the batch and the kind of adapter. Layers of few channels are cut into more pieces, to be summed
  * side by side.
@@ -48,23 +54,42 @@ const TASKS = { gpu: 96, processor: 8 };
  */
 export function pieceOf(shape: ConvShape, batch: number, algorithm: ByProducts, rates?: DeviceRates): number {
   const { inChannels, outChannels } = shape;
-  const wanted = rates ? TASKS.gpu : TASKS.processor;
-  const tasks = pointsOf(shape, algorithm) * Math.ceil(inChannels / 64) * Math.ceil(outChannels / 64);
   const all = panels(placesOf(shape, batch, algorithm));
-  const piece = Math.ceil(all / Math.ceil(wanted / tasks));
+  const piece = Math.ceil(all / Math.ceil(wantedTasks(rates) / tasksOf(shape, algorithm)));
   const panelBytes = 4 * channelOperandLength(Math.max(inChannels, outChannels), PANEL, pointsOf(shape, algorithm));
   const largest = Math.min(LARGEST_PIECE, Math.max(1, Math.floor(PIECE_BYTES / panelBytes)));
   return Math.min(largest, Math.max(SMALLEST_PIECE, piece));
 }
+
+/**
+ * Pieces that the products of taps add up themselves, at most: a piece is also what the caches hold while all tiles of channels go
+ * over it, and Winograd's products, with something to be done after them anyway, gain nothing (bench/NOTES.md).
+ */
+const PIECES_AT_ONCE = 4;
+
+/**
+ * Whether the products add up all pieces, to the same bits: where half the tiles keep an adapter busy, since nothing else is left to do.
+ * @param rates of a GPU; absent: software
+ */
+export function inOneGo(shape: ConvShape, batch: number, algorithm: ByProducts, rates?: DeviceRates): boolean {
+  const pieces = Math.ceil(panels(placesOf(shape, batch, algorithm)) / pieceOf(shape, batch, algorithm, rates));
+  const busy = 2 * tasksOf(shape, algorithm) >= wantedTasks(rates);
+  return algorithm === "taps" && (pieces === 1 || (pieces <= PIECES_AT_ONCE && busy));
+}
+
+/** Whether the products are the gradient itself: single sums at the taps, of whole octets. */
+export const productsAreGradient = ({ inChannels, outChannels }: ConvShape, sumsAtOnce: boolean) =>
+  sumsAtOnce && (inChannels | outChannels) % OCTET === 0;
 
 /** Nanoseconds on two cores of a software adapter (bench/NOTES.md). */
 const NS = {
   /** A multiply-add of the products, and of the loop per entry. */
   product: 0.04,
   plain: 1,
-  /** An element packed, and one of u made and read. */
+  /** An element packed, one of u made and read, and one of the gradient where the products are that. */
   packed: 1.3,
   summed: 1.6,
+  stored: 0.7,
   node: 20_000,
 };
 
@@ -78,8 +103,11 @@ function cost(shape: ConvShape, batch: number, algorithm: GradientAlgorithm, rat
   const weights = points * octets(inChannels) * octets(outChannels) * 64;
   const gradient = algorithm === "taps" ? 1 : points;
   const packed = all * PANEL * (inChannels * (kernel === 3 ? points : 1) + outChannels * gradient);
-  const pieces = Math.ceil(all / pieceOf(shape, batch, algorithm, rates));
-  return 4 * NS.node + NS.product * all * PANEL * weights + NS.packed * packed + NS.summed * pieces * weights;
+  const products = NS.product * all * PANEL * weights + NS.packed * packed;
+  const atOnce = inOneGo(shape, batch, algorithm, rates);
+  if (productsAreGradient(shape, atOnce)) return 3 * NS.node + products + NS.stored * weights;
+  const pieces = atOnce ? 1 : Math.ceil(all / pieceOf(shape, batch, algorithm, rates));
+  return 4 * NS.node + products + NS.summed * pieces * weights;
 }
 
 /** The cheapest algorithm of a layer. @param rates of a GPU; absent: software */

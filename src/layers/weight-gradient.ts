@@ -9,7 +9,15 @@ import { convWeightBackwardTiles } from "../../kernels/network/conv-weight-backw
 import type { Tensor } from "../graph/graph.js";
 import type { ConvShape } from "./conv-algorithm.js";
 import { type ConvContext, ordinal, parts, targetIn } from "./convolution.js";
-import { type GradientAlgorithm, gradientAlgorithm, pieceOf, placesOf, pointsOf } from "./weight-gradient-algorithm.js";
+import {
+  type GradientAlgorithm,
+  gradientAlgorithm,
+  inOneGo,
+  pieceOf,
+  placesOf,
+  pointsOf,
+  productsAreGradient,
+} from "./weight-gradient-algorithm.js";
 
 /**
  * Weight gradient of a convolution (stride 1, zero padding), summed over the batch:
@@ -53,11 +61,12 @@ function byProducts(context: ConvContext, name: string, { shape, algorithm }: Pr
     4 * channelOperandLength(Math.max(inChannels, outChannels), count * PANEL, points);
   const placeParts = parts(all, piece, bindingBytes, operandBytes);
   const [rows, columns] = [octets(outChannels), octets(inChannels)];
-  const sums = (count: number) => pieces * points * count * columns * OCTET ** 2;
+  const atOnce = placeParts.length === 1 && inOneGo(shape, batch, algorithm, rates);
+  const left = atOnce ? 1 : pieces;
+  const sums = (count: number) => left * points * count * columns * OCTET ** 2;
   const rowParts = parts(rows, 1, bindingBytes, (count) => 4 * sums(count));
 
-  // A single piece of whole octets at single points is the gradient itself.
-  const done = kernel === 1 && pieces === 1 && rowParts.length === 1 && (outChannels | inChannels) % OCTET === 0;
+  const done = rowParts.length === 1 && productsAreGradient(shape, atOnce);
   const whole = [outChannels, inChannels, kernel, kernel];
   const u: (Tensor | readonly number[])[] = rowParts.map(({ count }) => (done ? whole : [sums(count)]));
   for (const [i, part] of placeParts.entries()) {
@@ -77,8 +86,10 @@ function byProducts(context: ConvContext, name: string, { shape, algorithm }: Pr
         rows: count,
         columns,
         piece,
+        ...(atOnce && pieces > 1 ? { summed: true } : {}),
+        ...(done && kernel === 3 ? { done } : {}),
         ...(rowParts.length > 1 ? { from: { first, of: rows } } : {}),
-        ...(placeParts.length > 1 ? { into: { first: part.first / piece, of: pieces } } : {}),
+        ...(placeParts.length > 1 ? { into: { first: part.first / piece, of: left } } : {}),
       };
       const y = u[j]!;
       u[j] = graph.run(`${ofPlaces}.product${ordinal(j, rowParts)}`, convWeightBackwardProducts, params, operands, {
@@ -94,7 +105,7 @@ function byProducts(context: ConvContext, name: string, { shape, algorithm }: Pr
       outChannels: channels,
       inChannels,
       kernel,
-      pieces,
+      pieces: left,
       ...(algorithm === "taps" ? {} : { tile: algorithm }),
       ...(rowParts.length > 1 ? { into: { first: first * OCTET, of: outChannels } } : {}),
     };

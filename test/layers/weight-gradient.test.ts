@@ -74,6 +74,7 @@ const LAYERS: readonly ConvShape[] = [
   layer(3, 35, 70, 17, 19),
   layer(3, 5, 9, 13, 7),
   layer(3, 12, 40, 8, 8),
+  layer(3, 24, 40, 11, 13),
   layer(3, 64, 1, 16, 16),
   layer(3, 1, 33, 5, 6),
   layer(3, 3, 2, 1, 1),
@@ -147,6 +148,24 @@ describe("bits", () => {
   });
 });
 
+describe("products that are the gradient", () => {
+  const nodes = ["dw.gradient", "dw.input", "dw.product"];
+  it.each([
+    [layer(3, 40, 32, 16, 15), 3],
+    [layer(3, 16, 72, 4, 4), 2],
+    [layer(1, 136, 200, 16, 16), 2],
+  ] as const)("of %j, batch %i, have the bits of the sums of pieces", async (shape, batch) => {
+    const given = random(shape, batch);
+    const { dw } = reference({ ...shape, batch }, { ...given });
+    const whole = await run(shape, batch, given, "taps");
+    expect(whole.nodes).toEqual(nodes);
+    expect(relativeError(whole.out, dw!)).toBeLessThanOrEqual(TOLERANCE.taps);
+    const cut = await run(shape, batch, given, "taps", 20_000);
+    expect(cut.nodes.length).toBeGreaterThan(nodes.length);
+    expect(Buffer.from(cut.out.buffer).equals(Buffer.from(whole.out.buffer))).toBe(true);
+  });
+});
+
 describe("buffers", () => {
   it.each([
     [layer(3, 192, 192, 256, 256), 4],
@@ -216,7 +235,8 @@ describe("the choice", () => {
   it.each([
     [layer(3, 192, 192, 64, 64), 1, 4],
     [layer(3, 192, 192, 32, 32), 4, 4],
-    [layer(3, 768, 768, 8, 8), 1, 2],
+    [layer(3, 768, 768, 8, 8), 1, "taps"],
+    [layer(3, 768, 768, 8, 8), 2, 2],
     [layer(1, 192, 192, 32, 32), 1, "taps"],
     [layer(3, 4, 4, 8, 8), 1, "plain"],
   ] as const)("for %j of batch %i is %s", (shape, batch, expected) => {

@@ -2,10 +2,11 @@ import { type Caps, grid1d, type Kernel } from "../../../src/gpu/contract.js";
 import { read, write } from "../../lib/buffers.js";
 import { OCTET, PANEL } from "../../lib/channel-operand.js";
 import { checkChannels } from "../../lib/channel-range.js";
-import { addressable, positiveInteger } from "../../lib/check.js";
+import { addressable, inRange, positiveInteger } from "../../lib/check.js";
 import source from "./kernel.wgsl.js";
 import { type Loop, loopChoices, loopOf } from "./loops.js";
 import { type ConvWeightBackwardProductsParams, piecesOf, reference } from "./reference.js";
+import { storing } from "./store.js";
 
 const BLOCK = PANEL * OCTET;
 
@@ -17,7 +18,8 @@ const tuneKey = ({ groups, shared, rows, columns }: ConvWeightBackwardProductsPa
 function loop(p: ConvWeightBackwardProductsParams, caps: Caps): Loop {
   const choices = loopChoices(p, caps);
   const tuned = caps.tuning?.get(tuneKey(p));
-  return loopOf(tuned !== undefined && choices.includes(tuned) ? tuned : choices[0]!, caps);
+  const parted = p.summed === true && p.panels > p.piece;
+  return loopOf(tuned !== undefined && choices.includes(tuned) ? tuned : choices[0]!, parted, caps);
 }
 
 /** y[:, piece, group] = a^T b, channels by channels, over the places of the piece: the products of a weight gradient. */
@@ -27,6 +29,8 @@ export const convWeightBackwardProducts: Kernel<ConvWeightBackwardProductsParams
   check(p) {
     for (const name of ["groups", "panels", "rows", "columns", "piece"] as const)
       positiveInteger("conv-weight-backward-products", name, p[name]);
+    if (p.done)
+      inRange("conv-weight-backward-products", "pieces of a gradient that is done", p.into?.of ?? piecesOf(p), 1, 1);
     checkChannels("conv-weight-backward-products", p.rows, p.from);
     checkChannels("conv-weight-backward-products", piecesOf(p), p.into);
     addressable("conv-weight-backward-products", "a", p.panels, p.from?.of ?? p.rows, p.shared ? 1 : p.groups, BLOCK);
@@ -48,7 +52,8 @@ export const convWeightBackwardProducts: Kernel<ConvWeightBackwardProductsParams
   },
   variant(p, caps) {
     const { key, text, subgroups } = loop(p, caps);
-    return { key, prelude: text, ...(subgroups ? { needs: ["subgroups"] as const } : {}) };
+    const prelude = storing(p.done === true) + text;
+    return { key: p.done ? `${key} done` : key, prelude, ...(subgroups ? { needs: ["subgroups"] as const } : {}) };
   },
   tuneKey,
   choices: loopChoices,
@@ -63,6 +68,7 @@ export const convWeightBackwardProducts: Kernel<ConvWeightBackwardProductsParams
       ofRows: p.from?.of ?? rows,
       columns,
       piece,
+      span: p.summed ? panels : piece,
       pieces: piecesOf(p),
       firstPiece: p.into?.first ?? 0,
       ofPieces: p.into?.of ?? piecesOf(p),
@@ -93,6 +99,21 @@ export const convWeightBackwardProducts: Kernel<ConvWeightBackwardProductsParams
         name: "several tiles, some rows, some pieces",
         params: { ...base, rows: 10, columns: 9, piece: 3, from: { first: 1, of: 12 }, into: { first: 1, of: 4 } },
       },
+      { name: "pieces added up, the last one shorter", params: { ...base, piece: 2, summed: true } },
+      {
+        name: "pieces added up, several tiles, some rows",
+        params: {
+          ...base,
+          rows: 10,
+          columns: 9,
+          piece: 3,
+          summed: true,
+          from: { first: 1, of: 12 },
+          into: { first: 1, of: 2 },
+        },
+      },
+      { name: "taps of a gradient", params: { ...base, shared: true, rows: 5, columns: 9, done: true } },
+      { name: "taps of a gradient, pieces added up", params: { ...base, piece: 2, summed: true, done: true } },
       { name: "a layer", params: { ...base, groups: 36, panels: 8, rows: 8, columns: 8, piece: 8 } },
     ];
   })(),

@@ -40,15 +40,20 @@ export function loopChoices({ rows, columns }: { rows: number; columns: number }
   return [...new Set([own, ...tiled, "plain 8x4", ...subgroup])];
 }
 
-export function loopOf(choice: string, caps: Caps): Loop {
+/** @param parted several pieces are added up */
+export function loopOf(choice: string, parted: boolean, caps: Caps): Loop {
   const [kind, tile] = choice.split(" ") as [string, string];
   const [rows, second] = tile.split("x").map(Number) as [number, number];
+  const inPieces = parted ? " in pieces" : "";
   if (kind === "tiled") {
-    const text = tiledSource(TILES[tile]!);
-    return { key: choice, text, subgroups: false, rows, columns: second, units: 1 };
+    const text = tiledSource(TILES[tile]!, parted);
+    return { key: `${choice}${inPieces}`, text, subgroups: false, rows, columns: second, units: 1 };
   }
-  if (kind === "plain") return { key: choice, text: plain, subgroups: false, rows, columns: second, units: 64 };
+  if (kind === "plain") {
+    const text = `const PARTED: bool = ${parted};\n${plain}`;
+    return { key: `${choice}${inPieces}`, text, subgroups: false, rows, columns: second, units: 64 };
+  }
   const lanes = certainLanes(caps);
-  const text = subgroupSource(lanes, rows, second);
-  return { key: `${choice} ${lanes}`, text, subgroups: true, rows, columns: 4 * lanes * second, units: 1 };
+  const text = subgroupSource(lanes, rows, second, parted);
+  return { key: `${choice} ${lanes}${inPieces}`, text, subgroups: true, rows, columns: 4 * lanes * second, units: 1 };
 }

@@ -1,4 +1,5 @@
-// An octet of rows and a quad of columns per invocation, loads straight from the buffers: correct on every adapter.
+// An octet of rows and a quad of columns per invocation, loads straight from the buffers: correct on every adapter. In front of
+// this text: PARTED, whether several pieces are added up.
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) wid: vec3u,
@@ -10,13 +11,14 @@ fn main(
   if (t >= columnQuads * p.rows * p.groups * p.pieces) {
     return;
   }
-  let column = t % columnQuads;
-  let row = (t / columnQuads) % p.rows;
-  let group = (t / (columnQuads * p.rows)) % p.groups;
-  let piece = t / (columnQuads * p.rows * p.groups);
-  let end = min(p.panels, (piece + 1u) * p.piece);
+  let unit = unitOf(t, columnQuads, columnQuads * p.rows);
+  let column = unit.near;
+  let row = unit.far;
+  let group = unit.group;
+  let end = min(p.panels, (unit.piece + 1u) * p.span);
   var acc: array<vec4f, 8>;
-  for (var panel = piece * p.piece; panel < end; panel++) {
+  var all: array<vec4f, 8>;
+  for (var panel = unit.piece * p.span; panel < end; panel++) {
     let ai = aQuad(group, row * 2u) + panel * aPanel();
     let bi = bQuad(group, column) + panel * bPanel();
     for (var k = 0u; k < BLOCK; k += 2u) {
@@ -32,8 +34,17 @@ fn main(
       acc[6] += w.z * v;
       acc[7] += w.w * v;
     }
+    if (PARTED && ((panel + 1u) % p.piece == 0u || panel + 1u == end)) {
+      for (var i = 0u; i < 8u; i++) {
+        all[i] += acc[i];
+        acc[i] = vec4f();
+      }
+    }
+  }
+  if (PARTED) {
+    acc = all;
   }
   for (var i = 0u; i < 8u; i++) {
-    y[yRow(piece, group, row * 8u + i) + column] = acc[i];
+    put(yRow(unit.piece, group, row * 8u + i) + column, group, acc[i]);
   }
 }

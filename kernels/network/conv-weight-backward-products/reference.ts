@@ -14,20 +14,28 @@ export interface ConvWeightBackwardProductsParams {
   readonly columns: number;
   /** Panels that are summed up together; the last piece may have fewer. */
   readonly piece: number;
+  /** The pieces are added up, in order: y has one sum of all. */
+  readonly summed?: boolean;
+  /** y is a gradient that is done, [rows][columns][groups], the groups its taps. Of a single piece, or `summed`. */
+  readonly done?: boolean;
   /** The rows are some octets of `a`'s. Default: all. */
   readonly from?: ChannelRange;
   /** The pieces are some of y's; the rest of y is left as it is. Default: all. */
   readonly into?: ChannelRange;
 }
 
-/** Pieces that the sums are cut into. */
-export const piecesOf = ({ panels, piece }: Pick<ConvWeightBackwardProductsParams, "panels" | "piece">) =>
-  Math.ceil(panels / piece);
+/** Sums that y holds of each element. */
+export const piecesOf = ({
+  panels,
+  piece,
+  summed,
+}: Pick<ConvWeightBackwardProductsParams, "panels" | "piece" | "summed">) => (summed ? 1 : Math.ceil(panels / piece));
 
 /** Float64 sums by plain loops. */
 export function reference(p: ConvWeightBackwardProductsParams, inputs: Inputs) {
   const { a, b } = inputs as Record<"a" | "b", ArrayLike<number>>;
-  const { groups, shared, panels, rows, columns, piece } = p;
+  const { groups, shared, panels, rows, columns, done } = p;
+  const span = p.summed ? panels : p.piece;
   const { first: firstRow, of: ofRows } = p.from ?? { first: 0, of: rows };
   const { first: firstPiece, of: ofPieces } = p.into ?? { first: 0, of: piecesOf(p) };
   const aGroups = shared ? 1 : groups;
@@ -45,10 +53,10 @@ export function reference(p: ConvWeightBackwardProductsParams, inputs: Inputs) {
       for (let row = 0; row < rows * OCTET; row++) {
         const octet = panel * ofRows + firstRow + (row >> 3);
         const left = a[at(octet * aGroups + (shared ? 0 : group), row)]!;
-        const where = row * ofPieces + firstPiece + Math.floor(panel / piece);
-        const line = where * size + group * columns * OCTET;
+        const where = row * ofPieces + firstPiece + Math.floor(panel / span);
         for (let column = 0; column < columns * OCTET; column++) {
-          y[line + column]! += left * b[at((panel * columns + (column >> 3)) * groups + group, column)]!;
+          const entry = done ? column * groups + group : group * columns * OCTET + column;
+          y[where * size + entry]! += left * b[at((panel * columns + (column >> 3)) * groups + group, column)]!;
         }
       }
     }

@@ -16,9 +16,10 @@ export const TILES: Readonly<Record<string, Tile>> = {
 /**
  * For GPUs: a tile of rows x columns per workgroup, a panel at a time through workgroup memory: lines of a place's quads, two
  * quads longer than they need be, so that neighbours of a block fall on different banks. All invocations take part in every
- * barrier. The text is made here because a workgroup's size has to be a literal.
+ * barrier. The text is made here because a workgroup's size has to be a literal. `parted`: several pieces, each summed by itself, are
+ * added up.
  */
-export function tiledSource({ rows, columns, laneQuads }: Tile): string {
+export function tiledSource({ rows, columns, laneQuads }: Tile, parted: boolean): string {
   const threads = (rows / 8) * (columns / 4 / laneQuads);
   const across = columns / 4 / laneQuads;
   const list = (count: number, text: (i: number) => string) =>
@@ -53,15 +54,15 @@ fn main(
   if (t >= rowTiles * columnTiles * p.groups * p.pieces) {
     return;
   }
-  let row0 = t % rowTiles * ${rows / 8}u;
-  let column0 = (t / rowTiles) % columnTiles * ${columns / 8}u;
-  let group = (t / (rowTiles * columnTiles)) % p.groups;
-  let piece = t / (rowTiles * columnTiles * p.groups);
+  let unit = unitOf(t, rowTiles, rowTiles * columnTiles);
+  let row0 = unit.near * ${rows / 8}u;
+  let column0 = unit.far * ${columns / 8}u;
+  let group = unit.group;
   let across = lid % ${across}u;
   let down = lid / ${across}u;
-  let end = min(p.panels, (piece + 1u) * p.piece);
-  var acc: array<vec4f, ${8 * laneQuads}>;
-  for (var panel = piece * p.piece; panel < MANY; panel++) {
+  let end = min(p.panels, (unit.piece + 1u) * p.span);
+  var acc: array<vec4f, ${8 * laneQuads}>;${parted ? `\n  var all: array<vec4f, ${8 * laneQuads}>;` : ""}
+  for (var panel = unit.piece * p.span; panel < MANY; panel++) {
     if (panel >= end) {
       break;
     }${bring("a", rows, "row0", "p.rows")}${bring("b", columns, "column0", "p.columns")}
@@ -71,15 +72,25 @@ ${list(2, (i) => `      let a${i} = aTile[k * ${rows / 4 + 2}u + down * 2u + ${i
 ${list(laneQuads, (side) => `      let b${side} = bTile[k * ${columns / 4 + 2}u + across + ${side * across}u];`)}
 ${sums}
     }
-    workgroupBarrier();
-  }
+    workgroupBarrier();${
+      parted
+        ? `
+    if ((panel + 1u) % p.piece == 0u || panel + 1u == end) {
+      for (var i = 0u; i < ${8 * laneQuads}u; i++) {
+        all[i] += acc[i];
+        acc[i] = vec4f();
+      }
+    }`
+        : ""
+    }
+  }${parted ? "\n  acc = all;" : ""}
   if (row0 + down < p.rows) {
-    let at = yRow(piece, group, (row0 + down) * 8u) + column0 * 2u + across;
+    let at = yRow(unit.piece, group, (row0 + down) * 8u) + column0 * 2u + across;
 ${list(
   laneQuads,
   (side) => `    if (column0 * 2u + across + ${side * across}u < p.columns * 2u) {
       for (var i = 0u; i < 8u; i++) {
-        y[at + i * yStep() + ${side * across}u] = acc[${side * 8}u + i];
+        put(at + i * yStep() + ${side * across}u, group, acc[${side * 8}u + i]);
       }
     }`,
 )}
