@@ -2,7 +2,8 @@ import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { bad } from "../errors.js";
 import { decodeJpeg, isJpeg } from "../image/jpeg.js";
-import { decodePng } from "../image/png.js";
+import type { RawImage } from "../image/pixels.js";
+import { decodePng16 } from "../image/png.js";
 import { type Label, readDatasetJson } from "./dataset-labels.js";
 import { openTree } from "./file-tree.js";
 import { unreadable } from "./folder.js";
@@ -75,7 +76,7 @@ async function treeSource(path: string, kind: string): Promise<PictureSource> {
         const image = async () => {
           const bytes = await tree.read(name);
           if (!bytes) throw bad(`${where} is not there any more`);
-          return isJpeg(bytes) ? decodeJpeg(bytes, where) : decodePng(bytes, where);
+          return isJpeg(bytes) ? decodeJpeg(bytes, where) : highBytes(decodePng16(bytes, where));
         };
         yield { where, label: labelOf(name), image };
       }
@@ -86,6 +87,11 @@ async function treeSource(path: string, kind: string): Promise<PictureSource> {
     await tree.close();
     throw error;
   }
+}
+
+/** Of 16 bits the reference keeps the upper 8, as Pillow does, and does not round. */
+function highBytes({ width, height, channels, data }: ReturnType<typeof decodePng16>): RawImage {
+  return { width, height, channels, data: data instanceof Uint8Array ? data : Uint8Array.from(data, (v) => v >> 8) };
 }
 
 /** Pictures at the top have a class of their own, without a name. */

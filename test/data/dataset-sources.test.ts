@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { deflateRawSync, gzipSync } from "node:zlib";
+import { encode } from "fast-png";
 import { afterAll, describe, expect, it } from "vitest";
 import { openPictureSource } from "../../src/data/dataset-sources.js";
 import { type RawImage, toChannels } from "../../src/image/pixels.js";
@@ -67,6 +68,13 @@ describe("folders and archives of pictures", () => {
       expect(made.classes).toEqual(["cat", "dog"]);
       expect(imagesOf(made)).toEqual([pictures[2], pictures[3], pictures[1], pictures[0]]);
     }
+  });
+
+  it("of 16 bits keep the upper 8, as Pillow reads them", async () => {
+    const data = Uint16Array.of(0x12ff, 0x00ff, 0xffff, 0x8000, 0x7f80, 0x0100);
+    const deep = encode({ width: 2, height: 1, channels: 3, depth: 16, data });
+    const [made] = imagesOf(await read(folderOf(join(root, "deep"), { "deep.png": deep })));
+    expect([...made!.data]).toEqual([0x12, 0, 0xff, 0x80, 0x7f, 1]);
   });
 
   it("have the labels of their dataset.json, and none in a single folder", async () => {
