@@ -1,7 +1,8 @@
 /**
  * Training: convolution layers and their gradients as shares of the adapter's multiply-add peak, and where an update of a network goes,
  * beside the inference of the same network. Everything in turns within one process.
- * `node bench/run.mjs training [--network small-unet|fashion32] [--batch 4] [--rounds 5] [--only layers|update] [--precision f16]`
+ * `node bench/run.mjs training [--network small-unet|fashion32] [--batch 4] [--rounds 5] [--only layers|update] [--precision f16]
+ *   [--channels 192] [--sides 32,64]`: of the layers
  *
  * The smallest of the rounds counts. CPU time, over two cores, is there for software adapters: other work on the machine disturbs it
  * less. Layers and input gradients include the packing of their weights, which every update does anew.
@@ -35,6 +36,8 @@ const { values: flags } = parseArgs({
     batch: { type: "string", default: "4" },
     rounds: { type: "string", default: "5" },
     only: { type: "string" },
+    channels: { type: "string", default: "192" },
+    sides: { type: "string", default: "32,64" },
     precision: { type: "string", default: "f32" },
     adapter: { type: "string" },
   },
@@ -69,8 +72,10 @@ async function measured(rows: readonly Row[], gpu: Gpu): Promise<number> {
   return peak.best;
 }
 
+const channels = parseInteger(flags.channels, "--channels", { min: 1, max: 4096 });
+const sides = flags.sides.split(",").map((side) => parseInteger(side, "--sides", { min: 1, max: 1024 }));
 const SHAPES = ([1, 3] as const).flatMap((kernel) =>
-  [32, 64].map((side): ConvShape => ({ kernel, inChannels: 192, outChannels: 192, height: side, width: side })),
+  sides.map((side): ConvShape => ({ kernel, inChannels: channels, outChannels: channels, height: side, width: side })),
 );
 
 const PASSES = ["forward", "weight", "input"] as const;

@@ -6,7 +6,7 @@ import { tiledUnit } from "../../kernels/network/gemm/sizes.js";
 import { LOADED, tiledChannels } from "../../kernels/network/implicit-gemm/sizes.js";
 import type { DeviceRates } from "../gpu/contract.js";
 
-/** What decides how a convolution is computed: the layer, never the batch, since a seed's bits must not depend on it. */
+/** What decides how a convolution of a sampler is computed: the layer, never the batch, since a seed's bits must not depend on it. */
 export interface ConvShape {
   readonly inChannels: number;
   readonly outChannels: number;
@@ -24,8 +24,9 @@ const WEIGHED = [1, 2];
 const WORTH = 0.8;
 
 /** Whether seconds of a choice, by the batch, are enough less than those of a simpler one. */
-function pays(seconds: (batch: number) => number, simpler: (batch: number) => number): boolean {
-  return WEIGHED.reduce((all, batch) => (all * seconds(batch)) / simpler(batch), 1) < WORTH;
+function pays(seconds: (batch: number) => number, simpler: (batch: number) => number, weighed = WEIGHED): boolean {
+  const ratio = weighed.reduce((all, batch) => (all * seconds(batch)) / simpler(batch), 1);
+  return ratio < WORTH ** (weighed.length / WEIGHED.length);
 }
 
 /** The matrix product of a layer. */
@@ -113,10 +114,21 @@ function winogradSeconds(shape: ConvShape, batch: number, rates: DeviceRates) {
   return transform(inChannels) + product + transform(outChannels);
 }
 
-/** Whether a GPU computes a 3x3 convolution by Winograd's three dispatches, rather than by one. */
-export function winogradPays(shape: ConvShape, rates: DeviceRates): boolean {
+/** Seconds to pack a 3x3 layer's filters, so many values of each, f32. */
+function packingSeconds({ inChannels, outChannels }: ConvShape, values: number, rates: DeviceRates): number {
+  return (4 * (9 + values) * inChannels * outChannels) / rates.bandwidth + rates.dispatch;
+}
+
+/**
+ * Whether a GPU computes a 3x3 convolution by Winograd's three dispatches, rather than by one.
+ * @param packedFor batch of a run that packs the filters itself; absent: they are packed at load, for runs of any batch
+ */
+export function winogradPays(shape: ConvShape, rates: DeviceRates, packedFor?: number): boolean {
+  const { points } = winograd(winogradTile(shape.height, shape.width, shape.inChannels * shape.outChannels));
+  const packing = (values: number) => (packedFor === undefined ? 0 : packingSeconds(shape, values, rates));
   return pays(
-    (batch) => winogradSeconds(shape, batch, rates),
-    (batch) => implicitSeconds(shape, batch, rates),
+    (batch) => winogradSeconds(shape, batch, rates) + packing(points),
+    (batch) => implicitSeconds(shape, batch, rates) + packing(9),
+    packedFor === undefined ? WEIGHED : [packedFor],
   );
 }

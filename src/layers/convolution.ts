@@ -18,7 +18,7 @@ import { winogradInput } from "../../kernels/network/winograd-input/kernel.js";
 import { winogradOutput } from "../../kernels/network/winograd-output/kernel.js";
 import type { DeviceRates } from "../gpu/contract.js";
 import type { Graph, Tensor } from "../graph/graph.js";
-import { type ConvAlgorithm, type ConvShape, convAlgorithm } from "./conv-algorithm.js";
+import { type ConvAlgorithm, type ConvShape, convAlgorithm, packedTile } from "./conv-algorithm.js";
 import { implicitProduct, plainProduct, segmentsOf, winogradProduct } from "./conv-seconds.js";
 import { packWinogradWeight, winogradWeightPieces } from "./winograd-weight.js";
 
@@ -86,7 +86,7 @@ export function convolve(context: ConvContext, name: string, layer: Convolution,
   const { graph, batch, tuning } = context;
   const { rates, bindingBytes } = targetIn(context);
   const { inChannels, outChannels, height, width, epilogue, c, r } = layer;
-  const algorithm = convAlgorithm(layer, tuning, rates);
+  const algorithm = convAlgorithm(layer, tuning, rates, "packed" in layer.weight ? batch : undefined);
   if (algorithm === "winograd") return winograd(context, name, layer, x);
   if (algorithm === "implicit") return direct(context, name, layer, x, true);
   // The matrix product cannot write a part of the channels; no published network needs it to.
@@ -110,7 +110,8 @@ function winograd(context: ConvContext, name: string, layer: Convolution, x: Ten
   const { graph, batch } = context;
   const { rates, bindingBytes } = targetIn(context);
   const { inChannels, outChannels, height, width, epilogue, c, r } = layer;
-  const tile = winogradTile(height, width, inChannels * outChannels);
+  const everyRun = "packed" in layer.weight && !rates;
+  const tile = everyRun ? packedTile(layer, batch) : winogradTile(height, width, inChannels * outChannels);
   const { points } = transforms(tile);
   const panel = panelFor(batch, height, width, tile);
   const size = { batch, height, width, panel, tile };

@@ -55,11 +55,17 @@ export function trained({ scope = "", backward = true, dropout }: TrainedOptions
     stored.set(name, known);
     return known;
   };
+  // One for all uses of a layer: where a network sees several images, gradients meet before the normalisation, not behind it.
+  const effectives = new Map<string, EffectiveWeight>();
   const effective = ({ graph }: Build, layer: ConvLayer | LinearLayer, shape: readonly number[]) => {
     const { weight } = layer;
     const gain = "gain" in layer && layer.gain !== undefined ? tensor(graph, layer.gain, []) : undefined;
     const factor = "factor" in layer && layer.factor !== undefined ? layer.factor : 1;
-    return effectiveWeight(graph, rules, weight, { w: tensor(graph, weight, shape), gain, factor });
+    const key = `${weight} * ${factor}`;
+    const made =
+      effectives.get(key) ?? effectiveWeight(graph, rules, weight, { w: tensor(graph, weight, shape), gain, factor });
+    effectives.set(key, made);
+    return made;
   };
 
   /** Effective weight, shape and operands of a convolution. */

@@ -2,7 +2,8 @@
 // layer's input, transposed: rows are input channels then, and filters are flipped.
 //   groups of eight rows: [ceil(rows / 8)][depth][8]   rows of whole quads: [rows][depth]      zero padded
 // What is packed is the weight times `scale` of its output channel, where there is one.
-// One invocation packs four neighbours: four rows of one k, or four k of one row. Prelude: TRANSPOSED, GROUPS, SCALED, P4, packed.
+// `each` is in quads.wgsl or, for whole tiles of four by four, in tiles.wgsl, one of them in front of this text.
+// Prelude: TRANSPOSED, GROUPS, SCALED, W, P4, packed.
 struct Params {
   threads: u32,
   out_channels: u32,
@@ -12,41 +13,6 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
-@group(0) @binding(1) var<storage, read> w: array<f32>;
+@group(0) @binding(1) var<storage, read> w: array<W>;
 @group(0) @binding(2) var<storage, read> scale: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<P4>;
-
-fn entry(row: u32, k: u32) -> f32 {
-  let rows = select(p.out_channels, p.in_channels, TRANSPOSED);
-  let entries = select(p.in_channels, p.out_channels, TRANSPOSED) * p.taps;
-  if (row >= rows || k >= entries) {
-    return 0.0;
-  }
-  if (TRANSPOSED) {
-    let channel = k / p.taps;
-    return scaled(channel, w[(channel * p.in_channels + row) * p.taps + (p.taps - 1u - (k - channel * p.taps))]);
-  }
-  return scaled(row, w[row * entries + k]);
-}
-
-fn scaled(channel: u32, value: f32) -> f32 {
-  if (SCALED) {
-    return value * scale[channel];
-  }
-  return value;
-}
-
-fn each(i: u32) {
-  if (GROUPS) {
-    let line = i / 2u;
-    let group = line / p.depth;
-    let k = line - group * p.depth;
-    let row = 8u * group + 4u * (i % 2u);
-    y[i] = packed(vec4f(entry(row, k), entry(row + 1u, k), entry(row + 2u, k), entry(row + 3u, k)));
-  } else {
-    let quads = p.depth / 4u;
-    let row = i / quads;
-    let k = 4u * (i - row * quads);
-    y[i] = packed(vec4f(entry(row, k), entry(row, k + 1u), entry(row, k + 2u), entry(row, k + 3u)));
-  }
-}

@@ -36,6 +36,7 @@ export const winogradWeight = elementwise<WinogradWeightParams>({
     in_channels: params.inChannels,
     depth: sides(params).depth,
     matrix: matrix(params),
+    side: 3,
   }),
   flags: ({ transposed, tile }) => ({ TRANSPOSED: transposed, SMALL: tile === 2 }),
   flops: (params) => 4 * matrix(params) * (15 * winograd(params.tile).input + 5 * winograd(params.tile).points),

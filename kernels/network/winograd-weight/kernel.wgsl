@@ -8,6 +8,7 @@ struct Params {
   in_channels: u32,
   depth: u32,
   matrix: u32, // quads of one point's matrix
+  side: u32, // of a filter: 3
 }
 
 @group(0) @binding(0) var<uniform> p: Params;
@@ -33,10 +34,20 @@ fn each(i: u32) {
     s = vec4f(scale[entry]);
   }
   s = select(vec4f(), s, here);
+  // A row of the filter a turn, and the rows move along: all nine unrolled would take software adapters longer to compile.
   var g: array<vec4f, 9>;
-  for (var j = 0u; j < 9u; j++) {
-    let a = at + select(j, 8u - j, TRANSPOSED);
-    g[j] = vec4f(w[a.x], w[a.y], w[a.z], w[a.w]) * s;
+  for (var turn = 0u; turn < MANY; turn++) {
+    if (turn >= p.side) {
+      break;
+    }
+    for (var j = 0u; j < 6u; j++) {
+      g[j] = g[j + 3u];
+    }
+    for (var j = 0u; j < 3u; j++) {
+      let tap = 3u * turn + j;
+      let a = at + select(tap, 8u - tap, TRANSPOSED);
+      g[6u + j] = vec4f(w[a.x], w[a.y], w[a.z], w[a.w]) * s;
+    }
   }
   for (var a = 0u; a < INPUT; a++) {
     let ga = G[a];
