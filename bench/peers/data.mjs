@@ -100,8 +100,8 @@ const makers = {
     };
   },
 
-  train({ config, sigma }) {
-    const training = trainingStep(config, sigma);
+  train({ config, sigma, batch }) {
+    const training = trainingStep(config, sigma, batch);
     const compute = () => {
       throw new Error("no gradients");
     };

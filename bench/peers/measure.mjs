@@ -7,6 +7,8 @@ import { TOLERANCE } from "./rows.mjs";
  * @typedef {{ times: number[], error: number | null, failure: string | null }} Cell
  */
 
+const seconds = (ms) => `${(ms / 1000).toFixed(0)} s`;
+
 /** Opens contenders one after the other. @returns the ones that started, and why the others did not */
 export async function openAll(contenders, say) {
   const opened = [];
@@ -43,7 +45,8 @@ export async function measureRow(row, contenders, rounds, say) {
     const cell = { times: [], error: null, failure: null };
     cells.set(contender.name, cell);
     try {
-      const { output, adapter } = await contender.ask("prepare", { row: row.id });
+      const { output, adapter, prepareMs, firstMs } = await contender.ask("prepare", { row: row.id });
+      say(`${row.title}: ${contender.name} is ready after ${seconds(prepareMs + firstMs)}`);
       adapters.set(contender.name, adapter);
       cell.error = relativeError(output, reference);
       if (cell.error > TOLERANCE) cell.failure = `wrong (error ${cell.error.toExponential(0)})`;
@@ -69,7 +72,6 @@ export async function measureRow(row, contenders, rounds, say) {
       throw new Error(`${contenders[0].name}: ${error.message}`);
     });
   }
-  const seconds = (ms) => `${(ms / 1000).toFixed(0)} s`;
   say(`${row.title}: ${seconds(prepared - started)} to prepare, ${seconds(performance.now() - prepared)} to measure`);
   for (const contender of contenders) if (contender.alive) await contender.ask("release").catch(() => {});
   return { row, cells, peaks, adapters };

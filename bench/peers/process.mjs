@@ -24,8 +24,8 @@ export const PEERS = [
   { name: "(NumPy, CPU)", file: "numpy", cpu: true, only: "disco" },
 ];
 
-/** Compiling jax-js's pipelines for the U-Net takes a software adapter minutes, more when other work goes on. */
-const LIMIT_MS = 600_000;
+/** Before its first training step of the U-Net a software adapter compiles jax-js's pipelines for minutes, more when other work goes on. */
+const LIMIT_MS = 1_800_000;
 
 export class ContenderProcess {
   #child;

@@ -23,13 +23,14 @@ function conv(kernel, inChannels, outChannels, side, target) {
 }
 
 /** Forward pass, gradients of weights and of inputs, one convolution's work each. */
-const train = (id, config, title) => ({
+const train = (id, config, batch) => ({
   id,
-  title,
+  title: `EDM2 U-Net, ${config === unetConfig ? "64 channels" : "32 and 64 channels"}, 32x32: training step, ${batch === 1 ? "one image" : `${batch} images`}`,
   kind: "train",
   config,
+  batch,
   sigma: 1,
-  flops: 3 * unetFlops(config),
+  flops: 3 * batch * unetFlops(config),
   target: 6,
   byName: true,
 });
@@ -107,8 +108,10 @@ export const ROWS = [
     target: 4,
     byName: true,
   },
-  train("train-64", unetConfig, "EDM2 U-Net, 64 channels, 32x32: training step, one image"),
-  train("train-32", smallConfig, "EDM2 U-Net, 32 and 64 channels, 32x32: training step, one image"),
+  train("train-64", unetConfig, 1),
+  train("train-32", smallConfig, 1),
+  train("batch-64", unetConfig, 4),
+  train("batch-32", smallConfig, 16),
   {
     id: "disco",
     title: "DISCO training step, D = 2, width 128, 1,024 points",

@@ -60,7 +60,7 @@ test("the peers' U-Net is EDM2's", async () => {
 test("the reference's gradient of a training step is that of its loss", async () => {
   const { trainingStep } = await load("network/training.mjs");
   const { trainingGradient, trainingLoss } = await load("reference/training.mjs");
-  const step = trainingStep(smallConfig(), 0.7);
+  const step = trainingStep(smallConfig(), 0.7, 2);
   const parameters: ReadonlyMap<string, Float32Array> = step.parameters;
   const gradient: Float64Array = trainingGradient(step);
   // All layers of a kind together, each along its gradient.

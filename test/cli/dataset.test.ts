@@ -45,7 +45,14 @@ describe("ncvsd-gpu dataset convert", () => {
     for (const dest of [place("set"), place("set.zip")]) {
       const args = convert(photos, "--dest", dest, "--resolution", "16x16", "--transform", "center-crop-dhariwal");
       const result = JSON.parse((await cliOk([...args, "--json"])).stdout);
-      expect(result).toMatchObject({ kind: "folder", images: 4, skipped: 0, shape: [3, 16, 16], labelDim: 2 });
+      expect(result).toMatchObject({
+        kind: "folder",
+        images: 4,
+        skipped: 0,
+        shape: [3, 16, 16],
+        labelKind: "classes",
+        labelDim: 2,
+      });
       await opened(dest, async (set) => {
         expect(set.classes).toEqual(["cat", "dog"]);
         for (const [i, values] of expected.entries()) {

@@ -1,5 +1,5 @@
 /**
- * The operations of network/unet.mjs in jax-js. Maps are [1, C, H, W], vectors [1, C]. An operation of jax-js uses up its
+ * The operations of network/unet.mjs in jax-js. Maps are [N, C, H, W], vectors [1, C]. An operation of jax-js uses up its
  * arguments, so each gets a reference of its own.
  */
 const EPS = 1e-4;
@@ -20,7 +20,7 @@ export function jaxOps({ numpy: np, lax, nn }) {
   };
   const transposed = (x) => np.swapaxes(x.ref, -2, -1);
   // Not `einsum`, which needs iterator helpers that Node 20 lacks.
-  /** q, k, v and the result [heads, headDim, pixels]. */
+  /** q, k, v and the result [..., heads, headDim, pixels]. */
   const attention = (q, k, v, { headDim }) => {
     const logits = scale(np.matmul(transposed(q), k.ref), 1 / Math.sqrt(headDim));
     return np.matmul(v.ref, np.swapaxes(nn.softmax(logits, -1), -2, -1));
@@ -62,7 +62,7 @@ export function jaxOps({ numpy: np, lax, nn }) {
     add: (a, b) => np.add(a.ref, b.ref),
     addScaled: (a, factor, b) => np.add(scale(a, factor), b.ref),
     concat: (a, first, b, second) => np.concatenate([scale(a, first), scale(b, second)], 1),
-    withOnes: (x, factor) => np.concatenate([scale(x, factor), np.ones([1, 1, ...x.shape.slice(2)])], 1),
+    withOnes: (x, factor) => np.concatenate([scale(x, factor), np.ones([x.shape[0], 1, ...x.shape.slice(2)])], 1),
     clip: (x, limit) => np.clip(x.ref, -limit, limit),
     down(x) {
       const [n, c, h, w] = x.shape;
@@ -74,15 +74,17 @@ export function jaxOps({ numpy: np, lax, nn }) {
       return blocks.reshape([n, c, 2 * h, 2 * w]);
     },
     denoisingLoss(d, target, u, weight) {
+      const [images] = d.shape;
       const square = np.sum(np.square(np.subtract(d.ref, target.ref)));
-      const error = np.multiply(np.exp(np.negative(np.sum(u.ref))), scale(square, weight));
-      return np.add(error, scale(np.sum(u.ref), d.size));
+      const error = np.multiply(np.exp(np.negative(np.sum(u.ref))), scale(square, weight / images));
+      return np.add(error, scale(np.sum(u.ref), d.size / images));
     },
     /** Channels of qkv are [q, k, v][head][channel]. */
     selfAttention(qkv, { heads, headDim, side }) {
-      const parts = normalise(qkv.ref.reshape([3 * heads, headDim, side * side]), 1);
-      const [q, k, v] = np.split(parts, 3, 0);
-      return attention(q, k, v, { headDim }).reshape([1, heads * headDim, side, side]);
+      const [images] = qkv.shape;
+      const parts = normalise(qkv.ref.reshape([images, 3 * heads, headDim, side * side]), 2);
+      const [q, k, v] = np.split(parts, 3, 1);
+      return attention(q, k, v, { headDim }).reshape([images, heads * headDim, side, side]);
     },
   };
 }

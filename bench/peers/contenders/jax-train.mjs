@@ -8,7 +8,7 @@ export function jaxTrain(jax, training) {
   const names = Object.keys(training.inputs);
   const given = names.map((name) => {
     const { shape, data } = training.inputs[name];
-    return jax.numpy.array(data, { shape: [1, ...shape] });
+    return jax.numpy.array(data, { shape });
   });
   const loss = (p, ...values) =>
     training.loss(ops, (name) => p[name], Object.fromEntries(names.map((name, i) => [name, values[i]])));

@@ -148,10 +148,10 @@ async function discoTraining(gpu, { tensors, x, target, weight }) {
 }
 
 /** Updates of a teacher, with forced normalisation and both averages, which peers are spared. */
-async function teacherTraining(gpu, { config, sigma, checkpoint, image, noise, inOrder }) {
+async function teacherTraining(gpu, { config, sigma, batch, checkpoint, image, noise, inOrder }) {
   const lr = { refLr: TEACHER_ADAM.lr, refBatches: 0, rampupMimg: 0 };
-  const training = await openTraining(gpu, { network: checkpoint, config, batch: 1, pMean: Math.log(sigma), lr });
-  const step = { rounds: [{ images: image, rndNormal: [0], noise }] };
+  const training = await openTraining(gpu, { network: checkpoint, config, batch, pMean: Math.log(sigma), lr });
+  const step = { rounds: [{ images: image, rndNormal: new Array(batch).fill(0), noise }] };
   return {
     run: () => training.step(step),
     output: async () => inOrder(await training.gradients()),

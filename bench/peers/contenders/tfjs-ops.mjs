@@ -1,4 +1,4 @@
-/** The operations of network/unet.mjs in TensorFlow.js. Maps are [1, H, W, C], vectors [1, C]. */
+/** The operations of network/unet.mjs in TensorFlow.js. Maps are [N, H, W, C], vectors [1, C]. */
 const EPS = 1e-4;
 
 export function tfjsOps(tf) {
@@ -25,7 +25,9 @@ export function tfjsOps(tf) {
 
   const ops = {
     constants: () => [...made.values()],
-    fromMap: (data, [c, h, w]) => tf.tidy(() => tf.transpose(tf.tensor(data, [1, c, h, w]), [0, 2, 3, 1])),
+    /** @param shape [C, H, W] or [N, C, H, W] */
+    fromMap: (data, shape) =>
+      tf.tidy(() => tf.transpose(tf.tensor(data, shape.length === 3 ? [1, ...shape] : shape), [0, 2, 3, 1])),
     fromWeight,
     toWeight: (w) =>
       tf.tidy(() =>
@@ -67,9 +69,10 @@ export function tfjsOps(tf) {
     up: (x) => tf.image.resizeNearestNeighbor(x, [2 * x.shape[1], 2 * x.shape[2]]),
 
     denoisingLoss(d, target, u, weight) {
+      const [images] = d.shape;
       const square = tf.sum(tf.square(tf.sub(d, target)));
       const one = tf.sum(u);
-      return tf.add(tf.mul(tf.mul(tf.exp(tf.neg(one)), weight), square), tf.mul(one, d.size));
+      return tf.add(tf.mul(tf.mul(tf.exp(tf.neg(one)), weight / images), square), tf.mul(one, d.size / images));
     },
 
     /** q, k, v and the result [heads, headDim, pixels]. */
@@ -80,11 +83,11 @@ export function tfjsOps(tf) {
     },
     /** Channels of qkv are [q, k, v][head][channel]. */
     selfAttention(qkv, { heads, headDim, side }) {
-      const pixels = side * side;
-      const rows = tf.transpose(tf.reshape(qkv, [pixels, 3 * heads, headDim]), [1, 0, 2]);
-      const [q, k, v] = tf.split(normaliseLast(rows), 3, 0);
+      const [images] = qkv.shape;
+      const rows = tf.transpose(tf.reshape(qkv, [images, side * side, 3 * heads, headDim]), [0, 2, 1, 3]);
+      const [q, k, v] = tf.split(normaliseLast(rows), 3, 1);
       const y = softmaxAttention(q, k, v, headDim);
-      return tf.reshape(tf.transpose(y, [1, 0, 2]), [1, side, side, heads * headDim]);
+      return tf.reshape(tf.transpose(y, [0, 2, 1, 3]), [images, side, side, heads * headDim]);
     },
   };
   return ops;

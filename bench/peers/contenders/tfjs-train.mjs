@@ -11,7 +11,7 @@ export function tfjsTrain(tf, { shapes, parameters, inputs, loss }, { finish, se
   const given = Object.fromEntries(
     Object.entries(inputs).map(([name, { shape, data }]) => [
       name,
-      shape.length === 3 ? ops.fromMap(data, shape) : tf.tensor(data, shape),
+      shape.length === 4 ? ops.fromMap(data, shape) : tf.tensor(data, shape),
     ]),
   );
   const { lr, beta1, beta2, eps } = ADAM;

@@ -1,8 +1,8 @@
 /**
- * A training step of an EDM2 U-Net on one image (Karras et al. 2024, eq. 14 and 21): its numbers, the same in every process, and its
- * loss over the operations of unet.mjs and two more:
+ * A training step of an EDM2 U-Net (Karras et al. 2024, eq. 14 and 21): its numbers, the same in every process, and its loss, the
+ * mean over images, over the operations of unet.mjs and two more:
  * weigh(w, { outChannels, factor, gain }), the effective weight: rows over their root mean square, times factor / sqrt(fan-in) times gain;
- * denoisingLoss(d, target, u, weight), the sum over entries of weight exp(-u) (d - target)^2 + u.
+ * denoisingLoss(d, target, u, weight), the sum over an image's entries of weight exp(-u) (d - target)^2 + u.
  */
 import { normalSource } from "../../../dist/src/graph/run-kernel.js";
 import { randomTensors } from "./checkpoint.mjs";
@@ -39,8 +39,8 @@ export function joined(arrays, Kind = Float32Array, factor = 1) {
 
 const isBuffer = (name) => /\.(freqs|phases)$/.test(name);
 
-/** @param sigma noise level of the image */
-export function trainingStep(config, sigma) {
+/** @param sigma noise level of all images @param batch how many there are */
+export function trainingStep(config, sigma, batch = 1) {
   const all = randomTensors(config).map(({ name, shape, data }) => ({
     name,
     shape,
@@ -50,7 +50,8 @@ export function trainingStep(config, sigma) {
   const read = (name) => values.get(name);
   const stored = regrouped(read);
   const shapes = new Map(all.filter(({ name }) => !isBuffer(name)).map(({ name, shape }) => [name, shape]));
-  const length = config.img_channels * config.img_resolution ** 2;
+  const shape = [batch, config.img_channels, config.img_resolution, config.img_resolution];
+  const length = shape.reduce((a, b) => a * b);
   const normal = normalSource(6);
   const image = Float32Array.from({ length }, () => 0.5 * normal());
   const noise = Float32Array.from({ length }, normal);
@@ -58,6 +59,7 @@ export function trainingStep(config, sigma) {
   return {
     config,
     sigma,
+    batch,
     /** As a checkpoint has them. */
     checkpoint: values,
     image,
@@ -67,12 +69,9 @@ export function trainingStep(config, sigma) {
     /** Parameters, as `loss` takes them. */
     parameters: new Map([...shapes.keys()].map((name) => [name, stored(name)])),
     inputs: {
-      image: { shape: [config.img_channels, config.img_resolution, config.img_resolution], data: image },
-      noisy: {
-        shape: [config.img_channels, config.img_resolution, config.img_resolution],
-        data: image.map((v, i) => v + sigma * noise[i]),
-      },
-      level: { shape: [1], data: new Float32Array([Math.log(sigma) / 4]) },
+      image: { shape, data: image },
+      noisy: { shape, data: image.map((v, i) => v + sigma * noise[i]) },
+      level: { shape: [1, 1], data: new Float32Array([Math.log(sigma) / 4]) },
     },
     /** @param {(name: string) => any} parameter */
     loss(ops, parameter, inputs) {

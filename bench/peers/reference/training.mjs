@@ -187,23 +187,34 @@ function differentiable() {
   return { ops, backward, gradient };
 }
 
-function evaluate({ parameters, inputs, loss }) {
+/** Of one image. */
+function evaluate({ batch, parameters, inputs, loss }, image) {
   const values = new Map([...parameters].map(([name, data]) => [name, Float64Array.from(data)]));
   const { ops, ...reverse } = differentiable();
   const given = Object.entries(inputs).map(([name, { shape, data }]) => {
-    const v = Float64Array.from(data);
-    return [name, shape.length === 3 ? { c: shape[0], h: shape[1], w: shape[2], v } : v];
+    if (shape.length !== 4) return [name, Float64Array.from(data)];
+    const [, c, h, w] = shape;
+    const length = data.length / batch;
+    return [name, { c, h, w, v: Float64Array.from(data.subarray(image * length, (image + 1) * length)) }];
   });
   const value = loss(ops, (name) => values.get(name), Object.fromEntries(given));
   return { value, values, ...reverse };
 }
 
-/** @param {ReturnType<typeof import("../network/training.mjs").trainingStep>} step */
-export const trainingLoss = (step) => evaluate(step).value;
+const imagesOf = ({ batch }) => Array.from({ length: batch }, (_, image) => image);
 
-/** @returns gradients of all parameters, one after the other in the order of `shapes` */
+/** The mean over images. @param {ReturnType<typeof import("../network/training.mjs").trainingStep>} step */
+export const trainingLoss = (step) =>
+  imagesOf(step).reduce((sum, image) => sum + evaluate(step, image).value / step.batch, 0);
+
+/** @returns its gradients of all parameters, one after the other in the order of `shapes` */
 export function trainingGradient(step) {
-  const { values, backward, gradient } = evaluate(step);
-  backward();
-  return joined([...values.values()].map(gradient), Float64Array);
+  const means = new Float64Array(joined([...step.parameters.values()]).length);
+  for (const image of imagesOf(step)) {
+    const { values, backward, gradient } = evaluate(step, image);
+    backward();
+    const own = joined([...values.values()].map(gradient), Float64Array);
+    for (let i = 0; i < own.length; i++) means[i] += own[i] / step.batch;
+  }
+  return means;
 }

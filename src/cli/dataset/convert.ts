@@ -7,7 +7,7 @@ import { type RawImage, toChannels } from "../../image/pixels.js";
 import { encodePng } from "../../image/png.js";
 import { parseInteger } from "../../runs/args.js";
 import { withProgress } from "../../runs/progress.js";
-import { finishSet, makeSet, memberName, type SetFlags, type Sink } from "./new-set.js";
+import { finishSet, labelText, makeSet, memberName, type SetFlags, type SetLabels, type Sink } from "./new-set.js";
 
 interface ConvertFlags extends SetFlags {
   resolution?: { width: number; height: number };
@@ -24,7 +24,7 @@ const MAX_SIDE = 2 ** 14;
 /** Tells pictures of ours. */
 const MARK = { "ncvsd-gpu:made": "dataset convert" };
 
-interface Converted {
+interface Converted extends SetLabels {
   readonly images: number;
   /** Too small for `center-crop-wide`. */
   readonly skipped: number;
@@ -32,8 +32,6 @@ interface Converted {
   readonly damaged: readonly string[];
   /** Channels, height, width. */
   readonly shape: readonly number[];
-  /** Classes, or extents of the labels; 0: no labels. */
-  readonly labelDim: number;
 }
 
 /** Transforms the pictures one by one, and writes them and their labels. */
@@ -75,7 +73,7 @@ async function convertAll(source: PictureSource, sink: Sink, flags: ConvertFlags
     skipped: seen - labels.length - damaged.length,
     damaged,
     shape: [channels, height, width],
-    labelDim: finishSet(sink, labels, source),
+    ...finishSet(sink, labels, source),
   };
 }
 
@@ -158,10 +156,9 @@ export function registerDatasetConvert(dataset: Command): Command {
 }
 
 function report(result: Converted & { dest: string; kind: string }): string {
-  const { images, skipped, damaged, shape, labelDim, dest, kind } = result;
+  const { images, skipped, damaged, shape, dest, kind } = result;
   const [channels, height, width] = shape;
-  const labels = labelDim === 0 ? "no labels" : `labels of ${labelDim}`;
   const small = skipped === 0 ? "" : `, ${skipped} too small`;
   const left = damaged.length === 0 ? "" : `, ${damaged.length} damaged left out`;
-  return `${dest}: ${counted(images, "picture")} of ${width}x${height} with ${counted(channels!, "channel")} from ${kind}, ${labels}${small}${left}`;
+  return `${dest}: ${counted(images, "picture")} of ${width}x${height} with ${counted(channels!, "channel")} from ${kind}, ${labelText(result)}${small}${left}`;
 }

@@ -9,7 +9,7 @@ import { parseInteger } from "../../runs/args.js";
 import { withProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
 import { ADAPTER_HELP, type EngineOptions, openEngine } from "../parts/engine.js";
-import { finishSet, makeSet, memberName, type SetFlags, type Sink } from "./new-set.js";
+import { finishSet, labelText, makeSet, memberName, type SetFlags, type SetLabels, type Sink } from "./new-set.js";
 
 interface EncodeFlags extends SetFlags, EngineOptions {
   vae: string;
@@ -20,12 +20,10 @@ interface EncodeFlags extends SetFlags, EngineOptions {
 /** Pictures that one call of the encoder gets: what it prepares is shared by them. */
 const AT_A_TIME = 16;
 
-interface Encoded {
+interface Encoded extends SetLabels {
   readonly images: number;
   /** Channels (means, then standard deviations), height, width of a latent. */
   readonly shape: readonly number[];
-  /** Classes, or extents of the labels; 0: no labels. */
-  readonly labelDim: number;
 }
 
 /** Pictures of bytes to [N, C, H, W] with 0 black and 1 white, u8 / 255, which is what the VAE takes. */
@@ -87,7 +85,7 @@ async function encodeAll(source: PictureSource, sink: Sink, vae: Vae, flags: Enc
     }
     await flush();
   });
-  return { images: done, shape, labelDim: finishSet(sink, labels, source) };
+  return { images: done, shape, ...finishSet(sink, labels, source) };
 }
 
 export function registerDatasetEncode(dataset: Command): Command {
@@ -133,8 +131,8 @@ export function registerDatasetEncode(dataset: Command): Command {
     });
 }
 
-function report({ images, shape, labelDim, dest, kind }: Encoded & { dest: string; kind: string }): string {
+function report(result: Encoded & { dest: string; kind: string }): string {
+  const { images, shape, dest, kind } = result;
   const [channels, height, width] = shape;
-  const labels = labelDim === 0 ? "no labels" : `labels of ${labelDim}`;
-  return `${dest}: ${images} latents of ${width}x${height} with ${channels} channels from ${kind}, ${labels}`;
+  return `${dest}: ${images} latents of ${width}x${height} with ${channels} channels from ${kind}, ${labelText(result)}`;
 }

@@ -4,7 +4,7 @@ import { DATASET_JSON, type Label } from "../../data/dataset-labels.js";
 import { openPictureSource } from "../../data/dataset-sources.js";
 import type { PictureSource } from "../../data/picture-source.js";
 import { ZipWriter } from "../../data/zip-writer.js";
-import { bad } from "../../errors.js";
+import { bad, counted } from "../../errors.js";
 import { onInterrupt } from "../../runs/interrupt.js";
 import { version } from "../../runs/package.js";
 import { tell } from "../../runs/progress.js";
@@ -70,12 +70,18 @@ export function memberName(index: number, prefix: string, suffix: string): strin
   return `${digits.slice(0, 5)}/${prefix}${digits}${suffix}`;
 }
 
+export interface SetLabels {
+  readonly labelKind: "classes" | "numbers" | "none";
+  /** Classes, or numbers of each label; 0: no labels. */
+  readonly labelDim: number;
+}
+
 /** Writes dataset.json; one picture without a label leaves all without. @returns classes, or extents of the labels; 0: none */
 export function finishSet(
   sink: Sink,
   labels: readonly (readonly [string, Label | undefined])[],
   source: PictureSource,
-): number {
+): SetLabels {
   const labelled = labels.every(([, label]) => label !== undefined);
   const json = {
     tool: "ncvsd-gpu",
@@ -84,8 +90,17 @@ export function finishSet(
     labels: labelled ? labels : null,
   };
   sink.finish(new TextEncoder().encode(JSON.stringify(json)));
-  const dims = labelled ? labels.map(([, label]) => (typeof label === "number" ? label + 1 : label!.length)) : [0];
-  return dims.reduce((a, b) => Math.max(a, b), 0);
+  if (!labelled) return { labelKind: "none", labelDim: 0 };
+  const dims = labels.map(([, label]) => (typeof label === "number" ? label + 1 : label!.length));
+  const labelKind = typeof labels[0]?.[1] === "number" ? "classes" : "numbers";
+  return { labelKind, labelDim: dims.reduce((a, b) => Math.max(a, b), 0) };
+}
+
+/** For people: "2 classes". */
+export function labelText({ labelKind, labelDim }: SetLabels): string {
+  if (labelKind === "none") return "no labels";
+  if (labelKind === "numbers") return `labels of ${counted(labelDim, "number")}`;
+  return labelDim === 1 ? "1 class" : `${labelDim} classes`;
 }
 
 export interface SetFlags {

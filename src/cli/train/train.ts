@@ -64,7 +64,9 @@ export async function train(flags: TrainFlags): Promise<void> {
 function configFor(flags: TrainFlags, { config }: TrainSettings, dataset: Dataset): ConfigInput {
   const [channels, height, width] = imageShape(dataset);
   if (height !== width)
-    throw bad(`--data ${flags.data} has images of ${shapeText(dataset.shape)}: they must be square`);
+    throw bad(
+      `--data ${flags.data} has images of ${shapeText(dataset.shape)}: they must be square, as \`dataset convert --resolution --transform\` makes them`,
+    );
   // A network that is there knows its classes.
   const classes =
     flags.network !== undefined && !flags.disco ? {} : { label_dim: flags.disco ? 0 : dataset.labels.dim };
