@@ -68,12 +68,12 @@ export function pieceOf(shape: ConvShape, batch: number, algorithm: ByProducts, 
 const PIECES_AT_ONCE = 4;
 
 /**
- * Whether the products add up all pieces, to the same bits: where half the tiles keep an adapter busy, since nothing else is left to do.
+ * Whether the products add up all pieces, to the same bits: on a processor where half the tiles are left, since nothing follows then.
  * @param rates of a GPU; absent: software
  */
 export function inOneGo(shape: ConvShape, batch: number, algorithm: ByProducts, rates?: DeviceRates): boolean {
   const pieces = Math.ceil(panels(placesOf(shape, batch, algorithm)) / pieceOf(shape, batch, algorithm, rates));
-  const busy = 2 * tasksOf(shape, algorithm) >= wantedTasks(rates);
+  const busy = (rates ? 1 : 2) * tasksOf(shape, algorithm) >= wantedTasks(rates);
   return algorithm === "taps" && (pieces === 1 || (pieces <= PIECES_AT_ONCE && busy));
 }
 
