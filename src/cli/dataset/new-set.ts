@@ -76,7 +76,7 @@ export interface SetLabels {
   readonly labelDim: number;
 }
 
-/** Writes dataset.json; one picture without a label leaves all without. @returns classes, or extents of the labels; 0: none */
+/** Writes dataset.json; one picture without a label leaves all without. */
 export function finishSet(
   sink: Sink,
   labels: readonly (readonly [string, Label | undefined])[],
