@@ -166,6 +166,7 @@ export {
   type SolveInverseResult,
   solveInverse,
 } from "./sample/solve-inverse.js";
+export type { TrainingData } from "./train/data.js";
 export { type DiscoStepInput, type DiscoTraining, openDisco } from "./train/disco.js";
 export type { DiscoImageOptions } from "./train/disco-images.js";
 export type { DiscoRate, DiscoSettings, DiscoTrainingOptions } from "./train/disco-settings.js";
@@ -186,7 +187,6 @@ export {
   type StepInput,
   type StepResult,
   type Training,
-  type TrainingData,
   type TrainingOptions,
   type TrainingRound,
 } from "./train/training.js";

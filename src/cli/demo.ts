@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { counted } from "../errors.js";
 import { sheetPng } from "../figures/sheet.js";
 import type { RawImage } from "../image/pixels.js";
+import { BatchSize } from "../runs/batch-size.js";
 import { generate, readImages } from "../runs/generate.js";
 import { checkOutdir } from "../runs/output.js";
 import { bundledCheckpoint, version } from "../runs/package.js";
@@ -53,7 +54,7 @@ export function registerDemo(program: Command): void {
             options: { sampler: "multi-step", ts, zeta: 1, class: `seed modulo ${classes}`, precision: gpu.precision },
             sampler: { name: "multi-step", settings: { ts, zeta: 1 } },
             checkpointSha256,
-            batch: BATCH,
+            batch: new BatchSize(BATCH, false),
             outdir,
             command: ["ncvsd-gpu", ...process.argv.slice(2)],
             force: flags.force ?? false,

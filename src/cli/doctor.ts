@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { kernels } from "../../kernels/index.js";
 import { keptBytes } from "../checkpoint/kept-folder.js";
 import { modelsFolder } from "../checkpoint/remote.js";
-import { NcvsdError } from "../errors.js";
+import { counted, NcvsdError } from "../errors.js";
 import { toleranceOf } from "../gpu/contract.js";
 import { type Gpu, mib, openGpu } from "../gpu/device.js";
 import { listAdapters, nvidiaTrouble } from "../gpu/native.js";
@@ -60,7 +60,7 @@ export function registerDoctor(program: Command): void {
           const names = failed.map((c) => c.kernel).join(", ");
           throw new NcvsdError(
             "NOT_FINITE",
-            `${failed.length} kernels compute wrongly on ${gpu.info.name} (${names}): update its driver, or choose another with --adapter.`,
+            `${counted(failed.length, "kernel")} compute${failed.length === 1 ? "s" : ""} wrongly on ${gpu.info.name} (${names}): update its driver, or choose another with --adapter.`,
           );
         }
       } finally {

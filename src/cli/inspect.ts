@@ -13,8 +13,9 @@ import { validateTensors } from "../networks/edm2/names.js";
 import { buildNetwork } from "../networks/edm2/network.js";
 import { multiplyAdds, networkPreset, PRESET_NAMES, parameterCount } from "../networks/edm2/presets.js";
 import { parseInteger, parsePrecision } from "../runs/args.js";
+import { shortened } from "../runs/columns.js";
 import { bundledCheckpoint } from "../runs/package.js";
-import { shortened, table } from "../runs/table.js";
+import { table } from "../runs/table.js";
 import { namedNetwork, PRECISION_HELP } from "./parts/engine.js";
 import { type OtherNetwork, otherNetwork, type Planned } from "./parts/inspected.js";
 import { AS_HELP, profileFlag, profileReport } from "./parts/plan-profile.js";
@@ -284,7 +285,7 @@ function describeSubject(facts: Described, batch: number): string[] {
     ...(facts.multiplyAdds === undefined
       ? []
       : [`  multiply-adds        ${(facts.multiplyAdds / 1e9).toFixed(3)} G, convolutions as direct sums`]),
-    `  FLOPs                ${(facts.flops / 1e9).toFixed(3)} G in ${facts.nodes} nodes, as the kernels compute them`,
+    `  FLOPs                ${(facts.flops / 1e9).toFixed(3)} G in ${counted(facts.nodes, "node")}, as the kernels compute them`,
     `  bytes moved          ${mib(facts.bytesMoved)}`,
   ];
 }

@@ -18,7 +18,6 @@ export {
   type StepInput,
   type StepResult,
   type Training,
-  type TrainingData,
   type TrainingOptions,
   type TrainingRound,
 } from "../train/training.js";

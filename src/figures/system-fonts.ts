@@ -25,19 +25,25 @@ const specialness = (file: string) =>
     .replace(/sans-?serif/i, "")
     .match(SPECIAL)?.length ?? 0;
 
+/** Font files of a folder and those below; one that cannot be read hides no other. */
+export function fontsBelow(folder: string): string[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) return fontsBelow(path);
+      return /\.(ttf|otf|ttc|otc)$/i.test(entry.name) ? [path] : [];
+    });
+  } catch {
+    return [];
+  }
+}
+
 let files: readonly string[] | undefined;
 
 /** Files of fonts, plain ones first; listed once. */
 function fontFiles(): readonly string[] {
   if (files) return files;
-  const found = folders().flatMap((folder) => {
-    try {
-      return readdirSync(folder, { recursive: true, encoding: "utf8" }).map((file) => join(folder, file));
-    } catch {
-      return [];
-    }
-  });
-  const fonts = found.filter((file) => /\.(ttf|otf|ttc|otc)$/i.test(file)).sort();
+  const fonts = folders().flatMap(fontsBelow).sort();
   files = fonts.sort((a, b) => specialness(a) - specialness(b));
   return files;
 }

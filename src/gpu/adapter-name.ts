@@ -1,14 +1,13 @@
 /** Words of adapters' names that are not as the others: those with a figure in them are in capitals, the rest begin with one. */
 const WORDS: Readonly<Record<string, string>> = {
-  ...Object.fromEntries("NVIDIA AMD RTX GTX RX XT XTX GRE SUPER TITAN NVL GPU UHD LLVM RADV NVK".split(" ").map(entry)),
-  ...Object.fromEntries(["GeForce", "SwiftShader", "PCIe", "llvmpipe", "bits"].map(entry)),
+  ...Object.fromEntries(
+    "NVIDIA AMD RTX GTX RX XT XTX GRE SUPER TITAN NVL GPU HD UHD LLVM RADV NVK GeForce SwiftShader PCIe llvmpipe bits"
+      .split(" ")
+      .map((word) => [word.toLowerCase(), word]),
+  ),
   r: "(R)",
   tm: "(TM)",
 };
-
-function entry(word: string): [string, string] {
-  return [word.toLowerCase(), word];
-}
 
 /**
  * An adapter's name for people, "NVIDIA H100 PCIe", "llvmpipe (LLVM 15.0.6, 256 bits)", of the one that WebGPU tells: small letters with

@@ -4,7 +4,8 @@ import { bad } from "../errors.js";
 export class Held {
   readonly #what: string;
   readonly #free: () => void;
-  #users = 0;
+  /** Its owner is one, until it is closed. */
+  #users = 1;
   #closed = false;
 
   constructor(what: string, free: () => void) {
@@ -14,26 +15,29 @@ export class Held {
 
   /** @throws NcvsdError BAD_ARGUMENT when it is closed */
   check(): void {
-    if (this.#closed) throw bad(`${this.#what} was closed meanwhile: open it again.`);
+    if (this.#closed) throw bad(`${this.#what} is closed: open it again.`);
   }
 
   /** @returns what ends this use. @throws NcvsdError BAD_ARGUMENT when it is closed */
   hold(): () => void {
     this.check();
     this.#users++;
-    return () => {
-      this.#users--;
-      this.#end();
-    };
+    return () => this.#end();
   }
 
-  close(): void {
+  destroy(): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#end();
   }
 
   #end(): void {
-    if (this.#closed && this.#users === 0) this.#free();
+    if (--this.#users === 0) this.#free();
   }
+}
+
+/** Holds something as long as an action takes. @throws NcvsdError BAD_ARGUMENT when it is closed */
+export async function during<T>(held: Held, action: () => Promise<T>): Promise<T> {
+  const release = held.hold();
+  return action().finally(release);
 }

@@ -307,7 +307,7 @@ async function discover(
   });
   try {
     const adapter = await request;
-    return { gpu, adapters: adapter ? [adapter.info.device || adapter.info.description] : [] };
+    return { gpu, adapters: adapter ? [readableName(adapter.info.device || adapter.info.description)] : [] };
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
     return { gpu, adapters: [...text.matchAll(/name: '(.*)'$/gm)].map((m) => m[1] ?? "") };

@@ -3,9 +3,9 @@ import { narrowF16 } from "../checkpoint/index.js";
 import { NcvsdError } from "../errors.js";
 import { elementBytes } from "../gpu/contract.js";
 import type { Gpu } from "../gpu/device.js";
-import { Held } from "../gpu/held.js";
 import { copyBytes, type Graph, type Recipe, type Tensor, tensorBytes } from "../graph/graph.js";
 import type { Region } from "../graph/program.js";
+import { SharedBuffers } from "../graph/shared-buffers.js";
 
 /** eps of EDM2's `normalize`; it is added to the RMS, unscaled. */
 const EPS = 1e-4;
@@ -66,19 +66,15 @@ const partKey = (name: string, { length, type }: Tensor, sources: readonly strin
   [name, length, type, sources].join();
 
 /** The packed weights of one model on one device, shared by all its plans and held once. */
-export class WeightStore {
-  /** By the names of constants; what is a copy beside others, as a part of their buffer. */
-  readonly buffers = new Map<string, GPUBuffer | Region>();
-  /** Copies beside others, by their own names and what they are made of. */
+export class WeightStore extends SharedBuffers {
+  /** Copies beside others, by their own names and what they are made of: parts of their buffers. */
   readonly #parts = new Map<string, Region>();
-  readonly #gpu: Gpu;
   readonly #source: WeightSource;
   /** Bytes written since the device was last waited for. */
   #staged = 0;
-  readonly #held = new Held("The network", () => this.#free());
 
   constructor(gpu: Gpu, source: WeightSource) {
-    this.#gpu = gpu;
+    super(gpu, "The network");
     this.#source = source;
   }
 
@@ -92,7 +88,7 @@ export class WeightStore {
       await this.#load(graph, onProgress);
     } catch (error) {
       // Who closes it closes the file under what is being read, too.
-      this.#held.check();
+      this.check();
       throw error;
     } finally {
       release();
@@ -107,8 +103,8 @@ export class WeightStore {
     for (const [done, tensor] of wanted.entries()) {
       onProgress?.(done, wanted.length);
       const recipe = recipeOf(tensor)!;
-      const buffer = await this.#gpu.scoped(`Loading ${tensor.name}`, () =>
-        this.#gpu.storage(tensor.name, tensorBytes(tensor, this.#gpu.precision)),
+      const buffer = await this.gpu.scoped(`Loading ${tensor.name}`, () =>
+        this.gpu.storage(tensor.name, tensorBytes(tensor, this.gpu.precision)),
       );
       try {
         // The parts of a large layer are made of the same tensors; otherwise what was read may go before the rest is made.
@@ -127,11 +123,11 @@ export class WeightStore {
           await this.#fill(tensor, buffer, copy, pieces, names[0]!);
         }
       } catch (error) {
-        this.#gpu.destroyBuffer(buffer);
+        this.gpu.destroyBuffer(buffer);
         throw error;
       }
       // Who loads at the same time may have been faster.
-      if (this.buffers.has(tensor.name)) this.#gpu.destroyBuffer(buffer);
+      if (this.buffers.has(tensor.name)) this.gpu.destroyBuffer(buffer);
       else this.#keep(tensor, recipe, buffer);
     }
     onProgress?.(wanted.length, wanted.length);
@@ -139,8 +135,8 @@ export class WeightStore {
 
   #keep(tensor: Tensor, { copies = [] }: Recipe, buffer: GPUBuffer): void {
     this.buffers.set(tensor.name, buffer);
-    const offset = copyBytes(tensor, this.#gpu.precision);
-    const size = tensorBytes({ ...tensor, copies: 1 }, this.#gpu.precision);
+    const offset = copyBytes(tensor, this.gpu.precision);
+    const size = tensorBytes({ ...tensor, copies: 1 }, this.gpu.precision);
     for (const [i, { name, sources }] of copies.entries())
       this.#parts.set(partKey(name, tensor, sources), { buffer, offset: i * offset, size });
   }
@@ -159,7 +155,7 @@ export class WeightStore {
     pieces: Iterable<Float32Array>,
     source: string,
   ): Promise<void> {
-    const start = copy * copyBytes(tensor, this.#gpu.precision);
+    const start = copy * copyBytes(tensor, this.gpu.precision);
     let length = 0;
     for (const piece of pieces) {
       if (length + piece.length <= tensor.length) await this.#upload(tensor, buffer, piece, start, length);
@@ -174,39 +170,17 @@ export class WeightStore {
 
   /** Writes values from element `first` of the copy at byte `start` on; waits whenever too much is on its way. */
   async #upload(tensor: Tensor, buffer: GPUBuffer, values: Float32Array, start: number, first: number): Promise<void> {
-    const size = elementBytes(tensor.type, this.#gpu.precision);
+    const size = elementBytes(tensor.type, this.gpu.precision);
     const stored = size === 2 ? narrowF16(values) : values;
     const bytes = padded(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
     for (let at = 0; at < bytes.length; at += STAGING) {
       const piece = bytes.subarray(at, at + STAGING);
-      this.#gpu.write(buffer, piece, start + size * first + at);
+      this.gpu.write(buffer, piece, start + size * first + at);
       this.#staged += piece.length;
       if (this.#staged < STAGING) continue;
-      this.#gpu.flushDestroyed();
-      await this.#gpu.idle();
+      this.gpu.flushDestroyed();
+      await this.gpu.idle();
       this.#staged = 0;
     }
-  }
-
-  /** As programs take them. */
-  get(name: string): GPUBuffer | Region | undefined {
-    return this.buffers.get(name);
-  }
-
-  /** Keeps the weights, even if the store is destroyed meanwhile. @returns what ends it. @throws NcvsdError BAD_ARGUMENT when it is destroyed */
-  hold(): () => void {
-    return this.#held.hold();
-  }
-
-  /** Releases the weights, once nothing holds them any more. */
-  destroy(): void {
-    this.#held.close();
-  }
-
-  #free(): void {
-    for (const buffer of this.buffers.values()) if (!("offset" in buffer)) this.#gpu.destroyBuffer(buffer);
-    this.buffers.clear();
-    this.#parts.clear();
-    this.#gpu.flushDestroyed();
   }
 }

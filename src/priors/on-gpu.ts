@@ -1,7 +1,7 @@
 import { axpby } from "../../kernels/network/axpby/kernel.js";
 import type { Gpu } from "../gpu/device.js";
-import { Held } from "../gpu/held.js";
 import type { Graph, Tensor } from "../graph/graph.js";
+import { SharedBuffers } from "../graph/shared-buffers.js";
 
 /** Tensors of one evaluation of a prior, all external: rows of x at levels sigma, and the result. */
 export interface PriorInputs {
@@ -26,36 +26,19 @@ export interface PriorNodes {
 }
 
 /** What all graphs of a prior share, by the names of their external tensors. */
-export class PriorBuffers {
-  readonly #buffers: ReadonlyMap<string, GPUBuffer>;
-  readonly #held: Held;
-
+export class PriorBuffers extends SharedBuffers {
   constructor(gpu: Gpu, values: Iterable<readonly [name: string, values: Float32Array]>) {
-    const buffers = Array.from(values, ([name, data]) => {
-      const buffer = gpu.storage(name, data.byteLength);
-      gpu.write(buffer, data);
-      return [name, buffer] as const;
-    });
-    this.#buffers = new Map(buffers);
-    this.#held = new Held("The prior", () => {
-      for (const [, buffer] of buffers) gpu.destroyBuffer(buffer);
-      gpu.flushDestroyed();
-    });
-  }
-
-  /** As programs take them. */
-  get(name: string): GPUBuffer | undefined {
-    return this.#buffers.get(name);
-  }
-
-  /** Keeps the buffers, even if they are destroyed meanwhile. @returns what ends it. @throws NcvsdError BAD_ARGUMENT when they are destroyed */
-  hold(): () => void {
-    return this.#held.hold();
-  }
-
-  /** Releases the buffers, once nothing holds them any more. */
-  destroy(): void {
-    this.#held.close();
+    super(gpu, "The prior");
+    try {
+      for (const [name, data] of values) {
+        const buffer = gpu.storage(name, data.byteLength);
+        this.buffers.set(name, buffer);
+        gpu.write(buffer, data);
+      }
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
   }
 }
 

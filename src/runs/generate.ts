@@ -6,6 +6,7 @@ import { decodePng, encodePng } from "../image/png.js";
 import type { Model } from "../networks/edm2/model.js";
 import type { SampleOptions, SampleResult } from "../sample/multi-step.js";
 import { type SamplerName, type Settings, samplers } from "../sample/samplers.js";
+import type { BatchSize } from "./batch-size.js";
 import { onInterrupt } from "./interrupt.js";
 import { className } from "./labels.js";
 import { imageText, type Options } from "./origin.js";
@@ -27,7 +28,7 @@ export interface GenerateTask {
   readonly options: Options;
   readonly sampler: ChosenSampler;
   readonly checkpointSha256: string;
-  readonly batch: number;
+  readonly batch: BatchSize;
   readonly outdir: string;
   readonly command: readonly string[];
   readonly subdirs?: boolean;
@@ -135,16 +136,21 @@ export async function generate(task: GenerateTask): Promise<Generated> {
     if (process.stderr.isTTY) progress.update(0);
     if (task.saveRaw !== undefined)
       raw = new RawFile(task.saveRaw, [seeds.length, ...model.shape], { format: "pt", tool: "ncvsd-gpu" });
-    for (let at = 0; at < redo.length; at += task.batch) {
-      const batchSeeds = redo.slice(at, at + task.batch);
-      const begun = performance.now();
-      const labels = task.labels ? batchSeeds.map((seed) => labelOf.get(seed)!) : undefined;
-      const result = await sampleBatch(task, batchSeeds, labels, ({ step, steps }) => {
-        progress.update(at + (batchSeeds.length * step) / steps - 1e-6);
+    let at = 0;
+    const sampled = async (some: readonly number[]) => {
+      const labels = task.labels ? some.map((seed) => labelOf.get(seed)!) : undefined;
+      const result = await sampleBatch(task, some, labels, ({ step, steps }) => {
+        progress.update(at + (some.length * step) / steps - 1e-6);
       });
-      raw?.append(result.images);
+      return { values: result.images, images: pictures ? await pictures(result.images, result.shape) : [] };
+    };
+    while (at < redo.length) {
+      const first = at === 0;
+      const begun = performance.now();
+      const { some: batchSeeds, result } = await task.batch.next(redo, at, sampled);
+      const { values, images } = result;
+      raw?.append(values);
       if (!pictures) made += batchSeeds.length;
-      const images = pictures ? await pictures(result.images, result.shape) : [];
       const folders = new Set<string>();
       for (const [i, image] of images.entries()) {
         const seed = batchSeeds[i]!;
@@ -170,12 +176,13 @@ export async function generate(task: GenerateTask): Promise<Generated> {
       }
       for (const folder of folders) syncFolder(folder);
       const seconds = (performance.now() - begun) / 1000;
-      if (at === 0) timings.firstBatch = seconds;
+      if (first) timings.firstBatch = seconds;
       else {
         timings.steadySeconds += seconds;
         timings.steadyImages += batchSeeds.length;
       }
-      progress.update(at + batchSeeds.length);
+      at += batchSeeds.length;
+      progress.update(at);
       // Signals are delivered between the batches' files and the next batch.
       await new Promise((resolve) => setImmediate(resolve));
     }

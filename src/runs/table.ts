@@ -1,3 +1,4 @@
+import { columnsOf, shortened } from "./columns.js";
 import { styled } from "./terminal.js";
 
 const FIGURE = /^([-+±]?\d[\d.,]*(e[-+]?\d+)?[%x]?|-|WRONG)?$/;
@@ -21,12 +22,6 @@ export interface TableOptions {
 
 /** Of reports that terminals show and files keep: 80 columns wherever they go. */
 export const PAGE = { width: 80, gap: 1 } as const;
-
-/** Cut in the middle, with so many of its last characters: the names of nodes differ at both ends. */
-export function shortened(text: string, width: number, tail = width >> 1): string {
-  if (text.length <= width) return text;
-  return `${text.slice(0, width - tail - 1)}…${text.slice(text.length - tail)}`;
-}
 
 /** All texts of a column in so much width, cut where they can be told apart as long as there is such a place. */
 function toldApart(texts: readonly string[], width: number): Map<string, string> {
@@ -59,7 +54,7 @@ export function table(
   const cells = rows.map((row) => titles.map((_, i) => row[i] ?? ""));
   const right = titles.map((_, i) => cells.every((row) => FIGURE.test(row[i]!)));
   const shown = bare ? cells : [[...titles], ...cells];
-  const widths = titles.map((_, i) => Math.max(0, ...shown.map((row) => row[i]!.length)));
+  const widths = titles.map((_, i) => Math.max(0, ...shown.map((row) => columnsOf(row[i]!))));
   const flexible = titles.flatMap((title, i) => (cut.includes(title) ? [i] : []));
   for (
     let excess = indent + gap * (titles.length - 1) + widths.reduce((a, b) => a + b, 0) - width;
@@ -82,7 +77,8 @@ export function table(
   const plain = shown.map((row) => {
     const line = row.map((cell, i) => {
       const text = cuts.get(i)?.get(cell) ?? cell;
-      return right[i] ? text.padStart(widths[i]!) : text.padEnd(widths[i]!);
+      const padding = " ".repeat(Math.max(0, widths[i]! - columnsOf(text)));
+      return right[i] ? `${padding}${text}` : `${text}${padding}`;
     });
     return `${" ".repeat(indent)}${line.join(" ".repeat(gap))}`.trimEnd();
   });

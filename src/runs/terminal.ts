@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 import { oneLine, printable } from "../errors.js";
+import { columnsOf } from "./columns.js";
 import { cleanUp } from "./interrupt.js";
 import { reason } from "./whole-file.js";
 
@@ -47,7 +48,7 @@ const harmless = (text: string): string =>
     .join("");
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: sequences of ours are what is left out
-const seen = (text: string): number => text.replace(/\u001b\[\d+m/g, "").length;
+const seen = (text: string): number => columnsOf(text.replace(/\u001b\[\d+m/g, ""));
 
 /** Lines that are longer than a terminal is wide, broken between words; rows of tables and single words stay as they are. */
 export function folded(text: string, columns: number): string {

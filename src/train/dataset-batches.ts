@@ -3,8 +3,8 @@ import type { Dataset, DatasetItem } from "../data/dataset.js";
 import { order } from "../data/order.js";
 import { bad } from "../errors.js";
 import type { ImageShape } from "../networks/session.js";
+import type { TrainingData } from "./data.js";
 import { DRAWS, imageKey } from "./draws.js";
-import type { TrainingData } from "./training.js";
 
 /** Files that are open at a time. */
 const AT_ONCE = 64;

@@ -4,6 +4,7 @@ import { powerEma } from "../../kernels/training/power-ema/kernel.js";
 import { writeSafetensors } from "../checkpoint/index.js";
 import { bad, checkKeys, NcvsdError } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
+import { during, Held } from "../gpu/held.js";
 import type { Program } from "../graph/program.js";
 import { type Encodable, stage } from "../graph/stage.js";
 import type { DiscoConfig } from "../networks/energy/config.js";
@@ -57,7 +58,7 @@ interface Banks {
   readonly v: GPUBuffer;
 }
 
-/** A training of DISCO under way. */
+/** A training of DISCO under way; what it is closed under still ends. */
 export class DiscoTraining {
   readonly gpu: Gpu;
   readonly config: DiscoConfig;
@@ -74,10 +75,9 @@ export class DiscoTraining {
   readonly #numbers: GPUBuffer;
   readonly #losses: GPUBuffer;
   readonly #update: readonly Program[];
-  readonly #owned: readonly GPUBuffer[];
   readonly #data: Float32Array | undefined;
+  readonly #held: Held;
   #step: DiscoStep | undefined;
-  #closed = false;
 
   private constructor(parts: {
     parameters: EnergyParameters;
@@ -89,7 +89,7 @@ export class DiscoTraining {
     numbers: GPUBuffer;
     losses: GPUBuffer;
     update: readonly Program[];
-    owned: readonly GPUBuffer[];
+    owned: readonly { destroy(): void }[];
     data: Float32Array | undefined;
   }) {
     this.gpu = parts.parameters.gpu;
@@ -103,8 +103,12 @@ export class DiscoTraining {
     this.#numbers = parts.numbers;
     this.#losses = parts.losses;
     this.#update = parts.update;
-    this.#owned = parts.owned;
     this.#data = parts.data;
+    this.#held = new Held("The training", () => {
+      this.#step?.destroy();
+      for (const item of parts.owned) item.destroy();
+      this.#parameters.destroy();
+    });
   }
 
   /** Use `openDisco`, which checks. */
@@ -114,11 +118,11 @@ export class DiscoTraining {
     data: Float32Array | undefined,
   ): Promise<DiscoTraining> {
     const { gpu, layout } = parameters;
-    const owned: GPUBuffer[] = [];
+    const owned: { destroy(): void }[] = [];
     const buffer = (name: string, values: number | Float32Array | Uint32Array) => {
       const length = typeof values === "number" ? values : values.length;
       const own = gpu.storage(`disco ${name}`, 4 * length);
-      owned.push(own);
+      owned.push({ destroy: () => gpu.destroyBuffer(own) });
       gpu.write(own, typeof values === "number" ? new Float32Array(length) : values);
       return own;
     };
@@ -151,10 +155,10 @@ export class DiscoTraining {
         zeroed: buffer("zeroed", 2),
       };
       const averaged = { w: parameters.bank, rests, average: banks.average };
-      const update = [
-        await stage(gpu, "adam", adam, { elements }, moved),
-        await stage(gpu, "average", powerEma, { elements, profiles: 1, profile: 0 }, averaged),
-      ];
+      const update: Program[] = [];
+      const updating = (program: Program) => owned.push(program) && update.push(program);
+      updating(await stage(gpu, "adam", adam, { elements }, moved));
+      updating(await stage(gpu, "average", powerEma, { elements, profiles: 1, profile: 0 }, averaged));
       return new DiscoTraining({
         ...{ parameters, settings, shared, banks, rates, update, owned, data },
         schedule: buffer("schedule", MOST_STEPS * SETTINGS),
@@ -162,7 +166,7 @@ export class DiscoTraining {
         losses: buffer("losses", MOST_STEPS),
       });
     } catch (error) {
-      for (const own of owned) gpu.destroyBuffer(own);
+      for (const item of owned) item.destroy();
       gpu.flushDestroyed();
       throw error;
     }
@@ -173,10 +177,15 @@ export class DiscoTraining {
    * @returns the loss before the step's update
    * @throws BAD_ARGUMENT for arrays that do not fit each other, or where there are no data to draw from; NOT_FINITE
    */
-  async step(input: DiscoStepInput = {}): Promise<{ readonly loss: number }> {
-    checkKeys("step", input, { x: true, target: true, weight: true, labels: true });
-    if (!Object.values(input).some((value) => value !== undefined)) return { loss: (await this.train(1))[0]! };
-    this.#check();
+  step(input: DiscoStepInput = {}): Promise<{ readonly loss: number }> {
+    return this.#use(async () => {
+      checkKeys("step", input, { x: true, target: true, weight: true, labels: true });
+      const drawn = Object.values(input).every((value) => value === undefined);
+      return { loss: drawn ? (await this.#train(1))[0]! : await this.#given(input) };
+    });
+  }
+
+  async #given(input: DiscoStepInput): Promise<number> {
     const { dim } = this.config;
     const flat = (name: keyof DiscoStepInput) => {
       const values = input[name];
@@ -219,15 +228,18 @@ export class DiscoTraining {
       this.#submit(undefined, [step.learn, ...this.#update], (encoder) => this.#end(encoder, 0)),
     );
     this.steps++;
-    return { loss: (await this.#lossesOf(1))[0]! };
+    return (await this.#lossesOf(1))[0]!;
   }
 
   /**
    * So many steps, drawn on the GPU; their losses are all that is read.
    * @throws BAD_ARGUMENT where there are no data; NOT_FINITE
    */
-  async train(steps: number): Promise<Float32Array> {
-    this.#check();
+  train(steps: number): Promise<Float32Array> {
+    return this.#use(() => this.#train(steps));
+  }
+
+  async #train(steps: number): Promise<Float32Array> {
     if (!Number.isSafeInteger(steps) || steps < 1) throw bad(`train: steps must be a positive integer, got ${steps}.`);
     const step = await this.#stepOf(this.settings.batch);
     const { draws } = step;
@@ -254,10 +266,10 @@ export class DiscoTraining {
   }
 
   /** The parameters by name, or their average. */
-  async parameters({ ema = false }: { readonly ema?: boolean } = {}): Promise<Map<string, Float32Array>> {
-    this.#check();
+  parameters({ ema = false }: { readonly ema?: boolean } = {}): Promise<Map<string, Float32Array>> {
     const { layout, bank } = this.#parameters;
-    return layout.tensors(await this.gpu.readF32(ema ? this.#banks.average : bank, layout.elements));
+    const stored = ema ? this.#banks.average : bank;
+    return this.#use(async () => layout.tensors(await this.gpu.readF32(stored, layout.elements)));
   }
 
   /** A weight file of the average (default), or of the parameters themselves, for `loadDisco`. */
@@ -270,38 +282,34 @@ export class DiscoTraining {
   }
 
   /** Writes the state into a folder, from which `resume` goes on to the same bits. @throws BAD_ARGUMENT when it cannot be written */
-  async save(dir: string): Promise<void> {
-    this.#check();
-    const counters = { images: this.steps * this.settings.batch, steps: this.steps };
-    await saveState(dir, {
-      kind: "disco",
-      networks: { disco: this.#stored() },
-      counters,
-      settings: await this.#identity(),
+  save(dir: string): Promise<void> {
+    return this.#use(async () => {
+      const counters = { images: this.steps * this.settings.batch, steps: this.steps };
+      const networks = { disco: this.#stored() };
+      await saveState(dir, { kind: "disco", networks, counters, settings: await this.#identity() });
     });
   }
 
   /** Takes over a state. @throws BAD_ARGUMENT when it is of other settings, BAD_CHECKPOINT when it is damaged */
-  async restore(dir: string): Promise<void> {
-    this.#check();
-    const state = await readState(dir, "disco");
-    state.checkSettings(await this.#identity());
-    await state.restore({ disco: this.#stored() });
-    this.gpu.device.queue.submit([this.#repacking()]);
+  restore(dir: string): Promise<void> {
+    return this.#use(async () => {
+      const state = await readState(dir, "disco");
+      state.checkSettings(await this.#identity());
+      await state.restore({ disco: this.#stored() });
+      this.gpu.device.queue.submit([this.#repacking()]);
+    });
   }
 
+  /** Gives everything back; a call that is under way still ends, and what it uses goes with it. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#step?.destroy();
-    for (const program of this.#update) program.destroy();
-    for (const buffer of this.#owned) this.gpu.destroyBuffer(buffer);
-    this.#parameters.destroy();
+    this.#held.destroy();
   }
 
-  #check(): void {
-    if (this.#closed) throw bad("The training is closed: open it again.");
-    this.gpu.check();
+  #use<T>(action: () => Promise<T>): Promise<T> {
+    return during(this.#held, async () => {
+      this.gpu.check();
+      return action();
+    });
   }
 
   /** The programs for so many rows; those for another number are given back. */

@@ -2,12 +2,12 @@ import { Sha256 } from "../checkpoint/sha256.js";
 import { bad } from "../errors.js";
 import type { NcvsdConfig } from "../networks/edm2/arguments.js";
 import type { Labels } from "../networks/session.js";
+import type { TrainingData } from "./data.js";
 import type { DistillationSettings } from "./distillation-rounds.js";
 import type { TrainingPrecision } from "./precision.js";
 import { completeRate, type LearningRate } from "./schedule.js";
 import { type ConfigInput, dropoutOf, type NetworkInput } from "./source.js";
 import type { Settings as StateSettings } from "./state.js";
-import type { TrainingData } from "./training.js";
 import { updateSizes } from "./updates.js";
 
 /** The networks that learn, in the order of their updates. */

@@ -2,6 +2,7 @@
 import { type CheckpointInput, openCheckpoint } from "../checkpoint/index.js";
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
+import { during, Held } from "../gpu/held.js";
 import type { MemoryPlan } from "../graph/plan.js";
 import type { NodeTime } from "../graph/profile.js";
 import type { NcvsdConfig } from "../networks/edm2/arguments.js";
@@ -11,6 +12,7 @@ import { expectedTensors } from "../networks/edm2/names.js";
 import { networkFile } from "../networks/edm2/published.js";
 import { seedRow } from "../random/seeds.js";
 import { Bank, BankLayout } from "./bank.js";
+import { imagesOf, placesOf, type TrainingData } from "./data.js";
 import { discriminatorRound, generatorRound, scoreRound } from "./distillation-rounds.js";
 import {
   DISTILLATION,
@@ -37,7 +39,6 @@ import { type ConfigInput, type NetworkInput, networkTensors } from "./source.js
 import { startTensors } from "./start.js";
 import { readState, type SavedState, type Settings as StateSettings, saveState } from "./state.js";
 import { WorkerSum } from "./sums.js";
-import type { TrainingData } from "./training.js";
 import { averageOf, Updates, type WorkerPart, withoutBuffers } from "./updates.js";
 
 /**
@@ -160,7 +161,7 @@ interface Parts {
   readonly saved: SavedState | undefined;
 }
 
-/** A distillation, open on a device. Its iterations run one at a time. */
+/** A distillation, open on a device. Its iterations run one at a time; what it is closed under still ends. */
 export class Distillation {
   /** The arguments of generator and score model, defaults filled in. */
   readonly config: NcvsdConfig;
@@ -171,7 +172,7 @@ export class Distillation {
   /** Networks that this iteration has updated. */
   #updated = 0;
   #recorded: Map<string, Float32Array> | undefined;
-  #closed = false;
+  readonly #held: Held;
 
   constructor(parts: Parts) {
     this.config = parts.config;
@@ -180,11 +181,14 @@ export class Distillation {
     this.#parts = parts;
     const of = (network: DistilledNetwork) => {
       const { optimiser, sums } = parts.trainers[network];
-      const run = (round: DistillationRound, r: number) => this.#round(network, round, r);
+      const prepare = (rounds: readonly DistillationRound[], first: number) => this.#prepare(network, rounds, first);
       const normalises = network !== "discriminator";
-      return new Updates(optimiser, sums, parts.settings, run, { normalises });
+      return new Updates(optimiser, sums, parts.settings, prepare, { normalises });
     };
     this.#updates = { score: of("score"), discriminator: of("discriminator"), generator: of("generator") };
+    this.#held = new Held("The distillation", () => {
+      for (const item of parts.held.reverse()) item.destroy();
+    });
   }
 
   /** Images seen: one batch for each iteration, which takes three from the data. */
@@ -206,48 +210,52 @@ export class Distillation {
   }
 
   /**
-   * One iteration: the updates of score model, discriminator and generator, each on images and draws of its own. One that was broken
-   * off between them goes on with the network whose turn it is.
+   * One iteration: the updates of score model, discriminator and generator, each on images and draws of its own. One that fails by its
+   * rounds or the data may be made again: it goes on with the network whose turn it is.
    */
-  async step(input: DistillationStep = {}): Promise<DistillationResult> {
-    checkKeys("step", input, { score: true, discriminator: true, generator: true, record: true });
-    this.#open();
-    this.#recorded = input.record ? new Map() : undefined;
-    for (const network of DISTILLED.slice(this.#updated)) {
-      await this.#updates[network].gather(input[network] ?? []);
-      await this.#apply(network);
-    }
-    return this.#finish();
+  step(input: DistillationStep = {}): Promise<DistillationResult> {
+    return this.#use(async () => {
+      checkKeys("step", input, { score: true, discriminator: true, generator: true, record: true });
+      this.#recorded = input.record ? new Map() : undefined;
+      for (const network of DISTILLED.slice(this.#updated)) {
+        await this.#updates[network].gather(input[network] ?? []);
+        await this.#apply(network);
+      }
+      return this.#finish();
+    });
   }
 
   /**
    * The first half of one network's update, one virtual worker's: the gradients of some of its rounds, added in order.
    * @param part as a training's; `net`: the network whose turn it is (score, discriminator, generator), which need not be said
    */
-  async accumulate(
+  accumulate(
     part: WorkerPart<DistillationRound> & { readonly net?: DistilledNetwork },
   ): Promise<Map<string, Float32Array>> {
-    const { net, ...rest } = part;
-    checkKeys("accumulate", part, { rounds: true, worker: true, firstRound: true, net: true });
-    return this.#updates[this.#turn("accumulate", net)].accumulate(rest);
+    return this.#use(async () => {
+      const { net, ...rest } = part;
+      checkKeys("accumulate", part, { rounds: true, worker: true, firstRound: true, net: true });
+      return this.#updates[this.#turn("accumulate", net)].accumulate(rest);
+    });
   }
 
   /** The second half: the sums of all virtual workers in order. After the generator's the iteration is complete. */
-  async update(
+  update(
     sums: readonly ReadonlyMap<string, Float32Array>[],
     net?: DistilledNetwork,
   ): Promise<DistillationResult | undefined> {
-    const network = this.#turn("update", net);
-    await this.#updates[network].collect(sums);
-    await this.#apply(network);
-    return network === "generator" ? this.#finish() : undefined;
+    return this.#use(async () => {
+      const network = this.#turn("update", net);
+      await this.#updates[network].collect(sums);
+      await this.#apply(network);
+      return network === "generator" ? this.#finish() : undefined;
+    });
   }
 
   /** The network whose update comes next: each learns from those before it as they are after theirs. */
   #turn(call: string, net: DistilledNetwork | undefined): DistilledNetwork {
     const next = DISTILLED[this.#updated]!;
     if (net !== undefined) this.#of(net);
-    this.#open();
     if (net !== undefined && net !== next)
       throw bad(`${call}: it is the turn of ${next}, not of ${net}: an iteration updates ${DISTILLED.join(", ")}.`);
     return next;
@@ -278,28 +286,30 @@ export class Distillation {
     return this.adversarial ? "on" : this.#recorded ? "shown" : "off";
   }
 
-  async #round(network: DistilledNetwork, given: DistillationRound, r: number): Promise<void> {
+  async #prepare(
+    network: DistilledNetwork,
+    given: readonly DistillationRound[],
+    first: number,
+  ): Promise<(() => Promise<void>)[]> {
     const { data, seed, settings } = this.#parts;
     const { batch, batchGpu, pMean, pStd } = settings;
-    const first = 3 * this.#images + DISTILLED.indexOf(network) * batch + r * batchGpu;
-    const positions = Array.from({ length: batchGpu }, (_, i) => first + i);
-    let { images, labels } = given;
-    if (images === undefined) {
-      if (!data) throw bad("step: a round has no images, and the distillation was opened without data.");
-      const batch = await data.batch(positions);
-      ({ images } = batch);
-      labels = batch.labels;
-    }
-    const keys = positions.map((position) => imageKey(seed, position));
-    const sigma = Float32Array.from(given.sigma ?? keys.map((key) => conditionLevel(key)));
-    const t = Float32Array.from(given.t ?? keys.map((key) => Math.exp(pMean + pStd * levelDraw(key))));
-    const name = network === "generator" ? this.#adversarialRound : network;
-    const round = await this.#ready(name);
-    const { yNoise, z, xtNoise, realNoise, fakeNoise } = given;
-    const noises = { yNoise, z, xtNoise, realNoise, fakeNoise };
-    await round.run({ images, labels, levels: { sigma, t }, noises }, keys, r);
-    if (r !== 0 || !this.#recorded) return;
-    for (const [what, values] of await round.recorded()) this.#recorded.set(`${SHORT[network]}.${what}`, values);
+    const start = 3 * this.#images + DISTILLED.indexOf(network) * batch;
+    const places = placesOf(start + first * batchGpu, batchGpu, given.length);
+    const images = await imagesOf("distillation", given, places, data, this.config);
+    const round = await this.#ready(network === "generator" ? this.#adversarialRound : network);
+    return given.map((own, i) => {
+      const keys = places[i]!.map((place) => imageKey(seed, place));
+      const sigma = Float32Array.from(own.sigma ?? keys.map((key) => conditionLevel(key)));
+      const t = Float32Array.from(own.t ?? keys.map((key) => Math.exp(pMean + pStd * levelDraw(key))));
+      const { yNoise, z, xtNoise, realNoise, fakeNoise } = own;
+      const noises = { yNoise, z, xtNoise, realNoise, fakeNoise };
+      const taken = round.take({ ...images[i]!, levels: { sigma, t }, noises });
+      return async () => {
+        await round.run(taken, keys, first + i);
+        if (first + i !== 0 || !this.#recorded) return;
+        for (const [what, values] of await round.recorded()) this.#recorded.set(`${SHORT[network]}.${what}`, values);
+      };
+    });
   }
 
   /**
@@ -307,13 +317,15 @@ export class Distillation {
    * `openDistillation` has called it.
    * @throws NcvsdError OUT_OF_MEMORY
    */
-  async prepare(): Promise<void> {
-    await this.#ready("score");
-    await this.#ready("discriminator");
-    await this.#ready("on");
-    if (this.adversarial) return;
-    this.#drop("on");
-    await this.#ready("off");
+  prepare(): Promise<void> {
+    return this.#use(async () => {
+      await this.#ready("score");
+      await this.#ready("discriminator");
+      await this.#ready("on");
+      if (this.adversarial) return;
+      this.#drop("on");
+      await this.#ready("off");
+    });
   }
 
   async #ready(name: RoundName): Promise<Round> {
@@ -331,29 +343,34 @@ export class Distillation {
   }
 
   /** Parameters and buffers of a network as they are stored now. */
-  async parameters(net: DistilledNetwork = "generator"): Promise<Map<string, Float32Array>> {
-    return this.#of(net).optimiser.parameters.download();
+  parameters(net: DistilledNetwork = "generator"): Promise<Map<string, Float32Array>> {
+    return this.#use(async () => this.#of(net).optimiser.parameters.download());
   }
 
   /** Of a network's last update, summed over its rounds, NaN and infinities included. */
-  async gradients(net: DistilledNetwork = "generator"): Promise<Map<string, Float32Array>> {
-    const { optimiser } = this.#of(net);
-    return withoutBuffers(optimiser, await optimiser.gradients.download());
+  gradients(net: DistilledNetwork = "generator"): Promise<Map<string, Float32Array>> {
+    return this.#use(async () => {
+      const { optimiser } = this.#of(net);
+      return withoutBuffers(optimiser, await optimiser.gradients.download());
+    });
   }
 
   /** An average of the generator, with its buffers. @param std one of `emaStds` */
-  async ema(std: number): Promise<Map<string, Float32Array>> {
-    return averageOf(this.#of("generator").optimiser, std);
+  ema(std: number): Promise<Map<string, Float32Array>> {
+    return this.#use(() => averageOf(this.#of("generator").optimiser, std));
   }
 
   /** Overwrites the stored values of these tensors of a network. */
-  async setParameters(tensors: ReadonlyMap<string, Float32Array>, net: DistilledNetwork = "generator"): Promise<void> {
-    this.#of(net).optimiser.parameters.upload(tensors);
+  setParameters(tensors: ReadonlyMap<string, Float32Array>, net: DistilledNetwork = "generator"): Promise<void> {
+    return this.#use(async () => this.#of(net).optimiser.parameters.upload(tensors));
   }
 
   /** Gradient entries that were not finite, in all updates so far, by network: the optimiser took them for 0. */
-  async zeroedGradients(): Promise<Record<DistilledNetwork, number>> {
-    this.#open();
+  zeroedGradients(): Promise<Record<DistilledNetwork, number>> {
+    return this.#use(() => this.#zeroed());
+  }
+
+  async #zeroed(): Promise<Record<DistilledNetwork, number>> {
     const before: Readonly<Record<string, number>> = this.#parts.saved?.counters ?? {};
     const counts = {} as Record<DistilledNetwork, number>;
     for (const net of DISTILLED)
@@ -365,32 +382,36 @@ export class Distillation {
    * An average of the generator, as a checkpoint that `loadModel` opens.
    * @param std one of `emaStds`  @param options labels: names of the classes, by default the teacher's
    */
-  async snapshot(std: number, { labels }: { readonly labels?: readonly string[] } = {}): Promise<Snapshot> {
-    const { shapes, config, labels: own } = this.#parts;
-    const network = { kind: "snapshot", architecture: "ncvsd", config, labels: labels ?? own, shapes } as const;
-    return makeSnapshot({ ...network, images: this.#images, std, tensors: await this.ema(std) });
+  snapshot(std: number, { labels }: { readonly labels?: readonly string[] } = {}): Promise<Snapshot> {
+    return this.#use(async ({ shapes, config, labels: own, trainers }) => {
+      const network = { kind: "snapshot", architecture: "ncvsd", config, labels: labels ?? own, shapes } as const;
+      const tensors = await averageOf(trainers.generator.optimiser, std);
+      return makeSnapshot({ ...network, images: this.#images, std, tensors });
+    });
   }
 
   /** As a training's `profile`: the nodes of a round of each network, and of what follows its rounds. */
-  async profile(): Promise<NodeTime[]> {
-    this.#open();
-    const times: NodeTime[] = [];
-    for (const [name, round] of this.#parts.ready)
-      times.push(...(await round.profile()).map((time) => ({ ...time, node: `${name}: ${time.node}` })));
-    for (const net of DISTILLED) times.push(...(await this.#updates[net].optimiser.profile()));
-    return times;
+  profile(): Promise<NodeTime[]> {
+    return this.#use(async ({ ready }) => {
+      const times: NodeTime[] = [];
+      for (const [name, round] of ready)
+        times.push(...(await round.profile()).map((time) => ({ ...time, node: `${name}: ${time.node}` })));
+      for (const net of DISTILLED) times.push(...(await this.#updates[net].optimiser.profile()));
+      return times;
+    });
   }
 
   /** Writes all that `resume` needs to a folder; a process killed at any moment leaves the state before or this one. */
-  async save(dir: string): Promise<void> {
-    this.#open();
-    if (this.#updated > 0 || DISTILLED.some((net) => this.#updates[net].underWay))
-      throw bad("save: an iteration has begun: save after the generator's update.");
-    const networks = Object.fromEntries(DISTILLED.map((net) => [net, this.#updates[net].optimiser]));
-    const zeroed = Object.entries(await this.zeroedGradients()).map(([net, count]) => [`zeroed ${net}`, count]);
-    const counters = { images: this.#images, ...Object.fromEntries(zeroed) };
-    const settings = { ...this.#parts.fixed, rates: ratesOf(this.settings) };
-    await saveState(dir, { kind: DISTILLATION, networks, counters, settings });
+  save(dir: string): Promise<void> {
+    return this.#use(async ({ fixed }) => {
+      if (this.#updated > 0 || DISTILLED.some((net) => this.#updates[net].underWay))
+        throw bad("save: an iteration has begun: save after the generator's update.");
+      const networks = Object.fromEntries(DISTILLED.map((net) => [net, this.#updates[net].optimiser]));
+      const zeroed = Object.entries(await this.#zeroed()).map(([net, count]) => [`zeroed ${net}`, count]);
+      const counters = { images: this.#images, ...Object.fromEntries(zeroed) };
+      const settings = { ...fixed, rates: ratesOf(this.settings) };
+      await saveState(dir, { kind: DISTILLATION, networks, counters, settings });
+    });
   }
 
   /** Rates and weights that differ from those of the state that it was opened from, each as a sentence's part. */
@@ -402,10 +423,9 @@ export class Distillation {
     });
   }
 
+  /** Gives everything back; a call that is under way still ends, and what it uses goes with it. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    for (const item of this.#parts.held.reverse()) item.destroy();
+    this.#held.destroy();
   }
 
   [Symbol.dispose](): void {
@@ -413,14 +433,15 @@ export class Distillation {
   }
 
   #of(net: DistilledNetwork): Updates<DistillationRound> {
-    this.#open();
     const found = this.#updates[net];
     if (!found) throw bad(`there is no network ${String(net)}: there are ${DISTILLED.join(", ")}.`);
     return found;
   }
 
-  #open(): void {
-    if (this.#closed) throw bad("the distillation is closed.");
-    this.#parts.gpu.check();
+  #use<T>(action: (parts: Parts) => Promise<T>): Promise<T> {
+    return during(this.#held, async () => {
+      this.#parts.gpu.check();
+      return action(this.#parts);
+    });
   }
 }

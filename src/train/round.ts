@@ -87,6 +87,9 @@ export interface RoundValues {
   readonly noises: Readonly<Record<string, Float32Array | undefined>>;
 }
 
+/** What a round was given, checked. */
+export type TakenValues = ReadonlyMap<Tensor, Float32Array>;
+
 /** A round made ready: replaying it allocates nothing. */
 export class Round {
   readonly #gpu: Gpu;
@@ -162,31 +165,36 @@ export class Round {
     }
   }
 
-  /**
-   * Leaves the gradients in the round's bank.
-   * @param keys of the images' draws  @param index of the round in its update, for its losses
-   */
-  async run({ images, labels, levels, noises }: RoundValues, keys: readonly number[], index: number): Promise<void> {
-    const gpu = this.#gpu;
+  /** Checks what a round is given, before anything is changed for it. @throws NcvsdError BAD_ARGUMENT */
+  take({ images, labels, levels, noises }: RoundValues): TakenValues {
     const spec = this.#spec;
-    const program = this.#program;
-    const upload = (tensor: Tensor, values: Float32Array) => {
+    const taken = new Map<Tensor, Float32Array>();
+    const take = (tensor: Tensor, values: Float32Array) => {
       if (!(values instanceof Float32Array) || values.length !== tensor.length)
         throw bad(
           `a round's ${tensor.name} [${tensor.shape}] must be a Float32Array of ${tensor.length} values, got ${values?.length}.`,
         );
-      gpu.write(program.buffer(tensor), values);
+      taken.set(tensor, values);
     };
-    upload(spec.images, images);
-    for (const tensor of spec.levels) upload(tensor, levels[tensor.name]!);
-    if (spec.labels) upload(spec.labels, labelRows(labels, spec.batch, spec.labels.length / spec.batch));
+    take(spec.images, images);
+    for (const tensor of spec.levels) take(tensor, levels[tensor.name]!);
+    if (spec.labels) take(spec.labels, labelRows(labels, spec.batch, spec.labels.length / spec.batch));
+    for (const { tensor } of spec.noises) if (noises[tensor.name]) take(tensor, noises[tensor.name]!);
+    return taken;
+  }
+
+  /**
+   * Leaves the gradients in the round's bank.
+   * @param keys of the images' draws  @param index of the round in its update, for its losses
+   */
+  async run(taken: TakenValues, keys: readonly number[], index: number): Promise<void> {
+    const gpu = this.#gpu;
+    const spec = this.#spec;
+    const program = this.#program;
+    for (const [tensor, values] of taken) gpu.write(program.buffer(tensor), values);
     gpu.write(this.#keys, Uint32Array.from(keys));
     for (const { tensor, draw } of spec.noises) {
-      const given = noises[tensor.name];
-      if (given) {
-        upload(tensor, given);
-        continue;
-      }
+      if (taken.has(tensor)) continue;
       gpu.write(this.#draw, Uint32Array.of(draw));
       await this.#fill.get(tensor.name)!.run();
     }

@@ -18,7 +18,7 @@ import { DRAWS, levelDraw } from "./draws.js";
 import { denoisingLoss } from "./losses.js";
 import type { Optimiser } from "./optimiser.js";
 import type { TrainingPrecision } from "./precision.js";
-import { parameterGradients, Round, storedRegions } from "./round.js";
+import { parameterGradients, Round, storedRegions, type TakenValues } from "./round.js";
 import type { WorkerSum } from "./sums.js";
 import type { UpdateSizes } from "./updates.js";
 
@@ -43,6 +43,14 @@ export interface RoundInput {
   readonly labels?: Labels | undefined;
   readonly rndNormal?: ArrayLike<number> | undefined;
   readonly noise?: Float32Array | undefined;
+}
+
+/** What a round was given, checked, and what it takes for itself. */
+interface TakenRound {
+  readonly taken: TakenValues;
+  readonly keys: readonly number[];
+  /** Mean log of what divides an image's loss. */
+  readonly discount: number;
 }
 
 /** The nodes of a round, derivatives included. */
@@ -185,24 +193,28 @@ export class TeacherRound {
     return new TeacherRound(settings, round, [config.img_channels, config.img_resolution]);
   }
 
-  /**
-   * Leaves the gradients in the round's bank.
-   * @param keys of the images' draws  @param index of the round in its update, for its loss
-   */
-  async run({ images, labels, rndNormal, noise }: RoundInput, keys: readonly number[], index: number): Promise<void> {
+  /** Checks what a round is given, and makes the rest. @param keys of the images' draws @throws NcvsdError BAD_ARGUMENT */
+  take({ images, labels, rndNormal, noise }: RoundInput, keys: readonly number[]): TakenRound {
     const { pMean, pStd } = this.#settings;
     const normals = rndNormal ?? keys.map((key) => levelDraw(key));
     if (normals.length !== keys.length)
       throw bad(`a round's rndNormal must have one value for each of ${keys.length} images, got ${normals.length}.`);
     const sigma = Float32Array.from(normals, (n) => Math.exp(pMean + pStd * n));
-    const levels = { sigma, ...this.#withoutLevels(keys, index) };
-    await this.#round.run({ images, labels, levels, noises: { noise } }, keys, index);
+    const { discount, levels } = this.#withoutLevels(keys);
+    const taken = this.#round.take({ images, labels, levels: { sigma, ...levels }, noises: { noise } });
+    return { taken, keys, discount };
+  }
+
+  /** Leaves the gradients in the round's bank. @param index of the round in its update, for its loss */
+  async run({ taken, keys, discount }: TakenRound, index: number): Promise<void> {
+    this.#discounts[index] = discount;
+    await this.#round.run(taken, keys, index);
   }
 
   /** What a model without noise levels is given besides. */
-  #withoutLevels(keys: readonly number[], index: number): Record<string, Float32Array> {
+  #withoutLevels(keys: readonly number[]): { discount: number; levels: Record<string, Float32Array> } {
     const { disco } = this.#settings;
-    if (!disco) return {};
+    if (!disco) return { discount: 0, levels: {} };
     const [channels, side] = this.#size;
     const pixels = side * side;
     const all = (value: number) => new Float32Array(keys.length).fill(value);
@@ -214,15 +226,15 @@ export class TeacherRound {
       discount[n] = KNOWN_DISCOUNT;
       for (let c = 0; c < channels; c++) mask.set(known, (n * channels + c) * pixels);
     }
-    this.#discounts[index] = discount.reduce((a, b) => a + b) / keys.length;
-    return { "network level": all(TIMELESS_SIGMA), "sigma(0)": all(disco.sigmaMin), discount, mask };
+    const levels = { "network level": all(TIMELESS_SIGMA), "sigma(0)": all(disco.sigmaMin), discount, mask };
+    return { discount: discount.reduce((a, b) => a + b) / keys.length, levels };
   }
 
   /** Mean loss of each of the last update's rounds. */
   async losses(rounds: number): Promise<number[]> {
     const { loss } = await this.#round.losses(rounds);
     // The kernel adds log variances, which here are no more than weights.
-    return loss!.map((mean, r) => mean - (this.#discounts[r] ?? 0));
+    return loss!.map((mean, r) => mean - this.#discounts[r]!);
   }
 
   /** What the last round computed: sigma, D, logvar (without levels: x, target), and the loss of each entry. */

@@ -1,12 +1,14 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
+import { during, Held } from "../gpu/held.js";
 import type { NodeTime } from "../graph/profile.js";
 import type { NetworkConfig } from "../networks/edm2/arguments.js";
 import { TIMELESS } from "../networks/edm2/timeless.js";
 import type { Labels } from "../networks/session.js";
 import { seedRow } from "../random/seeds.js";
 import { BankLayout } from "./bank.js";
+import { imagesOf, placesOf, type TrainingData } from "./data.js";
 import { type DiscoImageOptions, discoImageNetwork, discoImageSettings } from "./disco-images.js";
 import { imageKey } from "./draws.js";
 import { freshTensors } from "./initial.js";
@@ -19,14 +21,6 @@ import { readState, type Settings as StateSettings, saveState } from "./state.js
 import { WorkerSum } from "./sums.js";
 import { TeacherRound, type TeacherSettings } from "./teacher-round.js";
 import { averageOf, Updates, updateSizes, type WorkerPart, withoutBuffers } from "./updates.js";
-
-/** Images to train on, when a round brings none. */
-export interface TrainingData {
-  /** Tells data sets apart: a resumed run wants the one it had. */
-  readonly fingerprint?: string;
-  /** Images [N, C, H, W] and labels of positions of the endless, shuffled sequence. */
-  batch(positions: readonly number[]): Promise<{ images: Float32Array; labels?: Labels | undefined }>;
-}
 
 export interface TrainingOptions {
   /** Initial tensors; absent: a new network of `config` from `seed`. */
@@ -204,7 +198,7 @@ interface Parts {
   readonly round: TeacherRound;
 }
 
-/** The training of one network, open on a device. Its updates run one at a time. */
+/** The training of one network, open on a device. Its updates run one at a time; what it is closed under still ends. */
 export class Training {
   /** The network's arguments, defaults filled in. */
   readonly config: NetworkConfig;
@@ -214,7 +208,7 @@ export class Training {
   #images: number;
   /** Rounds since the last update: each has left its loss. */
   #rounds = 0;
-  #closed = false;
+  readonly #held: Held;
   /** Asks round 0 of an update for what it computed. */
   #record: ((recorded: Map<string, Float32Array>) => void) | undefined;
 
@@ -223,8 +217,12 @@ export class Training {
     this.#images = parts.begun.images;
     this.settings = parts.settings;
     this.#parts = parts;
-    const run = (round: TrainingRound, r: number) => this.#round(round, r);
-    this.#updates = new Updates(parts.optimiser, parts.sums, parts.settings, run);
+    const prepare = (rounds: readonly TrainingRound[], first: number) => this.#prepare(rounds, first);
+    this.#updates = new Updates(parts.optimiser, parts.sums, parts.settings, prepare);
+    this.#held = new Held("The training", () => {
+      parts.round.destroy();
+      this.#updates.destroy();
+    });
   }
 
   /** Images seen. */
@@ -238,54 +236,61 @@ export class Training {
     return { bytes: activationBytes, needed: lowerBound };
   }
 
-  /** One update: `accumulate` for every virtual worker, then `update`. */
-  async step(input: StepInput = {}): Promise<StepResult> {
-    checkKeys("step", input, { rounds: true, record: true });
-    this.#open();
-    // Those of a step that failed count no more.
-    this.#rounds = 0;
-    let recorded: Map<string, Float32Array> | undefined;
-    if (input.record)
-      this.#record = (found) => {
-        recorded = found;
-      };
-    try {
-      await this.#updates.gather(input.rounds ?? []);
-    } finally {
-      this.#record = undefined;
-    }
-    return { ...(await this.#finish()), ...(recorded && { recorded }) };
+  /**
+   * One update: `accumulate` for every virtual worker, then `update`. One that fails by its rounds or the data has changed nothing, and
+   * may be made again.
+   */
+  step(input: StepInput = {}): Promise<StepResult> {
+    return this.#use(async () => {
+      checkKeys("step", input, { rounds: true, record: true });
+      // Those of a step that failed count no more.
+      this.#rounds = 0;
+      let recorded: Map<string, Float32Array> | undefined;
+      if (input.record)
+        this.#record = (found) => {
+          recorded = found;
+        };
+      try {
+        await this.#updates.gather(input.rounds ?? []);
+      } finally {
+        this.#record = undefined;
+      }
+      return { ...(await this.#finish()), ...(recorded && { recorded }) };
+    });
   }
 
   /**
    * The first half of an update, one virtual worker's: the gradients of some of its rounds, added in order.
    * @param part `firstRound`: number of the first of them in the whole update; workers of one process come in this order
    */
-  async accumulate(part: WorkerPart<TrainingRound>): Promise<Map<string, Float32Array>> {
-    checkKeys("accumulate", part, { rounds: true, worker: true, firstRound: true });
-    this.#open();
-    return this.#updates.accumulate(part);
+  accumulate(part: WorkerPart<TrainingRound>): Promise<Map<string, Float32Array>> {
+    return this.#use(async () => {
+      checkKeys("accumulate", part, { rounds: true, worker: true, firstRound: true });
+      return this.#updates.accumulate(part);
+    });
   }
 
   /** The second half of an update: adds the sums of all virtual workers, in their order, and changes the parameters. */
-  async update(sums: readonly ReadonlyMap<string, Float32Array>[]): Promise<StepResult> {
-    this.#open();
-    await this.#updates.collect(sums);
-    return this.#finish();
+  update(sums: readonly ReadonlyMap<string, Float32Array>[]): Promise<StepResult> {
+    return this.#use(async () => {
+      await this.#updates.collect(sums);
+      return this.#finish();
+    });
   }
 
-  async #round(given: TrainingRound, r: number): Promise<void> {
+  async #prepare(given: readonly TrainingRound[], first: number): Promise<(() => Promise<void>)[]> {
     const { settings, round, data, seed } = this.#parts;
     const { batchGpu } = settings;
-    const positions = Array.from({ length: batchGpu }, (_, i) => this.#images + r * batchGpu + i);
-    let { images, labels } = given;
-    if (images === undefined) {
-      if (!data) throw bad("step: a round has no images, and the training was opened without data.");
-      ({ images, labels } = await data.batch(positions));
-    }
-    const keys = positions.map((position) => imageKey(seed, position));
-    await round.run({ ...given, images, labels }, keys, this.#rounds++);
-    if (r === 0) this.#record?.(await round.recorded());
+    const places = placesOf(this.#images + first * batchGpu, batchGpu, given.length);
+    const images = await imagesOf("training", given, places, data, this.config);
+    return given.map((own, i) => {
+      const keys = places[i]!.map((place) => imageKey(seed, place));
+      const taken = round.take({ ...own, ...images[i]! }, keys);
+      return async () => {
+        await round.run(taken, this.#rounds++);
+        if (first + i === 0) this.#record?.(await round.recorded());
+      };
+    });
   }
 
   async #finish(): Promise<StepResult> {
@@ -299,29 +304,32 @@ export class Training {
   }
 
   /** Parameters and buffers as they are stored now. */
-  async parameters(): Promise<Map<string, Float32Array>> {
-    return this.#open().optimiser.parameters.download();
+  parameters(): Promise<Map<string, Float32Array>> {
+    return this.#use(({ optimiser }) => optimiser.parameters.download());
   }
 
   /** Of the last update, summed over its rounds, NaN and infinities included. */
-  async gradients(): Promise<Map<string, Float32Array>> {
-    const { optimiser } = this.#open();
-    return withoutBuffers(optimiser, await optimiser.gradients.download());
+  gradients(): Promise<Map<string, Float32Array>> {
+    return this.#use(async ({ optimiser }) => withoutBuffers(optimiser, await optimiser.gradients.download()));
   }
 
   /** An average, with the network's buffers. @param std one of `emaStds` */
-  async ema(std: number): Promise<Map<string, Float32Array>> {
-    return averageOf(this.#open().optimiser, std);
+  ema(std: number): Promise<Map<string, Float32Array>> {
+    return this.#use(({ optimiser }) => averageOf(optimiser, std));
   }
 
   /** Overwrites the stored values of these tensors. */
-  async setParameters(tensors: ReadonlyMap<string, Float32Array>): Promise<void> {
-    this.#open().optimiser.parameters.upload(tensors);
+  setParameters(tensors: ReadonlyMap<string, Float32Array>): Promise<void> {
+    return this.#use(async ({ optimiser }) => optimiser.parameters.upload(tensors));
   }
 
   /** Gradient entries that were not finite, in all updates so far: the optimiser took them for 0. */
-  async zeroedGradients(): Promise<number> {
-    const { optimiser, begun } = this.#open();
+  zeroedGradients(): Promise<number> {
+    return this.#use(() => this.#zeroed());
+  }
+
+  async #zeroed(): Promise<number> {
+    const { optimiser, begun } = this.#parts;
     return begun.zeroed + (await optimiser.zeroedGradients());
   }
 
@@ -329,15 +337,16 @@ export class Training {
    * An average as a file: what `loadModel` opens (with `disco` `loadDiscoImages`) and `phema` reads.
    * @param std one of `emaStds`  @param options labels: names of the classes, by default those of the network it began with
    */
-  async snapshot(std: number, { labels }: { readonly labels?: readonly string[] } = {}): Promise<Snapshot> {
-    const { source, settings } = this.#open();
-    const { shapes, config, labels: own } = source;
-    const { disco } = settings;
-    const architecture = disco
-      ? ({ architecture: TIMELESS, metadata: { sigma_min: String(disco.sigmaMin) } } as const)
-      : ({ architecture: "edm2" } as const);
-    const network = { kind: "network-snapshot", config, labels: labels ?? own, shapes, ...architecture } as const;
-    return makeSnapshot({ ...network, images: this.#images, std, tensors: await this.ema(std) });
+  snapshot(std: number, { labels }: { readonly labels?: readonly string[] } = {}): Promise<Snapshot> {
+    return this.#use(async ({ source, settings, optimiser }) => {
+      const { shapes, config, labels: own } = source;
+      const { disco } = settings;
+      const architecture = disco
+        ? ({ architecture: TIMELESS, metadata: { sigma_min: String(disco.sigmaMin) } } as const)
+        : ({ architecture: "edm2" } as const);
+      const network = { kind: "network-snapshot", config, labels: labels ?? own, shapes, ...architecture } as const;
+      return makeSnapshot({ ...network, images: this.#images, std, tensors: await averageOf(optimiser, std) });
+    });
   }
 
   /**
@@ -345,33 +354,32 @@ export class Training {
    * changes the parameters: for a training that is thrown away.
    * @throws BAD_ARGUMENT on an adapter without timestamp queries
    */
-  async profile(): Promise<NodeTime[]> {
-    const { round, optimiser } = this.#open();
-    return [...(await round.profile()), ...(await optimiser.profile())];
+  profile(): Promise<NodeTime[]> {
+    return this.#use(async ({ round, optimiser }) => [...(await round.profile()), ...(await optimiser.profile())]);
   }
 
   /** Writes all that `resume` needs to a folder; a process killed at any moment leaves the state before or this one. */
-  async save(dir: string): Promise<void> {
-    const { optimiser, bits: settings } = this.#open();
-    if (this.#updates.underWay) throw bad("save: an update has begun: save before accumulate, or after update.");
-    const counters = { images: this.#images, zeroed: await this.zeroedGradients() };
-    await saveState(dir, { kind: KIND, networks: { [KIND]: optimiser }, counters, settings });
+  save(dir: string): Promise<void> {
+    return this.#use(async ({ optimiser, bits: settings }) => {
+      if (this.#updates.underWay) throw bad("save: an update has begun: save before accumulate, or after update.");
+      const counters = { images: this.#images, zeroed: await this.#zeroed() };
+      await saveState(dir, { kind: KIND, networks: { [KIND]: optimiser }, counters, settings });
+    });
   }
 
+  /** Gives everything back; a call that is under way still ends, and what it uses goes with it. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#parts.round.destroy();
-    this.#updates.destroy();
+    this.#held.destroy();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
 
-  #open(): Parts {
-    if (this.#closed) throw bad("the training is closed.");
-    this.#parts.gpu.check();
-    return this.#parts;
+  #use<T>(action: (parts: Parts) => Promise<T>): Promise<T> {
+    return during(this.#held, async () => {
+      this.#parts.gpu.check();
+      return action(this.#parts);
+    });
   }
 }

@@ -28,8 +28,14 @@ export function updateSizes(
   return { batch, batchGpu, rounds, workers: played };
 }
 
-/** Runs round `r` of the whole update with what was given for it: leaves its gradients in the worker's `round` bank. */
-export type RunRound<Round> = (round: Round, r: number) => Promise<void>;
+/** Runs a round that has all it needs: leaves its gradients in the worker's `round` bank. */
+type ReadyRound = () => Promise<void>;
+
+/**
+ * Reads and checks what some rounds need, from round `first` of the whole update on, with what was given for each. Nothing has changed
+ * where it fails: a step that is made again, or another, has the bits of a run without it.
+ */
+type PrepareRounds<Round> = (rounds: readonly Round[], first: number) => Promise<readonly ReadyRound[]>;
 
 /** One virtual worker's part of an update; by default all that is its own. */
 export interface WorkerPart<Round> {
@@ -49,7 +55,7 @@ export class Updates<Round extends object> {
   readonly #sizes: UpdateSizes;
   /** A discriminator's weights are never normalised. */
   readonly #normalises: boolean;
-  readonly #run: RunRound<Round>;
+  readonly #prepare: PrepareRounds<Round>;
   /** Forced normalisations since the last update. */
   #normalised = 0;
 
@@ -57,13 +63,13 @@ export class Updates<Round extends object> {
     optimiser: Optimiser,
     sums: WorkerSum,
     sizes: UpdateSizes,
-    run: RunRound<Round>,
+    prepare: PrepareRounds<Round>,
     { normalises = true }: { normalises?: boolean } = {},
   ) {
     this.optimiser = optimiser;
     this.sums = sums;
     this.#sizes = sizes;
-    this.#run = run;
+    this.#prepare = prepare;
     this.#normalises = normalises;
   }
 
@@ -77,9 +83,10 @@ export class Updates<Round extends object> {
     const { batch, batchGpu, rounds: count, workers } = this.#sizes;
     if (rounds.length !== 0 && rounds.length !== count)
       throw bad(`step: ${rounds.length} rounds were given; an update of ${batch} images has ${count} of ${batchGpu}.`);
+    const ready = await this.#ready(rounds, 0, count);
     this.optimiser.begin();
-    for (const { first, count } of shares(this.#sizes.rounds, workers)) {
-      await this.#sum(first, count, rounds.slice(first, first + count));
+    for (const share of shares(count, workers)) {
+      await this.#sum(share.first, ready.slice(share.first, share.first + share.count));
       await this.optimiser.addGradients(this.sums.sum);
     }
   }
@@ -96,7 +103,7 @@ export class Updates<Round extends object> {
       throw bad(`accumulate: worker ${worker} of ${workers} has ${its}, got ${count} from ${first} on.`);
     if (this.#normalised > first)
       throw bad(`accumulate: round ${first} comes before one that was computed already: take the workers in order.`);
-    await this.#sum(first, count, rounds ?? []);
+    await this.#sum(first, await this.#ready(rounds ?? [], first, count));
     return this.sums.sum.download();
   }
 
@@ -118,11 +125,18 @@ export class Updates<Round extends object> {
     this.#normalised = 0;
   }
 
-  async #sum(first: number, count: number, rounds: readonly Round[]): Promise<void> {
+  #ready(rounds: readonly Round[], first: number, count: number): Promise<readonly ReadyRound[]> {
+    return this.#prepare(
+      Array.from({ length: count }, (_, r) => rounds[r] ?? ({} as Round)),
+      first,
+    );
+  }
+
+  async #sum(first: number, rounds: readonly ReadyRound[]): Promise<void> {
     this.sums.begin();
-    for (let r = 0; r < count; r++) {
+    for (const [r, run] of rounds.entries()) {
       await this.#normalise(first + r + 1);
-      await this.#run(rounds[r] ?? ({} as Round), first + r);
+      await run();
       await this.sums.add();
     }
   }

@@ -125,6 +125,7 @@ describe("ncvsd-gpu dataset convert", () => {
     const cut = folderOf(place("cut"), {
       "0.png": encodePng(pictures[0]!),
       "1.png": encodePng(pictures[1]!).slice(0, 80),
+      "2.png": encodePng(pictures[2]!),
     });
     const full = folderOf(place("full"), { "mine.txt": Uint8Array.of(1) });
     writeFileSync(place("mine.zip"), "mine");
@@ -148,7 +149,13 @@ describe("ncvsd-gpu dataset convert", () => {
     }
     const { stdout } = await cliOk(convert(cut, "--dest", place("x.zip"), ...size, "--skip-bad", "--json"));
     const damaged = [expect.stringMatching(/cut\/1\.png is cut off/)];
-    expect(JSON.parse(stdout)).toMatchObject({ images: 1, skipped: 0, damaged });
+    expect(JSON.parse(stdout)).toMatchObject({ images: 2, skipped: 0, damaged });
+    // What is damaged takes no number, and is not among the first so many.
+    const some = convert(cut, "--dest", place("some"), ...size, "--skip-bad", "--max-images");
+    await cliOk([...some, "2"]);
+    expect(filesIn(place("some"))).toEqual(["00000/img00000000.png", "00000/img00000001.png", "dataset.json"]);
+    await cliOk([...some, "1", "--force"]);
+    expect(filesIn(place("some"))).toEqual(["00000/img00000000.png", "dataset.json"]);
     expect(filesIn(full)).toEqual(["mine.txt"]);
     expect(readFileSync(place("mine.zip"), "utf8")).toBe("mine");
     await cliOk(convert(photos, "--dest", place("mine.zip"), ...size, "--force"));

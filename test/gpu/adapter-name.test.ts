@@ -11,6 +11,7 @@ it.each([
   ["tesla-t4", "Tesla T4"],
   ["amd-radeon-rx-7900-xtx-radv-navi31-", "AMD Radeon RX 7900 XTX (RADV NAVI31)"],
   ["intel-r-arc-tm-a770-graphics-dg2-", "Intel(R) Arc(TM) A770 Graphics (DG2)"],
+  ["intel-r-hd-graphics-630", "Intel(R) HD Graphics 630"],
   ["apple-m3-max", "Apple M3 Max"],
   ["microsoft-basic-render-driver", "Microsoft Basic Render Driver"],
   ["nvidia", "NVIDIA"],

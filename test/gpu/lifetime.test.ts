@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,6 +11,9 @@ import { operators } from "../../src/operators/operators.js";
 import { datasetPrior } from "../../src/priors/dataset-prior.js";
 import { exactModel } from "../../src/priors/exact-model.js";
 import { sampleMultiStep } from "../../src/sample/multi-step.js";
+import { openDisco } from "../../src/train/disco.js";
+import { openDistillation } from "../../src/train/distillation.js";
+import { openTraining } from "../../src/train/training.js";
 import { fixturePath } from "../support/fixtures.js";
 import { openTestGpu } from "../support/gpu.js";
 
@@ -207,14 +213,47 @@ describe("what is closed under a run", () => {
     set.close();
     set.close();
     for (const run of runs) expect(await run).toEqual(right);
-    await expect(model.denoise(input)).rejects.toThrow(/prior was closed meanwhile/);
+    await expect(model.denoise(input)).rejects.toThrow("The prior is closed");
     gpu.check();
     expect(gpu.allocatedBytes).toBe(before - 4 * 4 * 16);
   });
 
+  it("trainings of all kinds, too", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "ncvsd-closed-"));
+    const image = { images: Float32Array.from({ length: 192 }, (_, i) => Math.sin(i)), labels: [0] };
+    const options = { batch: 1, lr: { refLr: 0.01 }, data: { batch: async () => image } };
+    const network = fixturePath("training/edm2-micro.safetensors");
+    const points = Float32Array.from({ length: 64 }, (_, i) => Math.cos(i));
+    for (const open of [
+      () => openTraining(gpu, { ...options, network }),
+      () => openDistillation(gpu, { ...options, teacher: network }),
+      () => openDisco(gpu, { data: points, dims: 2, width: 32, batch: 4 }),
+    ]) {
+      const before = gpu.allocatedBytes;
+      const training = await open();
+      const held = gpu.allocatedBytes - before;
+      const step = training.step();
+      training.close();
+      training.close();
+      await step;
+      await expect(training.step()).rejects.toThrow(/The (training|distillation) is closed: open it again/);
+      gpu.check();
+      // Staging of what was read may stay.
+      expect(gpu.allocatedBytes - before).toBeLessThan(0.2 * held);
+    }
+    const training = await openTraining(gpu, { ...options, network });
+    const calls = Promise.all([training.parameters(), training.save(dir), training.snapshot(0.05)]);
+    training.close();
+    const [all] = await calls;
+    const saved = await openTraining(gpu, { ...options, resume: dir });
+    expect(await saved.parameters()).toEqual(all);
+    saved.close();
+    rmSync(dir, { recursive: true });
+  });
+
   it("says so where its file is closed under what is being read", async () => {
     const teacher = await loadModel(gpu, fixturePath("edm2-tiny.safetensors"));
-    const closed = { code: "BAD_ARGUMENT", message: expect.stringContaining("closed meanwhile") };
+    const closed = { code: "BAD_ARGUMENT", message: expect.stringContaining("is closed: open it again") };
     const refused = expect(openDenoiserVjp(teacher, 1, undefined)).rejects.toMatchObject(closed);
     await teacher.close();
     await refused;

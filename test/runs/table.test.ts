@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { PAGE, shortened, table } from "../../src/runs/table.js";
+import { columnsOf, shortened } from "../../src/runs/columns.js";
+import { PAGE, table } from "../../src/runs/table.js";
 
 describe("table", () => {
   it("sets words to the left, figures to the right, without trailing spaces", () => {
@@ -14,6 +15,28 @@ describe("table", () => {
     ]);
     expect(table(["kernel", "cases"], [["conv", "12"]], { bare: true, indent: 2, gap: 1 })).toEqual(["  conv 12"]);
     expect(table(["kernel", "cases"], [])).toEqual(["kernel  cases"]);
+  });
+
+  it("counts a terminal's columns: East Asian characters and emoji take two, marks none", () => {
+    for (const [text, columns] of [
+      ["猫の写真.png", 12],
+      ["ﾈｺ", 2],
+      ["고양이", 6],
+      ["é", 1],
+      ["🐈.png", 6],
+      ["ＡＢ", 4],
+      ["ÄÖ…", 3],
+    ] as const)
+      expect(columnsOf(text), text).toBe(columns);
+    const rows = [
+      ["猫の写真.png", "1"],
+      ["cat.png", "12"],
+    ];
+    expect(table(["file", "n"], rows)).toEqual(["file           n", "猫の写真.png   1", "cat.png       12"]);
+    expect(shortened("猫の写真の名前", 8)).toBe("猫…名前");
+    expect(shortened("猫の写真の名前", 7)).toBe("猫…前");
+    for (const line of table(["file", "n"], rows, { width: 15, cut: ["file"] }))
+      expect(columnsOf(line)).toBeLessThanOrEqual(16);
   });
 
   it("cuts the widest of what may be cut, in the middle, until a terminal of that width holds the lines", () => {

@@ -307,6 +307,9 @@ describe("a distillation that was saved and opened again", () => {
       expect(Object.keys(losses[2]!)).toContain("gan_loss");
       const resumed = await openDistillation(gpu, { ...options, resume: dir });
       expect(resumed.images).toBe(8);
+      // One that fails at the generator goes on there.
+      const short = Array.from({ length: resumed.settings.rounds }, () => ({ images: new Float32Array(3) }));
+      await expect(resumed.step({ generator: [{}, ...short.slice(1)] })).rejects.toThrow("a round's images");
       for (const k of [2, 3]) expect((await resumed.step()).losses).toEqual(losses[k]);
       expect(await everything(resumed)).toEqual(await everything(whole));
       const snapshot = await resumed.snapshot(0.1);
@@ -367,5 +370,5 @@ it("refuses arguments that cannot be right in one sentence, before anything is m
   await expect(distillation.parameters("teacher" as never)).rejects.toThrow("there is no network teacher");
   await expect(distillation.ema(0.2)).rejects.toThrow("there is no average of std 0.2");
   distillation.close();
-  await expect(distillation.parameters()).rejects.toThrow("the distillation is closed");
+  await expect(distillation.parameters()).rejects.toThrow("The distillation is closed");
 });

@@ -87,8 +87,23 @@ describe("a training that was saved and opened again", () => {
     await whole.save(join(root, "whole"));
     whole.close();
 
-    const first = await openTraining(gpu, options);
-    for (const input of inputs) await first.step(input);
+    const short = { images: new Float32Array(3) };
+    let unreadable = false;
+    const batch: typeof data.batch = (positions) =>
+      unreadable ? Promise.reject(new Error("unreadable")) : data.batch(positions);
+    const first = await openTraining(gpu, { ...options, data: { ...data, batch } });
+    for (const input of inputs) {
+      // Steps that fail leave no trace.
+      const before = await first.parameters();
+      await expect(first.step({ rounds: [{}, short, {}, {}] })).rejects.toThrow("a round's images [2,3,8,8] must be");
+      unreadable = true;
+      await expect(first.step()).rejects.toThrow("unreadable");
+      await expect(first.accumulate({ worker: 0 })).rejects.toThrow("unreadable");
+      unreadable = false;
+      expect(differing(await first.parameters(), before)).toBe(0);
+      await first.step(input);
+    }
+    await expect(first.accumulate({ worker: 0, rounds: [short, short] })).rejects.toThrow("a round's images");
     await first.save(dir);
     // What comes after the save does not matter.
     await first.step();

@@ -172,7 +172,7 @@ async function benchKernels(flags: BenchFlags): Promise<void> {
     if (wrong.length === 0) return;
     throw new NcvsdError(
       "NOT_FINITE",
-      `${wrong.length} kernels compute wrongly on ${gpu.info.name} and were not timed (${wrong.join(", ")}): update its driver, or choose another with --adapter.`,
+      `${counted(wrong.length, "kernel")} compute${wrong.length === 1 ? "s" : ""} wrongly on ${gpu.info.name}, not timed (${wrong.join(", ")}): update its driver, or choose another with --adapter.`,
     );
   } finally {
     gpu.close();

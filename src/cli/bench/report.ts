@@ -1,3 +1,4 @@
+import { counted } from "../../errors.js";
 import type { NodeTime } from "../../graph/profile.js";
 import type { KernelTimes } from "../../measure/kernels.js";
 import type { NetworkTimes, Spread } from "../../measure/network.js";
@@ -80,7 +81,7 @@ export function networkLines(times: NetworkTimes, peaks: Peaks, startup: Record<
   const seconds = Object.values(startup).reduce((a, b) => a + b, 0);
   return [
     `network      ${times.net}`,
-    `evaluation   batch ${times.batch}, ${times.nodes.length} nodes, ${times.runs} runs`,
+    `evaluation   batch ${times.batch}, ${counted(times.nodes.length, "node")}, ${counted(times.runs, "run")}`,
     `  wall       ${spread(wallMs)}`,
     ...(gpuMs ? [`  GPU        ${spread(gpuMs)}`] : []),
     `  per image  ${times.msPerImage.toFixed(3)} ms`,
@@ -118,7 +119,9 @@ export function profileLines(nodes: readonly NodeTime[], peaks: Peaks): string[]
   return [
     "",
     ...table([...FIGURES, "node", "kernel, variant"], shown, { ...PAGE, cut: ["node", "kernel, variant"] }),
-    ...(rest.length > 0 ? [`and ${rest.length} nodes more: ${total(rest).toFixed(3)} ms (all with --json)`] : []),
+    ...(rest.length > 0
+      ? [`and ${counted(rest.length, "node")} more: ${total(rest).toFixed(3)} ms (all with --json)`]
+      : []),
     "",
     ...table([...FIGURES, "nodes", "kernel"], kernels, PAGE),
     "GF/s: operations the kernel really makes. roof: time at the peaks / time taken.",

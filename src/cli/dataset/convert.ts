@@ -40,19 +40,20 @@ async function convertAll(source: PictureSource, sink: Sink, flags: ConvertFlags
   const labels: [string, Label | undefined][] = [];
   let first: { image: RawImage; where: string } | undefined;
   const damaged: string[] = [];
-  let seen = 0;
+  // Damaged pictures take no number; those too small do, as in the reference.
+  let numbered = 0;
   await withProgress({ total, label: "converting", silent: flags.json ?? false }, async (progress) => {
     for await (const picture of source.pictures()) {
-      if (seen === total) break;
+      if (numbered === total) break;
       const { where, label } = picture;
-      const name = memberName(seen++, "img", ".png");
       const image = await readPicture(picture, flags.skipBad ? damaged : undefined);
       if (!image) {
         progress.note(`${damaged.at(-1)}: left out`);
         continue;
       }
+      const name = memberName(numbered++, "img", ".png");
       const made = transformed(toChannels(image, flags.grey ? 1 : 3), flags.transform, flags.resolution);
-      progress.update(seen);
+      progress.update(numbered);
       if (!made) continue;
       first ??= { image: squared(made, where), where };
       if (made.width !== first.image.width || made.height !== first.image.height)
@@ -62,15 +63,15 @@ async function convertAll(source: PictureSource, sink: Sink, flags: ConvertFlags
       sink.add(name, encodePng(made, MARK, 0));
       labels.push([name, label]);
       // Signals are delivered in between.
-      if (seen % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
+      if (numbered % 16 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
   });
-  if (!first && damaged.length === seen) throw bad("no picture can be read: there is nothing to make a data set of");
+  if (numbered === 0) throw bad("no picture can be read: there is nothing to make a data set of");
   if (!first) throw bad(`no picture is large enough for --transform ${flags.transform} at this --resolution`);
   const { channels, width, height } = first.image;
   return {
     images: labels.length,
-    skipped: seen - labels.length - damaged.length,
+    skipped: numbered - labels.length,
     damaged,
     shape: [channels, height, width],
     ...finishSet(sink, labels, source),
@@ -133,7 +134,9 @@ export function registerDatasetConvert(dataset: Command): Command {
     )
     .option("--label-file <file>", "labels of an IDX file (default: the one beside it that is named so)")
     .option("--grey", "one channel (default: three, grey repeated)")
-    .option("--max-images <n>", "only the first", (text: string) => parseInteger(text, "--max-images", { min: 1 }))
+    .option("--max-images <n>", "only the first so many", (text: string) =>
+      parseInteger(text, "--max-images", { min: 1 }),
+    )
     .option("--skip-bad", "leave out damaged pictures, and say which")
     .option("--force", "replace a .zip file or a data set that is there")
     .option("--json", "print one JSON object on stdout")

@@ -101,7 +101,9 @@ export function registerDatasetEncode(dataset: Command): Command {
     .requiredOption("--vae <file>", "the VAE with its encoder, .safetensors with diffusers' names, or an address of it")
     .requiredOption("--dest <file|dir>", "a .zip file, or a folder that is empty or not there")
     .option("--label-file <file>", "labels of an IDX file (default: the one beside it that is named so)")
-    .option("--max-images <n>", "only the first", (text: string) => parseInteger(text, "--max-images", { min: 1 }))
+    .option("--max-images <n>", "only the first so many", (text: string) =>
+      parseInteger(text, "--max-images", { min: 1 }),
+    )
     .option("--adapter <name>", ADAPTER_HELP)
     .option("--force", "replace a .zip file or a data set that is there")
     .option("--json", "print one JSON object on stdout")

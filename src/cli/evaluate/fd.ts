@@ -14,6 +14,7 @@ import type { Model } from "../../networks/edm2/model.js";
 import type { FeatureInput } from "../../networks/features/load.js";
 import type { ImageShape } from "../../networks/session.js";
 import { MAX_SEED, parseInteger } from "../../runs/args.js";
+import { BatchSize } from "../../runs/batch-size.js";
 import { FeatureLog, outOfShard } from "../../runs/feature-log.js";
 import { evaluationsPerImage, type GenerateTask, generate, readImages, sampleBatch } from "../../runs/generate.js";
 import { labelsForSeeds } from "../../runs/labels.js";
@@ -176,7 +177,7 @@ async function runFd(gpu: Gpu, flags: FdFlags, shard: Shard, watch: Stopwatch): 
     run,
     detectors,
     range,
-    batch: task.batch,
+    batch: flags.batch,
     async images(start, end) {
       const seeds = task.seeds.slice(start - range.start, end - range.start);
       const labels = task.labels?.slice(start - range.start, end - range.start);
@@ -234,7 +235,7 @@ async function taskOf(
     ...(pictures ? { pictures } : {}),
     sampler,
     checkpointSha256: await model.checkpoint.sha256(),
-    batch: flags.batch,
+    batch: new BatchSize(flags.batch, true),
     outdir: flags.outdir ?? "",
     command: ["ncvsd-gpu", ...process.argv.slice(2)],
     silent: Boolean(flags.quiet || flags.json),

@@ -9,6 +9,7 @@ import { fromByte, toByte } from "../../image/pixels.js";
 import type { Model } from "../../networks/edm2/model.js";
 import { FeatureExtractor } from "../../networks/features/extractor.js";
 import { MAX_SEED, parseInteger, parseTs } from "../../runs/args.js";
+import type { BatchSize } from "../../runs/batch-size.js";
 import { bundledCheckpoint, bundledFeatures, bundledReference } from "../../runs/package.js";
 import { createProgress } from "../../runs/progress.js";
 import { Stopwatch } from "../../runs/stopwatch.js";
@@ -16,9 +17,9 @@ import { table } from "../../runs/table.js";
 import { warn } from "../../runs/terminal.js";
 import { sampleMultiStep } from "../../sample/multi-step.js";
 import { MULTI_STEP_LEVELS } from "../../sample/schedule.js";
-import { ADAPTER_HELP, type EngineOptions, loadNetwork, openEngine } from "../parts/engine.js";
+import { ADAPTER_HELP, BATCH_HELP, batchFor, type EngineOptions, loadNetwork, openEngine } from "../parts/engine.js";
 import { NET_HELP } from "../parts/published.js";
-import { addBatchOption, type OpenedReference, openReference } from "./options.js";
+import { type OpenedReference, openReference } from "./options.js";
 
 interface StepsFlags extends EngineOptions {
   net?: string;
@@ -29,7 +30,7 @@ interface StepsFlags extends EngineOptions {
   seed: number;
   ref?: string;
   features?: string;
-  batch: number;
+  batch?: number;
   json?: boolean;
   quiet?: boolean;
 }
@@ -65,7 +66,8 @@ export function registerEvaluateSteps(evaluate: Command): Command {
     .addOption(new Option("--seed <s>", "seed of the first one").argParser(integer("--seed", 0, MAX_SEED)).default(0))
     .option("--ref <file>", "reference statistics, .safetensors or .npz (default: those of the bundled data)")
     .option("--features <file>", "the feature network (default: the bundled fashion32-features)");
-  return addBatchOption(command, "images", 16)
+  return command
+    .option("--batch <n>", `images ${BATCH_HELP}`, integer("--batch", 1, 65536))
     .option("--adapter <name>", ADAPTER_HELP)
     .option("--json", "print one JSON object on stdout")
     .option("--quiet", "no progress")
@@ -117,9 +119,10 @@ async function compare(gpu: Gpu, flags: StepsFlags): Promise<void> {
   const searched = Array.from({ length: Math.min(flags.most, grid.length) }, (_, chosen) => grid.length - chosen);
   const total = flags.lists?.length ?? searched.reduce((sum, count) => sum + count, 0);
   const progress = createProgress({ total, silent, label: "comparing", unit: "list" });
+  const batch = batchFor(model, flags.batch, flags.n);
   const tried: Tried[] = [];
   const measure = async (ts: readonly number[]) => {
-    const found = { ts, fd: await distance(model, extractor, reference, flags, ts) };
+    const found = { ts, fd: await distance(model, extractor, reference, { ...flags, batch }, ts) };
     tried.push(found);
     progress.update(tried.length);
     return found;
@@ -155,19 +158,23 @@ async function distance(
   model: Model,
   extractor: FeatureExtractor,
   { frechet }: OpenedReference,
-  { n, seed, batch }: StepsFlags,
+  { n, seed, batch }: { readonly n: number; readonly seed: number; readonly batch: BatchSize },
   ts: readonly number[],
 ): Promise<number> {
   const classes = model.config.label_dim;
   const { dim } = extractor.source;
   const rows = new Float32Array(n * dim);
-  for (let at = 0; at < n; at += batch) {
-    const seeds = Array.from({ length: Math.min(batch, n - at) }, (_, i) => seed + at + i);
+  const all = Array.from({ length: n }, (_, i) => seed + i);
+  const featuresOf = async (seeds: readonly number[]) => {
     const labels = classes > 0 ? { labels: seeds.map((s) => s % classes) } : {};
     const { images } = await sampleMultiStep(model, { seeds, ...labels, ts });
-    const { features } = await extractor.extract(images.map((v) => fromByte(toByte(v))));
+    return (await extractor.extract(images.map((v) => fromByte(toByte(v))))).features;
+  };
+  for (let at = 0; at < n; ) {
+    const { some, result: features } = await batch.next(all, at, featuresOf);
     checkFinite(features, dim, (i) => `seed ${seed + at + i} with time steps ${ts.join(",")}`);
     rows.set(features, at * dim);
+    at += some.length;
     // Signals are delivered between the batches.
     await new Promise((resolve) => setImmediate(resolve));
   }

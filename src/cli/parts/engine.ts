@@ -7,6 +7,7 @@ import { loadModel, type Model } from "../../networks/edm2/model.js";
 import { validateTensors } from "../../networks/edm2/names.js";
 import { networkFile, published } from "../../networks/edm2/published.js";
 import { parsePrecision } from "../../runs/args.js";
+import { BatchSize } from "../../runs/batch-size.js";
 import { createProgress, type Progress } from "../../runs/progress.js";
 import type { Stopwatch } from "../../runs/stopwatch.js";
 
@@ -63,8 +64,9 @@ export const BATCH = 16;
 export const BATCH_HELP = `at a time; does not change them (default: as many as fit, ${BATCH} at most)`;
 
 /** So many of `images` at a time: as asked, or what fits. */
-export function batchFor(model: Model, asked: number | undefined, images: number): number {
-  return Math.min(asked ?? Math.max(1, model.largestBatch(Math.min(BATCH, images))), images);
+export function batchFor(model: Model, asked: number | undefined, images: number): BatchSize {
+  const size = Math.min(asked ?? Math.max(1, model.largestBatch(Math.min(BATCH, images))), images);
+  return new BatchSize(size, asked !== undefined);
 }
 
 /** How a network's file may be had. */

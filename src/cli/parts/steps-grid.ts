@@ -102,16 +102,22 @@ export function checkStepsGrid(path: string, task: GenerateTask, { pictures, sha
 
 /** Samples the first seeds once more and writes what the network estimates after every step. */
 export async function writeStepsGrid(path: string, task: GenerateTask, { pictures }: Pictures): Promise<void> {
-  const count = Math.min(ROWS, task.seeds.length);
+  const seeds = task.seeds.slice(0, ROWS);
   const shown: { sigma: string; images: RawImage[] }[] = [];
   // Not all at once: a device may hold no more than a batch.
-  for (let at = 0; at < count; at += task.batch) {
-    const end = Math.min(count, at + task.batch);
+  let at = 0;
+  const followed = async (some: readonly number[]) => {
     const estimates: { sigma: number; values: Float32Array }[] = [];
     const onStep = async ({ step, steps, sigma, denoised, preview }: StepEvent) => {
       estimates.push({ sigma, values: await (step === steps || !denoised ? preview() : denoised()) });
     };
-    const { shape } = await sampleBatch(task, task.seeds.slice(at, end), task.labels?.slice(at, end), onStep);
+    const { shape } = await sampleBatch(task, some, task.labels?.slice(at, at + some.length), onStep);
+    return { shape, estimates };
+  };
+  while (at < seeds.length) {
+    const { some, result } = await task.batch.next(seeds, at, followed);
+    const { shape, estimates } = result;
+    at += some.length;
     for (const [step, { sigma, values }] of estimates.entries()) {
       shown[step] ??= { sigma: `sigma ${Number(sigma.toPrecision(2))}`, images: [] };
       shown[step].images.push(...(pictures ? await pictures(values, shape) : imagesFromValues(values, shape)));

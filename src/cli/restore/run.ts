@@ -4,6 +4,7 @@ import type { Input } from "../../data/inputs.js";
 import { sheetPng } from "../../figures/sheet.js";
 import type { RawImage } from "../../image/pixels.js";
 import type { Model } from "../../networks/edm2/model.js";
+import type { BatchSize } from "../../runs/batch-size.js";
 import { onInterrupt } from "../../runs/interrupt.js";
 import { className } from "../../runs/labels.js";
 import { imageText, type Options, runKey, streamSeed } from "../../runs/origin.js";
@@ -40,7 +41,7 @@ export interface RestoreJob extends Judge {
   readonly seed: number;
   readonly runs: number;
   /** Reconstructions at a time. */
-  readonly batch: number;
+  readonly batch: BatchSize;
   /** Everything that decides a reconstruction besides its input. */
   readonly options: Options;
   readonly head: ReportHead;
@@ -94,7 +95,7 @@ export async function restore(job: RestoreJob): Promise<Restored> {
     );
   });
   try {
-    const group = Math.max(1, Math.floor(batch / runs));
+    const group = Math.max(1, Math.floor(batch.now / runs));
     const aperture = redo.length > 0 ? await apertureOf(job.task) : undefined;
     for (let at = 0; at < redo.length; at += group) {
       const members = redo.slice(at, at + group);
@@ -153,12 +154,11 @@ async function restoreGroup(
 
   const pairs = members.flatMap((_, m) => Array.from({ length: runs }, (_, run) => ({ m, run })));
   const samples: { values: Float32Array; figures: SampleFigures }[] = [];
-  for (let from = 0; from < pairs.length; from += job.batch) {
-    const chunk = pairs.slice(from, from + job.batch);
+  const { labels } = job;
+  let from = 0;
+  const solved = async (chunk: readonly { m: number; run: number }[]) => {
     const seeds = chunk.map(({ m, run }) => streamSeed(seed, names[m]!, String(run)));
-    const begun = performance.now();
     const measurement = tile(chunk.map(({ m }) => measured[m]!));
-    const { labels } = job;
     const result = await solveInverse(model, {
       operator: task.operator,
       measurement,
@@ -170,6 +170,13 @@ async function restoreGroup(
       debug: job.debug,
       onStep: ({ step, steps }) => progress.update(before + from + (chunk.length * step) / steps - 1e-6),
     });
+    return { seeds, measurement, result };
+  };
+  while (from < pairs.length) {
+    const begun = performance.now();
+    const done = await job.batch.next(pairs, from, solved);
+    const { seeds, measurement, result } = done.result;
+    const chunk = done.some;
     const { derivatives, capped = 0 } = result;
     const more = { ...(derivatives > 0 ? { vjps: derivatives } : {}), ...(capped > 0 ? { capped } : {}) };
     const seconds = (performance.now() - begun) / 1000 / chunk.length;
@@ -181,7 +188,8 @@ async function restoreGroup(
         figures: { seed: seeds[i]!, ...figures[i]!, nfe: result.evaluations, ...more, seconds },
       });
     });
-    progress.update(before + from + chunk.length);
+    from += chunk.length;
+    progress.update(before + from);
   }
 
   const simple = await task.baselines({ operator: task.operator, y: tile(measured), sigmaY, seeds: measurementSeeds });

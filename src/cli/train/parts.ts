@@ -3,8 +3,8 @@ import { shapeText } from "../../data/inputs.js";
 import { bad, counted, NcvsdError } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
 import type { ImageShape } from "../../networks/session.js";
+import type { TrainingData } from "../../train/data.js";
 import { type NetworkTensors, networkTensors } from "../../train/source.js";
-import type { TrainingData } from "../../train/training.js";
 import { fetching } from "../parts/engine.js";
 import type { CommonFlags } from "./common-flags.js";
 

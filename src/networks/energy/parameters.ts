@@ -4,9 +4,9 @@ import { gemmWeightLength } from "../../../kernels/network/gemm/weight.js";
 import { packWeight } from "../../../kernels/network/pack-weight/kernel.js";
 import { bad } from "../../errors.js";
 import type { Gpu } from "../../gpu/device.js";
-import { Held } from "../../gpu/held.js";
 import { Graph } from "../../graph/graph.js";
 import { Program, type Region } from "../../graph/program.js";
+import { SharedBuffers } from "../../graph/shared-buffers.js";
 import { type DiscoConfig, discoTensors } from "./config.js";
 
 export interface Place {
@@ -72,36 +72,21 @@ export const layersOf = ({ blocks }: DiscoConfig): string[] => [
 ];
 
 /**
- * The parameters of a network on a device: the flat bank, every layer's weight packed for products with it and with its
- * transpose, and the frequencies of the features. `repack` records what brings the packed weights up to date.
+ * The parameters of a network on a device, by the names that the passes' graphs give their external tensors: the flat bank, every
+ * layer's weight packed for products with it and with its transpose, and the frequencies of the features. `repack` records what brings
+ * the packed weights up to date.
  */
-export class EnergyParameters {
-  readonly gpu: Gpu;
+export class EnergyParameters extends SharedBuffers {
   readonly config: DiscoConfig;
   readonly layout: EnergyLayout;
   readonly bank: GPUBuffer;
-  /** By the names that the passes' graphs give their external tensors. */
-  readonly #shared: ReadonlyMap<string, GPUBuffer>;
-  readonly #program: Program;
-  readonly #owned: readonly GPUBuffer[];
-  readonly #held = new Held("The disco-mlp network", () => this.#free());
+  #packing: Program | undefined;
 
-  private constructor(
-    gpu: Gpu,
-    config: DiscoConfig,
-    layout: EnergyLayout,
-    bank: GPUBuffer,
-    shared: ReadonlyMap<string, GPUBuffer>,
-    program: Program,
-    owned: readonly GPUBuffer[],
-  ) {
-    this.gpu = gpu;
+  private constructor(gpu: Gpu, config: DiscoConfig) {
+    super(gpu, "The disco-mlp network", () => this.#packing?.destroy());
     this.config = config;
-    this.layout = layout;
-    this.bank = bank;
-    this.#shared = shared;
-    this.#program = program;
-    this.#owned = owned;
+    this.layout = new EnergyLayout(config);
+    this.bank = this.#own("bank", this.layout.elements);
   }
 
   /**
@@ -117,88 +102,65 @@ export class EnergyParameters {
       throw bad(
         `A disco-mlp network computes in f32, and this GPU was opened for ${gpu.precision}: open it with precision f32.`,
       );
-    const layout = new EnergyLayout(config);
-    const graph = new Graph();
-    const owned: GPUBuffer[] = [];
-    const own = (name: string, elements: number) => {
-      const buffer = gpu.storage(`disco ${name}`, 4 * elements);
-      owned.push(buffer);
-      return buffer;
-    };
+    const parameters = new EnergyParameters(gpu, config);
     try {
-      const bank = own("parameters", layout.elements);
-      const shared = new Map<string, GPUBuffer>([["bank", bank]]);
-      const bound = new Map<string, GPUBuffer | Region>();
-      for (const layer of layersOf(config)) {
-        const name = `${layer}.weight`;
-        const [outChannels, inChannels] = layout.place(name).shape as [number, number];
-        const w = graph.external(name, [outChannels, inChannels]);
-        bound.set(name, layout.region(bank, name));
-        for (const transposed of [false, true]) {
-          const [rows, deep] = transposed ? [inChannels, outChannels] : [outChannels, inChannels];
-          const packed = packedName(layer, transposed);
-          const y = graph.external(packed, [gemmWeightLength(1, rows, deep)], "weight");
-          const params = {
-            outChannels,
-            inChannels,
-            taps: 1,
-            transposed,
-            layout: "groups" as const,
-            depth: packedDepth(deep),
-          };
-          graph.run(packed, packWeight, params, { w }, { y });
-          shared.set(packed, own(packed, y.length));
-          bound.set(packed, shared.get(packed)!);
-        }
-      }
-      const widths = [config.embed, ...(config.conditional ? [config.width / 2] : [])];
-      for (const embed of new Set(widths)) {
-        const q = frequencies(embed);
-        const buffer = own(`frequencies ${embed}`, q.length);
-        gpu.write(buffer, q);
-        shared.set(frequencyName(embed), buffer);
-      }
-      const program = await Program.create(gpu, { label: "packing of disco-mlp weights", graph, externals: bound });
-      const parameters = new EnergyParameters(gpu, config, layout, bank, shared, program, owned);
-      await parameters.load(layout.flatten(tensors));
+      await parameters.#prepare();
+      await parameters.load(parameters.layout.flatten(tensors));
       return parameters;
     } catch (error) {
-      for (const buffer of owned) gpu.destroyBuffer(buffer);
-      gpu.flushDestroyed();
+      parameters.destroy();
       throw error;
     }
+  }
+
+  #own(name: string, elements: number): GPUBuffer {
+    const buffer = this.gpu.storage(`disco ${name}`, 4 * elements);
+    this.buffers.set(name, buffer);
+    return buffer;
+  }
+
+  async #prepare(): Promise<void> {
+    const { gpu, config, layout, bank } = this;
+    const graph = new Graph();
+    const externals = new Map<string, GPUBuffer | Region>();
+    for (const layer of layersOf(config)) {
+      const name = `${layer}.weight`;
+      const [outChannels, inChannels] = layout.place(name).shape as [number, number];
+      const w = graph.external(name, [outChannels, inChannels]);
+      externals.set(name, layout.region(bank, name));
+      for (const transposed of [false, true]) {
+        const [rows, deep] = transposed ? [inChannels, outChannels] : [outChannels, inChannels];
+        const packed = packedName(layer, transposed);
+        const y = graph.external(packed, [gemmWeightLength(1, rows, deep)], "weight");
+        const params = {
+          outChannels,
+          inChannels,
+          taps: 1,
+          transposed,
+          layout: "groups" as const,
+          depth: packedDepth(deep),
+        };
+        graph.run(packed, packWeight, params, { w }, { y });
+        externals.set(packed, this.#own(packed, y.length));
+      }
+    }
+    const widths = [config.embed, ...(config.conditional ? [config.width / 2] : [])];
+    for (const embed of new Set(widths)) {
+      const q = frequencies(embed);
+      gpu.write(this.#own(frequencyName(embed), q.length), q);
+    }
+    this.#packing = await Program.create(gpu, { label: "packing of disco-mlp weights", graph, externals });
   }
 
   /** Writes a bank and packs it. */
   async load(bank: Float32Array): Promise<void> {
     this.gpu.write(this.bank, bank);
-    await this.#program.run();
+    await this.#packing!.run();
   }
 
   /** Records the packing of the bank as it then is. */
   repack(pass: GPUComputePassEncoder): void {
-    this.#program.encode(pass);
-  }
-
-  /** As programs take them. */
-  get(name: string): GPUBuffer | undefined {
-    return this.#shared.get(name);
-  }
-
-  /** Keeps the buffers, even if they are destroyed meanwhile. @returns what ends it. @throws NcvsdError BAD_ARGUMENT when they are destroyed */
-  hold(): () => void {
-    return this.#held.hold();
-  }
-
-  /** Releases the buffers, once nothing holds them any more. */
-  destroy(): void {
-    this.#held.close();
-  }
-
-  #free(): void {
-    this.#program.destroy();
-    for (const buffer of this.#owned) this.gpu.destroyBuffer(buffer);
-    this.gpu.flushDestroyed();
+    this.#packing!.encode(pass);
   }
 }
 
