@@ -83,22 +83,21 @@ const PASSES = ["forward", "weight", "input"] as const;
 /** A layer, or the gradient of its input or weight, and nothing else. */
 async function layerRow(gpu: Gpu, shape: ConvShape, of: (typeof PASSES)[number]): Promise<Row> {
   const graph = new Graph();
-  const { layers, rules, stored } = trained();
+  const { layers, rules, stored, weights } = trained();
   const { kernel, inChannels, outChannels, height, width } = shape;
   const build = { graph, batch, layers, wants: () => false, tap() {} };
   const x = graph.external("x", [batch, inChannels, height, width], "act");
   const y = layers.conv(build, "conv", { ...shape, weight: "w" }, x);
   const g = graph.external("g", y.shape, "act");
-  // What comes before runs once: the rows' scales, or the forward pass.
-  const scaling = graph.nodes.findIndex(({ kernel }) => kernel.name === "weight-scale");
-  const scale = graph.nodes[scaling]!.writes.y!;
-  const from = of === "forward" ? scaling + 1 : graph.nodes.length;
+  const { scale } = weights.get("w")!;
+  // What comes before runs once.
+  const from = of === "forward" ? 0 : graph.nodes.length;
   const asked = of === "input" ? x : scale;
   if (of === "forward") graph.kept.add(y);
   else for (const [, made] of rules.get(y)!.pull(g, (tensor) => tensor === asked)) graph.kept.add(made);
-  graph.kept.add(scale);
   const program = await Program.create(gpu, { label: of, graph });
   gpu.write(program.buffer(stored.get("w")!), randomTensor("w", stored.get("w")!.shape));
+  gpu.write(program.buffer(scale), new Float32Array(scale.length).fill(1 / Math.sqrt(inChannels * kernel ** 2)));
   await program.run();
   const flops = 2 * batch * height * width * inChannels * outChannels * kernel ** 2;
   return row(`${convKey(shape)} b${batch}, ${of}`, flops, async () => {

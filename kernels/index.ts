@@ -55,7 +55,6 @@ import { mpSiluBackward } from "./network/mp-silu-backward/kernel.js";
 import { mpSum } from "./network/mp-sum/kernel.js";
 import { mpSumBackward } from "./network/mp-sum-backward/kernel.js";
 import { mpSumWeightBackward } from "./network/mp-sum-weight-backward/kernel.js";
-import { normalizeWeightBackward } from "./network/normalize-weight-backward/kernel.js";
 import { packWeight } from "./network/pack-weight/kernel.js";
 import { pixelNorm } from "./network/pixel-norm/kernel.js";
 import { pixelNormBackward } from "./network/pixel-norm-backward/kernel.js";
@@ -67,7 +66,6 @@ import { resample } from "./network/resample/kernel.js";
 import { scaleSilu } from "./network/scale-silu/kernel.js";
 import { scaleSiluBackward } from "./network/scale-silu-backward/kernel.js";
 import { total } from "./network/total/kernel.js";
-import { weightScale } from "./network/weight-scale/kernel.js";
 import { winogradInput } from "./network/winograd-input/kernel.js";
 import { winogradOutput } from "./network/winograd-output/kernel.js";
 import { winogradWeight } from "./network/winograd-weight/kernel.js";
@@ -152,12 +150,16 @@ import { tallyTaken } from "./sampling/tally-taken/kernel.js";
 import { temper } from "./sampling/temper/kernel.js";
 import { ulaStep } from "./sampling/ula-step/kernel.js";
 import { adam } from "./training/adam/kernel.js";
+import { adamRows } from "./training/adam-rows/kernel.js";
 import { add } from "./training/add/kernel.js";
 import { clipEntries } from "./training/clip-entries/kernel.js";
 import { denoisingLoss } from "./training/denoising-loss/kernel.js";
+import { gainGradients } from "./training/gain-gradients/kernel.js";
 import { logisticLoss } from "./training/logistic-loss/kernel.js";
 import { normalizeRows } from "./training/normalize-rows/kernel.js";
 import { powerEma } from "./training/power-ema/kernel.js";
+import { rowGradients } from "./training/row-gradients/kernel.js";
+import { rowScales } from "./training/row-scales/kernel.js";
 import { slowEntries } from "./training/slow-entries/kernel.js";
 import { sumRows } from "./training/sum-rows/kernel.js";
 import { channelAffine } from "./vae/channel-affine/kernel.js";
@@ -193,8 +195,6 @@ export const kernels: readonly AnyKernel[] = [
   mpSiluBackward,
   mpSumBackward,
   mpSumWeightBackward,
-  weightScale,
-  normalizeWeightBackward,
   packWeight,
   pixelNormBackward,
   precondInBackward,
@@ -278,6 +278,10 @@ export const kernels: readonly AnyKernel[] = [
   mpSum,
   normal,
   normalizeRows,
+  rowScales,
+  rowGradients,
+  gainGradients,
+  adamRows,
   normSlope,
   phaseAmplitude,
   phaseResidual,

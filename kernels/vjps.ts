@@ -65,7 +65,6 @@ export const NOT_DIFFERENTIABLE: Readonly<Record<string, string>> = {
   "kernels/network/pack-weight/": LAYER,
   "kernels/network/total/": "the last step of a derivative",
   "kernels/network/axpby/": "adds up derivatives",
-  "kernels/network/weight-scale/": LAYER,
   "kernels/network/winograd-input/": LAYER,
   "kernels/network/winograd-output/": LAYER,
   "kernels/network/winograd-weight/": LAYER,

@@ -10,17 +10,32 @@ import { bad } from "../errors.js";
 import type { Rule } from "../graph/gradient.js";
 import type { Graph, Tensor } from "../graph/graph.js";
 import { type Convolution, convolve, type NodeWeight, type Packing } from "./convolution.js";
-import { type EffectiveWeight, effectiveWeight } from "./effective-weight.js";
 import { type Build, type ConvLayer, type Layers, type LinearLayer, mpSumFactors } from "./layers.js";
 import { convWeightGradient } from "./weight-gradient.js";
 
 /** What one graph of a network with changing weights is made with. */
 export interface Trained {
   readonly layers: Layers;
-  /** Stored tensors of the checkpoint that the graph reads, by name: externals of that name behind the scope. */
+  /** Stored tensors of the checkpoint that the graph reads, by name: externals of that name behind the scope. Gains are not among them. */
   readonly stored: ReadonlyMap<string, Tensor>;
+  /** Of the weights among them what makes them the effective ones. */
+  readonly weights: ReadonlyMap<string, EffectiveWeight>;
   /** Derivatives of the layers, for `gradient`. */
   readonly rules: ReadonlyMap<Tensor, Rule>;
+}
+
+/**
+ * An MPConv's effective weight, w / (1e-4 + RMS of its row) * factor * gain / sqrt(fan-in) (EDM2, eq. 66), is nowhere stored: what packs
+ * a weight multiplies its rows by `scale`, which the graph's owner makes for all weights at once.
+ */
+export interface EffectiveWeight {
+  /** As it is stored: one row per output channel. */
+  readonly w: Tensor;
+  /** [rows]: an external. It stands for the effective weight in derivatives: its gradient is that weight's, of w's shape. */
+  readonly scale: Tensor;
+  readonly factor: number;
+  /** Name of the stored gain. */
+  readonly gain: string | undefined;
 }
 
 export interface TrainedOptions {
@@ -42,13 +57,15 @@ export interface Dropout {
 }
 
 /**
- * Layers whose weights change: stored f32 tensors, from which nodes make effective weights (EDM2, eq. 66) and pack them for
+ * Layers whose weights change: stored f32 tensors, which nodes scale to effective weights (EDM2, eq. 66) and pack for
  * the layers' algorithms in every run. What follows a convolution is a node of its own, since its derivative needs what the
  * convolution gives.
- * Forced normalisation is not among the nodes: it changes the stored tensors before the run and is not differentiated.
+ * Neither forced normalisation nor the rows' scales and their derivatives are among the nodes: a graph's owner makes both for all
+ * weights of a network at once, before and after it (src/train/row-stages.ts).
  */
 export function trained({ scope = "", backward = true, dropout }: TrainedOptions = {}): Trained {
   const stored = new Map<string, Tensor>();
+  const weights = new Map<string, EffectiveWeight>();
   const rules = new Map<Tensor, Rule>();
   const tensor = (graph: Graph, name: string, shape: readonly number[]) => {
     const known = stored.get(name) ?? graph.external(`${scope}${name}`, shape);
@@ -56,15 +73,16 @@ export function trained({ scope = "", backward = true, dropout }: TrainedOptions
     return known;
   };
   // One for all uses of a layer: where a network sees several images, gradients meet before the normalisation, not behind it.
-  const effectives = new Map<string, EffectiveWeight>();
   const effective = ({ graph }: Build, layer: ConvLayer | LinearLayer, shape: readonly number[]) => {
     const { weight } = layer;
-    const gain = "gain" in layer && layer.gain !== undefined ? tensor(graph, layer.gain, []) : undefined;
+    const gain = "gain" in layer ? layer.gain : undefined;
     const factor = "factor" in layer && layer.factor !== undefined ? layer.factor : 1;
-    const key = `${weight} * ${factor}`;
-    const made =
-      effectives.get(key) ?? effectiveWeight(graph, rules, weight, { w: tensor(graph, weight, shape), gain, factor });
-    effectives.set(key, made);
+    const known = weights.get(weight);
+    if (known && (known.factor !== factor || known.gain !== gain))
+      throw new Error(`${weight} has two different scales in one graph`);
+    const scale = known?.scale ?? graph.external(`scale of ${scope}${weight}`, [shape[0]!]);
+    const made = known ?? { w: tensor(graph, weight, shape), scale, factor, gain };
+    weights.set(weight, made);
     return made;
   };
 
@@ -114,7 +132,13 @@ export function trained({ scope = "", backward = true, dropout }: TrainedOptions
         full: true,
       };
       const named = `${name} (packed${transposed ? ", transposed" : ""})`;
-      return graph.run(named, packWeight, { ...size, layout: "rows" as const }, { ...w }, { y: [length] }).y;
+      return graph.run(
+        named,
+        packWeight,
+        { ...size, layout: "rows" as const },
+        { w: w.w, scale: w.scale },
+        { y: [length] },
+      ).y;
     };
     const params = { batch, inFeatures, outFeatures, addOne, full: true };
     const y = graph.run(name, linearKernel, params, { x, w: pack(false) }, { y: [batch, outFeatures] }).y;
@@ -179,7 +203,7 @@ export function trained({ scope = "", backward = true, dropout }: TrainedOptions
     },
     stored: ({ graph }, name, length) => tensor(graph, name, [length]),
   };
-  return { layers, stored, rules };
+  return { layers, stored, weights, rules };
 }
 
 /** An effective weight as the layers' algorithms want it; transposed, the convolution with it is the adjoint. */

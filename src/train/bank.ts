@@ -86,14 +86,10 @@ export class BankLayout {
     return cuts.map((first, i) => {
       const elements = (cuts[i + 1] ?? this.elements) - first;
       const inside = (place: number) => place >= first && place < first + elements;
-      const rows: number[] = [];
       const mixes: number[] = [];
-      for (const { kind, offset, length, rowLength } of this.entries) {
-        if (kind === "weight")
-          for (let at = offset; at < offset + length; at += rowLength) if (inside(at)) rows.push(at - first, rowLength);
+      for (const { kind, offset, length } of this.entries)
         if (kind === "mix") for (let at = offset; at < offset + length; at++) if (inside(at)) mixes.push(at - first);
-      }
-      return { first, elements, rows: Uint32Array.from(rows), mixes: Uint32Array.from(mixes) };
+      return { first, elements, mixes: Uint32Array.from(mixes) };
     });
   }
 }
@@ -103,8 +99,6 @@ export interface BankPart {
   /** Where it begins, and its values: multiples of 64. */
   readonly first: number;
   readonly elements: number;
-  /** [rows][2]: first value and length of every row of a weight, as `normalize-rows` reads it. */
-  readonly rows: Uint32Array;
   /** Every mixing weight's place, as `clip-entries` reads it. */
   readonly mixes: Uint32Array;
 }
@@ -126,6 +120,8 @@ export class Bank {
   readonly gpu: Gpu;
   readonly layout: BankLayout;
   readonly buffer: GPUBuffer;
+  /** How often values came from elsewhere than from kernels. */
+  uploads = 0;
 
   constructor(gpu: Gpu, label: string, layout: BankLayout) {
     this.gpu = gpu;
@@ -150,6 +146,7 @@ export class Bank {
 
   /** Writes the tensors given; the others keep their values. */
   upload(tensors: ReadonlyMap<string, Float32Array>): void {
+    this.uploads++;
     for (const [name, values] of tensors) {
       const { offset, length, shape } = this.layout.entry(name);
       if (values.length !== length)

@@ -1,5 +1,5 @@
+import { adamSettings } from "../../kernels/lib/adam-settings.js";
 import { adam } from "../../kernels/training/adam/kernel.js";
-import { adamSettings } from "../../kernels/training/adam/reference.js";
 import { powerEma } from "../../kernels/training/power-ema/kernel.js";
 import { writeSafetensors } from "../checkpoint/index.js";
 import { bad, checkKeys, NcvsdError } from "../errors.js";

@@ -9,10 +9,12 @@ import { type Trained, trained } from "../layers/trained.js";
 import type { NetworkConfig } from "../networks/edm2/arguments.js";
 import { addCondition, addLogits } from "../networks/edm2/discriminator.js";
 import { addDenoiser, addUncertainty } from "../networks/edm2/network.js";
-import type { Bank, BankLayout } from "./bank.js";
+import type { BankLayout } from "./bank.js";
+import type { BankRows } from "./bank-rows.js";
 import { denoisingLoss, distillationLoss, logisticLoss } from "./losses.js";
 import type { TrainingPrecision } from "./precision.js";
-import { parameterGradients, Round, type RoundSpec, storedRegions } from "./round.js";
+import { parameterGradients, Round, type RoundSpec } from "./round.js";
+import type { StoredLayers } from "./row-stages.js";
 import type { WorkerSum } from "./sums.js";
 import type { UpdateSizes } from "./updates.js";
 
@@ -32,15 +34,15 @@ export interface DistillationSettings extends UpdateSizes {
   readonly precision: TrainingPrecision;
 }
 
-/** The networks' arguments, and the banks of their stored tensors. */
+/** The networks' arguments, and the rows of their stored tensors. */
 export interface DistillationNetworks {
   /** Of generator, score model and discriminator. */
   readonly config: NetworkConfig;
   readonly teacherConfig: NetworkConfig;
-  readonly generator: Bank;
-  readonly score: Bank;
-  readonly discriminator: Bank;
-  readonly teacher: Bank;
+  readonly generator: BankRows;
+  readonly score: BankRows;
+  readonly discriminator: BankRows;
+  readonly teacher: BankRows;
 }
 
 /** One graph of a round: the networks that it evaluates and what all three kinds of round begin with. */
@@ -57,7 +59,7 @@ class Bench {
   readonly noises: { tensor: Tensor; draw: number }[] = [];
   readonly networks: DistillationNetworks;
   readonly settings: DistillationSettings;
-  readonly #stored: RoundSpec["stored"][] = [];
+  readonly #networks: StoredLayers[] = [];
   /** Of the networks that are differentiated. */
   readonly #blocks: Span[] = [];
 
@@ -111,9 +113,9 @@ class Bench {
       tap() {},
       ...(backward && { blocks: this.#blocks }),
     };
-    const bank = this.networks[name];
-    // Filled in when the graph is whole.
-    this.#stored.push({ [Symbol.iterator]: () => storedRegions(layers, bank)[Symbol.iterator]() });
+    const stored = { layers, rows: this.networks[name] };
+    if (role === "updated") this.#networks.unshift(stored);
+    else this.#networks.push(stored);
     return { layers, build };
   }
 
@@ -152,9 +154,19 @@ class Bench {
     const forward = graph.nodes.length;
     const gradients = parameterGradients(graph, layers, layout, seeds, others);
     if (settings.recompute) recompute(graph, this.#blocks, forward);
-    const stored = this.#stored.flatMap((each) => [...each]);
     return Round.create(gpu, {
-      ...{ label, graph, batch, rounds, images, labels, noises, levels: [sigma, t], round: sums.round, stored },
+      ...{
+        label,
+        graph,
+        batch,
+        rounds,
+        images,
+        labels,
+        noises,
+        levels: [sigma, t],
+        round: sums.round,
+        networks: this.#networks,
+      },
       ...{ ...parts, gradients, precision },
     });
   }
@@ -189,7 +201,7 @@ export function scoreRound(
     [s, dD],
     [u, du],
   ]);
-  const learnt = { layers, layout: networks.score.layout, seeds };
+  const learnt = { layers, layout: networks.score.bank.layout, seeds };
   const recorded = { x, s, logvar: u, dsm_loss: loss };
   return bench.round(gpu, "score model", sums, { ...learnt, losses: { dsm_loss: loss }, recorded });
 }
@@ -220,7 +232,7 @@ export function discriminatorRound(
     return { z, loss: graph.publish(loss, name) };
   };
   const [ofReal, ofFake] = [logits(real, true), logits(fake, false)];
-  const learnt = { layers, layout: networks.discriminator.layout, seeds };
+  const learnt = { layers, layout: networks.discriminator.bank.layout, seeds };
   const losses = { real_loss: ofReal.loss, fake_loss: ofFake.loss };
   const recorded = { x, real_logits: ofReal.z, fake_logits: ofFake.z, ...losses };
   return bench.round(gpu, "discriminator", sums, { ...learnt, losses, recorded });
@@ -274,6 +286,6 @@ export function generatorRound(
     recorded.gan_loss = losses.gan_loss = graph.publish(gan.loss, "gan_loss");
     if (adversarial === "on") seeds.set(z, gan.dz);
   }
-  const learnt = { layers, layout: networks.generator.layout, seeds, others };
+  const learnt = { layers, layout: networks.generator.bank.layout, seeds, others };
   return bench.round(gpu, "generator", sums, { ...learnt, losses, recorded });
 }

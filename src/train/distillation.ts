@@ -11,7 +11,8 @@ import { discriminatorTensors } from "../networks/edm2/discriminator.js";
 import { expectedTensors } from "../networks/edm2/names.js";
 import { networkFile } from "../networks/edm2/published.js";
 import { seedRow } from "../random/seeds.js";
-import { Bank, BankLayout } from "./bank.js";
+import { Bank, BankLayout, largestPart } from "./bank.js";
+import { BankRows } from "./bank-rows.js";
 import { imagesOf, placesOf, type TrainingData } from "./data.js";
 import { discriminatorRound, generatorRound, scoreRound } from "./distillation-rounds.js";
 import {
@@ -89,13 +90,15 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
     await saved?.restore(Object.fromEntries(DISTILLED.map((network) => [network, trainers[network].optimiser])));
     const teacher = hold(new Bank(gpu, "teacher", new BankLayout(source.shapes)));
     teacher.upload(taught);
+    const rows = hold(new BankRows(teacher, teacher.layout.parts(largestPart(gpu))));
+    rows.describe(taught);
     const banks = {
       config,
       teacherConfig: source.config,
-      teacher,
-      generator: trainers.generator.optimiser.parameters,
-      score: trainers.score.optimiser.parameters,
-      discriminator: trainers.discriminator.optimiser.parameters,
+      teacher: rows,
+      generator: trainers.generator.optimiser.rows,
+      score: trainers.score.optimiser.rows,
+      discriminator: trainers.discriminator.optimiser.rows,
     };
     const rounds = {
       score: () => scoreRound(gpu, banks, settings, trainers.score.sums),
@@ -344,7 +347,7 @@ export class Distillation {
 
   /** Parameters and buffers of a network as they are stored now. */
   parameters(net: DistilledNetwork = "generator"): Promise<Map<string, Float32Array>> {
-    return this.#use(async () => this.#of(net).optimiser.parameters.download());
+    return this.#use(async () => this.#of(net).optimiser.stored());
   }
 
   /** Of a network's last update, summed over its rounds, NaN and infinities included. */
@@ -362,7 +365,7 @@ export class Distillation {
 
   /** Overwrites the stored values of these tensors of a network. */
   setParameters(tensors: ReadonlyMap<string, Float32Array>, net: DistilledNetwork = "generator"): Promise<void> {
-    return this.#use(async () => this.#of(net).optimiser.parameters.upload(tensors));
+    return this.#use(async () => this.#of(net).optimiser.store(tensors));
   }
 
   /** Gradient entries that were not finite, in all updates so far, by network: the optimiser took them for 0. */

@@ -1,5 +1,5 @@
-import { adam } from "../../kernels/training/adam/kernel.js";
-import { adamSettings } from "../../kernels/training/adam/reference.js";
+import { adamSettings } from "../../kernels/lib/adam-settings.js";
+import { adamRows } from "../../kernels/training/adam-rows/kernel.js";
 import { add } from "../../kernels/training/add/kernel.js";
 import { clipEntries } from "../../kernels/training/clip-entries/kernel.js";
 import { normalizeRows } from "../../kernels/training/normalize-rows/kernel.js";
@@ -12,6 +12,7 @@ import { type NodeTime, profile } from "../graph/profile.js";
 import type { Program, Region } from "../graph/program.js";
 import { stage } from "../graph/stage.js";
 import { Bank, type BankLayout, type BankPart, largestPart } from "./bank.js";
+import { BankRows } from "./bank-rows.js";
 import { emaRest } from "./schedule.js";
 
 export interface OptimiserOptions {
@@ -35,16 +36,22 @@ export interface UpdateOptions {
 /** Averages that one binding limit of eight leaves room for beside Adam's own buffers. */
 const MOST_FUSED = 2;
 
+/** Adam's own settings, behind which the kernel's state says whether anything moves, and has the averages' rests. */
+const ADAMS = 7;
+
 /**
  * The parameters of one network with all that changes them: forced normalisation, gradients summed over the rounds of an
- * update, Adam, power-function averages. Everything lies in banks of one layout, and every step of it is one dispatch over all
- * parameters, or one for each part that the device binds at once. Adam's makes two averages as well; more are one each.
+ * update, Adam, power-function averages. Everything lies in banks of one layout, and every step of it is a few dispatches over all
+ * parameters (one by the kind of rows), as many for each part that the device binds at once. Adam's makes two averages as well; more
+ * are one each. Forced normalisation changes a factor of each row, which Adam multiplies on: no pass over the weights.
  *
  * A round: normalise(), the backward pass into a bank of its own, addGradients(bank). After the last round update().
  */
 export class Optimiser {
   readonly layout: BankLayout;
+  /** As Adam left them: what `stored` reads is these by their rows' factors. */
   readonly parameters: Bank;
+  readonly rows: BankRows;
   /** Those of the last update, or so far of the next, as the rounds gave them: NaN and infinities included. */
   readonly gradients: Bank;
   /** First and second moments. */
@@ -57,15 +64,18 @@ export class Optimiser {
   readonly #mixShare: number;
   /** Averages that Adam's kernel makes, the first ones. */
   readonly #fused: number;
-  readonly #settings: GPUBuffer;
   readonly #rests: GPUBuffer;
-  readonly #zeroed: GPUBuffer;
   readonly #owned: { destroy(): void }[] = [];
   readonly #adders = new Map<Bank, readonly Program[]>();
   readonly #parts: readonly BankPart[];
   /** What normalise() and update() run, in order. */
   #projections: readonly Program[] = [];
+  #adams: readonly Program[] = [];
   #steps: readonly Program[] = [];
+  /** Rows have been normalised since Adam: their factors are not 1. */
+  #normalised = false;
+  /** The uploads of `parameters` after which the state of the rows was right. */
+  #known = 0;
   /** The rounds of an update have begun. */
   #summing = false;
 
@@ -87,9 +97,10 @@ export class Optimiser {
     // Slow entries are moved back after Adam: averages come after that.
     const slow = mixShare !== 1 && this.#parts.some(({ mixes }) => mixes.length > 0);
     this.#fused = slow ? 0 : Math.min(MOST_FUSED, stds.length);
-    this.#settings = this.#buffer("settings", new Float32Array(7 + this.#fused));
+    this.rows = new BankRows(this.parameters, this.#parts);
+    this.rows.refresh = () => this.#refresh();
+    this.#owned.push(this.rows);
     this.#rests = this.#buffer("rests", new Float32Array(Math.max(1, stds.length)));
-    this.#zeroed = this.#buffer("zeroed gradients", new Uint32Array(2));
   }
 
   /** All 0 at first: upload the parameters, and after a resume the moments and averages. */
@@ -107,28 +118,32 @@ export class Optimiser {
   async #prepare(): Promise<void> {
     const { parameters, gradients, m, v } = this;
     const profiles = this.averages.length;
-    const projections: Program[] = [];
+    const { tableBuffer: table, state: rowState, table: known } = this.rows;
+    const every = { table, state: rowState };
+    const projections = [await this.#stage(normalizeRows, { rows: known.rows }, every)];
+    const adams: Program[] = [];
     const steps: Program[] = [];
+    const averages = this.#fused;
+    for (const { part, range } of known.ranges) {
+      const [first_average, second_average] = this.averages.slice(0, averages).map(({ bank }) => bank.region(part));
+      const buffers = {
+        ...every,
+        ...{ w: parameters.region(part), g: gradients.region(part), m: m.region(part), v: v.region(part) },
+        ...{ ...(first_average && { first_average }), ...(second_average && { second_average }) },
+      };
+      adams.push(await this.#stage(adamRows, { ...range, averages }, buffers));
+    }
     for (const part of this.#parts) {
-      const { elements, rows, mixes } = part;
+      const { elements, mixes } = part;
       const w = parameters.region(part);
-      if (rows.length > 0) {
-        const buffers = { w, table: this.#buffer("rows", rows) };
-        projections.push(await this.#stage(normalizeRows, { elements, rows: rows.length / 2 }, buffers));
-      }
       if (mixes.length > 0) {
         const buffers = { w, indices: this.#buffer("mixing weights", mixes) };
         projections.push(await this.#stage(clipEntries, { elements, count: mixes.length }, buffers));
       }
-      const state = { w, g: gradients.region(part), m: m.region(part), v: v.region(part) };
-      const averages = this.#fused;
-      const [first_average, second_average] = this.averages.slice(0, averages).map(({ bank }) => bank.region(part));
-      const own = { ...state, settings: this.#settings, zeroed: this.#zeroed };
-      const buffers = { ...own, ...(first_average && { first_average }), ...(second_average && { second_average }) };
-      steps.push(await this.#stage(adam, { elements, averages }, buffers));
       if (mixes.length > 0 && this.#mixShare !== 1) {
         const indices = this.#buffer("slow mixing weights", mixes);
-        const buffers = { w, m: state.m, v: state.v, settings: this.#settings, indices };
+        const settings = { buffer: rowState, offset: 0, size: 32 };
+        const buffers = { w, m: m.region(part), v: v.region(part), settings, indices };
         const params = { elements, count: mixes.length, share: this.#mixShare };
         steps.push(await this.#stage(slowEntries, params, buffers));
       }
@@ -139,6 +154,7 @@ export class Optimiser {
       }
     }
     this.#projections = projections;
+    this.#adams = adams;
     this.#steps = steps;
   }
 
@@ -147,7 +163,43 @@ export class Optimiser {
    * [0, 1]. Once for every round; never for a discriminator.
    */
   async normalise(): Promise<void> {
+    await this.#refresh();
+    this.#normalised = true;
     for (const program of this.#projections) await program.run();
+  }
+
+  /** After an upload: each row's RMS by the very program that finds it after an update, so that a resumed run has the same bits. */
+  async #refresh(): Promise<void> {
+    if (this.#known === this.parameters.uploads) return;
+    await this.#settle();
+  }
+
+  /** Multiplies the rows' factors on, and measures. */
+  async #settle(): Promise<void> {
+    this.#gpu.write(this.rows.state, new Float32Array(ADAMS + 1));
+    for (const program of this.#adams) await program.run();
+    this.#normalised = false;
+    this.#known = this.parameters.uploads;
+  }
+
+  /** The stored values as they stand, normalised where they have been. */
+  async stored(): Promise<Map<string, Float32Array>> {
+    const tensors = await this.parameters.download();
+    if (!this.#normalised) return tensors;
+    const state = await this.rows.readState();
+    for (const { name, kind, rowLength } of this.layout.entries) {
+      if (kind !== "weight") continue;
+      const values = tensors.get(name)!;
+      for (const [i, row] of this.rows.table.rowsOf.get(name)!.entries())
+        for (let k = i * rowLength; k < (i + 1) * rowLength; k++) values[k]! *= state[4 * row + 1]!;
+    }
+    return tensors;
+  }
+
+  /** Overwrites the stored values of these tensors. */
+  async store(tensors: ReadonlyMap<string, Float32Array>): Promise<void> {
+    if (this.#normalised) await this.#settle();
+    this.parameters.upload(tensors);
   }
 
   /** What was added for an update that was broken off counts no more. */
@@ -186,23 +238,28 @@ export class Optimiser {
     this.updates += 1;
     this.#summing = false;
     const rests = this.averages.map(({ std }) => emaRest(std, images + batch, batch));
-    const settings = adamSettings({ lr, step: this.updates, rests: rests.slice(0, this.#fused) });
-    this.#gpu.write(this.#settings, Float32Array.from(settings));
+    await this.#refresh();
+    const settings = [...adamSettings({ lr, step: this.updates }), 1, ...rests.slice(0, this.#fused)];
+    this.#gpu.write(this.rows.state, Float32Array.from(settings));
     this.#gpu.write(this.#rests, Float32Array.from(rests));
-    for (const program of this.#steps) await program.run();
+    for (const program of [...this.#adams, ...this.#steps]) await program.run();
+    this.#normalised = false;
   }
 
   /** Times of one more normalisation and update, which change what is trained. */
   async profile(): Promise<NodeTime[]> {
     const times: NodeTime[] = [];
-    for (const program of [...this.#projections, ...this.#steps]) times.push(...(await profile(program)));
+    for (const program of [...this.#projections, ...this.#adams, ...this.#steps])
+      times.push(...(await profile(program)));
     return times;
   }
 
   /** Gradient entries that were not finite, in all updates so far. */
   async zeroedGradients(): Promise<number> {
-    const [low, high] = new Uint32Array(await this.#gpu.read(this.#zeroed, 8));
-    return low! + 2 ** 32 * high!;
+    const state = await this.rows.readState();
+    let zeroed = 0;
+    for (let at = 0; at < state.length; at += 4) zeroed += state[at + 2]! + state[at + 3]!;
+    return zeroed;
   }
 
   destroy(): void {

@@ -14,33 +14,34 @@ import { labelRows } from "../networks/inputs.js";
 import type { Labels } from "../networks/session.js";
 import type { Bank, BankLayout } from "./bank.js";
 import type { TrainingPrecision } from "./precision.js";
+import { RowStages, type StoredLayers } from "./row-stages.js";
 
 /** The part of a bank that holds one tensor. */
-export function regionOf({ buffer, layout }: Bank, name: string): Region {
+function regionOf({ buffer, layout }: Bank, name: string): Region {
   const { offset, length } = layout.entry(name);
   return { buffer, offset: 4 * offset, size: 16 * Math.ceil(length / 4) };
-}
-
-/** Externals of a network's stored tensors: the parts of the bank of its parameters. */
-export function storedRegions({ stored }: Trained, parameters: Bank): [string, Region][] {
-  return [...stored].map(([name, tensor]) => [tensor.name, regionOf(parameters, name)]);
 }
 
 const gradientName = (name: string) => `gradient of ${name}`;
 
 /**
- * Appends the gradients of all of a network's parameters, as external tensors; a parameter that the loss does not depend on has none.
+ * Appends the gradients of a network's parameters, as external tensors, of weights those of the effective ones; a parameter that the loss
+ * does not depend on has none. Those of gains follow from their weights'.
  * @param seeds gradients of the loss, by tensor
  * @returns the names of the parameters that have one
  */
 export function parameterGradients(
   graph: Graph,
-  { stored, rules }: Trained,
+  { stored, weights, rules }: Trained,
   layout: BankLayout,
   seeds: ReadonlyMap<Tensor, Tensor>,
   others: readonly Trained[] = [],
 ): string[] {
-  const wanted = [...stored].filter(([name]) => layout.entry(name).kind !== "buffer");
+  const wanted = [...stored].flatMap(([name, tensor]) => {
+    const weight = weights.get(name);
+    if (weight) return [[name, weight.scale] as const];
+    return layout.entry(name).kind === "buffer" ? [] : [[name, tensor] as const];
+  });
   const all = new Map([rules, ...others.map((other) => other.rules)].flatMap((each) => [...each]));
   const wrt = wanted.map(([, tensor]) => tensor);
   const found = gradient(graph, seeds, wrt, { vjps, rules: all });
@@ -73,8 +74,8 @@ export interface RoundSpec {
   /** Parameters whose gradients it leaves, and where. */
   readonly gradients: readonly string[];
   readonly round: Bank;
-  /** Regions of the networks' stored tensors. */
-  readonly stored: Iterable<readonly [string, Region]>;
+  /** All networks of the graph, the one that learns first. */
+  readonly networks: readonly StoredLayers[];
   /** Of activations and packed weights. */
   readonly precision: TrainingPrecision;
 }
@@ -97,6 +98,7 @@ export class Round {
   readonly #program: Program;
   readonly #fill: ReadonlyMap<string, Program>;
   readonly #totals: readonly Program[];
+  readonly #rows: readonly RowStages[];
   readonly #keys: GPUBuffer;
   readonly #draw: GPUBuffer;
   readonly #sum: GPUBuffer;
@@ -110,6 +112,7 @@ export class Round {
     this.#program = parts.program;
     this.#fill = parts.fill;
     this.#totals = parts.totals;
+    this.#rows = parts.rows;
     this.#keys = parts.keys;
     this.#draw = parts.draw;
     this.#sum = parts.sum;
@@ -140,7 +143,14 @@ export class Round {
         buffer("sums of the losses", rounds * count),
       ]);
       const targets = gradients.map((name) => [gradientName(name), regionOf(round, name)] as const);
-      const externals = new Map<string, GPUBuffer | Region>([...spec.stored, ...targets, ["keys", keys!]]);
+      const externals = new Map<string, GPUBuffer | Region>([...targets, ["keys", keys!]]);
+      const rows: RowStages[] = [];
+      for (const [i, network] of spec.networks.entries()) {
+        const { layers, rows: its } = network;
+        for (const [name, tensor] of layers.stored) externals.set(tensor.name, regionOf(its.bank, name));
+        rows.push(own(await RowStages.create(gpu, network, i === 0 ? round : undefined)));
+        for (const [name, region] of rows[i]!.externals) externals.set(name, region);
+      }
       // What is summed up must lie in a buffer of its own.
       for (const [name, tensor] of Object.entries(losses))
         externals.set(tensor.name, await gpu.scoped(label, () => buffer(name, tensor.length)));
@@ -156,7 +166,7 @@ export class Round {
         const params = { count: tensor.length, index: 0, length: 1 };
         totals.push(own(await stage(gpu, "loss", total, params, { x: program.buffer(tensor), y: sum! })));
       }
-      const parts = { program, fill, totals, keys: keys!, draw: draw!, sum: sum!, sums: sums!, owned };
+      const parts = { program, fill, totals, rows, keys: keys!, draw: draw!, sum: sum!, sums: sums!, owned };
       return new Round(gpu, spec, parts);
     } catch (error) {
       for (const item of owned.reverse()) item.destroy();
@@ -198,7 +208,9 @@ export class Round {
       gpu.write(this.#draw, Uint32Array.of(draw));
       await this.#fill.get(tensor.name)!.run();
     }
+    for (const rows of this.#rows) await rows.scale();
     await program.run();
+    for (const rows of this.#rows) await rows.finish();
     for (const [i, sum] of this.#totals.entries()) {
       await sum.run();
       const encoder = gpu.device.createCommandEncoder();
@@ -219,9 +231,11 @@ export class Round {
     );
   }
 
-  /** Times of the nodes of one more run, with what lies in its buffers. */
-  profile(): Promise<NodeTime[]> {
-    return profile(this.#program);
+  /** Times of the nodes of one more run, with what lies in its buffers, and of what comes before and after them. */
+  async profile(): Promise<NodeTime[]> {
+    const times = await profile(this.#program);
+    for (const { programs } of this.#rows) for (const program of programs) times.push(...(await profile(program)));
+    return times;
   }
 
   get plan(): MemoryPlan {
@@ -246,6 +260,7 @@ interface Prepared {
   readonly program: Program;
   readonly fill: ReadonlyMap<string, Program>;
   readonly totals: readonly Program[];
+  readonly rows: readonly RowStages[];
   readonly keys: GPUBuffer;
   readonly draw: GPUBuffer;
   readonly sum: GPUBuffer;

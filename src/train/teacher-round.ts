@@ -18,7 +18,7 @@ import { DRAWS, levelDraw } from "./draws.js";
 import { denoisingLoss } from "./losses.js";
 import type { Optimiser } from "./optimiser.js";
 import type { TrainingPrecision } from "./precision.js";
-import { parameterGradients, Round, storedRegions, type TakenValues } from "./round.js";
+import { parameterGradients, Round, type TakenValues } from "./round.js";
 import type { WorkerSum } from "./sums.js";
 import type { UpdateSizes } from "./updates.js";
 
@@ -188,7 +188,7 @@ export class TeacherRound {
       levels,
       losses: { loss },
       recorded: { ...recorded, loss },
-      stored: storedRegions(network, optimiser.parameters),
+      networks: [{ layers: network, rows: optimiser.rows }],
     });
     return new TeacherRound(settings, round, [config.img_channels, config.img_resolution]);
   }

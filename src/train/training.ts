@@ -305,7 +305,7 @@ export class Training {
 
   /** Parameters and buffers as they are stored now. */
   parameters(): Promise<Map<string, Float32Array>> {
-    return this.#use(({ optimiser }) => optimiser.parameters.download());
+    return this.#use(({ optimiser }) => optimiser.stored());
   }
 
   /** Of the last update, summed over its rounds, NaN and infinities included. */
@@ -320,7 +320,7 @@ export class Training {
 
   /** Overwrites the stored values of these tensors. */
   setParameters(tensors: ReadonlyMap<string, Float32Array>): Promise<void> {
-    return this.#use(async ({ optimiser }) => optimiser.parameters.upload(tensors));
+    return this.#use(({ optimiser }) => optimiser.store(tensors));
   }
 
   /** Gradient entries that were not finite, in all updates so far: the optimiser took them for 0. */

@@ -5,6 +5,7 @@ import { relativeError } from "../../src/graph/run-kernel.js";
 import { trained } from "../../src/layers/trained.js";
 import { DEFAULTS } from "../../src/networks/edm2/config.js";
 import { addCondition, addLogits, discriminatorTensors } from "../../src/networks/edm2/discriminator.js";
+import { scalesOf } from "../support/effective-weights.js";
 import { RawTensors } from "../support/raw-tensors.js";
 
 const weights = new RawTensors("disc-tiny.safetensors");
@@ -22,9 +23,9 @@ it("has the reference's tensors", () => {
     ).toBe(weights.values(name).length);
 });
 
-for (const [how, layers] of [
-  ["for training", trained().layers],
-  ["evaluated only", trained({ backward: false }).layers],
+for (const [how, { layers, weights: effective }] of [
+  ["for training", trained()],
+  ["evaluated only", trained({ backward: false })],
 ] as const) {
   it(`gives the recorded logits and features in float64, ${how}`, () => {
     const graph = new Graph();
@@ -45,6 +46,7 @@ for (const [how, layers] of [
     const given = new Map([
       ...weights.names.map((n) => [n, weights.values(n)] as const),
       ...file.names.map((n) => [n, file.values(n)] as const),
+      ...scalesOf(effective, (name) => weights.values(name)),
     ]);
     const values = interpret(graph, given);
     expect(relativeError(values.get(logits)!, file.values("logits.f64"))).toBeLessThan(1e-6);

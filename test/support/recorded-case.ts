@@ -1,5 +1,4 @@
 import { expect } from "vitest";
-import { normalizeRows } from "../../kernels/training/normalize-rows/kernel.js";
 import { vjps } from "../../kernels/vjps.js";
 import type { ElementType } from "../../src/gpu/contract.js";
 import type { Gpu } from "../../src/gpu/device.js";
@@ -8,6 +7,8 @@ import { Graph, type Node, type Tensor } from "../../src/graph/graph.js";
 import { interpret } from "../../src/graph/interpret.js";
 import { Program } from "../../src/graph/program.js";
 import { relativeError } from "../../src/graph/run-kernel.js";
+import type { EffectiveWeight } from "../../src/layers/trained.js";
+import { scalesOf, storedGradients } from "./effective-weights.js";
 import type { RawTensors } from "./raw-tensors.js";
 
 type Values = ArrayLike<number>;
@@ -40,36 +41,6 @@ export async function evaluate(
   }
 }
 
-/** Weights, one row per output channel, after forced normalisation. */
-export async function normalised(
-  gpu: Gpu | undefined,
-  weights: ReadonlyMap<string, { readonly shape: readonly number[]; readonly values: Values }>,
-): Promise<Map<string, Values>> {
-  const rows: number[] = [];
-  const bank: number[] = [];
-  for (const { shape, values } of weights.values()) {
-    const length = values.length / shape[0]!;
-    for (let row = 0; row < shape[0]!; row++) rows.push(bank.length + row * length, length);
-    bank.push(...Array.from(values));
-  }
-  const graph = new Graph();
-  const table = graph.external("table", [rows.length], "u32");
-  const w = graph.external("w", [bank.length]);
-  graph.run("normalise", normalizeRows, { elements: bank.length, rows: rows.length / 2 }, { table, w }, {});
-  const given = new Map<string, Values>([
-    ["table", rows],
-    ["w", bank],
-  ]);
-  const [after] = await evaluate(gpu, graph, given, [w]);
-  let offset = 0;
-  return new Map(
-    [...weights].map(([name, { values }]) => {
-      offset += values.length;
-      return [name, Array.from(after!).slice(offset - values.length, offset)];
-    }),
-  );
-}
-
 /** What a case makes of its inputs. */
 export interface Made {
   readonly out: Tensor;
@@ -78,6 +49,8 @@ export interface Made {
   /** Tensors whose gradients are recorded, by their names behind the case's. */
   readonly gradients: ReadonlyMap<string, Tensor>;
   readonly rules?: ReadonlyMap<Tensor, Rule>;
+  /** Of layers with changing weights: gradients that are asked for are those of the stored tensors, and their gains' come with them. */
+  readonly weights?: ReadonlyMap<string, EffectiveWeight>;
   /** Puts another node in a node's place, forward and backward: where a recorded value takes that of a draw. */
   swap?(node: Node): Node;
 }
@@ -112,18 +85,34 @@ export class RecordedCase {
 
   /** @param up the arriving gradient; recorded as `up` unless given */
   async run(
-    { out, forward = new Map(), gradients, rules, swap }: Made,
+    { out, forward = new Map(), gradients, rules, weights = new Map(), swap }: Made,
     up = this.values("up"),
   ): Promise<Map<string, Values>> {
     const seed = this.graph.external("up", out.shape, out.type);
     this.given.set("up", up);
+    const stored = (name: string) => this.given.get(name) ?? this.values(name);
+    for (const [name, values] of scalesOf(weights, stored)) this.given.set(name, values);
+    const effective = new Map(Array.from(weights, ([name, weight]) => [weight.w, { name, weight }]));
+    const asked = new Map(
+      Array.from(gradients, ([key, tensor]) => [key, effective.get(tensor)?.weight.scale ?? tensor]),
+    );
     const derivatives = { vjps, ...(rules && { rules }) };
-    const found = gradient(this.graph, new Map([[out, seed]]), [...gradients.values()], derivatives);
+    const found = gradient(this.graph, new Map([[out, seed]]), [...asked.values()], derivatives);
     if (swap) for (const [i, node] of this.graph.nodes.entries()) this.graph.nodes[i] = swap(node);
     const wanted = new Map([["out", out], ...forward]);
-    for (const [name, tensor] of gradients) wanted.set(name, found.get(tensor)!);
+    for (const [key, tensor] of asked) wanted.set(key, found.get(tensor)!);
     const values = await evaluate(this.#gpu, this.graph, this.given, [...wanted.values()]);
-    return new Map([...wanted.keys()].map((name, i) => [name, values[i]!]));
+    const made = new Map([...wanted.keys()].map((key, i) => [key, values[i]!]));
+    for (const [key, tensor] of gradients) {
+      const of = effective.get(tensor);
+      if (!of) continue;
+      const { name, weight } = of;
+      const gain = weight.gain === undefined ? 1 : stored(weight.gain)[0]!;
+      const { dw, dgain } = storedGradients(weight, stored(name), gain, made.get(key)!);
+      made.set(key, dw);
+      if (weight.gain !== undefined) made.set(`grad.${weight.gain}`, [dgain]);
+    }
+    return made;
   }
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { adamSettings } from "../../kernels/lib/adam-settings.js";
 import { adam } from "../../kernels/training/adam/kernel.js";
-import { adamSettings, reference } from "../../kernels/training/adam/reference.js";
+import { reference } from "../../kernels/training/adam/reference.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { prepareKernel, relativeError } from "../../src/graph/run-kernel.js";
 import { openTestGpu } from "../support/gpu.js";

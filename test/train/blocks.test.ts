@@ -9,9 +9,10 @@ import type { Node, Tensor } from "../../src/graph/graph.js";
 import type { Build } from "../../src/layers/layers.js";
 import { trained } from "../../src/layers/trained.js";
 import { addBlock } from "../../src/networks/edm2/block.js";
+import { normalised } from "../support/effective-weights.js";
 import { openTestGpu } from "../support/gpu.js";
 import { RawTensors } from "../support/raw-tensors.js";
-import { normalised, RecordedCase, Verdict } from "../support/recorded-case.js";
+import { RecordedCase, Verdict } from "../support/recorded-case.js";
 
 let device: Gpu;
 beforeAll(async () => {
@@ -84,7 +85,7 @@ async function replayBlock(gpu: Gpu | undefined, file: RawTensors, name: string,
   replay.given.set("keys", new Float64Array(batch));
   const given = spec.dropout ? { mask: replay.input("mask", "f32"), probability: spec.dropout } : undefined;
   const dropouts = given && { probability: given.probability, keys, draw: 3 };
-  const { layers, rules, stored } = trained({ dropout: dropouts });
+  const { layers, rules, stored, weights } = trained({ dropout: dropouts });
   let swapped = 0;
   const swap = (node: Node): Node => {
     if (!given || node.kernel !== dropout) return node;
@@ -121,12 +122,10 @@ async function replayBlock(gpu: Gpu | undefined, file: RawTensors, name: string,
     { tensor: x, channels: inChannels, height, width },
     scales,
   );
-  const weights = new Map(
-    [...stored.keys()].map((key) => [key, { shape: replay.shape(key), values: replay.values(key) }]),
-  );
-  for (const [key, { values }] of weights) replay.given.set(key, values);
-  weights.delete("w.emb_gain");
-  if (spec.train !== false) for (const [key, values] of await normalised(gpu, weights)) replay.given.set(key, values);
+  for (const key of stored.keys()) {
+    const values = replay.values(key);
+    replay.given.set(key, spec.train === false ? values : normalised(values, replay.shape(key)[0]!));
+  }
   const gradients = new Map(
     [...stored, ["x", x] as const, ["emb", emb] as const].map(([key, t]) => [`grad.${key}`, t]),
   );
@@ -139,7 +138,7 @@ async function replayBlock(gpu: Gpu | undefined, file: RawTensors, name: string,
   }
   forward.set("act.emb_linear", scales.c);
   gradients.set("act_grad.emb_linear", scales.c);
-  const found = await replay.run({ out: made.tensor, forward, gradients, rules, swap });
+  const found = await replay.run({ out: made.tensor, forward, gradients, rules, weights, swap });
   // Forward and backward.
   expect(swapped).toBe(given ? 2 : 0);
   // Our node adds 1.
@@ -177,7 +176,7 @@ for (const where of ["float64 reference", "GPU"] as const) {
       const replay = new RecordedCase(where === "GPU" ? device : undefined, file, "large.attention");
       const x = replay.input("x");
       const [batch, channels, height, width] = x.shape as [number, number, number, number];
-      const { layers, rules, stored } = trained();
+      const { layers, rules, stored, weights } = trained();
       const build: Build = { graph: replay.graph, batch, layers, wants: () => false, tap() {} };
       const layer = { height, width, inChannels: channels, kernel: 1 as const };
       const inner = { ...layer, outChannels: 3 * channels, weight: "w.attn_qkv.weight" };
@@ -189,7 +188,7 @@ for (const where of ["float64 reference", "GPU"] as const) {
       for (const key of stored.keys()) replay.given.set(key, replay.values(key));
       const gradients = new Map([["grad.x", x], ...[...stored].map(([key, t]) => [`grad.${key}`, t] as const)]);
       const verdict = new Verdict(file, where === "GPU" ? undefined : 1e-7);
-      for (const [key, values] of await replay.run({ out, gradients, rules }))
+      for (const [key, values] of await replay.run({ out, gradients, rules, weights }))
         verdict.compare(`large.attention.${key}`, values);
       verdict.end(`large.attention, ${where}`);
     });

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Gpu } from "../../src/gpu/device.js";
 import { relativeError } from "../../src/graph/run-kernel.js";
-import { Bank, BankLayout } from "../../src/train/bank.js";
+import { Bank, BankLayout, type BankPart } from "../../src/train/bank.js";
+import { RowTable } from "../../src/train/bank-rows.js";
 import { Optimiser } from "../../src/train/optimiser.js";
 import { learningRate } from "../../src/train/schedule.js";
 import { openTestGpu } from "../support/gpu.js";
@@ -48,9 +49,9 @@ describe("five recorded steps of a teacher", () => {
     expect(layout.entries.every(({ offset }) => offset % 64 === 0)).toBe(true);
     const { kind, rows, rowLength } = layout.entry("unet.enc.8x8_conv.weight");
     expect([kind, rows, rowLength]).toEqual(["weight", 4, 36]);
-    expect(layout.parts(Infinity).map(({ rows }) => rows.length / 2)).toEqual([
-      trained.reduce((sum, { shape }) => sum + (shape.length > 0 ? shape[0]! : 0), 0),
-    ]);
+    const weightRows = trained.reduce((sum, { shape }) => sum + (shape.length > 0 ? shape[0]! : 0), 0);
+    const { ranges } = new RowTable(layout, layout.parts(Infinity));
+    expect(ranges.reduce((sum, { weights, range }) => sum + (weights ? range.count : 0), 0)).toBe(weightRows);
   });
 
   it("step 0: normalised twice, rate 0, moments of the first gradient", async () => {
@@ -113,7 +114,7 @@ describe("five recorded steps of a teacher", () => {
     optimiser.v.upload(kept.v);
     await optimiser.normalise();
     await optimiser.normalise();
-    const from = await optimiser.parameters.download();
+    const from = await optimiser.stored();
     await optimiser.update(stepOf(4));
     expect(optimiser.updates).toBe(5);
     await compare(optimiser.m, "step4.adam_m");
@@ -131,26 +132,35 @@ describe("five recorded steps of a teacher", () => {
   });
 
   it("parts cover the bank once, with whole rows, at places that can be bound", () => {
-    const [whole] = layout.parts(Infinity);
+    const places = (parts: BankPart[]) => {
+      const { table, ranges } = new RowTable(layout, parts);
+      const found: [first: number, length: number, place: number][] = [];
+      for (const { part, weights, range } of ranges)
+        for (let row = range.first; row < range.first + range.count; row++) {
+          const [first, length, place, weight] = table.slice(4 * row, 4 * row + 4) as unknown as number[];
+          expect(weight).toBe(Number(weights));
+          expect(first! + length!).toBeLessThanOrEqual(part.elements);
+          if (range.lanes === 4) expect([first! % 4, length! % 4]).toEqual([0, 0]);
+          if (weights) found.push([first! + part.first, length!, place!]);
+        }
+      return found.sort((a, b) => a[0] - b[0]);
+    };
+    const whole = places(layout.parts(Infinity));
     for (const largest of [2240, 2624, 10_000, layout.elements]) {
       const parts = layout.parts(largest);
       expect(parts.length).toBeGreaterThanOrEqual(layout.elements / largest);
       expect(parts.length).toBeLessThan(3 * (layout.elements / largest));
       let at = 0;
-      const rows: number[] = [];
       for (const part of parts) {
         expect([part.first, part.first % 64, part.elements % 64]).toEqual([at, 0, 0]);
         expect(part.elements).toBeLessThanOrEqual(largest);
-        for (const [i, value] of part.rows.entries()) rows.push(i % 2 === 0 ? value + part.first : value);
-        for (let i = 0; i < part.rows.length; i += 2)
-          expect(part.rows[i]! + part.rows[i + 1]!).toBeLessThanOrEqual(part.elements);
         at += part.elements;
       }
       expect(at).toBe(layout.elements);
       // The smallest cut a tensor, too.
       const inside = parts.some(({ first }) => layout.entries.every(({ offset }) => offset !== first));
       expect(inside).toBe(largest === 2240);
-      expect(rows).toEqual([...whole!.rows]);
+      expect(places(parts)).toEqual(whole);
     }
     expect(() => layout.parts(512)).toThrow(/rows of unet\..* do not fit parts of 512/);
   });
@@ -215,13 +225,22 @@ describe("an optimiser", () => {
       ]),
     );
     await optimiser.normalise();
-    const got = await optimiser.parameters.download();
+    const got = await optimiser.stored();
     expect([...got.get("dec.additional_x_weight")!]).toEqual([1]);
     expect([...got.get("dec.additional_skips_weight")!]).toEqual([0, 0.25, 1]);
     expect([...got.get("enc.emb_gain")!, ...got.get("logvar_fourier.freqs")!]).toEqual([7, -30, 30]);
     const weight = [...got.get("enc.conv.weight")!];
     expect(relativeError(weight.slice(0, 70), Array(70).fill(3 / 3.0001))).toBeLessThan(1e-7);
     expect(weight.slice(70)).toEqual(Array(70).fill(0));
+    // Between normalisation and Adam as well, what is given is what is stored, and the rest stays.
+    const given = Float32Array.from({ length: 140 }, (_, i) => (i < 70 ? 2 : -4));
+    await optimiser.store(new Map([["enc.conv.weight", given]]));
+    expect((await optimiser.stored()).get("enc.conv.weight")).toEqual(given);
+    await optimiser.store(new Map([["enc.emb_gain", Float32Array.of(5)]]));
+    await optimiser.normalise();
+    await optimiser.store(new Map([["enc.emb_gain", Float32Array.of(6)]]));
+    const after = [...(await optimiser.stored()).get("enc.conv.weight")!];
+    expect(relativeError(after, [...Array(70).fill(2 / 2.0001), ...Array(70).fill(-4 / 4.0001)])).toBeLessThan(1e-7);
     optimiser.destroy();
   });
 

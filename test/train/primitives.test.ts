@@ -10,9 +10,10 @@ import type { Gpu } from "../../src/gpu/device.js";
 import type { Tensor } from "../../src/graph/graph.js";
 import type { Build } from "../../src/layers/layers.js";
 import { trained } from "../../src/layers/trained.js";
+import { normalised } from "../support/effective-weights.js";
 import { openTestGpu } from "../support/gpu.js";
 import { RawTensors } from "../support/raw-tensors.js";
-import { normalised, RecordedCase, Verdict } from "../support/recorded-case.js";
+import { RecordedCase, Verdict } from "../support/recorded-case.js";
 
 let device: Gpu;
 beforeAll(async () => {
@@ -25,9 +26,9 @@ const large = new RawTensors("training/large.safetensors");
 
 /** Layers with changing weights in the graph of a case. */
 function layersOf(replay: RecordedCase, batch: number) {
-  const { layers, rules, stored } = trained();
+  const { layers, rules, stored, weights } = trained();
   const build: Build = { graph: replay.graph, batch, layers, wants: () => false, tap() {} };
-  return { build, layers, rules, stored };
+  return { build, layers, rules, stored, weights };
 }
 
 for (const where of ["float64 reference", "GPU"] as const) {
@@ -85,14 +86,14 @@ for (const where of ["float64 reference", "GPU"] as const) {
               { length },
               (_, i) => values[(i % (length / across)) * across + Math.floor(i / (length / across))]!,
             );
-          const { build, layers, rules, stored } = layersOf(replay, fanIn);
+          const { build, layers, rules, stored, weights } = layersOf(replay, fanIn);
           const units = Float64Array.from({ length: fanIn ** 2 }, (_, i) => (i % (fanIn + 1) === 0 ? 1 : 0));
           replay.given.set("units", units).set("x", replay.values("x"));
           // Against the division by sqrt(fanIn).
           const layer = { inFeatures: fanIn, outFeatures: rows!, weight: "x", factor: Math.sqrt(fanIn) };
           const out = layers.linear(build, "norm", layer, replay.graph.external("units", [fanIn, fanIn]));
           const gradients = new Map([["grad.x", stored.get("x")!]]);
-          const made = await replay.run({ out, gradients, rules }, turned(replay.values("up"), fanIn));
+          const made = await replay.run({ out, gradients, rules, weights }, turned(replay.values("up"), fanIn));
           return made.set("out", turned(made.get("out")!, rows!));
         }));
       // In attention to a single pixel the result is the normalised value: of each of q, k, v in turn.
@@ -243,7 +244,7 @@ for (const where of ["float64 reference", "GPU"] as const) {
         const shape = replay.shape("w");
         const convolution = shape.length === 4;
         const x = replay.input("x", convolution ? "act" : "f32");
-        const { build, layers, rules, stored } = layersOf(replay, x.shape[0]!);
+        const { build, layers, rules, stored, weights } = layersOf(replay, x.shape[0]!);
         const gained = gain === "learned" ? { gain: "gain" } : {};
         const [outs, ins] = shape as [number, number];
         const out = convolution
@@ -262,12 +263,10 @@ for (const where of ["float64 reference", "GPU"] as const) {
               x,
             )
           : layers.linear(build, "linear", { inFeatures: ins, outFeatures: outs, weight: "w", ...gained }, x);
-        const before = new Map([["w", { shape, values: replay.values("w") }]]);
-        const after = train ? (await normalised(gpu(), before)).get("w")! : replay.values("w");
+        const after = train ? normalised(replay.values("w"), outs) : replay.values("w");
         replay.given.set("w", after);
-        if (gain === "learned") replay.given.set("gain", replay.values("gain"));
         const wrt = new Map([...stored, ["x", x] as const].map(([name, tensor]) => [`grad.${name}`, tensor]));
-        return { found: await replay.run({ out, gradients: wrt, rules }), after };
+        return { found: await replay.run({ out, gradients: wrt, rules, weights }), after };
       };
       for (const [name, options] of cases)
         it(name, () =>
@@ -300,12 +299,12 @@ for (const where of ["float64 reference", "GPU"] as const) {
         const params = { batch, channelsA, channelsB, pixels: height * width };
         const shape = { y: [batch, channelsA + channelsB] };
         const { y } = replay.graph.run("pool", discPool, params, { a, b }, shape);
-        const { build, layers, rules, stored } = layersOf(replay, batch);
+        const { build, layers, rules, stored, weights } = layersOf(replay, batch);
         const layer = { inFeatures: channelsA + channelsB, outFeatures: 1, weight: "w" };
         const out = layers.linear(build, "linear", layer, y);
         replay.given.set("w", replay.values("w"));
         const wrt = { "grad.ctrl": a, "grad.enc": b, "grad.w": stored.get("w")! };
-        return replay.run({ out, gradients: new Map(Object.entries(wrt)), rules });
+        return replay.run({ out, gradients: new Map(Object.entries(wrt)), rules, weights });
       }));
   });
 }

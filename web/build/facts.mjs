@@ -70,7 +70,7 @@ async function magma() {
 
 /** Kernels that a network may be made of, by name: not their derivatives. */
 const folder = new URL("kernels/network/", root);
-const names = () => readdirSync(folder).filter((name) => !/backward|normalize-weight|disc-pool|diffuse/.test(name));
+const names = () => readdirSync(folder).filter((name) => !/backward|disc-pool|diffuse/.test(name));
 
 /** WGSL and reference of them as they stand in the repository. */
 function sources() {

@@ -1,11 +1,12 @@
 /** This project, through its own kernels and executor; with what `ncvsd-gpu bench --tune` has stored for this adapter, if anything. */
+
+import { adamSettings } from "../../../dist/kernels/lib/adam-settings.js";
 import { attention } from "../../../dist/kernels/network/attention/kernel.js";
 import { gemm } from "../../../dist/kernels/network/gemm/kernel.js";
 import { gemmWeightLength, packGemmWeight } from "../../../dist/kernels/network/gemm/weight.js";
 import { mpSilu } from "../../../dist/kernels/network/mp-silu/kernel.js";
 import { pixelNorm } from "../../../dist/kernels/network/pixel-norm/kernel.js";
 import { adam } from "../../../dist/kernels/training/adam/kernel.js";
-import { adamSettings } from "../../../dist/kernels/training/adam/reference.js";
 import { matmul } from "../../../dist/kernels/vae/matmul/kernel.js";
 import { openCheckpoint } from "../../../dist/src/checkpoint/index.js";
 import { openGpu } from "../../../dist/src/gpu/device.js";

@@ -1,36 +1,28 @@
 import type { Case } from "../../../src/gpu/contract.js";
+import { type AdamSettings, adamSettings } from "../../lib/adam-settings.js";
 import { read, update } from "../../lib/buffers.js";
-import { multipleOf, oneOf } from "../../lib/check.js";
+import { multipleOf } from "../../lib/check.js";
 import { elementwise } from "../../lib/elementwise.js";
 import source from "./kernel.wgsl.js";
-import { type AdamParams, type AdamSettings, adamSettings, reference } from "./reference.js";
+import { type AdamParams, reference } from "./reference.js";
 
-/** Adam over a flat bank of parameters, in place; EDM2's rule for gradients that are not finite. With up to two averages. */
+/** Adam over a flat bank of parameters, in place; EDM2's rule for gradients that are not finite. */
 export const adam = elementwise<AdamParams>({
   name: "adam",
   group: "training",
   source,
   counts: ({ elements }) => ({ elements }),
-  check({ elements, averages = 0 }) {
-    multipleOf("adam", "elements", elements, 4);
-    oneOf("adam", "averages", averages, [0, 1, 2]);
-  },
+  check: ({ elements }) => multipleOf("adam", "elements", elements, 4),
   threads: ({ elements }) => elements / 4,
-  prelude: ({ averages = 0 }) => `const AVERAGES: u32 = ${averages}u;\n`,
-  flags: ({ averages = 0 }) => ({ ONE: averages === 1, TWO: averages === 2 }),
-  buffers({ elements, averages = 0 }) {
-    return [
-      read("g", elements),
-      read("settings", 7 + averages),
-      update("w", elements),
-      update("m", elements),
-      update("v", elements),
-      update("zeroed", 2, "u32"),
-      update("first_average", averages > 0 ? elements : 0),
-      update("second_average", averages > 1 ? elements : 0),
-    ];
-  },
-  flops: ({ elements, averages = 0 }) => (14 + 3 * averages) * elements,
+  buffers: ({ elements }) => [
+    read("g", elements),
+    read("settings", 7),
+    update("w", elements),
+    update("m", elements),
+    update("v", elements),
+    update("zeroed", 2, "u32"),
+  ],
+  flops: ({ elements }) => 14 * elements,
   reference,
   cases: [
     updateCase("one quad, first update", 4, { lr: 0.01, step: 1 }),
@@ -44,8 +36,6 @@ export const adam = elementwise<AdamParams>({
     ),
     updateCase("tiny gradients", 64, { lr: 0.01, step: 2 }, () => 1e-9),
     updateCase("zero history stays", 64, { lr: 0.01, step: 2 }, () => 0, true),
-    updateCase("an average", 4 * 67, { lr: 0.003, step: 10, rests: [0.3] }),
-    updateCase("two averages, one that begins", 4 * 67, { lr: 0.003, step: 10, rests: [1, 0.02] }),
     updateCase("a small network", 2 ** 18, { lr: 0.01, step: 20 }),
   ],
   tolerance: { f32: 3e-7, f16: 3e-7 },
@@ -61,7 +51,7 @@ function updateCase(
 ): Case<AdamParams> {
   return {
     name,
-    params: { elements, ...(settings.rests && { averages: settings.rests.length }) },
+    params: { elements },
     inputs: (buffer, length, random) => {
       if (buffer === "settings") return Float32Array.from(adamSettings(settings));
       // The count of the fourth case carries.

@@ -2,11 +2,9 @@
 //   g <- 0 where g is NaN or infinite (counted in `zeroed`)
 //   m <- beta1 m + (1 - beta1) g,   v <- beta2 v + (1 - beta2) g^2
 //   w <- w - rate m / (sqrt(v) root + eps),   rate = lr / (1 - beta1^k),   root = 1 / sqrt(1 - beta2^k)
-// and with the new w up to two power-function averages, as `power-ema` makes them: average <- average + rest (w - average).
-// w, m, v, g, first_average, second_average: f32 [elements], four at a time; settings: f32 [7 + averages] = rate, root, beta1,
-// 1 - beta1, beta2, 1 - beta2, eps, then each average's rest, which the host computes in double precision; zeroed: u32 [2], low
-// word first, added to. The test of g looks at the exponent bits: comparisons with NaN may be optimised away.
-// Prelude: AVERAGES.
+// w, m, v, g: f32 [elements], four at a time; settings: f32 [7] = rate, root, beta1, 1 - beta1, beta2, 1 - beta2, eps, which the host
+// computes in double precision; zeroed: u32 [2], low word first, added to. The test of g looks at the exponent bits: comparisons with
+// NaN may be optimised away. (Networks with rows to be normalised: adam-rows.)
 
 struct Params {
   threads: u32,
@@ -19,13 +17,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> m: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> v: array<vec4f>;
 @group(0) @binding(6) var<storage, read_write> zeroed: array<atomic<u32>>;
-@group(0) @binding(7) var<storage, read_write> first_average: array<vec4f>;
-@group(0) @binding(8) var<storage, read_write> second_average: array<vec4f>;
-
-// With rest 1 (the first update) the average is w, and its old value is not looked at.
-fn averaged(average: vec4f, new_w: vec4f, rest: f32) -> vec4f {
-  return select(average + rest * (new_w - average), new_w, rest == 1.0);
-}
 
 fn each(i: u32) {
   let raw = g[i];
@@ -43,12 +34,5 @@ fn each(i: u32) {
   let second = settings[4] * v[i] + settings[5] * grad * grad;
   m[i] = first;
   v[i] = second;
-  let new_w = w[i] - settings[0] * first / (sqrt(second) * settings[1] + settings[6]);
-  w[i] = new_w;
-  if (AVERAGES > 0u) {
-    first_average[i] = averaged(first_average[i], new_w, settings[7]);
-  }
-  if (AVERAGES > 1u) {
-    second_average[i] = averaged(second_average[i], new_w, settings[8]);
-  }
+  w[i] -= settings[0] * first / (sqrt(second) * settings[1] + settings[6]);
 }

@@ -1,23 +1,19 @@
 import type { Inputs } from "../../../src/gpu/contract.js";
-
-/** Keeps rows of small values from being blown up. */
-export const NORMALIZE_EPS = 1e-4;
+import { NORMALIZE_EPS, STATE_HEAD, WEIGHT_ROW } from "../../lib/bank-rows.js";
 
 export interface NormalizeRowsParams {
-  /** Values of the bank. */
-  readonly elements: number;
-  /** Rows that are normalised. */
+  /** Rows of the table. */
   readonly rows: number;
 }
 
-export function reference({ rows }: NormalizeRowsParams, { table, w }: Inputs) {
-  const values = Float64Array.from(w!);
+export function reference({ rows }: NormalizeRowsParams, { table, state }: Inputs) {
+  const values = Float64Array.from(state!);
   for (let row = 0; row < rows; row++) {
-    const part = values.subarray(table![2 * row]!, table![2 * row]! + table![2 * row + 1]!);
-    const rms = Math.sqrt(part.reduce((sum, x) => sum + x * x, 0) / part.length);
-    part.forEach((x, i) => {
-      part[i] = x / (NORMALIZE_EPS + rms);
-    });
+    const at = 4 * (STATE_HEAD + row);
+    const rms = values[at]!;
+    if (table![4 * row + 3] !== WEIGHT_ROW || rms === 0) continue;
+    values[at]! /= NORMALIZE_EPS + rms;
+    values[at + 1]! /= NORMALIZE_EPS + rms;
   }
-  return { w: values };
+  return { state: values };
 }
