@@ -68,20 +68,13 @@ export function blobSource(blob: Blob, name: string): ByteSource {
 }
 
 export async function fileSource(path: string, name: string): Promise<ByteSource> {
-  const { open, readdir, stat } = await node.files();
+  const { open, stat } = await node.files();
   let size: number;
   let handle: Awaited<ReturnType<typeof open>>;
   try {
     // Before opening: opening a named pipe would wait for a writer.
     const info = await stat(path);
-    if (info.isDirectory()) {
-      const last = (await readdir(path))
-        .filter((file) => file.endsWith(".safetensors"))
-        .sort()
-        .at(-1);
-      const such = last === undefined ? "" : `, such as ${last}`;
-      throw bad(`${quote(name)} is a folder: give the .safetensors file in it${such}`);
-    }
+    if (info.isDirectory()) throw bad(`${quote(name)} is a folder: give the .safetensors file in it`);
     if (!info.isFile()) throw bad(`${quote(name)} is not a regular file`);
     size = info.size;
     handle = await open(path, "r");

@@ -26,9 +26,8 @@ export class Held {
   }
 
   destroy(): void {
-    if (this.#closed) return;
+    if (!this.#closed) this.#end();
     this.#closed = true;
-    this.#end();
   }
 
   #end(): void {

@@ -1,4 +1,4 @@
-import { tiling, type WinogradTile, winograd, winogradTile } from "../../kernels/lib/winograd.js";
+import { tiling, winograd, winogradTile } from "../../kernels/lib/winograd.js";
 import type { DeviceRates } from "../gpu/contract.js";
 import { type ConvShape, winogradPays } from "./conv-seconds.js";
 
@@ -21,43 +21,15 @@ export function convKey({ inChannels, outChannels, height, width, kernel }: Conv
 
 /**
  * The algorithms that can do this layer, the cost model's own choice first.
- * @param rates of a GPU; absent: software  @param packedFor batch of a run that packs the weight itself
+ * @param rates of a GPU; absent: software  @param pays whether Winograd's algorithm pays on it
  */
-export function convChoices(shape: ConvShape, rates?: DeviceRates, packedFor?: number): readonly ConvAlgorithm[] {
+export function convChoices(shape: ConvShape, rates?: DeviceRates, pays = winogradPays): readonly ConvAlgorithm[] {
   if (rates && shape.kernel === 3) {
-    return winogradPays(shape, rates, packedFor)
-      ? ["winograd", "implicit", "direct"]
-      : ["implicit", "winograd", "direct"];
+    return pays(shape, rates) ? ["winograd", "implicit", "direct"] : ["implicit", "winograd", "direct"];
   }
   const own = cheapest(shape);
   if (own !== "direct") return [own, "direct"];
   return shape.kernel === 3 ? [own, "winograd"] : [own];
-}
-
-/** Nanoseconds on two cores of a software adapter (bench/NOTES.md). */
-const NS = {
-  /** A value of a transformed filter made and read, and one of an operand of the products written and read. */
-  filter: 1,
-  operand: 0.6,
-  /** A multiply-add of the products, where there are one, two, at most four, or more quads of columns. */
-  product: (quads: number) => (quads > 4 ? 0.035 : quads > 2 ? 0.044 : quads > 1 ? 0.06 : 0.067),
-};
-
-/**
- * The tile of a layer on a software adapter that transforms its filters in every run: small tiles write and read less than half
- * as many values of filters and make nearly twice the products, so the batch decides. Never larger than where filters are
- * transformed at load.
- */
-export function packedTile({ inChannels, outChannels, height, width }: ConvShape, batch: number): WinogradTile {
-  if (winogradTile(height, width, inChannels * outChannels) === 2) return 2;
-  const cost = (tile: WinogradTile) => {
-    const { points } = winograd(tile);
-    const { blocks } = tiling(batch, height, width, 1, tile);
-    const product = NS.product(blocks) * 4 * blocks;
-    const filters = inChannels * outChannels * (NS.filter + product);
-    return points * (filters + NS.operand * 4 * blocks * (inChannels + outChannels));
-  };
-  return cost(2) < cost(4) ? 2 : 4;
 }
 
 /** What `tuning` names for this layer (`convKey`), if it can be done that way; otherwise the cost model's choice. */
@@ -65,9 +37,9 @@ export function convAlgorithm(
   shape: ConvShape,
   tuning?: ReadonlyMap<string, string>,
   rates?: DeviceRates,
-  packedFor?: number,
+  pays?: typeof winogradPays,
 ): ConvAlgorithm {
-  const choices = convChoices(shape, rates, packedFor);
+  const choices = convChoices(shape, rates, pays);
   const tuned = tuning?.get(convKey(shape));
   return choices.find((algorithm) => algorithm === tuned) ?? choices[0]!;
 }

@@ -24,9 +24,8 @@ const WEIGHED = [1, 2];
 const WORTH = 0.8;
 
 /** Whether seconds of a choice, by the batch, are enough less than those of a simpler one. */
-function pays(seconds: (batch: number) => number, simpler: (batch: number) => number, weighed = WEIGHED): boolean {
-  const ratio = weighed.reduce((all, batch) => (all * seconds(batch)) / simpler(batch), 1);
-  return ratio < WORTH ** (weighed.length / WEIGHED.length);
+function pays(seconds: (batch: number) => number, simpler: (batch: number) => number): boolean {
+  return WEIGHED.reduce((all, batch) => (all * seconds(batch)) / simpler(batch), 1) < WORTH;
 }
 
 /** The matrix product of a layer. */
@@ -89,7 +88,7 @@ function wholeProduct(product: LayerProduct, batch: number, bytes: number, rates
 }
 
 /** Seconds of a 3x3 convolution as one implicit matrix product, f32. */
-function implicitSeconds(shape: ConvShape, batch: number, rates: DeviceRates) {
+export function implicitSeconds(shape: ConvShape, batch: number, rates: DeviceRates) {
   const { inChannels, outChannels, height, width } = shape;
   const bytes = 4 * (batch * height * width * (inChannels + outChannels) + 9 * inChannels * outChannels);
   return wholeProduct(implicitProduct(shape), batch, bytes, rates);
@@ -99,7 +98,7 @@ function implicitSeconds(shape: ConvShape, batch: number, rates: DeviceRates) {
 const LOADING = 128;
 
 /** Seconds of its three dispatches as a Winograd convolution, f32. */
-function winogradSeconds(shape: ConvShape, batch: number, rates: DeviceRates) {
+export function winogradSeconds(shape: ConvShape, batch: number, rates: DeviceRates) {
   const { inChannels, outChannels, height, width } = shape;
   const tile = winogradTile(height, width, inChannels * outChannels);
   const tiles = tiling(batch, height, width, 1, tile);
@@ -114,21 +113,10 @@ function winogradSeconds(shape: ConvShape, batch: number, rates: DeviceRates) {
   return transform(inChannels) + product + transform(outChannels);
 }
 
-/** Seconds to pack a 3x3 layer's filters, so many values of each, f32. */
-function packingSeconds({ inChannels, outChannels }: ConvShape, values: number, rates: DeviceRates): number {
-  return (4 * (9 + values) * inChannels * outChannels) / rates.bandwidth + rates.dispatch;
-}
-
-/**
- * Whether a GPU computes a 3x3 convolution by Winograd's three dispatches, rather than by one.
- * @param packedFor batch of a run that packs the filters itself; absent: they are packed at load, for runs of any batch
- */
-export function winogradPays(shape: ConvShape, rates: DeviceRates, packedFor?: number): boolean {
-  const { points } = winograd(winogradTile(shape.height, shape.width, shape.inChannels * shape.outChannels));
-  const packing = (values: number) => (packedFor === undefined ? 0 : packingSeconds(shape, values, rates));
+/** Whether a GPU computes a 3x3 convolution by Winograd's three dispatches, rather than by one. */
+export function winogradPays(shape: ConvShape, rates: DeviceRates): boolean {
   return pays(
-    (batch) => winogradSeconds(shape, batch, rates) + packing(points),
-    (batch) => implicitSeconds(shape, batch, rates) + packing(9),
-    packedFor === undefined ? WEIGHED : [packedFor],
+    (batch) => winogradSeconds(shape, batch, rates),
+    (batch) => implicitSeconds(shape, batch, rates),
   );
 }

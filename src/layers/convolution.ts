@@ -18,7 +18,7 @@ import { winogradInput } from "../../kernels/network/winograd-input/kernel.js";
 import { winogradOutput } from "../../kernels/network/winograd-output/kernel.js";
 import type { DeviceRates } from "../gpu/contract.js";
 import type { Graph, Tensor } from "../graph/graph.js";
-import { type ConvAlgorithm, type ConvShape, convAlgorithm, packedTile } from "./conv-algorithm.js";
+import { type ConvAlgorithm, type ConvShape, convAlgorithm } from "./conv-algorithm.js";
 import { implicitProduct, plainProduct, segmentsOf, winogradProduct } from "./conv-seconds.js";
 import { packWinogradWeight, winogradWeightPieces } from "./winograd-weight.js";
 
@@ -61,6 +61,13 @@ export interface Packing extends Part {
 /** A weight that nodes pack whenever the graph runs. */
 export interface NodeWeight {
   packed(packing: Packing): Tensor;
+  /** Choices that count what packing costs in every run. */
+  readonly choices: {
+    /** Whether Winograd's algorithm does. */
+    pays(shape: ConvShape, rates: DeviceRates): boolean;
+    /** Undefined: the layer's alone. */
+    tile(shape: ConvShape, rates?: DeviceRates): WinogradTile | undefined;
+  };
 }
 
 /** A layer's weight before it is packed, once, at load. */
@@ -71,6 +78,8 @@ export interface LayerWeight {
   readonly sources: readonly string[];
   /** `count` rows of the effective weight [outChannels, inChannels * kernel^2] from row `first` on. */
   rows(sources: readonly Float32Array[], first: number, count: number): Float32Array;
+  /** The layer's alone. */
+  readonly choices?: undefined;
 }
 
 export interface Convolution extends ConvShape {
@@ -86,7 +95,7 @@ export function convolve(context: ConvContext, name: string, layer: Convolution,
   const { graph, batch, tuning } = context;
   const { rates, bindingBytes } = targetIn(context);
   const { inChannels, outChannels, height, width, epilogue, c, r } = layer;
-  const algorithm = convAlgorithm(layer, tuning, rates, "packed" in layer.weight ? batch : undefined);
+  const algorithm = convAlgorithm(layer, tuning, rates, layer.weight.choices?.pays);
   if (algorithm === "winograd") return winograd(context, name, layer, x);
   if (algorithm === "implicit") return direct(context, name, layer, x, true);
   // The matrix product cannot write a part of the channels; no published network needs it to.
@@ -110,8 +119,7 @@ function winograd(context: ConvContext, name: string, layer: Convolution, x: Ten
   const { graph, batch } = context;
   const { rates, bindingBytes } = targetIn(context);
   const { inChannels, outChannels, height, width, epilogue, c, r } = layer;
-  const everyRun = "packed" in layer.weight && !rates;
-  const tile = everyRun ? packedTile(layer, batch) : winogradTile(height, width, inChannels * outChannels);
+  const tile = layer.weight.choices?.tile(layer, rates) ?? winogradTile(height, width, inChannels * outChannels);
   const { points } = transforms(tile);
   const panel = panelFor(batch, height, width, tile);
   const size = { batch, height, width, panel, tile };
@@ -214,7 +222,7 @@ function packedWeight(
   pack: (rows: Float32Array) => Float32Array,
   pieces?: (rows: Float32Array) => Iterable<Float32Array>,
 ): Tensor {
-  if ("packed" in weight) return weight.packed(packing);
+  if (weight.choices) return weight.packed(packing);
   const { first, count, length, tile } = packing;
   const algorithm = tile ? `${packing.algorithm} F${tile}` : packing.algorithm;
   const rows = count === outChannels ? "" : `, rows ${first} to ${first + count - 1}`;

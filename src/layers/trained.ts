@@ -11,6 +11,7 @@ import type { Rule } from "../graph/gradient.js";
 import type { Graph, Tensor } from "../graph/graph.js";
 import { type Convolution, convolve, type NodeWeight, type Packing } from "./convolution.js";
 import { type Build, type ConvLayer, type Layers, type LinearLayer, mpSumFactors } from "./layers.js";
+import { packedTile, packedWinogradPays } from "./packed-choices.js";
 import { convWeightGradient } from "./weight-gradient.js";
 
 /** What one graph of a network with changing weights is made with. */
@@ -97,18 +98,13 @@ export function trained({ scope = "", backward = true, dropout }: TrainedOptions
   const conv = (build: Build, name: string, layer: ConvLayer, x: Tensor): Tensor => {
     const { shape, w } = weighed(build, layer);
     const { inChannels, outChannels } = layer;
-    const y = convolve(
-      build,
-      name,
-      { ...shape, weight: packedByNodes(build.graph, w, shape, false), epilogue: none },
-      x,
-    );
+    const y = convolve(build, name, { ...shape, weight: packedByNodes(build, w, shape, false), epilogue: none }, x);
     rules.set(y, {
       *pull(g, wanted) {
         if (wanted(w.scale)) yield [w.scale, convWeightGradient(build, `d ${name} (weight)`, shape, x, g)];
         if (!wanted(x)) return;
         const back = { ...shape, inChannels: outChannels, outChannels: inChannels };
-        const weight = packedByNodes(build.graph, w, shape, true);
+        const weight = packedByNodes(build, w, shape, true);
         yield [x, convolve(build, `d ${name}`, { ...back, weight, epilogue: none }, g)];
       },
     });
@@ -170,7 +166,7 @@ export function trained({ scope = "", backward = true, dropout }: TrainedOptions
       if (!backward) {
         const { shape, w } = weighed(build, layer);
         const epilogue = { kind: "scale_silu" as const, offset, stride };
-        return convolve(build, name, { ...shape, weight: packedByNodes(build.graph, w, shape, false), epilogue, c }, x);
+        return convolve(build, name, { ...shape, weight: packedByNodes(build, w, shape, false), epilogue, c }, x);
       }
       const { outChannels: channels, height, width } = layer;
       const raw = conv(build, `${name}.raw`, layer, x);
@@ -184,7 +180,7 @@ export function trained({ scope = "", backward = true, dropout }: TrainedOptions
         const { first, second } = mpSumFactors(t);
         const { shape, w } = weighed(build, layer, second);
         const epilogue = { kind: "sum_clip" as const, residual: first, clip };
-        return convolve(build, name, { ...shape, weight: packedByNodes(build.graph, w, shape, false), epilogue, r }, x);
+        return convolve(build, name, { ...shape, weight: packedByNodes(build, w, shape, false), epilogue, r }, x);
       }
       const raw = conv(build, `${name}.raw`, layer, x);
       build.tap(`${name}.raw`, raw);
@@ -208,7 +204,7 @@ export function trained({ scope = "", backward = true, dropout }: TrainedOptions
 
 /** An effective weight as the layers' algorithms want it; transposed, the convolution with it is the adjoint. */
 function packedByNodes(
-  graph: Graph,
+  { graph, batch }: Build,
   { w, scale }: EffectiveWeight,
   shape: Omit<Convolution, "weight" | "epilogue">,
   transposed: boolean,
@@ -217,6 +213,10 @@ function packedByNodes(
   const rows = transposed ? inChannels : outChannels;
   const named = `${w.name} (packed${transposed ? ", transposed" : ""})`;
   return {
+    choices: {
+      pays: (layer, rates) => packedWinogradPays(layer, batch, rates),
+      tile: (layer, rates) => (rates ? undefined : packedTile(layer, batch)),
+    },
     packed({ algorithm, tile, first, count, length }: Packing) {
       if (first !== 0 || count !== rows)
         throw bad(

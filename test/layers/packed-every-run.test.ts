@@ -7,9 +7,10 @@ import { Graph, type Tensor } from "../../src/graph/graph.js";
 import { interpret } from "../../src/graph/interpret.js";
 import { Program } from "../../src/graph/program.js";
 import { normalSource, relativeError } from "../../src/graph/run-kernel.js";
-import { type ConvShape, convAlgorithm, packedTile } from "../../src/layers/conv-algorithm.js";
+import { type ConvShape, convAlgorithm } from "../../src/layers/conv-algorithm.js";
 import { folded } from "../../src/layers/folded.js";
 import type { Layers } from "../../src/layers/layers.js";
+import { packedTile, packedWinogradPays } from "../../src/layers/packed-choices.js";
 import { trained } from "../../src/layers/trained.js";
 import { withTestGpu } from "../support/gpu.js";
 
@@ -119,14 +120,10 @@ describe("filters transformed in every run, on a software adapter", () => {
 it("a GPU weighs the packing and the batch of that run", () => {
   const { rates } = gpuProfile("gpu");
   const [few, many] = [square(576, 8), square(192, 8)];
-  expect([convAlgorithm(few, undefined, rates), convAlgorithm(few, undefined, rates, 1)]).toEqual([
-    "winograd",
-    "implicit",
-  ]);
-  expect([convAlgorithm(many, undefined, rates), convAlgorithm(many, undefined, rates, 16)]).toEqual([
-    "implicit",
-    "winograd",
-  ]);
+  const packedFor = (shape: ConvShape, batch: number) =>
+    convAlgorithm(shape, undefined, rates, (layer, rates) => packedWinogradPays(layer, batch, rates));
+  expect([convAlgorithm(few, undefined, rates), packedFor(few, 1)]).toEqual(["winograd", "implicit"]);
+  expect([convAlgorithm(many, undefined, rates), packedFor(many, 16)]).toEqual(["implicit", "winograd"]);
 });
 
 it("a layer that is used twice has one scale a row, and its gradients meet before the normalisation", () => {

@@ -1,6 +1,6 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { type CheckpointInput, type FetchOptions, openCheckpoint } from "../../checkpoint/index.js";
-import { bad, didYouMean, quote } from "../../errors.js";
+import { bad, didYouMean, NcvsdError, quote } from "../../errors.js";
 import { type Gpu, openGpu } from "../../gpu/device.js";
 import { parseConfig } from "../../networks/edm2/config.js";
 import { loadModel, type Model } from "../../networks/edm2/model.js";
@@ -103,11 +103,16 @@ export async function fetching<T>(
 
 /**
  * The file that a network's name, path or address stands for.
- * @throws NcvsdError BAD_ARGUMENT for a slip of a published network's name: a word that no file has
+ * @throws NcvsdError BAD_CHECKPOINT for a folder, BAD_ARGUMENT for a slip of a published network's name: a word that no file has
  */
 export function namedNetwork(network: string): CheckpointInput {
   const names = [...Object.keys(published), "bundled", "bundled-teacher"];
   const word = !names.includes(network) && !/[./\\:]/.test(network) && !existsSync(network);
+  if (statSync(network, { throwIfNoEntry: false })?.isDirectory()) {
+    const files = readdirSync(network).filter((file) => file.endsWith(".safetensors"));
+    const such = files.length > 0 ? `, such as ${files.sort().at(-1)}` : "";
+    throw new NcvsdError("BAD_CHECKPOINT", `${quote(network)} is a folder: give the .safetensors file in it${such}`);
+  }
   const meant = word ? didYouMean(network, names) : undefined;
   if (meant) throw bad(`${quote(network)} is neither a file nor a published network: ${meant}`);
   return networkFile(network);
