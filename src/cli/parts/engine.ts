@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
+import { bad as badFile, quote as quoteFile } from "../../checkpoint/fail.js";
 import { type CheckpointInput, type FetchOptions, openCheckpoint } from "../../checkpoint/index.js";
-import { bad, didYouMean, NcvsdError, quote } from "../../errors.js";
+import { bad, didYouMean, quote } from "../../errors.js";
 import { type Gpu, openGpu } from "../../gpu/device.js";
 import { parseConfig } from "../../networks/edm2/config.js";
 import { loadModel, type Model } from "../../networks/edm2/model.js";
@@ -111,7 +112,7 @@ export function namedNetwork(network: string): CheckpointInput {
   if (statSync(network, { throwIfNoEntry: false })?.isDirectory()) {
     const files = readdirSync(network).filter((file) => file.endsWith(".safetensors"));
     const such = files.length > 0 ? `, such as ${files.sort().at(-1)}` : "";
-    throw new NcvsdError("BAD_CHECKPOINT", `${quote(network)} is a folder: give the .safetensors file in it${such}`);
+    throw badFile(`${quoteFile(network)} is a folder: give the .safetensors file in it${such}`);
   }
   const meant = word ? didYouMean(network, names) : undefined;
   if (meant) throw bad(`${quote(network)} is neither a file nor a published network: ${meant}`);
