@@ -49,8 +49,9 @@ it("nothing is guessed of what is no slip", () => {
   // Half of a short word is another word.
   expect(didYouMean("dog", ["bag"])).toBeUndefined();
   // Paths, addresses and what is a file are read as what they are.
-  for (const name of ["./bundles", "hf://a/bundled", "test", "bundled", "model"])
+  for (const name of ["./bundles", "hf://a/bundled", "LICENSE", "bundled", "model"])
     expect(() => namedNetwork(name)).not.toThrow();
+  expect(() => namedNetwork("test")).toThrow(/'test' is a folder/);
 });
 
 it("commands, those below them, and options are suggested", async () => {
