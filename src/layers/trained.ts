@@ -9,7 +9,7 @@ import { winogradWeight } from "../../kernels/network/winograd-weight/kernel.js"
 import { bad } from "../errors.js";
 import type { Rule } from "../graph/gradient.js";
 import type { Graph, Tensor } from "../graph/graph.js";
-import { type Convolution, convolve, type NodeWeight, type Packing } from "./convolution.js";
+import { type Convolution, convolve, type NodeWeight, type Packing, targetIn } from "./convolution.js";
 import { type Build, type ConvLayer, type Layers, type LinearLayer, mpSumFactors } from "./layers.js";
 import { packedTile, packedWinogradPays } from "./packed-choices.js";
 import { convWeightGradient } from "./weight-gradient.js";
@@ -204,18 +204,20 @@ export function trained({ scope = "", backward = true, dropout }: TrainedOptions
 
 /** An effective weight as the layers' algorithms want it; transposed, the convolution with it is the adjoint. */
 function packedByNodes(
-  { graph, batch }: Build,
+  build: Build,
   { w, scale }: EffectiveWeight,
   shape: Omit<Convolution, "weight" | "epilogue">,
   transposed: boolean,
 ): NodeWeight {
+  const { graph, batch } = build;
+  const { bindingBytes } = targetIn(build);
   const { inChannels, outChannels, kernel } = shape;
   const rows = transposed ? inChannels : outChannels;
   const named = `${w.name} (packed${transposed ? ", transposed" : ""})`;
   return {
     choices: {
-      pays: (layer, rates) => packedWinogradPays(layer, batch, rates),
-      tile: (layer, rates) => (rates ? undefined : packedTile(layer, batch)),
+      pays: (layer, rates) => packedWinogradPays(layer, batch, { rates, bindingBytes }),
+      tile: (layer, rates) => (rates ? undefined : packedTile(layer, batch, bindingBytes)),
     },
     packed({ algorithm, tile, first, count, length }: Packing) {
       if (first !== 0 || count !== rows)

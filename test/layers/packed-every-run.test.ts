@@ -3,11 +3,12 @@ import { vjps } from "../../kernels/vjps.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { gpuProfile } from "../../src/gpu/profiles.js";
 import { gradient } from "../../src/graph/gradient.js";
-import { Graph, type Tensor } from "../../src/graph/graph.js";
+import { Graph, type Target, type Tensor } from "../../src/graph/graph.js";
 import { interpret } from "../../src/graph/interpret.js";
 import { Program } from "../../src/graph/program.js";
 import { normalSource, relativeError } from "../../src/graph/run-kernel.js";
 import { type ConvShape, convAlgorithm } from "../../src/layers/conv-algorithm.js";
+import { BINDING_BYTES } from "../../src/layers/convolution.js";
 import { folded } from "../../src/layers/folded.js";
 import type { Layers } from "../../src/layers/layers.js";
 import { packedTile, packedWinogradPays } from "../../src/layers/packed-choices.js";
@@ -20,12 +21,14 @@ const square = (channels: number, side: number): ConvShape => {
 const [inChannels, outChannels, side] = [12, 16, 8];
 const layer = { inChannels, outChannels, height: side, width: side, kernel: 3 as const, weight: "w" };
 
-function build(layers: Layers, batch: number) {
-  const graph = new Graph();
+function build(layers: Layers, batch: number, target: Target = {}) {
+  const graph = new Graph(target);
   const x = graph.external("x", [batch, inChannels, side, side], "act");
   const context = { graph, batch, layers, wants: () => false, tap() {} };
   return { graph, x, conv: (name: string) => layers.conv(context, name, layer, x) };
 }
+
+const tileOf = (shape: ConvShape, batch: number) => packedTile(shape, batch, BINDING_BYTES);
 
 const tiles = (graph: Graph, kernel: string) =>
   graph.nodes.filter((node) => node.kernel.name === kernel).map(({ params }) => (params as { tile: number }).tile);
@@ -60,11 +63,11 @@ describe("filters transformed in every run, on a software adapter", () => {
   });
 
   it("are those of small tiles where there are few of them, those of large tiles where there are many", () => {
-    expect([1, 2, 4].map((batch) => packedTile(square(192, 8), batch))).toEqual([2, 2, 2]);
-    expect([8, 16].map((batch) => packedTile(square(192, 8), batch))).toEqual([4, 4]);
-    expect([1, 2].map((batch) => packedTile(square(128, 16), batch))).toEqual([2, 4]);
-    expect([1, 16].map((batch) => packedTile(square(256, 4), batch))).toEqual([2, 2]);
-    expect(packedTile(square(64, 64), 1)).toBe(4);
+    expect([1, 2, 4].map((batch) => tileOf(square(192, 8), batch))).toEqual([2, 2, 2]);
+    expect([8, 16].map((batch) => tileOf(square(192, 8), batch))).toEqual([4, 4]);
+    expect([1, 2].map((batch) => tileOf(square(128, 16), batch))).toEqual([2, 4]);
+    expect([1, 16].map((batch) => tileOf(square(256, 4), batch))).toEqual([2, 2]);
+    expect(tileOf(square(64, 64), 1)).toBe(4);
     // The layer, the gradient of its input.
     expect(tiles(whole(1).graph, "winograd-weight")).toEqual([2, 2]);
     expect(tiles(whole(8).graph, "winograd-weight")).toEqual([4, 4]);
@@ -121,9 +124,43 @@ it("a GPU weighs the packing and the batch of that run", () => {
   const { rates } = gpuProfile("gpu");
   const [few, many] = [square(576, 8), square(192, 8)];
   const packedFor = (shape: ConvShape, batch: number) =>
-    convAlgorithm(shape, undefined, rates, (layer, rates) => packedWinogradPays(layer, batch, rates));
+    convAlgorithm(shape, undefined, rates, (layer, rates) =>
+      packedWinogradPays(layer, batch, { rates, bindingBytes: BINDING_BYTES }),
+    );
   expect([convAlgorithm(few, undefined, rates), packedFor(few, 1)]).toEqual(["winograd", "implicit"]);
   expect([convAlgorithm(many, undefined, rates), packedFor(many, 16)]).toEqual(["implicit", "winograd"]);
+});
+
+describe("what a binding holds", () => {
+  /** 1,792 to 768 channels at 16x16, of EDM2's M: F(4x4) is 198 MB of filters, F(2x2) 88, filters as they are 50. */
+  const large = { inChannels: 1792, outChannels: 768, height: 16, width: 16, kernel: 3 as const, weight: "w" };
+  const planned = (target: Target, batch: number) => {
+    const graph = new Graph(target);
+    const { layers, rules } = trained();
+    const x = graph.external("x", [batch, large.inChannels, large.height, large.width], "act");
+    const y = layers.conv({ graph, batch, layers, wants: () => false, tap() {} }, "y", large, x);
+    const g = graph.external("g", y.shape, "act");
+    gradient(graph, new Map([[y, g]]), [x], { vjps, rules });
+    return graph;
+  };
+  const kernels = (graph: Graph) => graph.nodes.map((node) => node.kernel.name);
+
+  it.each([1, 32])("decides where filters are too large for it, at batch %i", (batch) => {
+    const software = planned({}, batch);
+    expect(tiles(software, "winograd-weight")).toEqual([2, 2]);
+    const { rates } = gpuProfile("mobile");
+    const small = kernels(planned({ rates, bindingBytes: 2 ** 27 }, batch));
+    expect(small.filter((name) => name !== "pack-weight")).toEqual(["implicit-gemm", "implicit-gemm"]);
+    expect(kernels(planned({ rates, bindingBytes: 2 ** 28 }, batch)).includes("winograd-weight")).toBe(batch === 32);
+  });
+
+  it("makes parts of images, of which all use filters packed once", () => {
+    const { graph, conv } = build(trained().layers, 32, { bindingBytes: 100_000 });
+    conv("y");
+    const count = (kernel: string) => kernels(graph).filter((name) => name === kernel).length;
+    expect(count("winograd-input")).toBeGreaterThan(1);
+    expect(count("winograd-weight")).toBe(1);
+  });
 });
 
 it("a layer that is used twice has one scale a row, and its gradients meet before the normalisation", () => {
