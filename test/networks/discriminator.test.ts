@@ -5,7 +5,7 @@ import { relativeError } from "../../src/graph/run-kernel.js";
 import { trained } from "../../src/layers/trained.js";
 import { DEFAULTS } from "../../src/networks/edm2/config.js";
 import { addCondition, addLogits, discriminatorTensors } from "../../src/networks/edm2/discriminator.js";
-import { scalesOf } from "../support/effective-weights.js";
+import { StoredRows } from "../support/effective-weights.js";
 import { RawTensors } from "../support/raw-tensors.js";
 
 const weights = new RawTensors("disc-tiny.safetensors");
@@ -27,7 +27,7 @@ for (const [how, { layers, weights: effective }] of [
   ["for training", trained()],
   ["evaluated only", trained({ backward: false })],
 ] as const) {
-  it(`gives the recorded logits and features in float64, ${how}`, () => {
+  it(`gives the recorded logits and features in float64, ${how}`, async () => {
     const graph = new Graph();
     const taps = new Map<string, Tensor>();
     const batch = 3;
@@ -46,8 +46,11 @@ for (const [how, { layers, weights: effective }] of [
     const given = new Map([
       ...weights.names.map((n) => [n, weights.values(n)] as const),
       ...file.names.map((n) => [n, file.values(n)] as const),
-      ...scalesOf(effective, (name) => weights.values(name)),
     ]);
+    for (const [name, weight] of effective) {
+      const { scales } = await StoredRows.of(undefined, weight, name, (of) => weights.values(of));
+      given.set(weight.scale.name, Float64Array.from(scales));
+    }
     const values = interpret(graph, given);
     expect(relativeError(values.get(logits)!, file.values("logits.f64"))).toBeLessThan(1e-6);
     for (const name of ["ctrl_x", "enc_x", "pooled"])

@@ -4,42 +4,13 @@ import type { ElementType } from "../../src/gpu/contract.js";
 import type { Gpu } from "../../src/gpu/device.js";
 import { gradient, type Rule } from "../../src/graph/gradient.js";
 import { Graph, type Node, type Tensor } from "../../src/graph/graph.js";
-import { interpret } from "../../src/graph/interpret.js";
-import { Program } from "../../src/graph/program.js";
 import { relativeError } from "../../src/graph/run-kernel.js";
 import type { EffectiveWeight } from "../../src/layers/trained.js";
-import { scalesOf, storedGradients } from "./effective-weights.js";
+import { StoredRows } from "./effective-weights.js";
+import { evaluate } from "./evaluate.js";
 import type { RawTensors } from "./raw-tensors.js";
 
 type Values = ArrayLike<number>;
-
-/** The values of some tensors of a graph: in float64 through the references, or from the device. */
-export async function evaluate(
-  gpu: Gpu | undefined,
-  graph: Graph,
-  given: ReadonlyMap<string, Values>,
-  wanted: readonly Tensor[],
-): Promise<Values[]> {
-  for (const tensor of wanted) if (tensor.kind === "activation") graph.kept.add(tensor);
-  if (!gpu) {
-    const all = interpret(graph, given);
-    return wanted.map((tensor) => all.get(tensor)!);
-  }
-  const program = await Program.create(gpu, { label: "case", graph });
-  try {
-    for (const tensor of graph.tensors) {
-      const values = given.get(tensor.name);
-      if (tensor.kind !== "external" || values === undefined) continue;
-      gpu.write(program.buffer(tensor), tensor.type === "u32" ? Uint32Array.from(values) : Float32Array.from(values));
-    }
-    await program.run();
-    const found: Values[] = [];
-    for (const tensor of wanted) found.push(await program.readTensor(tensor));
-    return found;
-  } finally {
-    program.destroy();
-  }
-}
 
 /** What a case makes of its inputs. */
 export interface Made {
@@ -51,6 +22,8 @@ export interface Made {
   readonly rules?: ReadonlyMap<Tensor, Rule>;
   /** Of layers with changing weights: gradients that are asked for are those of the stored tensors, and their gains' come with them. */
   readonly weights?: ReadonlyMap<string, EffectiveWeight>;
+  /** In training mode: rows are normalised first, and `stored` has what that made of them. */
+  readonly train?: boolean;
   /** Puts another node in a node's place, forward and backward: where a recorded value takes that of a draw. */
   swap?(node: Node): Node;
 }
@@ -59,6 +32,8 @@ export interface Made {
 export class RecordedCase {
   readonly graph = new Graph();
   readonly given = new Map<string, Values>();
+  /** Stored weights of the run, by name. */
+  readonly stored = new Map<string, Values>();
   readonly #gpu: Gpu | undefined;
   readonly #file: RawTensors;
   readonly #name: string;
@@ -85,14 +60,19 @@ export class RecordedCase {
 
   /** @param up the arriving gradient; recorded as `up` unless given */
   async run(
-    { out, forward = new Map(), gradients, rules, weights = new Map(), swap }: Made,
+    { out, forward = new Map(), gradients, rules, weights = new Map(), train = false, swap }: Made,
     up = this.values("up"),
   ): Promise<Map<string, Values>> {
     const seed = this.graph.external("up", out.shape, out.type);
     this.given.set("up", up);
-    const stored = (name: string) => this.given.get(name) ?? this.values(name);
-    for (const [name, values] of scalesOf(weights, stored)) this.given.set(name, values);
-    const effective = new Map(Array.from(weights, ([name, weight]) => [weight.w, { name, weight }]));
+    const effective = new Map<Tensor, StoredRows>();
+    for (const [name, weight] of weights) {
+      const values = (of: string) => this.given.get(of) ?? this.values(of);
+      const rows = await StoredRows.of(this.#gpu, weight, name, values, train);
+      this.given.set(weight.scale.name, rows.scales);
+      this.stored.set(name, rows.stored);
+      effective.set(weight.w, rows);
+    }
     const asked = new Map(
       Array.from(gradients, ([key, tensor]) => [key, effective.get(tensor)?.weight.scale ?? tensor]),
     );
@@ -104,13 +84,11 @@ export class RecordedCase {
     const values = await evaluate(this.#gpu, this.graph, this.given, [...wanted.values()]);
     const made = new Map([...wanted.keys()].map((key, i) => [key, values[i]!]));
     for (const [key, tensor] of gradients) {
-      const of = effective.get(tensor);
-      if (!of) continue;
-      const { name, weight } = of;
-      const gain = weight.gain === undefined ? 1 : stored(weight.gain)[0]!;
-      const { dw, dgain } = storedGradients(weight, stored(name), gain, made.get(key)!);
+      const rows = effective.get(tensor);
+      if (!rows) continue;
+      const { dw, dgain } = await rows.gradients(made.get(key)!);
       made.set(key, dw);
-      if (weight.gain !== undefined) made.set(`grad.${weight.gain}`, [dgain]);
+      if (rows.weight.gain !== undefined) made.set(`grad.${rows.weight.gain}`, [dgain]);
     }
     return made;
   }

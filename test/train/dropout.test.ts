@@ -9,9 +9,9 @@ import { Graph } from "../../src/graph/graph.js";
 import { relativeError } from "../../src/graph/run-kernel.js";
 import { DRAWS, imageKey } from "../../src/train/draws.js";
 import { openTraining, type TrainingOptions } from "../../src/train/training.js";
+import { evaluate } from "../support/evaluate.js";
 import { openTestGpu } from "../support/gpu.js";
 import { RawTensors } from "../support/raw-tensors.js";
-import { evaluate } from "../support/recorded-case.js";
 
 let gpu: Gpu;
 beforeAll(async () => {
