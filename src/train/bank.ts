@@ -144,14 +144,24 @@ export class Bank {
     this.#submit((encoder) => encoder.copyBufferToBuffer(other.buffer, 0, this.buffer, 0, 4 * this.layout.elements));
   }
 
-  /** Writes the tensors given; the others keep their values. */
+  /**
+   * Writes the tensors given; the others keep their values.
+   * @throws BAD_ARGUMENT, and then writes none, naming one that there is not, or whose values are not as many in f32
+   */
   upload(tensors: ReadonlyMap<string, Float32Array>): void {
+    this.check(tensors);
     this.uploads++;
+    for (const [name, values] of tensors) this.gpu.write(this.buffer, values, 4 * this.layout.entry(name).offset);
+  }
+
+  /** What `upload` throws for. */
+  check(tensors: ReadonlyMap<string, Float32Array>): void {
     for (const [name, values] of tensors) {
-      const { offset, length, shape } = this.layout.entry(name);
-      if (values.length !== length)
-        throw bad(`The parameter ${name} [${shape}] has ${length} values, got ${values.length}.`);
-      this.gpu.write(this.buffer, values, 4 * offset);
+      const { length, shape } = this.layout.entry(name);
+      if (!(values instanceof Float32Array) || values.length !== length)
+        throw bad(
+          `The parameter ${name} [${shape}] must be a Float32Array of ${length} values, got ${(values as Float32Array)?.length}.`,
+        );
     }
   }
 

@@ -82,7 +82,7 @@ export interface DistillationStep extends Partial<Record<DistilledNetwork, reado
 }
 
 export interface DistillationResult {
-  /** Mean losses over images and entries, by network; of the last update's rounds, averaged. */
+  /** Mean losses over images and entries, by network; of the last update's rounds, those computed here, averaged. */
   readonly losses: Record<string, number>;
   /** The learning rate of this iteration, that of the score model. */
   readonly lr: number;

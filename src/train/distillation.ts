@@ -1,5 +1,4 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { type CheckpointInput, openCheckpoint } from "../checkpoint/index.js";
 import { bad, checkKeys } from "../errors.js";
 import type { Gpu } from "../gpu/device.js";
 import { during, Held } from "../gpu/held.js";
@@ -9,7 +8,6 @@ import type { NcvsdConfig } from "../networks/edm2/arguments.js";
 import { parseConfig } from "../networks/edm2/config.js";
 import { discriminatorTensors } from "../networks/edm2/discriminator.js";
 import { expectedTensors } from "../networks/edm2/names.js";
-import { networkFile } from "../networks/edm2/published.js";
 import { seedRow } from "../random/seeds.js";
 import { Bank, BankLayout, largestPart } from "./bank.js";
 import { BankRows } from "./bank-rows.js";
@@ -36,7 +34,7 @@ import { trainingPrecision } from "./precision.js";
 import type { Round } from "./round.js";
 import { learningRate } from "./schedule.js";
 import { makeSnapshot, type Snapshot } from "./snapshot.js";
-import { type ConfigInput, type NetworkInput, networkTensors } from "./source.js";
+import { type ConfigInput, networkTensors, tensorsAmong } from "./source.js";
 import { startTensors } from "./start.js";
 import { readState, type SavedState, type Settings as StateSettings, saveState } from "./state.js";
 import { WorkerSum } from "./sums.js";
@@ -83,7 +81,7 @@ export async function openDistillation(gpu: Gpu, options: DistillationOptions): 
       if (!saved) {
         optimiser.parameters.upload(startTensors(taught, shapes[network], seed, stream + 1));
         const given = networks[network];
-        if (given !== undefined) optimiser.parameters.upload(await overrides(given, layout));
+        if (given !== undefined) optimiser.parameters.upload(await tensorsAmong(given, layout));
       }
       trainers[network] = { optimiser, sums: hold(await WorkerSum.create(gpu, network, optimiser, settings)) };
     }
@@ -131,19 +129,6 @@ function teacherArguments({ teacher, config }: DistillationOptions): ConfigInput
   return own;
 }
 
-async function overrides(given: NetworkInput, layout: BankLayout): Promise<ReadonlyMap<string, Float32Array>> {
-  if (given instanceof Map) return given;
-  const checkpoint = await openCheckpoint(networkFile(given as CheckpointInput));
-  try {
-    const tensors = new Map<string, Float32Array>();
-    for (const { name } of layout.entries)
-      if (checkpoint.tensors.has(name)) tensors.set(name, await checkpoint.readF32(name));
-    return tensors;
-  } finally {
-    await checkpoint.close();
-  }
-}
-
 type RoundName = "score" | "discriminator" | "off" | "shown" | "on";
 
 interface Parts {
@@ -174,6 +159,8 @@ export class Distillation {
   #images: number;
   /** Networks that this iteration has updated. */
   #updated = 0;
+  /** Rounds of this iteration that were computed here: each has left its losses. */
+  readonly #rounds: Record<DistilledNetwork, number> = { score: 0, discriminator: 0, generator: 0 };
   #recorded: Map<string, Float32Array> | undefined;
   readonly #held: Held;
 
@@ -221,6 +208,8 @@ export class Distillation {
       checkKeys("step", input, { score: true, discriminator: true, generator: true, record: true });
       this.#recorded = input.record ? new Map() : undefined;
       for (const network of DISTILLED.slice(this.#updated)) {
+        // Those of a step that failed count no more.
+        this.#rounds[network] = 0;
         await this.#updates[network].gather(input[network] ?? []);
         await this.#apply(network);
       }
@@ -272,12 +261,17 @@ export class Distillation {
   }
 
   async #finish(): Promise<DistillationResult> {
-    const { batch, rounds } = this.settings;
+    const { batch } = this.settings;
     const lr = learningRate(this.settings.lr, this.#images, batch);
     const losses: Record<string, number> = {};
-    for (const name of ["score", "discriminator", this.#adversarialRound] as const)
-      for (const [loss, values] of Object.entries((await this.#parts.ready.get(name)?.losses(rounds)) ?? {}))
+    for (const network of DISTILLED) {
+      const rounds = this.#rounds[network];
+      this.#rounds[network] = 0;
+      if (rounds === 0) continue;
+      const round = this.#parts.ready.get(this.#roundOf(network));
+      for (const [loss, values] of Object.entries((await round?.losses(rounds)) ?? {}))
         losses[loss] = values.reduce((a, b) => a + b, 0) / rounds;
+    }
     this.#images += batch;
     this.#updated = 0;
     const recorded = this.#recorded;
@@ -285,7 +279,8 @@ export class Distillation {
     return { losses, lr, images: this.#images, ...(recorded && { recorded }) };
   }
 
-  get #adversarialRound(): "off" | "shown" | "on" {
+  #roundOf(network: DistilledNetwork): RoundName {
+    if (network !== "generator") return network;
     return this.adversarial ? "on" : this.#recorded ? "shown" : "off";
   }
 
@@ -299,7 +294,7 @@ export class Distillation {
     const start = 3 * this.#images + DISTILLED.indexOf(network) * batch;
     const places = placesOf(start + first * batchGpu, batchGpu, given.length);
     const images = await imagesOf("distillation", given, places, data, this.config);
-    const round = await this.#ready(network === "generator" ? this.#adversarialRound : network);
+    const round = await this.#ready(this.#roundOf(network));
     return given.map((own, i) => {
       const keys = places[i]!.map((place) => imageKey(seed, place));
       const sigma = Float32Array.from(own.sigma ?? keys.map((key) => conditionLevel(key)));
@@ -308,7 +303,7 @@ export class Distillation {
       const noises = { yNoise, z, xtNoise, realNoise, fakeNoise };
       const taken = round.take({ ...images[i]!, levels: { sigma, t }, noises });
       return async () => {
-        await round.run(taken, keys, first + i);
+        await round.run(taken, keys, this.#rounds[network]++);
         if (first + i !== 0 || !this.#recorded) return;
         for (const [what, values] of await round.recorded()) this.#recorded.set(`${SHORT[network]}.${what}`, values);
       };

@@ -65,7 +65,7 @@ export class Optimiser {
   /** Averages that Adam's kernel makes, the first ones. */
   readonly #fused: number;
   readonly #rests: GPUBuffer;
-  readonly #owned: { destroy(): void }[] = [];
+  readonly #owned: { destroy(): void }[];
   readonly #adders = new Map<Bank, readonly Program[]>();
   readonly #parts: readonly BankPart[];
   /** What normalise() and update() run, in order. */
@@ -79,7 +79,14 @@ export class Optimiser {
   /** The rounds of an update have begun. */
   #summing = false;
 
-  private constructor(gpu: Gpu, layout: BankLayout, { label, stds = [], largest, mixShare = 1 }: OptimiserOptions) {
+  /** @param owned what it makes: not all of it where memory runs short */
+  private constructor(
+    gpu: Gpu,
+    layout: BankLayout,
+    { label, stds = [], largest, mixShare = 1 }: OptimiserOptions,
+    owned: { destroy(): void }[],
+  ) {
+    this.#owned = owned;
     this.#mixShare = mixShare;
     this.#parts = layout.parts(largest ?? largestPart(gpu));
     const bank = (what: string) => {
@@ -105,12 +112,14 @@ export class Optimiser {
 
   /** All 0 at first: upload the parameters, and after a resume the moments and averages. */
   static async create(gpu: Gpu, layout: BankLayout, options: OptimiserOptions): Promise<Optimiser> {
-    const made = await gpu.scoped(options.label, () => new Optimiser(gpu, layout, options));
+    const owned: { destroy(): void }[] = [];
     try {
+      const made = await gpu.scoped(options.label, () => new Optimiser(gpu, layout, options, owned));
       await made.#prepare();
       return made;
     } catch (error) {
-      made.destroy();
+      for (const item of owned) item.destroy();
+      gpu.flushDestroyed();
       throw error;
     }
   }
@@ -184,9 +193,12 @@ export class Optimiser {
 
   /** The stored values as they stand, normalised where they have been. */
   async stored(): Promise<Map<string, Float32Array>> {
-    const tensors = await this.parameters.download();
-    if (!this.#normalised) return tensors;
-    const state = await this.rows.readState();
+    // Both as they are now: an update may be under way.
+    const [tensors, state] = await Promise.all([
+      this.parameters.download(),
+      this.#normalised ? this.rows.readState() : undefined,
+    ]);
+    if (!state) return tensors;
     for (const { name, kind, rowLength } of this.layout.entries) {
       if (kind !== "weight") continue;
       const values = tensors.get(name)!;
@@ -196,8 +208,9 @@ export class Optimiser {
     return tensors;
   }
 
-  /** Overwrites the stored values of these tensors. */
+  /** Overwrites the stored values of these tensors, or none of them where one cannot be. */
   async store(tensors: ReadonlyMap<string, Float32Array>): Promise<void> {
+    this.parameters.check(tensors);
     if (this.#normalised) await this.#settle();
     this.parameters.upload(tensors);
   }

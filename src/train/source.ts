@@ -3,7 +3,7 @@ import { bad } from "../errors.js";
 import type { NcvsdConfig, NetworkConfig } from "../networks/edm2/arguments.js";
 import { parseConfig } from "../networks/edm2/config.js";
 import { expectedTensors, validateTensors } from "../networks/edm2/names.js";
-import { teacherFile } from "../networks/edm2/published.js";
+import { networkFile, teacherFile } from "../networks/edm2/published.js";
 
 /** A network's tensors by state-dict name, or where they are. */
 export type NetworkInput = CheckpointInput | ReadonlyMap<string, Float32Array>;
@@ -64,6 +64,22 @@ export async function networkTensors(
       shapes,
       tensors,
     };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** Those tensors of a network, perhaps of another kind, that a layout has. */
+export async function tensorsAmong(
+  network: NetworkInput,
+  { entries }: { readonly entries: readonly { readonly name: string }[] },
+): Promise<ReadonlyMap<string, Float32Array>> {
+  if (network instanceof Map) return network;
+  const checkpoint = await openCheckpoint(networkFile(network as CheckpointInput));
+  try {
+    const tensors = new Map<string, Float32Array>();
+    for (const { name } of entries) if (checkpoint.tensors.has(name)) tensors.set(name, await checkpoint.readF32(name));
+    return tensors;
   } finally {
     await checkpoint.close();
   }

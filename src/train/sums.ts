@@ -14,11 +14,11 @@ export class WorkerSum {
   readonly round: Bank;
   /** The same where a worker has one round; the optimiser's gradients where there is one worker. */
   readonly sum: Bank;
-  readonly #owned: readonly Bank[];
+  readonly #owned: readonly { destroy(): void }[];
   readonly #adders: readonly Program[];
   #rounds = 0;
 
-  private constructor(round: Bank, sum: Bank, owned: readonly Bank[], adders: readonly Program[]) {
+  private constructor(round: Bank, sum: Bank, owned: readonly { destroy(): void }[], adders: readonly Program[]) {
     this.round = round;
     this.sum = sum;
     this.#owned = owned;
@@ -31,19 +31,28 @@ export class WorkerSum {
     { layout, gradients }: Pick<Optimiser, "layout" | "gradients">,
     { rounds, workers }: { readonly rounds: number; readonly workers: number },
   ): Promise<WorkerSum> {
-    const owned: Bank[] = [];
-    const bank = (what: string) => {
-      owned.push(new Bank(gpu, `${label} gradients of a ${what}`, layout));
-      return owned.at(-1)!;
+    const owned: { destroy(): void }[] = [];
+    const own = <T extends { destroy(): void }>(item: T): T => {
+      owned.push(item);
+      return item;
     };
-    const sum = workers === 1 ? gradients : bank("worker");
-    const round = rounds === workers ? sum : bank("round");
-    const parts = round === sum ? [] : layout.parts(largestPart(gpu));
-    const adders = parts.map((part) => {
-      const buffers = { a: sum.region(part), b: round.region(part) };
-      return stage(gpu, "add", add, { elements: part.elements }, buffers);
-    });
-    return new WorkerSum(round, sum, owned, await Promise.all(adders));
+    const bank = (what: string) => own(new Bank(gpu, `${label} gradients of a ${what}`, layout));
+    try {
+      const [sum, round] = await gpu.scoped(label, () => {
+        const its = workers === 1 ? gradients : bank("worker");
+        return [its, rounds === workers ? its : bank("round")] as const;
+      });
+      const adders: Program[] = [];
+      for (const part of round === sum ? [] : layout.parts(largestPart(gpu))) {
+        const buffers = { a: sum.region(part), b: round.region(part) };
+        adders.push(own(await stage(gpu, "add", add, { elements: part.elements }, buffers)));
+      }
+      return new WorkerSum(round, sum, owned, adders);
+    } catch (error) {
+      for (const item of owned) item.destroy();
+      gpu.flushDestroyed();
+      throw error;
+    }
   }
 
   /** A worker begins: what was summed is forgotten with its first round. */
@@ -58,8 +67,7 @@ export class WorkerSum {
   }
 
   destroy(): void {
-    for (const adder of this.#adders) adder.destroy();
-    for (const bank of this.#owned) bank.destroy();
+    for (const item of this.#owned) item.destroy();
   }
 }
 

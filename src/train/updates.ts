@@ -111,6 +111,11 @@ export class Updates<Round extends object> {
   async collect(sums: readonly ReadonlyMap<string, Float32Array>[]): Promise<void> {
     const { workers } = this.#sizes;
     if (sums.length !== workers) throw bad(`update: the sums of ${workers} workers are needed, got ${sums.length}.`);
+    for (const [worker, sum] of sums.entries()) {
+      this.sums.sum.check(sum);
+      const missing = this.optimiser.layout.entries.find(({ name, kind }) => kind !== "buffer" && !sum.has(name));
+      if (missing) throw bad(`update: the sums of worker ${worker} are without ${missing.name}.`);
+    }
     this.optimiser.begin();
     for (const sum of sums) {
       this.sums.sum.upload(sum);

@@ -5,6 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Gpu } from "../../src/gpu/device.js";
 import { relativeError } from "../../src/graph/run-kernel.js";
 import { loadModel } from "../../src/networks/edm2/model.js";
+import { expectedTensors } from "../../src/networks/edm2/names.js";
+import { BankLayout, largestPart } from "../../src/train/bank.js";
 import { type Distillation, openDistillation } from "../../src/train/distillation.js";
 import { DISTILLED } from "../../src/train/distillation-settings.js";
 import { fixturePath } from "../support/fixtures.js";
@@ -343,6 +345,11 @@ describe("a distillation that was saved and opened again", () => {
     await expect(distillation.accumulate({ net: "generator", worker: 0 })).rejects.toThrow("it is the turn of score");
     const sums = [];
     for (const worker of [0, 1, 2, 3]) sums.push(await distillation.accumulate({ net: "score", worker }));
+    const [name] = [...sums[0]!.keys()].filter((key) => key.endsWith(".weight"));
+    const lacking = new Map([...sums[1]!].filter(([key]) => key !== name));
+    await expect(distillation.update([sums[0]!, lacking, sums[2]!, sums[3]!])).rejects.toThrow(
+      `the sums of worker 1 are without ${name}`,
+    );
     await distillation.update(sums, "score");
     await expect(distillation.update(sums, "score")).rejects.toThrow("it is the turn of discriminator, not of score");
     expect((await distillation.step()).images).toBe(4 * iterations + 4);
@@ -350,6 +357,53 @@ describe("a distillation that was saved and opened again", () => {
     for (const theirs of await played)
       expect(new Map([...theirs].map(([name, values]) => [name, hex(values)]))).toEqual(wanted);
   });
+});
+
+it("has the same bits where a device binds parts of the parameters", async () => {
+  const { options } = waves();
+  const after = async (device: Gpu) => {
+    const distillation = await openDistillation(device, { ...options, ganWarmupBatches: 0, ctrlLrScaling: 0.5 });
+    for (let k = 0; k < 2; k++) await distillation.step();
+    const all = await gradientsOf(distillation);
+    for (const net of DISTILLED)
+      for (const [name, values] of await distillation.parameters(net)) all.set(`${net} stored ${name}`, values);
+    for (const [name, values] of await distillation.ema(0.1)) all.set(`average ${name}`, values);
+    distillation.close();
+    const layout = new BankLayout(expectedTensors("ncvsd", distillation.config));
+    return { all, parts: layout.parts(largestPart(device)).length };
+  };
+  const differing = (ours: ReadonlyMap<string, Float32Array>, theirs: ReadonlyMap<string, Float32Array>) =>
+    [...theirs].flatMap(([name, values]) => (hex(values) === hex(ours.get(name)!) ? [] : [name]));
+  const small = await openTestGpu();
+  const { limits } = small.device;
+  const own = { maxStorageBufferBindingSize: 48 * 1024 };
+  Object.defineProperty(small.device, "limits", {
+    value: new Proxy(limits, { get: (all, name) => Reflect.get(name in own ? own : all, name) }),
+  });
+  const [parts, whole] = [await after(small), await after(gpu)];
+  expect([whole.parts, parts.parts > 3]).toEqual([1, true]);
+  expect(differing(parts.all, whole.all)).toEqual([]);
+  small.close();
+});
+
+it("says the losses of the rounds that it computed itself", async () => {
+  const { options } = waves();
+  const [whole, ...halves] = await Promise.all([1, 2, 3].map(() => openDistillation(gpu, options)));
+  for (let k = 0; k < 3; k++) {
+    const { losses } = await whole!.step();
+    const found: Record<string, number>[] = [];
+    for (const net of DISTILLED) {
+      const sums: Map<string, Float32Array>[] = [];
+      for (const [worker, half] of halves.entries()) sums.push(await half.accumulate({ net, worker }));
+      for (const half of halves) {
+        const result = await half.update(sums, net);
+        if (result) found.push(result.losses);
+      }
+    }
+    const mean = Object.keys(losses).map((name) => [name, (found[0]![name]! + found[1]![name]!) / 2]);
+    expect(Object.fromEntries(mean)).toEqual(losses);
+  }
+  for (const each of [whole!, ...halves]) each.close();
 });
 
 it("refuses arguments that cannot be right in one sentence, before anything is made", async () => {

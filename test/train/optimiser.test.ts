@@ -5,6 +5,7 @@ import { Bank, BankLayout, type BankPart } from "../../src/train/bank.js";
 import { RowTable } from "../../src/train/bank-rows.js";
 import { Optimiser } from "../../src/train/optimiser.js";
 import { learningRate } from "../../src/train/schedule.js";
+import { WorkerSum } from "../../src/train/sums.js";
 import { openTestGpu } from "../support/gpu.js";
 import { RawTensors } from "../support/raw-tensors.js";
 
@@ -276,6 +277,25 @@ describe("an optimiser", () => {
     expect(gpu.allocatedBytes).toBe(before);
   });
 
+  it("where memory runs short, too", async () => {
+    const small = await openTestGpu({ memoryLimit: 64 * 1024 });
+    const large = new BankLayout([["enc.conv.weight", [64, 64]]]);
+    const before = small.allocatedBytes;
+    await expect(Optimiser.create(small, large, { label: "memory" })).rejects.toMatchObject({ code: "OUT_OF_MEMORY" });
+    expect(small.allocatedBytes).toBe(before);
+    const gradients = new Bank(small, "gradients", large);
+    const sizes = { rounds: 4, workers: 2 };
+    const sum = await WorkerSum.create(small, "memory", { layout: large, gradients }, sizes);
+    sum.destroy();
+    const filler = small.storage("filler", 20 * 1024);
+    const full = small.allocatedBytes;
+    const failing = WorkerSum.create(small, "memory", { layout: large, gradients }, sizes);
+    await expect(failing).rejects.toMatchObject({ code: "OUT_OF_MEMORY" });
+    expect(small.allocatedBytes).toBe(full);
+    small.destroyBuffer(filler);
+    small.close();
+  });
+
   it("refuses what it cannot do", async () => {
     const optimiser = await Optimiser.create(gpu, layout, { label: "errors", stds: [0.1] });
     const other = new Bank(gpu, "other", new BankLayout([["w.weight", [4, 4]]]));
@@ -283,7 +303,18 @@ describe("an optimiser", () => {
     await expect(optimiser.update({ ...UPDATE, lr: Number.NaN })).rejects.toThrow("lr must be");
     await expect(optimiser.update({ ...UPDATE, batch: 0 })).rejects.toThrow("no update");
     expect(() => optimiser.parameters.upload(new Map([["a.weight", new Float32Array(1)]]))).toThrow("no parameter a");
-    expect(() => optimiser.parameters.upload(new Map([["enc.emb_gain", new Float32Array(2)]]))).toThrow("has 1 values");
+    expect(() => optimiser.parameters.upload(new Map([["enc.emb_gain", new Float32Array(2)]]))).toThrow(
+      "Float32Array of 1 values",
+    );
+    // Twice the bytes would lie over what comes next; one tensor that cannot be written keeps the others as they were.
+    const wide = new Float64Array(1) as unknown as Float32Array;
+    expect(() => optimiser.parameters.upload(new Map([["enc.emb_gain", wide]]))).toThrow("Float32Array of 1 values");
+    const half = new Map([
+      ["enc.emb_gain", Float32Array.of(3)],
+      ["enc.conv.weight", new Float32Array(3)],
+    ]);
+    await expect(optimiser.store(half)).rejects.toThrow("Float32Array of 140 values, got 3");
+    expect([...(await optimiser.stored()).get("enc.emb_gain")!]).toEqual([0]);
     expect(() => new BankLayout([["enc.bias", [3]]])).toThrow("enc.bias");
     expect(() => new BankLayout([["a.weight", [3, 0]]])).toThrow("empty");
     expect(() => new BankLayout([...shapes, ...shapes])).toThrow("twice");
