@@ -106,6 +106,13 @@ export class BankRows {
     return all.subarray(4 * STATE_HEAD);
   }
 
+  /** Makes all factors 1. */
+  async forgetFactors(): Promise<void> {
+    const state = await this.readState();
+    for (let at = 0; at < state.length; at += 4) state[at + 1] = 1;
+    this.bank.gpu.write(this.state, state, 16 * STATE_HEAD);
+  }
+
   /** Fills `state` for values that never change, from the values themselves. */
   describe(tensors: ReadonlyMap<string, ArrayLike<number>>): void {
     const { rows, rowsOf } = this.table;

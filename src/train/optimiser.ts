@@ -177,6 +177,13 @@ export class Optimiser {
     for (const program of this.#projections) await program.run();
   }
 
+  /** Takes back what normalise() has done to rows since Adam: mixing weights stay clipped, as they are in every round. */
+  async restart(): Promise<void> {
+    if (!this.#normalised) return;
+    await this.rows.forgetFactors();
+    await this.#settle();
+  }
+
   /** After an upload: each row's RMS by the very program that finds it after an update, so that a resumed run has the same bits. */
   async #refresh(): Promise<void> {
     if (this.#known === this.parameters.uploads) return;

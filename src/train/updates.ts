@@ -85,6 +85,9 @@ export class Updates<Round extends object> {
       throw bad(`step: ${rounds.length} rounds were given; an update of ${batch} images has ${count} of ${batchGpu}.`);
     const ready = await this.#ready(rounds, 0, count);
     this.optimiser.begin();
+    // Rounds that were accumulated and never taken leave no trace.
+    await this.optimiser.restart();
+    this.#normalised = 0;
     for (const share of shares(count, workers)) {
       await this.#sum(share.first, ready.slice(share.first, share.first + share.count));
       await this.optimiser.addGradients(this.sums.sum);
