@@ -36,8 +36,8 @@ export interface ConvContext {
   /** Choices of a tuner, by `convKey`. */
   readonly tuning?: ReadonlyMap<string, string> | undefined;
   /**
-   * Default: `BINDING_BYTES`. No bit of a result depends on it, but for 1x1 layers whose whole weight exceeds it: they are
-   * summed directly. No published network has one.
+   * Default: `BINDING_BYTES`. No bit of a result depends on it, but for layers whose whole weight exceeds it: 1x1 ones are
+   * summed directly (no published network has one); in training 3x3 ones take fewer values a filter.
    */
   readonly bindingBytes?: number | undefined;
 }
