@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { Face, type Tables } from "./face.js";
@@ -25,13 +25,19 @@ const specialness = (file: string) =>
     .replace(/sans-?serif/i, "")
     .match(SPECIAL)?.length ?? 0;
 
-/** Font files of a folder and those below; one that cannot be read hides no other. */
-export function fontsBelow(folder: string): string[] {
+/**
+ * Font files of a folder and those below, links followed; a folder that cannot be read hides no other.
+ * @param seen folders that were listed: links may go round
+ */
+export function fontsBelow(folder: string, seen = new Set<string>()): string[] {
   try {
+    const real = realpathSync(folder);
+    if (seen.has(real)) return [];
+    seen.add(real);
     return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
       const path = join(folder, entry.name);
-      if (entry.isDirectory()) return fontsBelow(path);
-      return /\.(ttf|otf|ttc|otc)$/i.test(entry.name) ? [path] : [];
+      if (/\.(ttf|otf|ttc|otc)$/i.test(entry.name)) return [path];
+      return entry.isDirectory() || entry.isSymbolicLink() ? fontsBelow(path, seen) : [];
     });
   } catch {
     return [];
@@ -43,7 +49,10 @@ let files: readonly string[] | undefined;
 /** Files of fonts, plain ones first; listed once. */
 function fontFiles(): readonly string[] {
   if (files) return files;
-  const fonts = folders().flatMap(fontsBelow).sort();
+  const seen = new Set<string>();
+  const fonts = folders()
+    .flatMap((folder) => fontsBelow(folder, seen))
+    .sort();
   files = fonts.sort((a, b) => specialness(a) - specialness(b));
   return files;
 }

@@ -1,6 +1,6 @@
-/** Begins a character that terminals show two columns wide: East Asian scripts, full-width forms, emoji (Unicode's annex 11). */
+/** Begins a character that terminals show two columns wide: what Unicode's annex 11 has as wide or full-width, and emoji. */
 const WIDE =
-  /^(?![\uff61-\uffdc])[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\p{sc=Hang}\p{sc=Bopo}\p{sc=Yiii}\u3000-\u303e\uff01-\uffe6]|^\p{Emoji_Presentation}|\ufe0f/u;
+  /^[\u1100-\u115f\u2329\u232a\u2e80-\u303e\u3041-\u3247\u3250-\u4dbf\u4e00-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe10-\ufe19\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18dff}\u{1aff0}-\u{1b2ff}\u{1f200}-\u{1f265}\u{20000}-\u{3fffd}]|^\p{Emoji_Presentation}|\ufe0f/u;
 const ASCII = /^[ -~]*$/;
 const characters = new Intl.Segmenter();
 

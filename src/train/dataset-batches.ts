@@ -19,6 +19,8 @@ export interface BatchOptions {
   readonly latents?: { readonly scale: readonly number[]; readonly bias: readonly number[] };
 }
 
+type Batch = Awaited<ReturnType<TrainingData["batch"]>>;
+
 /**
  * A data set as the images of a training: position p of the run takes item order(seed, length, p), so what a position sees hangs on
  * nothing else. A training's state refuses another data set; a folder is read for that as a whole. Of latents
@@ -49,44 +51,48 @@ export async function batchesOf(set: Dataset, options: BatchOptions): Promise<Tr
       target[at + i] = (image[i]! + image[size + i]! * z[i]!) * latents!.scale[channel]! + latents!.bias[channel]!;
     }
   };
-  const read = async (positions: readonly number[]): Promise<DatasetItem[]> => {
-    const items: DatasetItem[] = [];
-    for (let at = 0; at < positions.length; at += AT_ONCE) {
-      const some = positions.slice(at, at + AT_ONCE).map((position) => set.item(order(seed, set.length, position)));
-      items.push(...(await Promise.all(some)));
+  // Items are put where they belong as they come, not kept: the batch of an update may be large.
+  const read = async (positions: readonly number[]): Promise<Batch> => {
+    const images = new Float32Array(positions.length * size);
+    const found: number[] = [];
+    const labels = new Float32Array(classes ? 0 : positions.length * dim);
+    for (let from = 0; from < positions.length; from += AT_ONCE) {
+      const some = positions.slice(from, from + AT_ONCE);
+      const items = await Promise.all(some.map((position) => set.item(order(seed, set.length, position))));
+      for (const [i, item] of items.entries()) {
+        put(images, (from + i) * size, item, some[i]!);
+        if (classes) found.push(item.class!);
+        else labels.set(item.label, (from + i) * dim);
+      }
     }
-    return items;
+    return dim === 0 ? { images } : { images, labels: classes ? found : labels };
   };
   // The next batch is read while this one is trained on: as far after it as it is after the one before.
   let last: readonly number[] = [];
-  let ahead: { key: string; items: Promise<DatasetItem[]> } | undefined;
+  let ahead: { key: string; read: Promise<Batch> } | undefined;
   const readAhead = (positions: readonly number[]) => {
     const step = last.length === positions.length ? positions[0]! - last[0]! : positions.length;
     last = positions;
     const next = positions.map((position) => position + step);
     if (!next.every((position) => position >= 0)) return;
-    ahead = { key: next.join(), items: read(next) };
+    ahead = { key: next.join(), read: read(next) };
     // Whoever asks for them is told.
-    ahead.items.catch(() => {});
+    ahead.read.catch(() => {});
   };
   return {
     fingerprint: await set.fingerprint(),
     async batch(positions) {
-      const guessed = ahead?.key === positions.join();
-      const items = await (guessed ? ahead!.items : read(positions));
+      const guessed = ahead?.key === positions.join() ? ahead.read : undefined;
+      // What failed is read anew when it is asked for again.
+      if (guessed) ahead = undefined;
+      const batch = await (guessed ?? read(positions));
       // After a wrong guess wait for another batch: what is read in vain costs as much as what is not.
       if (guessed || !ahead) readAhead(positions);
       else {
         last = positions;
         ahead = undefined;
       }
-      const images = new Float32Array(items.length * size);
-      for (const [i, item] of items.entries()) put(images, i * size, item, positions[i]!);
-      if (dim === 0) return { images };
-      if (classes) return { images, labels: items.map((item) => item.class!) };
-      const labels = new Float32Array(items.length * dim);
-      for (const [i, { label }] of items.entries()) labels.set(label, i * dim);
-      return { images, labels };
+      return batch;
     },
   };
 }

@@ -207,13 +207,17 @@ export class Distillation {
     return this.#use(async () => {
       checkKeys("step", input, { score: true, discriminator: true, generator: true, record: true });
       this.#recorded = input.record ? new Map() : undefined;
-      for (const network of DISTILLED.slice(this.#updated)) {
-        // Those of a step that failed count no more.
-        this.#rounds[network] = 0;
-        await this.#updates[network].gather(input[network] ?? []);
-        await this.#apply(network);
+      try {
+        for (const network of DISTILLED.slice(this.#updated)) {
+          // Those of a step that failed count no more.
+          this.#rounds[network] = 0;
+          await this.#updates[network].gather(input[network] ?? []);
+          await this.#apply(network);
+        }
+        return await this.#finish();
+      } finally {
+        this.#recorded = undefined;
       }
-      return this.#finish();
     });
   }
 
@@ -275,7 +279,6 @@ export class Distillation {
     this.#images += batch;
     this.#updated = 0;
     const recorded = this.#recorded;
-    this.#recorded = undefined;
     return { losses, lr, images: this.#images, ...(recorded && { recorded }) };
   }
 

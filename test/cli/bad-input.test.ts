@@ -70,6 +70,8 @@ describe.concurrent("a checkpoint that cannot be used", () => {
       () => fixturePath("heun"),
       /heun' is a folder: give the \.safetensors file in it, such as \S+\.safetensors/,
     ],
+    ["is below a file", () => join(TINY, "x.safetensors"), /' does not exist: check the path/],
+    ["has too long a name", () => `${"x".repeat(300)}.safetensors`, /x…' cannot be read/],
     ["is empty", () => file("empty.safetensors", ""), /empty\.safetensors.*(empty|0 bytes|too short)/],
     [
       "is a pickle of something else",

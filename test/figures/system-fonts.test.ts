@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -21,6 +21,21 @@ it("a folder that cannot be read hides no other", () => {
   } finally {
     if (isRoot) process.seteuid?.(0);
     chmodSync(join(root, "b"), 0o755);
+    rmSync(root, { recursive: true });
+  }
+});
+
+it("folders that are links are looked into, once, wherever links lead", () => {
+  const root = mkdtempSync(join(tmpdir(), "ncvsd-fonts-"));
+  try {
+    mkdirSync(join(root, "elsewhere"));
+    mkdirSync(join(root, "fonts"));
+    writeFileSync(join(root, "elsewhere", "one.ttf"), "");
+    symlinkSync(join(root, "elsewhere"), join(root, "fonts", "linked"));
+    symlinkSync(join(root, "fonts"), join(root, "elsewhere", "round"));
+    symlinkSync(join(root, "gone"), join(root, "fonts", "broken"));
+    expect(fontsBelow(join(root, "fonts"))).toEqual([join(root, "fonts", "linked", "one.ttf")]);
+  } finally {
     rmSync(root, { recursive: true });
   }
 });

@@ -81,6 +81,30 @@ describe("batches of a data set", () => {
     expect(asked).toEqual(read);
   });
 
+  it("that could not be read ahead are read again when they are asked for again", async () => {
+    const set = await open(files(pictures, labels));
+    let broken = false;
+    const shaky = new Proxy(set, {
+      get(target, key) {
+        if (key === "item")
+          return (i: number) => (broken ? Promise.reject(new Error("the disk is away")) : target.item(i));
+        const value = Reflect.get(target, key);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    const data = await batchesOf(shaky, network);
+    broken = true;
+    await expect(data.batch([0, 1])).rejects.toThrow("the disk is away");
+    broken = false;
+    await data.batch([0, 1]);
+    broken = true;
+    // Read ahead as a whole while the disk was there; what follows is not.
+    await data.batch([2, 3]);
+    await expect(data.batch([4, 5])).rejects.toThrow("the disk is away");
+    broken = false;
+    expect(await data.batch([4, 5])).toEqual(await (await batchesOf(set, network)).batch([4, 5]));
+  });
+
   it("have no labels, or rows of numbers, where the data set has", async () => {
     const one = { ...network, labelDim: 2 };
     expect(await (await batchesOf(await open(files(pictures, null)), one)).batch([0])).not.toHaveProperty("labels");

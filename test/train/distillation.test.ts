@@ -389,6 +389,9 @@ it("has the same bits where a device binds parts of the parameters", async () =>
 it("says the losses of the rounds that it computed itself", async () => {
   const { options } = waves();
   const [whole, ...halves] = await Promise.all([1, 2, 3].map(() => openDistillation(gpu, options)));
+  // A step that failed records nothing of what comes next.
+  const failed = halves[0]!.step({ score: [{ images: new Float32Array(3) }, {}], record: true });
+  await expect(failed).rejects.toThrow("a round's images");
   for (let k = 0; k < 3; k++) {
     const { losses } = await whole!.step();
     const found: Record<string, number>[] = [];
@@ -397,6 +400,7 @@ it("says the losses of the rounds that it computed itself", async () => {
       for (const [worker, half] of halves.entries()) sums.push(await half.accumulate({ net, worker }));
       for (const half of halves) {
         const result = await half.update(sums, net);
+        expect(result ?? {}).not.toHaveProperty("recorded");
         if (result) found.push(result.losses);
       }
     }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { bad as badFile, quote as quoteFile } from "../../checkpoint/fail.js";
 import { type CheckpointInput, type FetchOptions, openCheckpoint } from "../../checkpoint/index.js";
 import { bad, didYouMean, quote } from "../../errors.js";
@@ -102,16 +102,28 @@ export async function fetching<T>(
   }
 }
 
+/** Networks in a folder; undefined for what is none that can be read, an address among others. */
+function networksIn(path: string): string[] | undefined {
+  try {
+    return readdirSync(path)
+      .filter((file) => file.endsWith(".safetensors"))
+      .sort();
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * The file that a network's name, path or address stands for.
  * @throws NcvsdError BAD_CHECKPOINT for a folder, BAD_ARGUMENT for a slip of a published network's name: a word that no file has
  */
 export function namedNetwork(network: string): CheckpointInput {
   const names = [...Object.keys(published), "bundled", "bundled-teacher"];
-  const word = !names.includes(network) && !/[./\\:]/.test(network) && !existsSync(network);
-  if (statSync(network, { throwIfNoEntry: false })?.isDirectory()) {
-    const files = readdirSync(network).filter((file) => file.endsWith(".safetensors"));
-    const such = files.length > 0 ? `, such as ${files.sort().at(-1)}` : "";
+  if (names.includes(network)) return networkFile(network);
+  const word = !/[./\\:]/.test(network) && !existsSync(network);
+  const inFolder = networksIn(network);
+  if (inFolder) {
+    const such = inFolder.length > 0 ? `, such as ${inFolder.at(-1)}` : "";
     throw badFile(`${quoteFile(network)} is a folder: give the .safetensors file in it${such}`);
   }
   const meant = word ? didYouMean(network, names) : undefined;

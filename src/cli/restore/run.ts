@@ -157,6 +157,7 @@ async function restoreGroup(
   const { labels } = job;
   let from = 0;
   const solved = async (chunk: readonly { m: number; run: number }[]) => {
+    const begun = performance.now();
     const seeds = chunk.map(({ m, run }) => streamSeed(seed, names[m]!, String(run)));
     const measurement = tile(chunk.map(({ m }) => measured[m]!));
     const result = await solveInverse(model, {
@@ -170,16 +171,14 @@ async function restoreGroup(
       debug: job.debug,
       onStep: ({ step, steps }) => progress.update(before + from + (chunk.length * step) / steps - 1e-6),
     });
-    return { seeds, measurement, result };
+    return { seeds, measurement, result, seconds: (performance.now() - begun) / 1000 / chunk.length };
   };
   while (from < pairs.length) {
-    const begun = performance.now();
     const done = await job.batch.next(pairs, from, solved);
-    const { seeds, measurement, result } = done.result;
+    const { seeds, measurement, result, seconds } = done.result;
     const chunk = done.some;
     const { derivatives, capped = 0 } = result;
     const more = { ...(derivatives > 0 ? { vjps: derivatives } : {}), ...(capped > 0 ? { capped } : {}) };
-    const seconds = (performance.now() - begun) / 1000 / chunk.length;
     const truths = job.simulated ? chunk.map(({ m }) => values[m]!) : undefined;
     const figures = await judge(job, result.images, measurement, truths, chunk.length);
     parts(result.images, chunk.length).forEach((image, i) => {
