@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** Training of teachers, and of generators distilled from them: `ncvsd-gpu/train`. */
 export { type ErrorCode, NcvsdError } from "../errors.js";
+export type { TrainingData } from "../train/data.js";
 export type { DiscoImageOptions } from "../train/disco-images.js";
 export { type Distillation, openDistillation } from "../train/distillation.js";
 export type {
