@@ -60,6 +60,7 @@ export interface Packing extends Part {
 
 /** A weight that nodes pack whenever the graph runs. */
 export interface NodeWeight {
+  /** The same for all parts of a layer's images. */
   packed(packing: Packing): Tensor;
   /** Choices that count what packing costs in every run. */
   readonly choices: {
@@ -132,8 +133,6 @@ function winograd(context: ConvContext, name: string, layer: Convolution, x: Ten
   const widest = Math.max(inChannels, channelParts[0]!.count);
   const blockBytes = (count: number) => 4 * operand(widest, { first: 0, count })[0]!;
   const blockParts = parts(tiles.blocks, panel, bindingBytes, blockBytes);
-  // Of each part of the channels, once: nodes may pack it.
-  const weights: Tensor[] = [];
   let y: Tensor | readonly number[] = [batch, outChannels, height, width];
   for (const [i, blocks] of blockParts.entries()) {
     const part = blockParts.length > 1 ? { part: blocks } : {};
@@ -153,8 +152,7 @@ function winograd(context: ConvContext, name: string, layer: Convolution, x: Ten
       const pack = (rows: Float32Array) => packWinogradWeight(rows, count, inChannels, tile);
       const pieces = (rows: Float32Array) => winogradWeightPieces(rows, count, inChannels, tile);
       const packing = { algorithm: "winograd" as const, tile, ...channels, length: weightLength(count) };
-      weights[j] ??= packedWeight(graph, layer, packing, pack, pieces);
-      const w = weights[j]!;
+      const w = packedWeight(graph, layer, packing, pack, pieces);
       const perImage = 4 * tiles.blocksX * tiles.blocksY;
       const product = {
         groups: points,

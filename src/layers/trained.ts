@@ -214,25 +214,30 @@ function packedByNodes(
   const { inChannels, outChannels, kernel } = shape;
   const rows = transposed ? inChannels : outChannels;
   const named = `${w.name} (packed${transposed ? ", transposed" : ""})`;
+  let known: Tensor | undefined;
+  const pack = ({ algorithm, tile, length }: Packing) => {
+    if (tile) {
+      const params = { outChannels, inChannels, transposed, tile };
+      return graph.run(named, winogradWeight, params, { w, scale }, { y: [length] }).y;
+    }
+    const taps = kernel * kernel;
+    const entries = (transposed ? outChannels : inChannels) * taps;
+    const depth = algorithm === "gemm" ? entries + (entries % 2) : entries;
+    const params = { outChannels, inChannels, taps, transposed, layout: "groups" as const, depth, scaled: true };
+    return graph.run(named, packWeight, params, { w, scale }, { y: [length] }).y;
+  };
   return {
     choices: {
       pays: (layer, rates) => packedWinogradPays(layer, batch, { rates, bindingBytes }),
       tile: (layer, rates) => (rates ? undefined : packedTile(layer, batch, bindingBytes)),
     },
-    packed({ algorithm, tile, first, count, length }: Packing) {
-      if (first !== 0 || count !== rows)
+    packed(packing: Packing) {
+      if (packing.first !== 0 || packing.count !== rows)
         throw bad(
           `The layer ${w.name} [${w.shape}] is too large to be trained: its packed weight exceeds what one binding holds.`,
         );
-      if (tile) {
-        const params = { outChannels, inChannels, transposed, tile };
-        return graph.run(named, winogradWeight, params, { w, scale }, { y: [length] }).y;
-      }
-      const taps = kernel * kernel;
-      const entries = (transposed ? outChannels : inChannels) * taps;
-      const depth = algorithm === "gemm" ? entries + (entries % 2) : entries;
-      const params = { outChannels, inChannels, taps, transposed, layout: "groups" as const, depth, scaled: true };
-      return graph.run(named, packWeight, params, { w, scale }, { y: [length] }).y;
+      known ??= pack(packing);
+      return known;
     },
   };
 }
